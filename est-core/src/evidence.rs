@@ -1,0 +1,118 @@
+//! Who says they ask, and who they turn out to be.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::pkix::Certificate;
+use crate::{Secret, UnixTime};
+
+/// What the transport learned about the peer.
+#[derive(Clone, Debug, Default)]
+pub struct Evidence {
+    /// The certificates of the TLS handshake, DER, leaf first. The peer has proven that it holds the leaf's key;
+    /// nothing else about them has been checked.
+    pub certificates: Arc<Vec<Vec<u8>>>,
+    /// The user name and password of HTTP Basic authentication (RFC 7617).
+    pub credentials: Option<Credentials>,
+    /// The peer's address, for the audit record.
+    pub source: Option<String>,
+}
+
+/// A user name and a password.
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    /// May be empty (RFC 7030 §3.2.3).
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A peer whose evidence an [`Authenticator`](crate::Authenticator) accepted.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// Holds the key of this certificate, which chains to a trust anchor and is neither expired nor revoked.
+    Certificate(Arc<Certificate>),
+    /// Knows a one-time password.
+    OneTimePassword {
+        /// The public half, which finds the password in the store.
+        id: String,
+        /// Whom the password was created for, if for somebody.
+        entity: Option<String>,
+        /// When the password ends.
+        expires: UnixTime,
+    },
+}
+
+impl Principal {
+    /// A name that no other principal has; the same one every time.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self {
+            Self::Certificate(certificate) => alloc::format!("cert:{}", certificate.fingerprint()),
+            Self::OneTimePassword { id, .. } => alloc::format!("otp:{id}"),
+        }
+    }
+
+    /// The certificate it authenticated with.
+    #[must_use]
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Self::Certificate(certificate) => Some(certificate),
+            Self::OneTimePassword { .. } => None,
+        }
+    }
+}
+
+/// What a person reads in logs and audit records.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Certificate(certificate) => {
+                write!(f, "certificate {} ({})", certificate.serial_text(), certificate.subject())
+            }
+            Self::OneTimePassword { id, entity: Some(entity), .. } => write!(f, "password {id} of {entity}"),
+            Self::OneTimePassword { id, entity: None, .. } => write!(f, "password {id}"),
+        }
+    }
+}
+
+/// What an [`Authenticator`](crate::Authenticator) found. An outage is a [`PortError`](crate::PortError), not an
+/// `Unknown`.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// The evidence belongs to this principal.
+    Known(Principal),
+    /// The evidence belongs to nobody, and why.
+    Unknown(Doubt),
+}
+
+/// Why evidence was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Doubt {
+    /// Neither a certificate nor a password was shown.
+    NothingShown,
+    /// No such password, a wrong secret, the wrong user name, expired or revoked: one answer for all, so that
+    /// nothing can be learned from it.
+    PasswordRejected,
+    /// The certificate cannot be read.
+    CertificateMalformed,
+    /// No path leads from the certificate to a trust anchor.
+    CertificateUntrusted,
+    /// The certificate's time is over.
+    CertificateExpired {
+        /// When it ended.
+        not_after: UnixTime,
+    },
+    /// The certificate's time has not come.
+    CertificateNotYetValid {
+        /// When it begins.
+        not_before: UnixTime,
+    },
+    /// The certificate's extended key usage does not allow client authentication.
+    CertificatePurpose,
+    /// The certificate was revoked.
+    CertificateRevoked,
+}

@@ -1,0 +1,336 @@
+//! The life of one request: a chain of owned states, each waiting for one answer.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::pkix::{Certificate, Csr, certs_only};
+use crate::policy::{self, Plan};
+use crate::{
+    Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Identity, Intent, Issuance, Label, Operation,
+    Order, Outcome, PortError, Principal, Refusal, Reply, Request, Seconds, Serial, Site, Ticket, UnixTime, Verdict,
+};
+
+/// For how long a claim keeps others from working on the same request. Longer than any CA may take.
+const LEASE: Seconds = Seconds(30);
+
+/// Starts an exchange.
+///
+/// Performs no I/O, reads no clock and draws no randomness: `now` and `entropy` are the caller's.
+pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy) -> Step {
+    let Request { operation, label, evidence, body } = request;
+    let Some(label) = site.label(label.as_deref()).cloned() else {
+        return Step::Done(Reply::Refused(Refusal::UnknownLabel));
+    };
+    if !site.operations.serves(operation) {
+        return Step::Done(Reply::Refused(Refusal::OperationDisabled(operation)));
+    }
+    match operation {
+        Operation::CaCerts => return Step::Done(Reply::CaCertificates(label.cacerts().clone())),
+        Operation::CsrAttrs if !site.csrattrs_auth => return Step::Done(Reply::CsrAttrs(label.csrattrs().cloned())),
+        Operation::CsrAttrs | Operation::SimpleEnroll | Operation::SimpleReenroll => {}
+    }
+    let context = Context {
+        site,
+        label,
+        operation,
+        source: evidence.source.clone(),
+        now,
+        serial: Serial::from_entropy(entropy),
+        principal: None,
+        events: Vec::new(),
+    };
+    Step::Authenticate(Authenticate { context, evidence, body })
+}
+
+/// What must happen next for the exchange to go on.
+#[must_use = "an exchange dropped before `Done` leaves its claim open"]
+#[derive(Debug)]
+pub enum Step {
+    /// Find out who asks.
+    Authenticate(Authenticate),
+    /// Reserve a serial number and remember the intent.
+    Claim(Claim),
+    /// Ask the CA for a certificate.
+    Issue(Issue),
+    /// Remember how it ended.
+    Record(Record),
+    /// Send this to the client.
+    Done(Reply),
+}
+
+/// What stays the same from the first step to the last.
+#[derive(Debug)]
+struct Context {
+    site: Arc<Site>,
+    label: Arc<Label>,
+    operation: Operation,
+    source: Option<String>,
+    now: UnixTime,
+    serial: Serial,
+    principal: Option<Principal>,
+    events: Vec<Event>,
+}
+
+/// Waits for a principal.
+#[derive(Debug)]
+pub struct Authenticate {
+    context: Context,
+    evidence: Evidence,
+    body: Body,
+}
+
+impl Authenticate {
+    /// What the peer showed.
+    #[must_use]
+    pub fn evidence(&self) -> &Evidence {
+        &self.evidence
+    }
+
+    /// When the exchange began.
+    #[must_use]
+    pub fn now(&self) -> UnixTime {
+        self.context.now
+    }
+
+    /// Goes on with the outcome. The body is read only after a principal is known.
+    pub fn answer(self, outcome: Result<Verdict, PortError>) -> Step {
+        let Self { mut context, evidence, body } = self;
+        let principal = match outcome {
+            Ok(Verdict::Known(principal)) => principal,
+            Ok(Verdict::Unknown(doubt)) => {
+                let refusal = Refusal::from(doubt);
+                context.note(failed_authentication(&evidence), Some(refusal.row().code.to_string()));
+                return context.end(None, Outcome::Refused(refusal));
+            }
+            Err(_) => return context.end(None, Outcome::Refused(Refusal::DirectoryUnavailable)),
+        };
+        context.note(successful_authentication(&principal), None);
+        context.principal = Some(principal.clone());
+        if context.operation == Operation::CsrAttrs {
+            return Step::Done(Reply::CsrAttrs(context.label.csrattrs().cloned()));
+        }
+        match vet(&context, &principal, body) {
+            Ok((csr, plan)) => context.claim(principal, csr, plan),
+            Err(refusal) => {
+                context.note(EventKind::CertDenied, Some(refusal.row().code.to_string()));
+                context.end(None, Outcome::Refused(refusal))
+            }
+        }
+    }
+}
+
+/// Reads the body and decides about it.
+fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Plan), Refusal> {
+    let renewing = match (context.operation, principal.certificate()) {
+        (Operation::SimpleReenroll, None) => return Err(Refusal::CertificateRequired),
+        (Operation::SimpleReenroll, certificate) => certificate,
+        (Operation::CaCerts | Operation::CsrAttrs | Operation::SimpleEnroll, _) => None,
+    };
+    let der = body.into_der(context.site.strict_encoding)?;
+    let csr = Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?;
+    let plan = policy::decide(&context.label, principal, &csr, renewing, context.now)?;
+    Ok((csr, plan))
+}
+
+impl Context {
+    fn note(&mut self, kind: EventKind, reason: Option<String>) {
+        self.events.push(Event { kind, reason });
+    }
+
+    fn claim(self, principal: Principal, csr: Csr, plan: Plan) -> Step {
+        let label = self.label.name.as_deref();
+        let window_end = self.now + self.site.replay_window;
+        let replay_until = match &principal {
+            Principal::OneTimePassword { expires, .. } => window_end.max(*expires),
+            Principal::Certificate(_) => window_end,
+        };
+        let intent = Intent {
+            identity: Identity::of(&principal, label, self.operation, &csr),
+            principal,
+            serial: self.serial,
+            label: self.label.name.clone(),
+            ca: self.label.ca.id.clone(),
+            operation: self.operation,
+            csr: Arc::new(csr),
+            approval: self.label.approval,
+            now: self.now,
+            lease: LEASE,
+            replay_until,
+        };
+        Step::Claim(Claim { context: self, intent: Box::new(intent), plan })
+    }
+
+    /// Turns to the last step: whatever happened is recorded before anybody hears of it.
+    fn end(mut self, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
+        let renewal = self.operation == Operation::SimpleReenroll;
+        let (kind, reason) = match &outcome {
+            Outcome::Issued { .. } => {
+                (if renewal { EventKind::ReenrollSuccess } else { EventKind::EnrollSuccess }, None)
+            }
+            Outcome::Replayed(_) => {
+                (if renewal { EventKind::ReenrollReplayed } else { EventKind::EnrollReplayed }, None)
+            }
+            Outcome::Pending(..) | Outcome::AwaitingApproval => {
+                (if renewal { EventKind::ReenrollPending } else { EventKind::EnrollPending }, None)
+            }
+            Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => {
+                let kind = if renewal { EventKind::ReenrollFailure } else { EventKind::EnrollFailure };
+                (kind, Some(refusal.row().code.to_string()))
+            }
+        };
+        self.note(kind, reason);
+        let entry = Entry {
+            now: self.now,
+            principal: self.principal,
+            source: self.source,
+            label: self.label.name.clone(),
+            ca: self.label.ca.id.clone(),
+            operation: self.operation,
+            intent,
+            outcome,
+            events: self.events,
+        };
+        Step::Record(Record { entry: Box::new(entry), retry_after: self.site.retry_after })
+    }
+}
+
+/// Waits for the store to reserve a serial number.
+#[derive(Debug)]
+pub struct Claim {
+    context: Context,
+    intent: Box<Intent>,
+    plan: Plan,
+}
+
+impl Claim {
+    /// What to remember.
+    #[must_use]
+    pub fn intent(&self) -> &Intent {
+        &self.intent
+    }
+
+    /// Goes on with the outcome.
+    pub fn answer(self, outcome: Result<Claimed, PortError>) -> Step {
+        let Self { context, intent, plan } = self;
+        let refused = |context: Context, refusal| context.end(None, Outcome::Refused(refusal));
+        match outcome {
+            Ok(Claimed::Fresh) => Self::order(context, intent, plan, None),
+            Ok(Claimed::Open(ticket)) => Self::order(context, intent, plan, Some(ticket)),
+            Ok(Claimed::Finished(certificate)) => context.end(None, Outcome::Replayed(certificate)),
+            Ok(Claimed::AwaitingApproval) => context.end(None, Outcome::AwaitingApproval),
+            Ok(Claimed::Denied) => refused(context, Refusal::Denied),
+            Ok(Claimed::Revoked) => refused(context, Refusal::IssuedCertificateRevoked),
+            Ok(Claimed::Busy) => refused(context, Refusal::InProgress),
+            Ok(Claimed::PasswordSpent) => refused(context, Refusal::PasswordSpent),
+            Err(_) => refused(context, Refusal::StoreUnavailable),
+        }
+    }
+
+    fn order(context: Context, intent: Box<Intent>, plan: Plan, ticket: Option<Ticket>) -> Step {
+        let order =
+            Order { ca: context.label.ca.clone(), serial: intent.serial, plan, csr: intent.csr.clone(), ticket };
+        Step::Issue(Issue { context, intent, order: Box::new(order) })
+    }
+}
+
+/// Waits for the CA.
+#[derive(Debug)]
+pub struct Issue {
+    context: Context,
+    intent: Box<Intent>,
+    order: Box<Order>,
+}
+
+impl Issue {
+    /// What to issue.
+    #[must_use]
+    pub fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// Goes on with the outcome. A failure is recorded too, so that no claim stays open.
+    pub fn answer(self, outcome: Result<Issuance, PortError>) -> Step {
+        let Self { mut context, intent, order } = self;
+        let outcome = match outcome {
+            Ok(Issuance::Issued(der)) => match Certificate::parse(&der) {
+                Ok(certificate) if order.plan.is_met_by(&certificate) => {
+                    let renewal = context.operation == Operation::SimpleReenroll;
+                    let kind = if renewal { EventKind::CertRenewed } else { EventKind::CertIssued };
+                    context.note(kind, order.plan.remarks());
+                    Outcome::Issued { certificate: Arc::new(certificate), profile: order.plan.profile.clone() }
+                }
+                Ok(_) | Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
+            },
+            Ok(Issuance::Pending(ticket, retry_after)) => Outcome::Pending(ticket, retry_after),
+            Ok(Issuance::Refused) => {
+                context.note(EventKind::CertDenied, Some(Refusal::RefusedByCa.row().code.to_string()));
+                Outcome::Refused(Refusal::RefusedByCa)
+            }
+            Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
+        };
+        context.end(Some(intent), outcome)
+    }
+}
+
+/// Waits for the store to remember the outcome.
+#[derive(Debug)]
+pub struct Record {
+    entry: Box<Entry>,
+    retry_after: Seconds,
+}
+
+impl Record {
+    /// What to remember.
+    #[must_use]
+    pub fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Goes on with the outcome: what was not recorded is not handed out.
+    pub fn answer(self, outcome: Result<(), PortError>) -> Step {
+        if outcome.is_err() {
+            return Step::Done(Reply::Refused(Refusal::StoreUnavailable));
+        }
+        Step::Done(match self.entry.outcome {
+            Outcome::Issued { certificate, .. } => Reply::Certificate(certs_only([certificate.as_der()])),
+            Outcome::Replayed(certificate) => Reply::Certificate(certs_only([certificate.as_slice()])),
+            Outcome::Pending(_, retry_after) => Reply::RetryAfter(retry_after),
+            Outcome::AwaitingApproval => Reply::RetryAfter(self.retry_after),
+            Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => Reply::Refused(refusal),
+        })
+    }
+}
+
+impl From<Doubt> for Refusal {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::NothingShown => Self::Unauthenticated,
+            Doubt::PasswordRejected => Self::PasswordRejected,
+            Doubt::CertificateMalformed => Self::ClientCertificateMalformed,
+            Doubt::CertificateUntrusted => Self::ClientCertificateUntrusted,
+            Doubt::CertificateExpired { not_after } => Self::ClientCertificateExpired { not_after },
+            Doubt::CertificateNotYetValid { not_before } => Self::ClientCertificateNotYetValid { not_before },
+            Doubt::CertificatePurpose => Self::ClientCertificatePurpose,
+            Doubt::CertificateRevoked => Self::ClientCertificateRevoked,
+        }
+    }
+}
+
+fn successful_authentication(principal: &Principal) -> EventKind {
+    match principal {
+        Principal::Certificate(_) => EventKind::MtlsSuccess,
+        Principal::OneTimePassword { .. } => EventKind::OtpSuccess,
+    }
+}
+
+fn failed_authentication(evidence: &Evidence) -> EventKind {
+    if evidence.credentials.is_some() {
+        EventKind::OtpFailure
+    } else if evidence.certificates.is_empty() {
+        EventKind::AuthFailure
+    } else {
+        EventKind::MtlsFailure
+    }
+}

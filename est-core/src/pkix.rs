@@ -1,0 +1,29 @@
+//! X.509 as EST needs it: certification requests (RFC 2986) in, certificates (RFC 5280) and certs-only messages
+//! (RFC 5652) out.
+//!
+//! Everything a peer sent passes [`der::check`] first; then `rasn` takes it apart. What was signed, and every name,
+//! is kept as the octets that came: nothing is re-encoded that somebody compares or verifies.
+
+mod asn1;
+mod certificate;
+mod certs_only;
+mod csr;
+mod csrattrs;
+pub mod der;
+mod extension;
+mod general_name;
+mod key;
+mod name;
+pub mod oid;
+pub mod pem;
+mod time;
+
+pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
+pub use certs_only::{certs_only, read_certs_only};
+pub use csr::{Csr, CsrError, CsrTemplate, assemble_csr};
+pub use csrattrs::{csr_attrs, read_csr_attrs};
+pub use extension::{Extension, KeyUsage};
+pub use general_name::{GeneralName, GeneralNames};
+pub use key::{KeyError, KeyType, SubjectPublicKeyInfo};
+pub use name::{Name, NameError};
+pub use oid::Oid;

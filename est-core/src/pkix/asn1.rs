@@ -1,0 +1,153 @@
+//! The ASN.1 of RFC 2986, 5280 and 5652, as `rasn` reads and writes it.
+//!
+//! `Any` stands wherever the exact octets matter: what is signed, names, keys, and object identifiers (whose arcs
+//! may be larger than the 32 bits that `rasn` allows).
+
+use alloc::vec::Vec;
+
+use rasn::prelude::*;
+
+use super::der::{self, DerError};
+
+/// `SIGNED{}` of RFC 5912: a certificate, a certification request.
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct Signed {
+    pub(super) to_be_signed: Any,
+    pub(super) algorithm: Any,
+    pub(super) signature: BitString,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct CertificationRequestInfo {
+    pub(super) version: Integer,
+    pub(super) subject: Any,
+    pub(super) public_key: Any,
+    #[rasn(tag(0))]
+    pub(super) attributes: SetOf<Attribute>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Attribute {
+    pub(super) id: Any,
+    pub(super) values: SetOf<Any>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct AlgorithmIdentifier {
+    pub(super) algorithm: Any,
+    pub(super) parameters: Option<Any>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct SubjectPublicKeyInfo {
+    pub(super) algorithm: Any,
+    pub(super) key: BitString,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct RsaPublicKey {
+    pub(super) modulus: Any,
+    pub(super) exponent: Any,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct Validity {
+    pub(super) not_before: Any,
+    pub(super) not_after: Any,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct TbsCertificate {
+    #[rasn(tag(explicit(0)))]
+    pub(super) version: Option<Integer>,
+    pub(super) serial: Any,
+    pub(super) signature: Any,
+    pub(super) issuer: Any,
+    pub(super) validity: Validity,
+    pub(super) subject: Any,
+    pub(super) public_key: Any,
+    #[rasn(tag(1))]
+    pub(super) issuer_unique_id: Option<BitString>,
+    #[rasn(tag(2))]
+    pub(super) subject_unique_id: Option<BitString>,
+    #[rasn(tag(explicit(3)))]
+    pub(super) extensions: Option<SequenceOf<Extension>>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct Extension {
+    pub(super) id: Any,
+    #[rasn(default)]
+    pub(super) critical: bool,
+    pub(super) value: OctetString,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct AttributeTypeAndValue {
+    pub(super) id: Any,
+    pub(super) value: Any,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct BasicConstraints {
+    #[rasn(default)]
+    pub(super) ca: bool,
+    pub(super) path_len: Option<Integer>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct AuthorityKeyIdentifier {
+    #[rasn(tag(0))]
+    pub(super) key_identifier: Option<OctetString>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct ContentInfo {
+    pub(super) content_type: Any,
+    #[rasn(tag(explicit(0)))]
+    pub(super) content: Any,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct EncapsulatedContentInfo {
+    pub(super) content_type: Any,
+    #[rasn(tag(explicit(0)))]
+    pub(super) content: Option<Any>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct SignedData {
+    pub(super) version: Integer,
+    pub(super) digest_algorithms: SetOf<Any>,
+    pub(super) encapsulated: EncapsulatedContentInfo,
+    #[rasn(tag(0))]
+    pub(super) certificates: Option<SetOf<Any>>,
+    #[rasn(tag(1))]
+    pub(super) crls: Option<SetOf<Any>>,
+    pub(super) signer_infos: SetOf<Any>,
+}
+
+/// Decodes what [`der::check`] accepts and has this shape.
+pub(super) fn decode<T: Decode>(input: &[u8]) -> Result<T, Malformed> {
+    der::check(input).map_err(Malformed::Der)?;
+    decode_checked(input)
+}
+
+/// Decodes a part of what [`der::check`] has accepted already.
+pub(super) fn decode_checked<T: Decode>(input: &[u8]) -> Result<T, Malformed> {
+    rasn::der::decode(input).map_err(|_| Malformed::Shape)
+}
+
+/// Encodes a value of ours.
+pub(super) fn encode<T: Encode>(value: &T) -> Vec<u8> {
+    rasn::der::encode(value).expect("our own values have no constraint that could fail")
+}
+
+/// Why octets are not what they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Malformed {
+    /// Not DER.
+    Der(DerError),
+    /// DER of something else.
+    Shape,
+}

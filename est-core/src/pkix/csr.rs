@@ -1,0 +1,269 @@
+//! Certification requests (PKCS #10, RFC 2986).
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use pki_types::SignatureVerificationAlgorithm;
+use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
+
+use super::asn1::{self, Malformed};
+use super::der::{self, DerError};
+use super::{Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+
+/// A certification request whose sender has proven to hold the private key.
+#[derive(Clone, Debug)]
+pub struct Csr {
+    der: Vec<u8>,
+    subject: Name,
+    public_key: SubjectPublicKeyInfo,
+    extensions: Vec<Extension>,
+    subject_alt_name: Option<GeneralNames>,
+}
+
+/// Why octets are not a request that can be acted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsrError {
+    /// Not DER.
+    Der(DerError),
+    /// DER of something else.
+    NotACsr,
+    /// A version other than 0 (RFC 2986 §4.1).
+    Version,
+    /// The subject is not a name.
+    Subject(NameError),
+    /// The key is not one that can enroll.
+    Key(KeyError),
+    /// The signature is made with a hash that no longer counts: SHA-1, MD5.
+    WeakHash,
+    /// The signature algorithm is not supported, or does not fit the key.
+    SignatureAlgorithm(Oid),
+    /// The signature does not match: possession of the private key is not proven.
+    Possession,
+    /// An attribute stands there twice, or has not exactly one value.
+    Attribute(Oid),
+    /// The requested extensions are not a list of extensions.
+    Extensions,
+    /// An extension stands there twice.
+    DuplicateExtension(Oid),
+    /// The subjectAltName is malformed, empty, or holds a value that contradicts its kind.
+    SubjectAltName,
+}
+
+impl fmt::Display for CsrError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Der(error) => write!(f, "the body is not DER: {error}"),
+            Self::NotACsr => f.write_str("the body is not a PKCS #10 certification request"),
+            Self::Version => f.write_str("the certification request's version is not 0"),
+            Self::Subject(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::WeakHash => {
+                f.write_str("the certification request is signed with SHA-1 or MD5: use SHA-256 or better")
+            }
+            Self::SignatureAlgorithm(algorithm) => write!(
+                f,
+                "the certification request's signature algorithm {algorithm} is not supported with this key"
+            ),
+            Self::Possession => f.write_str(
+                "the certification request's signature does not match its public key: possession of the private key is not proven",
+            ),
+            Self::Attribute(attribute) => write!(
+                f,
+                "the certification request's attribute {attribute} must stand there once, with exactly one value"
+            ),
+            Self::Extensions => f.write_str("the certification request's extensions are malformed"),
+            Self::DuplicateExtension(extension) => {
+                write!(f, "the certification request asks for extension {extension} twice")
+            }
+            Self::SubjectAltName => f.write_str("the requested subjectAltName is malformed or empty"),
+        }
+    }
+}
+
+impl core::error::Error for CsrError {}
+
+impl From<Malformed> for CsrError {
+    fn from(malformed: Malformed) -> Self {
+        match malformed {
+            Malformed::Der(error) => Self::Der(error),
+            Malformed::Shape => Self::NotACsr,
+        }
+    }
+}
+
+impl Csr {
+    /// Reads a request and checks its signature with one of `algorithms`.
+    ///
+    /// # Errors
+    /// [`CsrError`], the first fault found; possession is checked after the shape and before attributes are read.
+    pub fn parse(der: &[u8], algorithms: &[&dyn SignatureVerificationAlgorithm]) -> Result<Self, CsrError> {
+        let signed: asn1::Signed = asn1::decode(der)?;
+        let info: asn1::CertificationRequestInfo = asn1::decode_checked(signed.to_be_signed.as_bytes())?;
+        if info.version != Integer::from(0) {
+            return Err(CsrError::Version);
+        }
+        let subject = Name::parse(info.subject.as_bytes()).map_err(CsrError::Subject)?;
+        let public_key = SubjectPublicKeyInfo::parse(info.public_key.as_bytes()).map_err(CsrError::Key)?;
+        prove_possession(&signed, &public_key, algorithms)?;
+        let extensions = requested_extensions(&info.attributes)?;
+        let subject_alt_name = match extensions.iter().find(|extension| extension.id == oid::SUBJECT_ALT_NAME) {
+            Some(extension) => Some(GeneralNames::parse(&extension.value).ok_or(CsrError::SubjectAltName)?),
+            None => None,
+        };
+        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name })
+    }
+
+    /// The request as it came.
+    #[must_use]
+    pub fn as_der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The requested subject.
+    #[must_use]
+    pub fn subject(&self) -> &Name {
+        &self.subject
+    }
+
+    /// The key to certify.
+    #[must_use]
+    pub fn public_key(&self) -> &SubjectPublicKeyInfo {
+        &self.public_key
+    }
+
+    /// Every requested extension, subjectAltName included.
+    #[must_use]
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    /// The requested subjectAltName.
+    #[must_use]
+    pub fn subject_alt_name(&self) -> Option<&GeneralNames> {
+        self.subject_alt_name.as_ref()
+    }
+}
+
+fn prove_possession(
+    signed: &asn1::Signed,
+    public_key: &SubjectPublicKeyInfo,
+    algorithms: &[&dyn SignatureVerificationAlgorithm],
+) -> Result<(), CsrError> {
+    let identifier = der::contents(signed.algorithm.as_bytes());
+    let algorithm: asn1::AlgorithmIdentifier = asn1::decode_checked(signed.algorithm.as_bytes())?;
+    let algorithm = Oid::from_der(algorithm.algorithm.as_bytes()).ok_or(CsrError::NotACsr)?;
+    if !signed.signature.len().is_multiple_of(8) {
+        return Err(CsrError::NotACsr);
+    }
+    let fits = |known: &&&dyn SignatureVerificationAlgorithm| {
+        known.signature_alg_id().as_ref() == identifier && known.public_key_alg_id().as_ref() == public_key.algorithm()
+    };
+    match algorithms.iter().find(fits) {
+        Some(fitting) => fitting
+            .verify_signature(public_key.key(), signed.to_be_signed.as_bytes(), signed.signature.as_raw_slice())
+            .map_err(|_| CsrError::Possession),
+        None if WEAK.contains(&algorithm.as_der()) => Err(CsrError::WeakHash),
+        None => Err(CsrError::SignatureAlgorithm(algorithm)),
+    }
+}
+
+/// md5WithRSAEncryption, sha1WithRSAEncryption, ecdsa-with-SHA1, dsa-with-SHA1.
+const WEAK: [&[u8]; 4] = [
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04",
+    b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05",
+    b"\x06\x07\x2a\x86\x48\xce\x3d\x04\x01",
+    b"\x06\x07\x2a\x86\x48\xce\x38\x04\x03",
+];
+
+/// Reads the extensionRequest, in either of its spellings (RFC 2985 §5.4.2; Microsoft's has the same contents).
+fn requested_extensions(attributes: &SetOf<asn1::Attribute>) -> Result<Vec<Extension>, CsrError> {
+    let mut seen: Vec<&[u8]> = attributes.iter().map(|attribute| attribute.id.as_bytes()).collect();
+    seen.sort_unstable();
+    let mut requests = None;
+    for attribute in attributes.iter() {
+        let id = Oid::from_der(attribute.id.as_bytes()).ok_or(CsrError::NotACsr)?;
+        let single = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST, oid::CHALLENGE_PASSWORD].contains(&id);
+        if single && attribute.values.len() != 1 {
+            return Err(CsrError::Attribute(id));
+        }
+        if id == oid::EXTENSION_REQUEST || id == oid::MS_EXTENSION_REQUEST {
+            if requests.is_some() {
+                return Err(CsrError::Attribute(id));
+            }
+            requests = attribute.values.iter().next();
+        }
+    }
+    if let Some(pair) = seen.windows(2).find(|pair| pair[0] == pair[1]) {
+        return Err(Oid::from_der(pair[0]).map_or(CsrError::NotACsr, CsrError::Attribute));
+    }
+    let Some(request) = requests else { return Ok(Vec::new()) };
+    let listed: SequenceOf<asn1::Extension> =
+        asn1::decode_checked(request.as_bytes()).map_err(|_| CsrError::Extensions)?;
+    let extensions = listed.into_iter().map(Extension::read).collect::<Option<Vec<_>>>().ok_or(CsrError::Extensions)?;
+    let mut ids: Vec<&Oid> = extensions.iter().map(|extension| &extension.id).collect();
+    ids.sort_unstable();
+    match ids.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(CsrError::DuplicateExtension(pair[0].clone())),
+        None => Ok(extensions),
+    }
+}
+
+/// A request to be made: the client's half.
+#[derive(Clone, Debug)]
+pub struct CsrTemplate {
+    /// The wanted subject.
+    pub subject: Name,
+    /// The wanted subjectAltName.
+    pub subject_alt_name: Option<GeneralNames>,
+    /// The public key whose private half will sign.
+    pub public_key: SubjectPublicKeyInfo,
+    /// The contents of a challengePassword, if one is wanted.
+    pub challenge_password: Option<String>,
+}
+
+impl CsrTemplate {
+    /// The CertificationRequestInfo: what is to be signed.
+    #[must_use]
+    pub fn to_be_signed(&self) -> Vec<u8> {
+        let mut attributes = Vec::new();
+        if let Some(password) = &self.challenge_password {
+            attributes.push(attribute(
+                &oid::CHALLENGE_PASSWORD,
+                asn1::encode(&rasn::types::Utf8String::from(password.as_str())),
+            ));
+        }
+        if let Some(names) = &self.subject_alt_name {
+            let extension = Extension {
+                id: oid::SUBJECT_ALT_NAME,
+                critical: self.subject.is_empty(),
+                value: names.as_der().to_vec(),
+            };
+            let extensions: SequenceOf<asn1::Extension> = alloc::vec![extension.to_asn1()];
+            attributes.push(attribute(&oid::EXTENSION_REQUEST, asn1::encode(&extensions)));
+        }
+        asn1::encode(&asn1::CertificationRequestInfo {
+            version: Integer::from(0),
+            subject: Any::new(self.subject.as_der().to_vec()),
+            public_key: Any::new(self.public_key.as_der().to_vec()),
+            attributes: SetOf::from_vec(attributes),
+        })
+    }
+}
+
+fn attribute(id: &Oid, value: Vec<u8>) -> asn1::Attribute {
+    asn1::Attribute { id: Any::new(id.as_der().to_vec()), values: SetOf::from_vec(alloc::vec![Any::new(value)]) }
+}
+
+/// Puts a request together from what was signed, exactly as it was signed.
+///
+/// `signature_algorithm` is a whole AlgorithmIdentifier, DER.
+#[must_use]
+pub fn assemble_csr(to_be_signed: Vec<u8>, signature_algorithm: &[u8], signature: &[u8]) -> Vec<u8> {
+    asn1::encode(&asn1::Signed {
+        to_be_signed: Any::new(to_be_signed),
+        algorithm: Any::new(signature_algorithm.to_vec()),
+        signature: BitString::from_slice(signature),
+    })
+}

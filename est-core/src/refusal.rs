@@ -1,0 +1,296 @@
+//! Why a request is turned down: the one table.
+
+use alloc::string::String;
+use core::fmt;
+
+use crate::pkix::{CsrError, KeyType, KeyUsage, NameError};
+use crate::{Operation, Seconds, UnixTime};
+
+/// Every reason for which a request is turned down.
+///
+/// `Display` is the one line that the client reads: it says what is wrong and never tells an internal detail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    // The path and the envelope.
+    /// No operation has this path.
+    UnknownPath,
+    /// The path names a label that is not configured.
+    UnknownLabel,
+    /// The operation is switched off.
+    OperationDisabled(Operation),
+    /// The operation wants another method.
+    MethodNotAllowed {
+        /// The methods it allows, as the Allow header lists them.
+        allow: &'static str,
+    },
+    /// The body is declared to be something else.
+    UnsupportedMediaType {
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The body is longer than the server takes.
+    BodyTooLarge {
+        /// The limit in octets.
+        limit: usize,
+    },
+    /// The body did not arrive whole.
+    BodyIncomplete,
+    /// The Authorization header cannot be read.
+    MalformedAuthorization,
+
+    // Who asks.
+    /// Neither certificate nor password was shown.
+    Unauthenticated,
+    /// The password is wrong, expired, revoked, or somebody else's.
+    PasswordRejected,
+    /// The password has been used as often as it may be.
+    PasswordSpent,
+    /// The client's certificate cannot be read.
+    ClientCertificateMalformed,
+    /// The client's certificate does not chain to a trust anchor.
+    ClientCertificateUntrusted,
+    /// The client's certificate has expired.
+    ClientCertificateExpired {
+        /// When.
+        not_after: UnixTime,
+    },
+    /// The client's certificate is not valid yet.
+    ClientCertificateNotYetValid {
+        /// When it will be.
+        not_before: UnixTime,
+    },
+    /// The client's certificate is not meant for client authentication.
+    ClientCertificatePurpose,
+    /// The client's certificate was revoked.
+    ClientCertificateRevoked,
+    /// Renewal is for those who show the certificate that they renew.
+    CertificateRequired,
+
+    // What was sent.
+    /// There is no body.
+    EmptyBody,
+    /// The body is not base64.
+    NotBase64,
+    /// The body is PEM or raw DER, which the server was told not to take.
+    EncodingNotAllowed,
+    /// The body is not a certification request that can be acted on.
+    Csr(CsrError),
+
+    // What was asked for.
+    /// The label does not take keys of this type.
+    KeyTypeNotAllowed {
+        /// The key's type.
+        key_type: KeyType,
+        /// The types it takes.
+        allowed: String,
+    },
+    /// Neither a subject nor a subjectAltName was asked for.
+    NoName,
+    /// The subject has a value that no certificate may carry.
+    Subject(NameError),
+    /// The label wants a subjectAltName.
+    SubjectAltNameRequired,
+    /// The subjectAltName lists a name twice.
+    DuplicateName,
+    /// The subjectAltName holds a name that no certificate may carry.
+    MalformedName(String),
+    /// The subject does not match the label's pattern.
+    SubjectPattern {
+        /// The pattern.
+        pattern: String,
+    },
+    /// A CA certificate was asked for.
+    CaCertificate,
+    /// None of the requested key usages is one that the label gives.
+    KeyUsage {
+        /// Those it gives to such a key.
+        allowed: KeyUsage,
+    },
+    /// The requested keyUsage cannot be read.
+    MalformedKeyUsage,
+    /// Subject or subjectAltName differ from those of the certificate that authenticates (RFC 7030 §4.2.2).
+    NamesDiffer {
+        /// The names of the certificate.
+        expected: String,
+    },
+
+    // What became of it.
+    /// The certificate issued for this very request has been revoked since.
+    IssuedCertificateRevoked,
+    /// An operator said no.
+    Denied,
+    /// The CA looked at the order and said no.
+    RefusedByCa,
+    /// The CA's own certificate is not valid at the moment.
+    CaNotValid,
+    /// The same request is being answered on another connection.
+    InProgress,
+    /// Nobody could tell who the peer is just now.
+    DirectoryUnavailable,
+    /// The CA could not be reached, or answered with something else.
+    CaUnavailable,
+    /// The store could not be reached.
+    StoreUnavailable,
+    /// The server is shutting down, or has too much to do.
+    Overloaded,
+}
+
+/// What a transport makes of a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// A name for logs, metrics and audit records; never changes.
+    pub code: &'static str,
+    /// The HTTP status (RFC 7030 §4.2.3, RFC 9110 §15).
+    pub http_status: u16,
+    /// The CoAP response code, class and detail (RFC 7252 §12.1.2, RFC 9148 §4.5).
+    pub coap_code: (u8, u8),
+}
+
+impl Refusal {
+    /// The refusal's row in the table.
+    #[must_use]
+    pub fn row(&self) -> Row {
+        let (code, http_status, coap_code) = match self {
+            Self::UnknownPath => ("unknown-path", 404, (4, 4)),
+            Self::UnknownLabel => ("unknown-label", 404, (4, 4)),
+            Self::OperationDisabled(_) => ("operation-disabled", 404, (4, 4)),
+            Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
+            Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
+            Self::BodyTooLarge { .. } => ("body-too-large", 413, (4, 13)),
+            Self::BodyIncomplete => ("body-incomplete", 400, (4, 8)),
+            Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
+            Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
+            Self::PasswordRejected => ("password-rejected", 401, (4, 1)),
+            Self::PasswordSpent => ("password-spent", 401, (4, 1)),
+            Self::ClientCertificateMalformed => ("client-certificate-malformed", 401, (4, 1)),
+            Self::ClientCertificateUntrusted => ("client-certificate-untrusted", 401, (4, 1)),
+            Self::ClientCertificateExpired { .. } => ("client-certificate-expired", 401, (4, 1)),
+            Self::ClientCertificateNotYetValid { .. } => ("client-certificate-not-yet-valid", 401, (4, 1)),
+            Self::ClientCertificatePurpose => ("client-certificate-purpose", 401, (4, 1)),
+            Self::ClientCertificateRevoked => ("client-certificate-revoked", 403, (4, 3)),
+            Self::CertificateRequired => ("certificate-required", 403, (4, 3)),
+            Self::EmptyBody => ("empty-body", 400, (4, 0)),
+            Self::NotBase64 => ("not-base64", 400, (4, 0)),
+            Self::EncodingNotAllowed => ("encoding-not-allowed", 400, (4, 0)),
+            Self::Csr(error) => (csr_code(error), 400, (4, 0)),
+            Self::KeyTypeNotAllowed { .. } => ("key-type-not-allowed", 400, (4, 0)),
+            Self::NoName => ("no-name", 400, (4, 0)),
+            Self::Subject(_) => ("subject", 400, (4, 0)),
+            Self::SubjectAltNameRequired => ("subject-alt-name-required", 400, (4, 0)),
+            Self::DuplicateName => ("duplicate-name", 400, (4, 0)),
+            Self::MalformedName(_) => ("malformed-name", 400, (4, 0)),
+            Self::SubjectPattern { .. } => ("subject-pattern", 400, (4, 0)),
+            Self::CaCertificate => ("ca-certificate", 400, (4, 0)),
+            Self::KeyUsage { .. } => ("key-usage", 400, (4, 0)),
+            Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
+            Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
+            Self::IssuedCertificateRevoked => ("issued-certificate-revoked", 403, (4, 3)),
+            Self::Denied => ("denied", 403, (4, 3)),
+            Self::RefusedByCa => ("refused-by-ca", 403, (4, 3)),
+            Self::CaNotValid => ("ca-not-valid", 503, (5, 3)),
+            Self::InProgress => ("in-progress", 503, (5, 3)),
+            Self::DirectoryUnavailable => ("directory-unavailable", 503, (5, 3)),
+            Self::CaUnavailable => ("ca-unavailable", 503, (5, 3)),
+            Self::StoreUnavailable => ("store-unavailable", 503, (5, 3)),
+            Self::Overloaded => ("overloaded", 503, (5, 3)),
+        };
+        Row { code, http_status, coap_code }
+    }
+
+    /// When it is worth asking again with the same request; `None` when it never is.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Seconds> {
+        match self.row().http_status {
+            503 if *self == Self::InProgress => Some(Seconds(2)),
+            503 => Some(Seconds(10)),
+            _ => None,
+        }
+    }
+}
+
+fn csr_code(error: &CsrError) -> &'static str {
+    match error {
+        CsrError::Der(_) => "malformed-der",
+        CsrError::NotACsr => "not-a-csr",
+        CsrError::Version => "csr-version",
+        CsrError::Subject(_) => "csr-subject",
+        CsrError::Key(_) => "csr-key",
+        CsrError::WeakHash => "weak-hash",
+        CsrError::SignatureAlgorithm(_) => "signature-algorithm",
+        CsrError::Possession => "possession",
+        CsrError::Attribute(_) => "csr-attribute",
+        CsrError::Extensions => "csr-extensions",
+        CsrError::DuplicateExtension(_) => "duplicate-extension",
+        CsrError::SubjectAltName => "csr-subject-alt-name",
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownPath => f.write_str("there is no EST operation at this path"),
+            Self::UnknownLabel => f.write_str("there is no such label on this server"),
+            Self::OperationDisabled(operation) => write!(f, "/{operation} is switched off on this server"),
+            Self::MethodNotAllowed { allow } => write!(f, "this operation takes {allow}"),
+            Self::UnsupportedMediaType { expected } => write!(f, "send the body as Content-Type: {expected}"),
+            Self::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} octets"),
+            Self::BodyIncomplete => f.write_str("the body did not arrive whole"),
+            Self::MalformedAuthorization => {
+                f.write_str("the Authorization header cannot be read: send Basic with base64 of user:password in UTF-8")
+            }
+            Self::Unauthenticated => {
+                f.write_str("authenticate with a client certificate or a one-time password")
+            }
+            Self::PasswordRejected => {
+                f.write_str("the one-time password is not accepted: it may be wrong, expired, revoked, or meant for another user name")
+            }
+            Self::PasswordSpent => f.write_str("the one-time password has been used for another request already"),
+            Self::ClientCertificateMalformed => f.write_str("the client certificate cannot be read"),
+            Self::ClientCertificateUntrusted => {
+                f.write_str("the client certificate was not issued by a CA that this server trusts, or its intermediates are missing")
+            }
+            Self::ClientCertificateExpired { not_after } => write!(f, "the client certificate expired at {not_after}"),
+            Self::ClientCertificateNotYetValid { not_before } => {
+                write!(f, "the client certificate is not valid before {not_before}")
+            }
+            Self::ClientCertificatePurpose => {
+                f.write_str("the client certificate's extended key usage does not allow client authentication")
+            }
+            Self::ClientCertificateRevoked => f.write_str("the client certificate has been revoked"),
+            Self::CertificateRequired => {
+                f.write_str("renew with the certificate that is to be renewed as TLS client certificate")
+            }
+            Self::EmptyBody => f.write_str("the body is empty: send a PKCS #10 certification request, base64 of DER"),
+            Self::NotBase64 => f.write_str("the body is not base64 of a PKCS #10 certification request"),
+            Self::EncodingNotAllowed => f.write_str("the body must be base64 of DER: neither PEM nor raw DER"),
+            Self::Csr(error) => error.fmt(f),
+            Self::KeyTypeNotAllowed { key_type, allowed } => {
+                write!(f, "keys of type {key_type} are not accepted here: use {allowed}")
+            }
+            Self::NoName => f.write_str("ask for a subject or a subjectAltName"),
+            Self::Subject(error) => error.fmt(f),
+            Self::SubjectAltNameRequired => f.write_str("ask for a subjectAltName: this label requires one"),
+            Self::DuplicateName => f.write_str("the subjectAltName lists a name twice"),
+            Self::MalformedName(name) => write!(f, "the subjectAltName holds {name}, which is not a name of its kind"),
+            Self::SubjectPattern { pattern } => write!(f, "the subject does not match {pattern}"),
+            Self::CaCertificate => {
+                f.write_str("CA certificates are not issued here: ask neither for CA:TRUE nor for keyCertSign or cRLSign")
+            }
+            Self::KeyUsage { allowed } => write!(f, "the requested key usage is not given here: {allowed} is"),
+            Self::MalformedKeyUsage => f.write_str("the requested keyUsage is malformed"),
+            Self::NamesDiffer { expected } => {
+                write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
+            }
+            Self::IssuedCertificateRevoked => f.write_str("the certificate issued for this request has been revoked"),
+            Self::Denied => f.write_str("an operator denied this request"),
+            Self::RefusedByCa => f.write_str("the CA refused this request"),
+            Self::CaNotValid => f.write_str("the CA's own certificate is not valid at the moment"),
+            Self::InProgress => f.write_str("the same request is being answered: ask again"),
+            Self::DirectoryUnavailable => f.write_str("authentication is not available at the moment"),
+            Self::CaUnavailable => f.write_str("the CA is not available at the moment"),
+            Self::StoreUnavailable => f.write_str("the database is not available at the moment"),
+            Self::Overloaded => f.write_str("the server is busy: ask again"),
+        }
+    }
+}

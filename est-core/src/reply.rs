@@ -1,0 +1,21 @@
+//! What the client is told, whatever the transport.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::{Refusal, Seconds};
+
+/// The end of an exchange.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The CA certificates as a certs-only CMS, DER (RFC 7030 §4.1.3).
+    CaCertificates(Arc<Vec<u8>>),
+    /// The issued certificate alone, as a certs-only CMS, DER (RFC 7030 §4.2.3).
+    Certificate(Vec<u8>),
+    /// CsrAttrs, DER; `None` when there are none (RFC 7030 §4.5.2).
+    CsrAttrs(Option<Arc<Vec<u8>>>),
+    /// Come back with the same request in so many seconds (RFC 7030 §4.2.3).
+    RetryAfter(Seconds),
+    /// No, and why.
+    Refused(Refusal),
+}

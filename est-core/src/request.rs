@@ -1,0 +1,109 @@
+//! What is asked, after the transport has been peeled off.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::{Evidence, Refusal, base64};
+
+/// The operations of RFC 7030 §3.2.2 that are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// `/cacerts`, §4.1.
+    CaCerts,
+    /// `/simpleenroll`, §4.2.1.
+    SimpleEnroll,
+    /// `/simplereenroll`, §4.2.2.
+    SimpleReenroll,
+    /// `/csrattrs`, §4.5.
+    CsrAttrs,
+}
+
+impl Operation {
+    /// Every operation, in the order of RFC 7030.
+    pub const ALL: [Self; 4] = [Self::CaCerts, Self::SimpleEnroll, Self::SimpleReenroll, Self::CsrAttrs];
+
+    /// The operation's path segment.
+    #[must_use]
+    pub const fn segment(self) -> &'static str {
+        match self {
+            Self::CaCerts => "cacerts",
+            Self::SimpleEnroll => "simpleenroll",
+            Self::SimpleReenroll => "simplereenroll",
+            Self::CsrAttrs => "csrattrs",
+        }
+    }
+
+    /// The operation with this path segment.
+    #[must_use]
+    pub fn from_segment(segment: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.segment() == segment)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.segment())
+    }
+}
+
+/// A request: no HTTP, no CoAP.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// What is asked for.
+    pub operation: Operation,
+    /// The label of RFC 7030 §3.2.2, if the path has one.
+    pub label: Option<String>,
+    /// Who says they ask, as far as the transport knows.
+    pub evidence: Evidence,
+    /// What was sent along. Stays unread until the sender is known.
+    pub body: Body,
+}
+
+/// A body as the transport carried it.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Text that RFC 8951 §3 wants to be base64 of DER.
+    Text(Vec<u8>),
+    /// DER.
+    Der(Vec<u8>),
+}
+
+impl Body {
+    /// Decodes to DER.
+    ///
+    /// Besides base64, raw DER (it begins with 0x30, which base64 text may do as well: `0`) and PEM are
+    /// understood unless `strict`.
+    ///
+    /// # Errors
+    /// [`Refusal::EmptyBody`], [`Refusal::NotBase64`], [`Refusal::EncodingNotAllowed`].
+    pub fn into_der(self, strict: bool) -> Result<Vec<u8>, Refusal> {
+        let text = match self {
+            Self::Der(der) if der.is_empty() => return Err(Refusal::EmptyBody),
+            Self::Der(der) => return Ok(der),
+            Self::Text(text) => text,
+        };
+        let trimmed = text.trim_ascii();
+        if trimmed.is_empty() {
+            return Err(Refusal::EmptyBody);
+        }
+        let other = if trimmed.starts_with(b"-----BEGIN ") {
+            pem_contents(trimmed).and_then(base64::decode).ok_or(Refusal::NotBase64)
+        } else if let Some(der) = base64::decode(trimmed) {
+            return Ok(der);
+        } else if text.first() == Some(&0x30) {
+            Ok(text)
+        } else {
+            Err(Refusal::NotBase64)
+        }?;
+        if strict { Err(Refusal::EncodingNotAllowed) } else { Ok(other) }
+    }
+}
+
+/// The base64 text between the first pair of PEM boundaries (RFC 7468).
+fn pem_contents(text: &[u8]) -> Option<&[u8]> {
+    let text = core::str::from_utf8(text).ok()?;
+    let (_, after) = text.strip_prefix("-----BEGIN ")?.split_once("-----")?;
+    let (contents, _) = after.split_once("-----END ")?;
+    Some(contents.as_bytes())
+}

@@ -1,0 +1,160 @@
+//! What a server offers: an immutable snapshot, swapped whole on reload.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use pki_types::SignatureVerificationAlgorithm;
+
+use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
+use crate::policy::Profile;
+use crate::{Operation, Seconds};
+
+/// The signature algorithms that certification requests are checked with: those of any rustls provider.
+pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
+
+/// A server's CAs, labels and rules.
+#[derive(Clone, Debug)]
+pub struct Site {
+    /// The path below which the operations lie, without a final slash: `/.well-known/est`.
+    pub base_path: String,
+    /// What a request without a label gets.
+    pub default_label: Arc<Label>,
+    /// The labels of RFC 7030 §3.2.2, by name.
+    pub labels: BTreeMap<String, Arc<Label>>,
+    /// Which operations are served.
+    pub operations: Operations,
+    /// How certification requests are checked.
+    pub algorithms: Algorithms,
+    /// Whether request bodies must be base64 of DER, as RFC 8951 says, and nothing else.
+    pub strict_encoding: bool,
+    /// Whether `/csrattrs` is only for those who authenticate.
+    pub csrattrs_auth: bool,
+    /// Characters in a line of base64 in replies; one line if `None`.
+    pub base64_line_length: Option<usize>,
+    /// What a client that has to wait is told.
+    pub retry_after: Seconds,
+    /// For how long the same request gets the same certificate again.
+    pub replay_window: Seconds,
+    /// Whether clients may authenticate with HTTP Basic, and so are asked to.
+    pub offers_basic: bool,
+}
+
+/// Which operations are served.
+#[derive(Clone, Copy, Debug)]
+pub struct Operations {
+    /// `/cacerts`.
+    pub cacerts: bool,
+    /// `/simpleenroll`.
+    pub simpleenroll: bool,
+    /// `/simplereenroll`.
+    pub simplereenroll: bool,
+    /// `/csrattrs`.
+    pub csrattrs: bool,
+}
+
+impl Operations {
+    /// All of them.
+    pub const ALL: Self = Self { cacerts: true, simpleenroll: true, simplereenroll: true, csrattrs: true };
+
+    /// Whether this one is served.
+    #[must_use]
+    pub fn serves(self, operation: Operation) -> bool {
+        match operation {
+            Operation::CaCerts => self.cacerts,
+            Operation::SimpleEnroll => self.simpleenroll,
+            Operation::SimpleReenroll => self.simplereenroll,
+            Operation::CsrAttrs => self.csrattrs,
+        }
+    }
+}
+
+impl Site {
+    /// What `name` stands for; the default for a request without a label.
+    #[must_use]
+    pub fn label(&self, name: Option<&str>) -> Option<&Arc<Label>> {
+        match name {
+            Some(name) => self.labels.get(name),
+            None => Some(&self.default_label),
+        }
+    }
+}
+
+/// A CA, as the core needs to know it.
+#[derive(Clone, Debug)]
+pub struct Ca {
+    /// Its name in the configuration.
+    pub id: String,
+    /// Its certificate.
+    pub certificate: Certificate,
+    /// The certificates above it, the self-signed root last.
+    pub chain: Vec<Certificate>,
+}
+
+/// What one path of the server issues, from which CA, to whom.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its path segment; `None` for the unlabelled path.
+    pub name: Option<String>,
+    /// Who issues.
+    pub ca: Arc<Ca>,
+    /// What is issued.
+    pub profile: Profile,
+    /// Whether a person has to look first.
+    pub approval: Approval,
+    /// Which names the holder of a certificate may ask for at `/simpleenroll`.
+    pub certificate_names: NameBinding,
+    /// The answer of `/cacerts`.
+    cacerts: Arc<Vec<u8>>,
+    /// The answer of `/csrattrs`.
+    csrattrs: Option<Arc<Vec<u8>>>,
+}
+
+impl Label {
+    /// Puts a label together; `csr_attributes` are the object identifiers that `/csrattrs` lists.
+    #[must_use]
+    pub fn new(
+        name: Option<String>,
+        ca: Arc<Ca>,
+        profile: Profile,
+        approval: Approval,
+        certificate_names: NameBinding,
+        csr_attributes: &[Oid],
+    ) -> Self {
+        let certificates = core::iter::once(&ca.certificate).chain(&ca.chain).map(Certificate::as_der);
+        let cacerts = Arc::new(certs_only(certificates));
+        let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
+        Self { name, ca, profile, approval, certificate_names, cacerts, csrattrs }
+    }
+
+    /// The CA's certificate and those above it, certs-only CMS, DER.
+    #[must_use]
+    pub fn cacerts(&self) -> &Arc<Vec<u8>> {
+        &self.cacerts
+    }
+
+    /// CsrAttrs, DER, if there are any.
+    #[must_use]
+    pub fn csrattrs(&self) -> Option<&Arc<Vec<u8>>> {
+        self.csrattrs.as_ref()
+    }
+}
+
+/// Whether a person has to look at a request before a certificate is issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// No.
+    Automatic,
+    /// Yes: the client is told to come back until somebody has decided.
+    Manual,
+}
+
+/// Which names somebody who holds a certificate may ask for at `/simpleenroll`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameBinding {
+    /// The subject and the subjectAltName of that certificate.
+    Own,
+    /// Whatever the profile allows: for certificates of another CA, a manufacturer's say.
+    Any,
+}

@@ -1,0 +1,3 @@
+//! Transport bytes to and from [`Request`](crate::Request) and [`Reply`](crate::Reply).
+
+pub mod http;

@@ -1,0 +1,235 @@
+//! EST over HTTP (RFC 7030 §3.2, RFC 8951), as the clients that exist need it.
+//!
+//! Knows no HTTP library: a [`Head`] in, a [`Response`] out.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::{Body, Credentials, Evidence, Operation, Refusal, Reply, Request, Secret, Site, base64};
+
+const PKCS10: &str = "application/pkcs10";
+const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+const CSRATTRS: &str = "application/csrattrs";
+const TEXT: &str = "text/plain; charset=utf-8";
+const PROBLEM: &str = "application/problem+json";
+
+/// What of a request's head matters here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Head<'a> {
+    /// The method.
+    pub method: &'a str,
+    /// The path, without the query.
+    pub path: &'a str,
+    /// Content-Type.
+    pub content_type: Option<&'a str>,
+    /// Authorization.
+    pub authorization: Option<&'a [u8]>,
+    /// Accept.
+    pub accept: Option<&'a str>,
+}
+
+/// A request's head, understood; its body may be read now.
+#[derive(Clone, Debug)]
+pub struct Route {
+    operation: Operation,
+    label: Option<String>,
+    credentials: Option<Credentials>,
+}
+
+/// A response's head and body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// The headers; Content-Length is left to the HTTP library, which knows the body.
+    pub headers: Vec<(&'static str, Cow<'static, str>)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Route {
+    /// Understands a request's head.
+    ///
+    /// # Errors
+    /// The refusals of path, method, media type and Authorization header.
+    pub fn find(site: &Site, head: &Head<'_>) -> Result<Self, Refusal> {
+        let (label, operation) = split_path(&site.base_path, head.path).ok_or(Refusal::UnknownPath)?;
+        if site.label(label.as_deref()).is_none() {
+            return Err(Refusal::UnknownLabel);
+        }
+        let (allow, allowed, takes_body): (_, &[&str], _) = match operation {
+            Operation::CaCerts | Operation::CsrAttrs => ("GET, HEAD", &["GET", "HEAD"], false),
+            Operation::SimpleEnroll | Operation::SimpleReenroll => ("POST", &["POST"], true),
+        };
+        if !allowed.contains(&head.method) {
+            return Err(Refusal::MethodNotAllowed { allow });
+        }
+        if takes_body && !head.content_type.is_some_and(|value| is_media_type(value, PKCS10)) {
+            return Err(Refusal::UnsupportedMediaType { expected: PKCS10 });
+        }
+        let credentials = head.authorization.map(read_authorization).transpose()?.flatten();
+        Ok(Self { operation, label, credentials })
+    }
+
+    /// Whether a body belongs to the request.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        matches!(self.operation, Operation::SimpleEnroll | Operation::SimpleReenroll)
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Completes the request. `evidence` is what the transport knows; the route adds the credentials.
+    #[must_use]
+    pub fn request(self, evidence: Evidence, body: Vec<u8>) -> Request {
+        let evidence = Evidence { credentials: self.credentials, ..evidence };
+        Request { operation: self.operation, label: self.label, evidence, body: Body::Text(body) }
+    }
+}
+
+/// Splits `base/[label/]operation`; `None` when it is something else.
+///
+/// The label is percent-decoded once; an encoded slash, an empty label, `.` and `..` are nobody's labels.
+fn split_path(base: &str, path: &str) -> Option<(Option<String>, Operation)> {
+    let rest = path.strip_prefix(base)?.strip_prefix('/')?;
+    match rest.split_once('/') {
+        None => Some((None, Operation::from_segment(rest)?)),
+        Some((label, operation)) => {
+            let label = percent_decode(label)?;
+            let is_label = !label.is_empty() && label != "." && label != ".." && !label.contains('/');
+            is_label.then_some(())?;
+            Some((Some(label), Operation::from_segment(operation)?))
+        }
+    }
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut octets = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&octet, tail)) = rest.split_first() {
+        if octet == b'%' {
+            let digits = core::str::from_utf8(tail.get(..2)?).ok().filter(|digits| !digits.starts_with('+'))?;
+            octets.push(u8::from_str_radix(digits, 16).ok()?);
+            rest = &tail[2..];
+        } else {
+            octets.push(octet);
+            rest = tail;
+        }
+    }
+    String::from_utf8(octets).ok()
+}
+
+/// Compares the type and subtype, whatever parameters follow (RFC 9110 §8.3.1).
+fn is_media_type(value: &str, expected: &str) -> bool {
+    value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
+}
+
+/// Reads Basic credentials (RFC 7617); `None` for a scheme that is not ours to read.
+fn read_authorization(value: &[u8]) -> Result<Option<Credentials>, Refusal> {
+    let value = core::str::from_utf8(value).map_err(|_| Refusal::MalformedAuthorization)?;
+    let (scheme, parameters) = value.trim().split_once(' ').unwrap_or((value.trim(), ""));
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Ok(None);
+    }
+    let octets = base64::decode(parameters.trim().as_bytes()).ok_or(Refusal::MalformedAuthorization)?;
+    let text = Secret::new(String::from_utf8(octets).map_err(|_| Refusal::MalformedAuthorization)?);
+    if text.reveal().chars().any(char::is_control) {
+        return Err(Refusal::MalformedAuthorization);
+    }
+    let (user, password) = text.reveal().split_once(':').ok_or(Refusal::MalformedAuthorization)?;
+    Ok(Some(Credentials { user: user.to_string(), password: Secret::new(password.to_string()) }))
+}
+
+/// Writes a reply.
+///
+/// Base64 goes in one line with a final LF unless the site asks for wrapping; a refusal is one line of text, or
+/// RFC 9457 JSON for a client whose Accept header asks for JSON.
+#[must_use]
+pub fn respond(site: &Site, reply: &Reply, accept: Option<&str>) -> Response {
+    match reply {
+        Reply::CaCertificates(der) => encoded(site, CERTS_ONLY, der),
+        Reply::Certificate(der) => encoded(site, CERTS_ONLY, der).with("Cache-Control", "no-store"),
+        Reply::CsrAttrs(Some(der)) => encoded(site, CSRATTRS, der).with("Cache-Control", "no-store"),
+        Reply::CsrAttrs(None) => Response { status: 204, headers: Vec::new(), body: Vec::new() },
+        Reply::RetryAfter(seconds) => Response {
+            status: 202,
+            headers: Vec::from([("Content-Type", Cow::Borrowed(TEXT))]),
+            body: format!("not decided yet: send the same request again in {} seconds\n", seconds.0).into_bytes(),
+        }
+        .with("Retry-After", seconds.0.to_string())
+        .with("Cache-Control", "no-store"),
+        Reply::Refused(refusal) => refused(site, refusal, accept),
+    }
+}
+
+fn encoded(site: &Site, content_type: &'static str, der: &[u8]) -> Response {
+    Response {
+        status: 200,
+        headers: Vec::from([
+            ("Content-Type", Cow::Borrowed(content_type)),
+            ("Content-Transfer-Encoding", Cow::Borrowed("base64")),
+        ]),
+        body: base64::encode(der, site.base64_line_length).into_bytes(),
+    }
+}
+
+fn refused(site: &Site, refusal: &Refusal, accept: Option<&str>) -> Response {
+    let row = refusal.row();
+    let wants_json = accept.is_some_and(|accept| {
+        accept.split(',').any(|range| is_media_type(range, PROBLEM) || is_media_type(range, "application/json"))
+    });
+    let (content_type, body) = if wants_json {
+        let detail = json_string(&refusal.to_string());
+        (
+            PROBLEM,
+            format!(
+                "{{\"type\":\"about:blank\",\"status\":{},\"title\":\"{}\",\"detail\":{detail}}}\n",
+                row.http_status, row.code
+            ),
+        )
+    } else {
+        (TEXT, format!("{refusal}\n"))
+    };
+    let mut response = Response {
+        status: row.http_status,
+        headers: Vec::from([("Content-Type", Cow::Borrowed(content_type))]),
+        body: body.into_bytes(),
+    }
+    .with("Cache-Control", "no-store");
+    if row.http_status == 401 && site.offers_basic {
+        response = response.with("WWW-Authenticate", "Basic realm=\"est\", charset=\"UTF-8\"");
+    }
+    if let Refusal::MethodNotAllowed { allow } = refusal {
+        response = response.with("Allow", *allow);
+    }
+    if let Some(seconds) = refusal.retry_after() {
+        response = response.with("Retry-After", seconds.0.to_string());
+    }
+    response
+}
+
+impl Response {
+    fn with(mut self, name: &'static str, value: impl Into<Cow<'static, str>>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+fn json_string(text: &str) -> String {
+    let mut json = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => json.extend(['\\', character]),
+            control if control.is_control() => json.push_str(&format!("\\u{:04x}", u32::from(control))),
+            plain => json.push(plain),
+        }
+    }
+    json.push('"');
+    json
+}
