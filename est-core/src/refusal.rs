@@ -158,7 +158,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
             Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
             Self::BodyTooLarge { .. } => ("body-too-large", 413, (4, 13)),
-            Self::BodyIncomplete => ("body-incomplete", 400, (4, 8)),
+            Self::BodyIncomplete => ("body-incomplete", 408, (4, 8)),
             Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
             Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
             Self::PasswordRejected => ("password-rejected", 401, (4, 1)),

@@ -1,1 +1,183 @@
-//! x
+//! Mounts EST in any server that speaks `http` and `tower`: hyper, axum, tonic.
+//!
+//! The server's part is [`Shell`] (a clock, randomness, a way to spawn, the current [`Site`]), the three
+//! [`Ports`], and a [`Peer`] in the extensions of each request.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::convert::Infallible;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::error::Error;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::{HeaderValue, Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use tokio::sync::oneshot;
+use tower_service::Service;
+
+use crate::wire::http::{Head, Route, respond};
+use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, UnixTime, begin, drive};
+
+/// A future that answers nobody: [`Shell::spawn`] runs it to its end.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// What the core needs of the server around it.
+pub trait Shell: Send + Sync {
+    /// The CAs, labels and rules at this moment.
+    fn site(&self) -> Arc<Site>;
+
+    /// The time.
+    fn now(&self) -> UnixTime;
+
+    /// 32 octets from a CSPRNG.
+    ///
+    /// # Errors
+    /// [`PortError`] when there is no randomness to be had.
+    fn entropy(&self) -> Result<Entropy, PortError>;
+
+    /// Runs `task` to its end, whatever becomes of the request that asked for it.
+    fn spawn(&self, task: Task);
+}
+
+/// What the server knows of the other end of a connection; it belongs in [`Request::extensions`].
+#[derive(Clone, Debug, Default)]
+pub struct Peer {
+    /// The certificates of the TLS handshake, DER, leaf first; empty when none was shown.
+    pub certificates: Arc<Vec<Vec<u8>>>,
+    /// The peer's address.
+    pub source: Option<String>,
+}
+
+/// EST as a [`tower::Service`](Service). Cheap to clone.
+#[derive(Clone)]
+pub struct Est {
+    shell: Arc<dyn Shell>,
+    ports: Ports,
+    max_body: usize,
+}
+
+/// The answer to come.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
+
+impl Est {
+    /// Makes the service; bodies over `max_body` octets are refused.
+    #[must_use]
+    pub fn new(shell: Arc<dyn Shell>, ports: Ports, max_body: usize) -> Self {
+        Self { shell, ports, max_body }
+    }
+
+    async fn answer<B>(self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body + Send,
+        B::Data: Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let site = self.shell.site();
+        let accept = text(request.headers(), &ACCEPT).map(String::from);
+        let reply = match self.exchange(&site, request).await {
+            Ok(step) => self.finish(step).await,
+            Err(refusal) => Reply::Refused(refusal),
+        };
+        into_http(respond(&site, &reply, accept.as_deref()))
+    }
+
+    /// Reads head and body, and begins.
+    async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Step, Refusal>
+    where
+        B: Body + Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let (parts, body) = request.into_parts();
+        let head = Head {
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            content_type: text(&parts.headers, &CONTENT_TYPE),
+            authorization: parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
+        };
+        let route = Route::find(site, &head)?;
+        let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
+        let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
+        let evidence = Evidence { certificates: peer.certificates, credentials: None, source: peer.source };
+        let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
+        Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
+    }
+
+    async fn read<B>(&self, headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
+    where
+        B: Body + Send,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let too_large = Refusal::BodyTooLarge { limit: self.max_body };
+        let declared = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
+        if declared.is_some_and(|length| length > self.max_body as u64) {
+            return Err(too_large);
+        }
+        match Limited::new(body, self.max_body).collect().await {
+            Ok(body) => Ok(body.to_bytes().into()),
+            Err(error) if error.is::<LengthLimitError>() => Err(too_large),
+            Err(_) => Err(Refusal::BodyIncomplete),
+        }
+    }
+
+    /// Drives what is left in a task of its own: a client that hangs up drops this future, but nothing that was
+    /// claimed or signed.
+    async fn finish(&self, step: Step) -> Reply {
+        if let Step::Done(reply) = step {
+            return reply;
+        }
+        let (sender, receiver) = oneshot::channel();
+        let ports = self.ports.clone();
+        self.shell.spawn(Box::pin(async move {
+            // Nobody may be listening any more; the exchange is complete all the same.
+            let _ = sender.send(drive(step, &ports).await);
+        }));
+        receiver.await.unwrap_or(Reply::Refused(Refusal::Overloaded))
+    }
+}
+
+/// Writes what the server itself refuses, before or instead of the service.
+#[must_use]
+pub fn refuse(site: &Site, refusal: Refusal) -> Response<Full<Bytes>> {
+    into_http(respond(site, &Reply::Refused(refusal), None))
+}
+
+fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    *answer.status_mut() = http::StatusCode::from_u16(response.status).expect("the table holds real status codes");
+    for (name, value) in response.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("header names are constants");
+        let value = HeaderValue::from_str(&value).expect("header values are constants and numbers");
+        answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+impl<B> Service<Request<B>> for Est
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answer {
+        let service = self.clone();
+        Box::pin(async move { Ok(service.answer(request).await) })
+    }
+}

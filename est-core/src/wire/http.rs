@@ -26,8 +26,6 @@ pub struct Head<'a> {
     pub content_type: Option<&'a str>,
     /// Authorization.
     pub authorization: Option<&'a [u8]>,
-    /// Accept.
-    pub accept: Option<&'a str>,
 }
 
 /// A request's head, understood; its body may be read now.
