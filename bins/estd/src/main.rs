@@ -1,2 +1,5 @@
-//! Placeholder.
+//! The EST server.
+
+mod server;
+mod tls;
 fn main() {}

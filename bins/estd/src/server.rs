@@ -1,0 +1,133 @@
+//! The HTTPS listener: accepts, admits, hands over, and stops without losing an answer.
+
+mod connection;
+mod connections;
+mod tasks;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use est_core::tower::Est;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tracing::{debug, info, warn};
+
+pub use connection::Limits;
+pub use tasks::Tasks;
+
+use connection::Context;
+use connections::Connections;
+
+/// File descriptors that the server needs for everything but connections: the database, the listener, logs.
+const RESERVED_DESCRIPTORS: u64 = 56;
+
+/// A bound listener.
+pub struct Server {
+    listener: TcpListener,
+    context: Context,
+    connections: Arc<Connections>,
+    tasks: Arc<Tasks>,
+    shutdown_timeout: Duration,
+}
+
+/// What a server is made of.
+pub struct Parts {
+    /// The TLS side.
+    pub tls: Arc<rustls::ServerConfig>,
+    /// EST.
+    pub est: Est,
+    /// Where exchanges run that nobody waits for any more.
+    pub tasks: Arc<Tasks>,
+    /// Bounds on what one client may take.
+    pub limits: Limits,
+    /// How long a shutdown waits for clients to take their answers.
+    pub shutdown_timeout: Duration,
+}
+
+impl Server {
+    /// Binds `address`.
+    ///
+    /// # Errors
+    /// What the system says when the address is taken or not ours.
+    pub async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
+        let Parts { tls, est, tasks, limits, shutdown_timeout } = parts;
+        let listener = TcpListener::bind(address).await?;
+        let capacity = capacity(limits.max_connections);
+        if capacity < limits.max_connections {
+            info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
+        }
+        let connections = Arc::new(Connections::new(capacity));
+        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits };
+        Ok(Self { listener, context, connections, tasks, shutdown_timeout })
+    }
+
+    /// The address that was bound.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` turns true, then lets every exchange finish and every answer leave.
+    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+        let mut accepting = stop.clone();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                _ = accepting.wait_for(|stop| *stop) => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer, &stop),
+                Err(error) => self.survive(&error).await,
+            }
+        }
+        // The port is free from here on: a successor can bind it while the last answers leave.
+        drop(self.listener);
+        stop.mark_unchanged();
+        info!(connections = self.connections.len(), "shutting down: finishing what is under way");
+        let drained = async {
+            self.connections.drained().await;
+            self.tasks.drained().await;
+        };
+        if tokio::time::timeout(self.shutdown_timeout, drained).await.is_err() {
+            warn!(connections = self.connections.len(), "clients did not take their answers in time");
+            self.connections.drop_all();
+            self.tasks.drained().await;
+        }
+    }
+
+    /// Makes room if there is none, and serves the connection in a task of its own.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+        let place = self.connections.admit();
+        let (context, stop) = (self.context.clone(), stop.clone());
+        tokio::spawn(async move { context.serve(stream, peer, place, stop).await });
+    }
+
+    /// An accept that failed says nothing about the next one.
+    async fn survive(&self, error: &io::Error) {
+        use rustix::io::Errno;
+        let out_of_descriptors = matches!(
+            error.raw_os_error().map(Errno::from_raw_os_error),
+            Some(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM)
+        );
+        if out_of_descriptors {
+            warn!(%error, "cannot accept: closing the connection that has waited longest");
+            self.connections.evict();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        } else {
+            debug!(%error, "a connection was gone before it was accepted");
+        }
+    }
+}
+
+/// As many connections as wanted, and as the file-descriptor limit has room for.
+fn capacity(wanted: usize) -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(8);
+    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
+}

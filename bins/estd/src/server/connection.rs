@@ -1,0 +1,234 @@
+//! One connection, from its handshake to its last answer.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, ready};
+use std::time::{Duration, Instant};
+
+use est_core::tower::{Est, Peer};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tower_service::Service;
+use tracing::debug;
+
+use super::connections::{Place, Wait, Work};
+
+/// Bounds on what one client may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Octets of a request's head.
+    pub header_bytes: usize,
+    /// From the connection to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the first octet of a request to the last.
+    pub request_timeout: Duration,
+    /// Between two requests.
+    pub idle_timeout: Duration,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+/// What every connection shares.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) acceptor: TlsAcceptor,
+    pub(super) est: Est,
+    pub(super) limits: Limits,
+}
+
+impl Context {
+    pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
+        // An answer is one write; waiting for more to send only delays it.
+        let _ = stream.set_nodelay(true);
+        let mut stopping = stop.clone();
+        let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(stream));
+        let stream = tokio::select! {
+            biased;
+            () = place.dismissed() => return,
+            _ = stopping.wait_for(|stop| *stop) => return,
+            accepted = handshake => match accepted {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
+                Err(_) => return debug!(%peer, "TLS handshake took too long"),
+            },
+        };
+        self.speak_http(stream, peer, Arc::new(place), stop).await;
+    }
+
+    async fn speak_http(
+        self,
+        stream: TlsStream<TcpStream>,
+        peer: SocketAddr,
+        place: Arc<Place>,
+        stop: watch::Receiver<bool>,
+    ) {
+        let (_, tls) = stream.get_ref();
+        let certificates = tls.peer_certificates().unwrap_or_default();
+        let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
+        let is_http2 = tls.alpn_protocol() == Some(b"h2");
+        let service = OneClient {
+            est: self.est,
+            peer: Peer { certificates: Arc::new(certificates), source: Some(peer.ip().to_string()) },
+            place: place.clone(),
+            request_timeout: self.limits.request_timeout,
+        };
+        let stream = TokioIo::new(stream);
+        let limits = self.limits;
+        let ended = if is_http2 {
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_concurrent_streams(64)
+                .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
+                .initial_stream_window_size(64 * 1024)
+                .initial_connection_window_size(256 * 1024)
+                .serve_connection(stream, service);
+            attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+        } else {
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .title_case_headers(true)
+                .header_read_timeout(limits.idle_timeout)
+                .max_buf_size(limits.header_bytes.max(8192))
+                .serve_connection(stream, service);
+            attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+        };
+        if let Err(error) = ended {
+            debug!(%peer, %error, "connection ended early");
+        }
+    }
+}
+
+/// Runs a connection until it ends, idles too long, has to make room, or the server stops.
+async fn attend<C>(
+    connection: C,
+    finish: fn(Pin<&mut C>),
+    place: &Place,
+    idle_timeout: Duration,
+    mut stop: watch::Receiver<bool>,
+) -> hyper::Result<()>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    tokio::pin!(connection);
+    let look = tokio::time::sleep(idle_timeout);
+    tokio::pin!(look);
+    let mut finishing = false;
+    loop {
+        tokio::select! {
+            biased;
+            ended = connection.as_mut() => return ended,
+            () = place.dismissed() => return Ok(()),
+            _ = stop.wait_for(|stop| *stop), if !finishing => {
+                finishing = true;
+                finish(connection.as_mut());
+            }
+            () = look.as_mut() => {
+                // Looks once per idle period instead of moving a timer with every request.
+                let now = Instant::now();
+                let since = place.waiting_since().unwrap_or(now);
+                if since + idle_timeout <= now {
+                    return Ok(());
+                }
+                look.as_mut().reset((since + idle_timeout).into());
+            }
+        }
+    }
+}
+
+/// EST, for the requests of one connection.
+struct OneClient {
+    est: Est,
+    peer: Peer,
+    place: Arc<Place>,
+    request_timeout: Duration,
+}
+
+impl hyper::service::Service<Request<Incoming>> for OneClient {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        let work = self.place.work();
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(self.peer.clone());
+        let body = Arriving {
+            body,
+            place: self.place.clone(),
+            began: Instant::now(),
+            request_timeout: self.request_timeout,
+            late: None,
+        };
+        let answer = self.est.clone().call(Request::from_parts(parts, body));
+        Answering { answer, _work: work }
+    }
+}
+
+/// An answer to come, during which the connection is not idle.
+struct Answering {
+    answer: est_core::tower::Answer,
+    _work: Work,
+}
+
+impl Future for Answering {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
+        self.answer.as_mut().poll(context)
+    }
+}
+
+/// A body that must arrive in time. While it does not come, the client keeps us waiting.
+struct Arriving {
+    body: Incoming,
+    place: Arc<Place>,
+    began: Instant,
+    request_timeout: Duration,
+    late: Option<Late>,
+}
+
+struct Late {
+    deadline: Pin<Box<Sleep>>,
+    _wait: Wait,
+}
+
+impl Body for Arriving {
+    type Data = Bytes;
+    type Error = Box<dyn Error + Send + Sync>;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let this = &mut *self;
+        if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
+            this.late = None;
+            return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        let late = this.late.get_or_insert_with(|| Late {
+            deadline: Box::pin(tokio::time::sleep_until((this.began + this.request_timeout).into())),
+            _wait: this.place.wait(),
+        });
+        ready!(late.deadline.as_mut().poll(context));
+        Poll::Ready(Some(Err("the body did not arrive in time".into())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,216 @@
+//! Who is connected, and who has to go when somebody new comes.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+/// The open connections: at most `capacity`.
+///
+/// When it is full, the connection that has kept us waiting longest makes room: one that is in its handshake, idle,
+/// or slow in sending. One that waits for *us* is never dropped.
+pub(super) struct Connections {
+    capacity: usize,
+    table: Mutex<Table>,
+    emptied: Notify,
+}
+
+#[derive(Default)]
+struct Table {
+    next_id: u64,
+    entries: HashMap<u64, Entry>,
+}
+
+struct Entry {
+    /// Requests that are being answered.
+    working: usize,
+    /// Since when the client keeps us waiting.
+    waiting_since: Instant,
+    dismissed: Arc<Notify>,
+}
+
+impl Entry {
+    fn pause(&mut self) {
+        self.working -= 1;
+        self.waiting_since = Instant::now();
+    }
+}
+
+impl Connections {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, table: Mutex::default(), emptied: Notify::new() }
+    }
+
+    /// Takes a place, making room first where there is none.
+    pub(super) fn admit(self: &Arc<Self>) -> Place {
+        let mut table = self.lock();
+        if table.entries.len() >= self.capacity {
+            table.evict();
+        }
+        let id = table.next_id;
+        table.next_id += 1;
+        let dismissed = Arc::new(Notify::new());
+        table.entries.insert(id, Entry { working: 0, waiting_since: Instant::now(), dismissed: dismissed.clone() });
+        Place { connections: self.clone(), id, dismissed }
+    }
+
+    /// Drops the connection that has kept us waiting longest.
+    pub(super) fn evict(&self) {
+        self.lock().evict();
+    }
+
+    /// Drops every connection.
+    pub(super) fn drop_all(&self) {
+        self.lock().entries.values().for_each(|entry| entry.dismissed.notify_one());
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lock().entries.len()
+    }
+
+    /// Waits until nobody is connected.
+    pub(super) async fn drained(&self) {
+        loop {
+            let emptied = self.emptied.notified();
+            tokio::pin!(emptied);
+            emptied.as_mut().enable();
+            if self.len() == 0 {
+                return;
+            }
+            emptied.await;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn evict(&mut self) {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0);
+        if let Some(id) = idle.min_by_key(|(_, entry)| entry.waiting_since).map(|(id, _)| *id)
+            && let Some(entry) = self.entries.remove(&id)
+        {
+            entry.dismissed.notify_one();
+        }
+    }
+}
+
+/// One connection's place in the table; given back when dropped.
+pub(super) struct Place {
+    connections: Arc<Connections>,
+    id: u64,
+    dismissed: Arc<Notify>,
+}
+
+impl Place {
+    /// Waits until the place is needed for somebody else.
+    pub(super) async fn dismissed(&self) {
+        self.dismissed.notified().await;
+    }
+
+    /// Tells that a request is being answered, until the guard is dropped.
+    pub(super) fn work(self: &Arc<Self>) -> Work {
+        self.update(|entry| entry.working += 1);
+        Work(self.clone())
+    }
+
+    /// Tells that the request that is being answered has yet to arrive whole, until the guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>) -> Wait {
+        self.update(Entry::pause);
+        Wait(self.clone())
+    }
+
+    /// Since when the client has kept us waiting; `None` while a request is being answered.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let table = self.connections.lock();
+        table.entries.get(&self.id).filter(|entry| entry.working == 0).map(|entry| entry.waiting_since)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Entry)) {
+        if let Some(entry) = self.connections.lock().entries.get_mut(&self.id) {
+            change(entry);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut table = self.connections.lock();
+        table.entries.remove(&self.id);
+        if table.entries.is_empty() {
+            self.connections.emptied.notify_waiters();
+        }
+    }
+}
+
+/// The rest of a request that we wait for, inside of [`Work`].
+pub(super) struct Wait(Arc<Place>);
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        self.0.update(|entry| entry.working += 1);
+    }
+}
+
+/// A request that is being answered.
+pub(super) struct Work(Arc<Place>);
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.0.update(Entry::pause);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn is_dismissed(place: &Place) -> bool {
+        tokio::select! {
+            biased;
+            () = place.dismissed() => true,
+            () = std::future::ready(()) => false,
+        }
+    }
+
+    #[tokio::test]
+    async fn dismisses_who_has_waited_longest_when_it_is_full() {
+        let connections = Arc::new(Connections::new(2));
+        let (first, second) = (connections.admit(), connections.admit());
+        let third = connections.admit();
+        assert!(is_dismissed(&first).await);
+        assert!(!is_dismissed(&second).await);
+        assert!(!is_dismissed(&third).await);
+        assert_eq!(connections.len(), 2);
+    }
+
+    #[tokio::test]
+    async fn never_dismisses_who_waits_for_an_answer() {
+        let connections = Arc::new(Connections::new(2));
+        let (first, second) = (Arc::new(connections.admit()), connections.admit());
+        let work = first.work();
+        let _third = connections.admit();
+        assert!(!is_dismissed(&first).await);
+        assert!(is_dismissed(&second).await);
+        drop(work);
+        assert!(first.waiting_since().is_some());
+    }
+
+    #[tokio::test]
+    async fn is_drained_when_the_last_place_is_given_back() {
+        let connections = Arc::new(Connections::new(2));
+        let place = connections.admit();
+        let drained = connections.drained();
+        tokio::pin!(drained);
+        tokio::select! {
+            biased;
+            () = &mut drained => panic!("somebody is still connected"),
+            () = std::future::ready(()) => {}
+        }
+        drop(place);
+        drained.await;
+    }
+}

@@ -1,0 +1,141 @@
+//! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
+
+use std::fmt;
+use std::sync::Arc;
+
+use est_core::UnixTime;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::aws_lc_rs;
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime as TlsTime};
+use rustls::server::ServerSessionMemoryCache;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme, version,
+};
+
+/// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
+pub type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> bool + Send + Sync>;
+
+/// Whether clients are asked for a certificate, and what becomes of those who have none.
+#[derive(Clone)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    None,
+    /// They are asked; a certificate is judged when it is used, and other ways to authenticate remain.
+    Optional,
+    /// No certificate that passes the check, no connection.
+    Required(PathCheck),
+}
+
+/// What of TLS an operator decides.
+pub struct TlsOptions {
+    /// The server's certificate and its intermediates, leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// The leaf's key.
+    pub key: PrivateKeyDer<'static>,
+    /// Whether TLS 1.2 is off.
+    pub only_tls13: bool,
+    /// The TLS 1.2 cipher suites to keep, by their IANA names; all of rustls' if `None`.
+    pub tls12_suites: Option<Vec<String>>,
+    /// Client certificates.
+    pub client_certificates: ClientCertificates,
+}
+
+/// Puts the configuration together: TLS 1.2 and 1.3, X25519MLKEM768 first, no renegotiation, no early data.
+///
+/// # Errors
+/// What rustls says when the key is not the certificate's, or no cipher suite is left.
+pub fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> {
+    let mut provider = aws_lc_rs::default_provider();
+    if let Some(kept) = &options.tls12_suites {
+        provider.cipher_suites.retain(|suite| {
+            suite.tls13().is_some() || kept.iter().any(|name| suite.suite().as_str() == Some(name.as_str()))
+        });
+    }
+    let algorithms = provider.signature_verification_algorithms;
+    let versions: &[_] = if options.only_tls13 { &[&version::TLS13] } else { &[&version::TLS13, &version::TLS12] };
+    let builder =
+        ServerConfig::builder_with_provider(Arc::<CryptoProvider>::new(provider)).with_protocol_versions(versions)?;
+    let builder = match options.client_certificates {
+        ClientCertificates::None => builder.with_no_client_auth(),
+        ClientCertificates::Optional => {
+            builder.with_client_cert_verifier(Arc::new(Possession { algorithms, path: None }))
+        }
+        ClientCertificates::Required(path) => {
+            builder.with_client_cert_verifier(Arc::new(Possession { algorithms, path: Some(path) }))
+        }
+    };
+    let mut config = builder.with_single_cert(options.chain, options.key)?;
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.session_storage = ServerSessionMemoryCache::new(1024);
+    config.send_tls13_tickets = 1;
+    config.max_early_data_size = 0;
+    Ok(config)
+}
+
+/// Proves that a client holds the key of the certificate that it shows. Whose certificate that is, and whether it
+/// counts, is decided where enrollments are authenticated, so that every transport decides alike.
+struct Possession {
+    algorithms: WebPkiSupportedAlgorithms,
+    path: Option<PathCheck>,
+}
+
+impl fmt::Debug for Possession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Possession")
+    }
+}
+
+impl ClientCertVerifier for Possession {
+    fn offer_client_auth(&self) -> bool {
+        true
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// Empty: clients may show what they have, whoever issued it.
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: TlsTime,
+    ) -> Result<ClientCertVerified, Error> {
+        let Some(path) = &self.path else { return Ok(ClientCertVerified::assertion()) };
+        let chain: Vec<Vec<u8>> =
+            std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.to_vec()).collect();
+        if path(&chain, UnixTime(now.as_secs())) {
+            Ok(ClientCertVerified::assertion())
+        } else {
+            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
+}
