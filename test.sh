@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Installs what the tests need, then runs formatting, lints, tests with real peers, doc tests, examples, fuzzing and
+# instruction counts. Needs Rust and Debian 12 (elsewhere: install the packages below by your own means).
+#
+#   ./test.sh            everything
+#   ./test.sh --quick    without installing, fuzzing and counting instructions
+set -euo pipefail
+cd "$(dirname "$0")"
+
+quick=false
+case "${1:-}" in
+    "") ;;
+    --quick) quick=true ;;
+    *) echo "usage: $0 [--quick]" >&2; exit 2 ;;
+esac
+
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+
+# Package and a program or file that it brings.
+packages=(
+    "gcc=gcc" "libc6-dev=/usr/include/stdio.h" "make=make" "cmake=cmake"
+    "curl=curl" "openssl=openssl" "sqlite3=sqlite3" "jq=jq" "procps=ps" "util-linux=prlimit"
+    "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
+    "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
+    "valgrind=valgrind"
+)
+install_peers() {
+    local missing=() entry
+    for entry in "${packages[@]}"; do
+        local what="${entry#*=}"
+        if [[ $what == /* ]]; then [[ -e $what ]] || missing+=("${entry%%=*}")
+        else command -v "$what" >/dev/null || missing+=("${entry%%=*}"); fi
+    done
+    [[ ${#missing[@]} -eq 0 ]] && return
+    if ! command -v apt-get >/dev/null; then
+        echo "These are missing, and there is no apt-get to install them: ${missing[*]}" >&2
+        echo "Tests that need them will be skipped by name." >&2
+        return
+    fi
+    local sudo=()
+    [[ $(id -u) -eq 0 ]] || sudo=(sudo)
+    echo "Installing with apt-get: ${missing[*]}"
+    # Some maintainer scripts lose their temporary files under the default folder.
+    local scratch
+    scratch=$(mktemp -d -p /var/tmp)
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive TMPDIR="$scratch" apt-get update -qq
+    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive TMPDIR="$scratch" \
+        apt-get install -y -qq --no-install-recommends "${missing[@]}" ||
+        "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive TMPDIR="$scratch" apt-get -y --fix-broken install
+    rm -rf "$scratch"
+}
+
+if ! $quick; then
+    step "Packages"
+    install_peers
+fi
+
+step "Formatting"
+cargo fmt --all --check
+(cd fuzz && cargo fmt --check)
+
+step "Lints"
+RUSTFLAGS="${RUSTFLAGS:-}" cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+step "Documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
+cargo test --workspace --doc --quiet
+
+step "Without std"
+cargo check -p est-core --no-default-features --quiet
+
+if ! $quick; then
+    step "Fuzzing, some seconds a target"
+    cargo run --manifest-path fuzz/Cargo.toml --release --quiet --bin smoke -- --seconds "${FUZZ_SECONDS:-4}"
+
+    step "Instruction counts"
+    cargo bench -p benches --quiet
+fi
+
+# The tests come last: the line that counts them is the last thing to read.
+step "Tests"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+cargo test --workspace --all-features --all-targets --no-fail-fast 2>&1 | tee "$log"
+awk '/^test result:/ { passed += $4; failed += $6; skipped += $8 }
+     END { printf "\n%d passed, %d failed, %d skipped\n", passed, failed, skipped }' "$log"
