@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What tests share: a throwaway PKI, real peers, real servers.
+
+pub mod server;
