@@ -1,0 +1,147 @@
+//! The files of a first run.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use est_backends::authority::{self, ServerCertificate, Validity};
+use est_backends::{FileSigner, Signer as _};
+use est_core::pkix::{Certificate, GeneralName, GeneralNames, KeyType, Name, pem};
+use est_core::{Entropy, Seconds, Serial, UnixTime};
+use host::shell;
+
+/// The configuration's name in the folder.
+pub(crate) const CONFIG: &str = "estd.toml";
+/// The CA certificate's.
+pub(crate) const CA: &str = "ca.pem";
+const CA_KEY: &str = "ca-key.pem";
+const SERVER: &str = "server.pem";
+const SERVER_KEY: &str = "server-key.pem";
+
+const CA_VALIDITY: Seconds = Seconds::from_days(3650);
+const SERVER_VALIDITY: Seconds = Seconds::from_days(825);
+
+const TEMPLATE: &str = r#"# Ohia EST server. Paths are relative to this file; a key that is left out has its default.
+# `estd check --config FILE` reports every mistake; docs/configuration.md lists every key.
+
+[server]
+listen = "0.0.0.0:8443"
+
+[tls]
+cert = "server.pem"
+key = "server-key.pem"
+
+# Clients may show a certificate of this CA, or use a one-time password instead.
+[tls.client_auth]
+trust_anchors = "ca.pem"
+mode = "optional"
+
+[db]
+url = "sqlite://estd.db"
+
+[[ca]]
+id = "main"
+name = "Main CA"
+cert = "ca.pem"
+key = "ca-key.pem"
+validity_days = 365
+
+[otp]
+enabled = true
+
+# One more path, /.well-known/est/<name>/…, with rules of its own:
+# [[est.label]]
+# name = "servers"
+# ca_id = "main"
+# require_san = true
+# allowed_key_types = ["ecdsa-p256", "ecdsa-p384"]
+# max_validity_days = 90
+# approval = "manual"
+"#;
+
+/// What `estd init` needs to know.
+pub(crate) struct FirstRun<'a> {
+    pub(crate) dir: &'a Path,
+    pub(crate) names: &'a [String],
+    pub(crate) subject: &'a str,
+}
+
+impl FirstRun<'_> {
+    /// Makes keys, certificates and configuration; the configuration comes last, so that its presence tells that
+    /// everything is there.
+    ///
+    /// # Errors
+    /// When a file is there already: nothing is overwritten.
+    pub(crate) async fn make(&self, now: UnixTime) -> Result<()> {
+        fs::create_dir_all(self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
+        for name in [CA, CA_KEY, SERVER, SERVER_KEY, CONFIG] {
+            let path = self.path(name);
+            if path.exists() {
+                bail!("{} exists already: choose another folder, or move it away", path.display());
+            }
+        }
+        let subject = Name::from_text(self.subject).context("--subject")?;
+        let names = self.server_names()?;
+
+        let (ca_key, ca_key_pem) = FileSigner::generate(KeyType::EcdsaP256)?;
+        let (server_key, server_key_pem) = FileSigner::generate(KeyType::EcdsaP256)?;
+        let validity = Validity { not_before: now, span: CA_VALIDITY };
+        let ca_der = authority::self_signed_ca(&subject, &ca_key, validity, serial()?).await?;
+        let ca = Certificate::parse(&ca_der).context("the CA certificate just made")?;
+        let server = ServerCertificate {
+            names: &names,
+            public_key: server_key.public_key(),
+            validity: Validity { not_before: now, span: SERVER_VALIDITY },
+            serial: serial()?,
+        };
+        let server_der = authority::server_certificate(&ca, &ca_key, &server).await?;
+
+        self.write(CA_KEY, &ca_key_pem, Access::Owner)?;
+        self.write(SERVER_KEY, &server_key_pem, Access::Owner)?;
+        self.write(CA, &pem::encode("CERTIFICATE", &ca_der), Access::All)?;
+        self.write(SERVER, &pem::encode("CERTIFICATE", &server_der), Access::All)?;
+        self.write(CONFIG, TEMPLATE, Access::All)
+    }
+
+    fn server_names(&self) -> Result<GeneralNames> {
+        let mut names = authority::local_names().names().to_vec();
+        for (index, text) in self.names.iter().enumerate() {
+            let name = GeneralName::from_text(text).with_context(|| format!("--name {text}: not a name or address"))?;
+            if !names.contains(&name) {
+                // The names that were asked for come first: the first DNS name becomes the commonName.
+                names.insert(index.min(names.len()), name);
+            }
+        }
+        GeneralNames::from_names(&names).context("the server's names")
+    }
+
+    fn write(&self, name: &str, text: &str, access: Access) -> Result<()> {
+        let path = self.path(name);
+        let mode = match access {
+            Access::Owner => 0o600,
+            Access::All => 0o644,
+        };
+        let write = || {
+            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
+            file.write_all(text.as_bytes())?;
+            file.sync_all()
+        };
+        write().with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+}
+
+enum Access {
+    Owner,
+    All,
+}
+
+fn serial() -> Result<Serial> {
+    let entropy: Entropy = shell::entropy()?;
+    Ok(Serial::from_entropy(&entropy))
+}
