@@ -1,1 +1,19 @@
-//! Placeholder.
+//! Who signs.
+//!
+//! A *signer* makes signatures: [`FileSigner`] with a key from a file. A *backend* issues certificates: [`LocalCa`]
+//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. [`authority`] makes the certificates
+//! that a server needs before it can issue its first one.
+//!
+//! Cryptography is aws-lc-rs throughout; [`algorithms`] lists what it can verify.
+
+pub mod authority;
+mod aws_lc;
+mod cas;
+mod local;
+mod signer;
+
+pub use aws_lc::algorithms;
+pub use cas::Cas;
+pub use local::{LocalCa, LocalCaError};
+pub use signer::file::{FileSigner, KeyFileError, RsaPadding};
+pub use signer::{SignatureCheck, Signer};

@@ -1,0 +1,100 @@
+//! A CA whose key a signer of ours holds.
+
+use std::fmt;
+use std::sync::Arc;
+
+use est_core::pkix::{Certificate, KeyUsage, assemble_certificate, oid};
+use est_core::{Ca, CaBackend, Issuance, Order, PortError, PortFuture};
+
+use crate::signer::{SignatureCheck, Signer, sign_checked};
+
+/// Issues certificates by signing what was planned, exactly as it was emitted.
+pub struct LocalCa {
+    ca: Arc<Ca>,
+    signer: Arc<dyn Signer>,
+    check: SignatureCheck,
+}
+
+/// Why a signer cannot sign for a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LocalCaError {
+    /// The certificate's public key is not the signer's.
+    OtherKey {
+        /// The CA's id.
+        ca: String,
+    },
+    /// basicConstraints does not say that the certificate is a CA's.
+    NotACa {
+        /// The CA's id.
+        ca: String,
+    },
+    /// keyUsage stands there without keyCertSign.
+    KeyUsage {
+        /// The CA's id.
+        ca: String,
+    },
+}
+
+impl fmt::Display for LocalCaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherKey { ca } => {
+                write!(f, "the private key of CA `{ca}` does not belong to its certificate: give the file that does")
+            }
+            Self::NotACa { ca } => {
+                write!(f, "the certificate of CA `{ca}` is not a CA certificate: its basicConstraints lacks CA:TRUE")
+            }
+            Self::KeyUsage { ca } => {
+                write!(f, "the certificate of CA `{ca}` may not sign certificates: its keyUsage lacks keyCertSign")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LocalCaError {}
+
+impl LocalCa {
+    /// Puts a CA and its signer together.
+    ///
+    /// # Errors
+    /// [`LocalCaError`] when the signer's key is not the certificate's, or the certificate is not one that may sign
+    /// certificates.
+    pub fn new(ca: Arc<Ca>, signer: Arc<dyn Signer>, check: SignatureCheck) -> Result<Self, LocalCaError> {
+        let id = || ca.id.clone();
+        if ca.certificate.public_key_der() != signer.public_key().as_der() {
+            return Err(LocalCaError::OtherKey { ca: id() });
+        }
+        if !ca.certificate.is_ca() {
+            return Err(LocalCaError::NotACa { ca: id() });
+        }
+        if !may_sign_certificates(&ca.certificate) {
+            return Err(LocalCaError::KeyUsage { ca: id() });
+        }
+        Ok(Self { ca, signer, check })
+    }
+
+    async fn sign(&self, order: &Order) -> Result<Issuance, PortError> {
+        if order.ca.certificate != self.ca.certificate {
+            return Err(PortError(format!("an order for CA `{}` came to CA `{}`", order.ca.id, self.ca.id)));
+        }
+        let algorithm = self.signer.signature_algorithm();
+        let to_be_signed = order.plan.to_be_signed(&self.ca.certificate, order.serial, algorithm);
+        let signature = sign_checked(&*self.signer, self.check, &to_be_signed).await?;
+        Ok(Issuance::Issued(assemble_certificate(to_be_signed, algorithm, &signature)))
+    }
+}
+
+/// A certificate without keyUsage may be used for everything (RFC 5280 §4.2.1.3).
+fn may_sign_certificates(certificate: &Certificate) -> bool {
+    let usage = certificate.extensions().iter().find(|extension| extension.id == oid::KEY_USAGE);
+    usage.is_none_or(|extension| {
+        KeyUsage::from_der(&extension.value).is_some_and(|usage| !usage.common(KeyUsage::KEY_CERT_SIGN).is_empty())
+    })
+}
+
+impl CaBackend for LocalCa {
+    fn issue<'a>(&'a self, order: &'a Order) -> PortFuture<'a, Issuance> {
+        Box::pin(self.sign(order))
+    }
+}
