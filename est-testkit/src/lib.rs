@@ -1,3 +1,4 @@
 //! What tests share: a throwaway PKI, real peers, real servers.
 
+pub mod https;
 pub mod server;

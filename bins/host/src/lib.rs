@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the servers share: configuration, wiring, telemetry.
+
+pub mod shell;

@@ -1,0 +1,64 @@
+//! The clock, the randomness and the current site of a running server.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use est_core::tower::{Shell, Task};
+use est_core::{Entropy, PortError, Site, UnixTime};
+
+/// The system's time.
+#[must_use]
+pub fn now() -> UnixTime {
+    // A clock before 1970 is broken; every certificate is then "not valid yet", which is the safe reading.
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// 32 octets from the system's CSPRNG.
+///
+/// # Errors
+/// [`PortError`] when the system has none to give.
+pub fn entropy() -> Result<Entropy, PortError> {
+    let mut octets = [0; 32];
+    let mut filled = 0;
+    while filled < octets.len() {
+        filled += rustix::rand::getrandom(&mut octets[filled..], rustix::rand::GetRandomFlags::empty())
+            .map_err(|error| PortError(format!("no randomness: {error}")))?;
+    }
+    Ok(Entropy(octets))
+}
+
+/// What a server lends to [`est_core::tower::Est`].
+pub struct ServerShell {
+    site: RwLock<Arc<Site>>,
+    spawn: Box<dyn Fn(Task) + Send + Sync>,
+}
+
+impl ServerShell {
+    /// Serves `site`; `spawn` runs tasks to their end.
+    pub fn new(site: Site, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
+        Self { site: RwLock::new(Arc::new(site)), spawn: Box::new(spawn) }
+    }
+
+    /// Serves `site` from the next request on; exchanges under way keep theirs.
+    pub fn replace(&self, site: Site) {
+        *self.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+    }
+}
+
+impl Shell for ServerShell {
+    fn site(&self) -> Arc<Site> {
+        self.site.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn now(&self) -> UnixTime {
+        now()
+    }
+
+    fn entropy(&self) -> Result<Entropy, PortError> {
+        entropy()
+    }
+
+    fn spawn(&self, task: Task) {
+        (self.spawn)(task);
+    }
+}
