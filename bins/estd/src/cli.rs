@@ -40,6 +40,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Requests,
     },
+    /// What has happened.
+    Audit {
+        #[command(subcommand)]
+        command: Audit,
+    },
 }
 
 #[derive(Args)]
@@ -118,6 +123,9 @@ pub(crate) enum Otp {
         /// For how many different requests it is good [default: otp.max_uses].
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         uses: Option<u32>,
+        /// Create so many passwords at once.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        count: Option<u32>,
         #[command(flatten)]
         output: Output,
     },
@@ -220,6 +228,23 @@ pub(crate) enum Requests {
         config: Config,
         /// The request's id.
         id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Audit {
+    /// List audit records, the newest first.
+    List {
+        #[command(flatten)]
+        config: Config,
+        /// Only those of this event, `cert.issued` say.
+        #[arg(long, value_name = "EVENT")]
+        event: Option<String>,
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        limit: u32,
         #[command(flatten)]
         output: Output,
     },
