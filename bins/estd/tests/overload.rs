@@ -1,0 +1,106 @@
+//! Clients that take without giving must not keep others from being served.
+
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use est_testkit::https::{Client, base64, post};
+use est_testkit::pki::Key;
+use est_testkit::server::{Launch, Server};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// What the issue of this test is: not how fast, but that nobody waits for somebody else's patience to end. Handshake,
+/// idle and request limits are all far longer than this.
+const SOON: Duration = Duration::from_secs(5);
+
+fn enrolls_soon(server: &Server, name: &str) {
+    let body = base64(&Key::p256().csr(&format!("CN={name}"), &[]));
+    let password = server.password(1);
+    let begun = Instant::now();
+    let answer = Client::new(server.port(), &server.ca()).enroll("/simpleenroll", Some(&password), body.as_bytes());
+    answer.certificate();
+    assert!(begun.elapsed() < SOON, "took {:?}", begun.elapsed());
+}
+
+#[test]
+fn five_hundred_idle_connections_do_not_fill_256_descriptors() {
+    let server = Launch::dev(ESTD).descriptors(256).start();
+    let silent: Vec<_> =
+        (0..500).map(|_| TcpStream::connect(("127.0.0.1", server.port())).expect("a connection")).collect();
+    enrolls_soon(&server, "among-silent");
+    drop(silent);
+    let client = Client::new(server.port(), &server.ca());
+    let idle: Vec<_> = (0..500).filter_map(|_| client.connect().ok()).collect();
+    assert!(idle.len() > 400, "only {} of 500 got through their handshake", idle.len());
+    enrolls_soon(&server, "among-idle");
+}
+
+#[test]
+fn a_slow_sender_keeps_nobody_waiting() {
+    let server = Launch::dev(ESTD).descriptors(256).start();
+    let client = Client::new(server.port(), &server.ca());
+    let request = post("/simpleenroll", Some("a.b"), &[b'A'; 4000]);
+    // Some stop within the head, some within the body.
+    let mut slow: Vec<_> = (0..300).filter_map(|_| client.connect().ok()).collect();
+    for (number, connection) in slow.iter_mut().enumerate() {
+        let sent = if number % 2 == 0 { 40 } else { request.len() - 100 };
+        let _ = connection.write_all(&request[..sent]).and_then(|()| connection.flush());
+    }
+    enrolls_soon(&server, "among-slow");
+}
+
+#[test]
+fn a_client_that_hangs_up_within_its_body_harms_nobody() {
+    let server = Server::dev(ESTD);
+    let client = Client::new(server.port(), &server.ca());
+    let password = server.password(1);
+    let body = base64(&Key::p256().csr("CN=gone", &[]));
+    let request = post("/simpleenroll", Some(&password), body.as_bytes());
+    for _ in 0..50 {
+        let mut connection = client.connect().expect("a connection");
+        connection.write_all(&request[..request.len() - 10]).expect("sent");
+        connection.flush().expect("sent");
+    }
+    enrolls_soon(&server, "after-hang-ups");
+    // The password was not touched.
+    client.enroll("/simpleenroll", Some(&password), body.as_bytes()).certificate();
+}
+
+#[test]
+fn a_client_that_hangs_up_before_the_answer_finds_it_when_it_comes_back() {
+    let server = Server::dev(ESTD);
+    let client = Client::new(server.port(), &server.ca());
+    for number in 0..20 {
+        let password = server.password(1);
+        let body = base64(&Key::p256().csr(&format!("CN=impatient-{number}"), &[]));
+        let mut connection = client.connect().expect("a connection");
+        connection.write_all(&post("/simpleenroll", Some(&password), body.as_bytes())).expect("sent");
+        connection.flush().expect("sent");
+        drop(connection);
+        client.enroll("/simpleenroll", Some(&password), body.as_bytes()).certificate();
+    }
+    let listed = server.estd_json(&["certs", "list"]);
+    assert_eq!(listed["certificates"].as_array().map(Vec::len), Some(20));
+}
+
+#[test]
+fn a_shutdown_loses_no_answer() {
+    let server = Server::dev(ESTD);
+    let client = Client::new(server.port(), &server.ca());
+    let password = server.password(1);
+    let body = base64(&Key::p256().csr("CN=last", &[]));
+    let request = post("/simpleenroll", Some(&password), body.as_bytes());
+    let (head, last) = request.split_at(request.len() - 1);
+    let mut connection = client.connect().expect("a connection");
+    connection.write_all(head).expect("sent");
+    connection.flush().expect("sent");
+    // Whatever the order of signal and last octet: who has begun to ask gets an answer.
+    let stopping = std::thread::spawn(move || server.stop());
+    connection.write_all(last).expect("sent");
+    connection.flush().expect("sent");
+    est_testkit::https::read_response(&mut connection).expect("an answer").certificate();
+    drop(connection);
+    let (status, _) = stopping.join().expect("no panic");
+    assert!(status.success());
+}
