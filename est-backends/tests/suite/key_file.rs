@@ -123,7 +123,8 @@ fn opens_every_pbes2_encryption_that_openssl_knows() {
     ] {
         openssl.run(&format!("pkcs8 -topk8 -in key.pem {options} -passout file:passphrase -out closed.pem"));
         let text = openssl.text("closed.pem");
-        let signer = FileSigner::from_pem(&text, Some(&passphrase)).unwrap_or_else(|error| panic!("{options}: {error}"));
+        let signer =
+            FileSigner::from_pem(&text, Some(&passphrase)).unwrap_or_else(|error| panic!("{options}: {error}"));
         signs_as_openssl_expects(&openssl, &signer, "-digest sha256");
 
         let wrong = Secret::new("correct horsf".into());

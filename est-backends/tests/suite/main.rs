@@ -8,6 +8,7 @@ mod key_file;
 mod local_ca;
 mod ml_dsa;
 mod openssl;
+mod pki;
 
 use std::future::Future;
 use std::pin::pin;

@@ -74,9 +74,10 @@ fn reads_the_three_forms_of_a_private_key() {
 
 #[test]
 fn refuses_private_keys_that_contradict_themselves() {
-    for text in
-        [include_str!("../vectors/ml-dsa/44-both-bad-seed.pem"), include_str!("../vectors/ml-dsa/44-expanded-bad-hash.pem")]
-    {
+    for text in [
+        include_str!("../vectors/ml-dsa/44-both-bad-seed.pem"),
+        include_str!("../vectors/ml-dsa/44-expanded-bad-hash.pem"),
+    ] {
         assert_eq!(FileSigner::from_pem(text, None).err(), Some(KeyFileError::Inconsistent));
     }
 }

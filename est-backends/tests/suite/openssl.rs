@@ -27,7 +27,8 @@ impl OpenSsl {
         Some(Self { directory })
     }
 
-    /// Runs it, and returns what it wrote to standard output. Words are separated by blanks.
+    /// Runs it, and returns what it wrote, to standard output and then to standard error. Words are separated by
+    /// blanks.
     pub(crate) fn run(&self, command: &str) -> String {
         self.try_run(command).unwrap_or_else(|error| panic!("openssl {command}: {error}"))
     }
@@ -37,7 +38,7 @@ impl OpenSsl {
         let output =
             Command::new("openssl").args(command.split_whitespace()).current_dir(&self.directory).output().unwrap();
         if output.status.success() {
-            Ok(String::from_utf8(output.stdout).unwrap())
+            Ok(String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
