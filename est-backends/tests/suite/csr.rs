@@ -1,0 +1,126 @@
+//! Certification requests by openssl, checked with our algorithms.
+
+use est_backends::{FileSigner, Signer, algorithms};
+use est_core::pkix::{Csr, CsrError, CsrTemplate, KeyType, Name, assemble_csr};
+
+use crate::now;
+use crate::openssl::OpenSsl;
+
+const PSS: &str = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest";
+
+/// Makes a key and a request; returns the request's DER.
+fn request(openssl: &OpenSsl, key: &str, options: &str) -> Vec<u8> {
+    openssl.run(&format!("genpkey -algorithm {key} -out key.pem"));
+    openssl.run(&format!("req -new -key key.pem -subj /CN=device-1 {options} -outform DER -out csr.der"));
+    openssl.read("csr.der")
+}
+
+#[test]
+fn accepts_every_key_and_signature_algorithm() {
+    let Some(openssl) = OpenSsl::find("accepts_every_key_and_signature_algorithm") else { return };
+    for (key, hashes, key_type) in [
+        ("RSA -pkeyopt rsa_keygen_bits:2048", true, KeyType::Rsa(2048)),
+        ("RSA -pkeyopt rsa_keygen_bits:3072", true, KeyType::Rsa(3072)),
+        ("EC -pkeyopt ec_paramgen_curve:P-256", true, KeyType::EcdsaP256),
+        ("EC -pkeyopt ec_paramgen_curve:P-384", true, KeyType::EcdsaP384),
+        ("EC -pkeyopt ec_paramgen_curve:P-521", true, KeyType::EcdsaP521),
+        ("ED25519", false, KeyType::Ed25519),
+    ] {
+        let hashes: &[&str] = if hashes { &["-sha256", "-sha384", "-sha512"] } else { &[""] };
+        for hash in hashes {
+            let paddings: &[&str] = if matches!(key_type, KeyType::Rsa(_)) { &["", PSS] } else { &[""] };
+            for padding in paddings {
+                let der = request(&openssl, key, &format!("{hash} {padding}"));
+                let csr = Csr::parse(&der, algorithms()).unwrap_or_else(|error| panic!("{key} {hash}: {error}"));
+                assert_eq!(csr.public_key().key_type(), key_type);
+                assert_eq!(csr.subject().common_name(), Some("device-1"));
+            }
+        }
+    }
+}
+
+#[test]
+fn refuses_hashes_that_no_longer_count() {
+    let Some(openssl) = OpenSsl::find("refuses_hashes_that_no_longer_count") else { return };
+    for (key, hash) in [
+        ("RSA -pkeyopt rsa_keygen_bits:2048", "-sha1"),
+        ("RSA -pkeyopt rsa_keygen_bits:2048", "-md5"),
+        ("EC -pkeyopt ec_paramgen_curve:P-256", "-sha1"),
+    ] {
+        let der = request(&openssl, key, hash);
+        assert_eq!(Csr::parse(&der, algorithms()).err(), Some(CsrError::WeakHash), "{key} {hash}");
+    }
+    // PSS hides its hash in its parameters.
+    let der = request(&openssl, "RSA -pkeyopt rsa_keygen_bits:2048", &format!("-sha1 {PSS}"));
+    assert!(matches!(Csr::parse(&der, algorithms()), Err(CsrError::SignatureAlgorithm(_))));
+}
+
+#[test]
+fn refuses_a_signature_with_a_flipped_bit() {
+    let Some(openssl) = OpenSsl::find("refuses_a_signature_with_a_flipped_bit") else { return };
+    for (key, options) in [
+        ("RSA -pkeyopt rsa_keygen_bits:2048", ""),
+        ("RSA -pkeyopt rsa_keygen_bits:2048", PSS),
+        ("EC -pkeyopt ec_paramgen_curve:P-256", ""),
+        ("EC -pkeyopt ec_paramgen_curve:P-521", ""),
+        ("ED25519", ""),
+    ] {
+        let mut der = request(&openssl, key, options);
+        let last = der.len() - 1;
+        for bit in 0..8 {
+            der[last] ^= 1 << bit;
+            assert_eq!(Csr::parse(&der, algorithms()).err(), Some(CsrError::Possession), "{key} bit {bit}");
+            der[last] ^= 1 << bit;
+        }
+        assert!(Csr::parse(&der, algorithms()).is_ok());
+    }
+}
+
+#[test]
+fn refuses_a_request_for_somebody_elses_key() {
+    let Some(openssl) = OpenSsl::find("refuses_a_request_for_somebody_elses_key") else { return };
+    openssl.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.pem");
+    openssl.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem");
+    let (signer, other) = (
+        FileSigner::from_pem(&openssl.text("key.pem"), None).unwrap(),
+        FileSigner::from_pem(&openssl.text("other.pem"), None).unwrap(),
+    );
+    assert_eq!(Csr::parse(&signed(&signer, &other), algorithms()).err(), Some(CsrError::Possession));
+    assert!(Csr::parse(&signed(&signer, &signer), algorithms()).is_ok());
+}
+
+#[test]
+fn accepts_and_refuses_ml_dsa_requests() {
+    for key_type in [KeyType::MlDsa44, KeyType::MlDsa65, KeyType::MlDsa87] {
+        let (signer, _) = FileSigner::generate(key_type).unwrap();
+        let mut der = signed(&signer, &signer);
+        assert_eq!(Csr::parse(&der, algorithms()).unwrap().public_key().key_type(), key_type);
+        *der.last_mut().unwrap() ^= 1;
+        assert_eq!(Csr::parse(&der, algorithms()).err(), Some(CsrError::Possession));
+    }
+}
+
+#[test]
+fn openssl_verifies_the_requests_that_our_signers_sign() {
+    let Some(openssl) = OpenSsl::find("openssl_verifies_the_requests_that_our_signers_sign") else { return };
+    for key_type in [KeyType::Rsa(2048), KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::EcdsaP521, KeyType::Ed25519] {
+        let (signer, _) = FileSigner::generate(key_type).unwrap();
+        openssl.write("csr.der", signed(&signer, &signer));
+        // It says whether the signature fits, but not by its exit status.
+        let said = openssl.run("req -in csr.der -inform DER -verify -noout");
+        assert!(said.contains("verify OK"), "{key_type}: {said}");
+    }
+}
+
+/// A request for the key of `holder`, signed by `signer`.
+fn signed(signer: &FileSigner, holder: &FileSigner) -> Vec<u8> {
+    let template = CsrTemplate {
+        subject: Name::from_text("CN=device-1").unwrap(),
+        subject_alt_name: None,
+        public_key: holder.public_key().clone(),
+        challenge_password: None,
+    };
+    let to_be_signed = template.to_be_signed();
+    let signature = now(signer.sign(&to_be_signed)).unwrap();
+    assemble_csr(to_be_signed, signer.signature_algorithm(), &signature)
+}

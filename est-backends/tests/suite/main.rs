@@ -1,0 +1,23 @@
+//! What other implementations make, read; what we make, read by other implementations.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
+
+mod authority;
+mod csr;
+mod key_file;
+mod local_ca;
+mod ml_dsa;
+mod openssl;
+mod pki;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// Runs a future that never waits: without a runtime nothing of ours does.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}

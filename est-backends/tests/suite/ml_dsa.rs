@@ -1,0 +1,107 @@
+//! ML-DSA keys (RFC 9881), from vectors that others made.
+
+use est_backends::{FileSigner, KeyFileError, Signer, algorithms};
+use est_core::pkix::{KeyType, der, pem};
+
+use crate::now;
+
+struct Vector {
+    key_type: KeyType,
+    seed: &'static str,
+    both: &'static str,
+    public: &'static str,
+    /// The AlgorithmIdentifier of key and signature: no parameters (RFC 9881 §2).
+    identifier: &'static [u8],
+    signature_size: usize,
+}
+
+macro_rules! vector {
+    ($key_type:ident, $set:literal, $last:literal, $size:literal) => {
+        Vector {
+            key_type: KeyType::$key_type,
+            seed: include_str!(concat!("../vectors/ml-dsa/", $set, "-seed.pem")),
+            both: include_str!(concat!("../vectors/ml-dsa/", $set, "-both.pem")),
+            public: include_str!(concat!("../vectors/ml-dsa/", $set, "-public.pem")),
+            identifier: &[0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, $last],
+            signature_size: $size,
+        }
+    };
+}
+
+const VECTORS: [Vector; 3] =
+    [vector!(MlDsa44, "44", 0x11, 2420), vector!(MlDsa65, "65", 0x12, 3309), vector!(MlDsa87, "87", 0x13, 4627)];
+
+fn der_of(text: &str) -> Vec<u8> {
+    pem::decode(text).unwrap().remove(0).contents
+}
+
+/// The same PKCS #8 with the expanded key alone.
+fn expanded_alone(both: &[u8]) -> Vec<u8> {
+    // SEQUENCE { version, algorithm, OCTET STRING { SEQUENCE { OCTET STRING seed, OCTET STRING expanded } } }, each of
+    // the four headers with two length octets; the seed takes 34 octets.
+    let (head, expanded) = (&both[4..4 + 3 + 13], &both[4 + 3 + 13 + 4 + 4 + 34..]);
+    let wrap = |tag: u8, contents: &[u8]| {
+        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82, length[0], length[1]], contents].concat()
+    };
+    wrap(0x30, &[head, &wrap(0x04, expanded)].concat())
+}
+
+fn verifies(signer: &FileSigner, message: &[u8], signature: &[u8]) -> bool {
+    let identifier = der::contents(signer.signature_algorithm());
+    let algorithm = algorithms().iter().find(|known| known.signature_alg_id().as_ref() == identifier).unwrap();
+    algorithm.verify_signature(signer.public_key().key(), message, signature).is_ok()
+}
+
+#[test]
+fn reads_the_three_forms_of_a_private_key() {
+    for vector in VECTORS {
+        let both = der_of(vector.both);
+        let expanded = expanded_alone(&both);
+        for pkcs8 in [der_of(vector.seed), both, expanded] {
+            let signer = FileSigner::from_der(&pkcs8, None).unwrap();
+            assert_eq!(signer.public_key().key_type(), vector.key_type);
+            assert_eq!(signer.public_key().as_der(), der_of(vector.public));
+            assert_eq!(signer.signature_algorithm(), vector.identifier);
+
+            let signature = now(signer.sign(b"message")).unwrap();
+            assert_eq!(signature.len(), vector.signature_size);
+            assert!(verifies(&signer, b"message", &signature));
+            assert!(!verifies(&signer, b"massage", &signature));
+        }
+    }
+}
+
+#[test]
+fn refuses_private_keys_that_contradict_themselves() {
+    for text in [
+        include_str!("../vectors/ml-dsa/44-both-bad-seed.pem"),
+        include_str!("../vectors/ml-dsa/44-expanded-bad-hash.pem"),
+    ] {
+        assert_eq!(FileSigner::from_pem(text, None).err(), Some(KeyFileError::Inconsistent));
+    }
+}
+
+#[test]
+fn refuses_a_private_key_without_its_form() {
+    let seed = der_of(VECTORS[0].seed);
+    // The seed as a bare OCTET STRING is an expanded key of the wrong length.
+    let mut untagged = seed.clone();
+    let at = untagged.len() - 34;
+    assert_eq!(untagged[at], 0x80);
+    untagged[at] = 0x04;
+    assert_eq!(FileSigner::from_der(&untagged, None).err(), Some(KeyFileError::Inconsistent));
+}
+
+#[test]
+fn writes_new_keys_as_their_seed() {
+    for vector in VECTORS {
+        let (signer, text) = FileSigner::generate(vector.key_type).unwrap();
+        let written = der_of(&text);
+        let known = der_of(vector.seed);
+        // Everything but the 32 octets of the seed is the same.
+        assert_eq!(written.len(), known.len());
+        assert_eq!(written[..known.len() - 32], known[..known.len() - 32]);
+        assert_eq!(FileSigner::from_pem(&text, None).unwrap().public_key(), signer.public_key());
+    }
+}
