@@ -1,1 +1,11 @@
-//! Placeholder.
+//! What tests need and no server does: a throwaway PKI, hostile encodings, other people's tools.
+//!
+//! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
+//! - [`der`] puts arbitrary values together, the wrong ones too;
+//! - [`peers`] runs what other people wrote (`openssl`), and skips a test by name where it is not installed.
+//!
+//! Everything here panics when something goes wrong: a test is what uses it.
+
+pub mod der;
+pub mod peers;
+pub mod pki;
