@@ -64,9 +64,7 @@ impl Key {
             KeyType::EcdsaP256 => (ecdsa(&signature::ECDSA_P256_SHA256_ASN1_SIGNING), alg_id::ECDSA_SHA256),
             KeyType::EcdsaP384 => (ecdsa(&signature::ECDSA_P384_SHA384_ASN1_SIGNING), alg_id::ECDSA_SHA384),
             KeyType::EcdsaP521 => (ecdsa(&signature::ECDSA_P521_SHA512_ASN1_SIGNING), alg_id::ECDSA_SHA512),
-            KeyType::Ed25519 => {
-                (Pair::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key")), alg_id::ED25519)
-            }
+            KeyType::Ed25519 => (Pair::Ed25519(Ed25519KeyPair::generate().expect("an Ed25519 key")), alg_id::ED25519),
             KeyType::MlDsa44 => (ml_dsa(&signature::ML_DSA_44_SIGNING), alg_id::ML_DSA_44),
             KeyType::MlDsa65 => (ml_dsa(&signature::ML_DSA_65_SIGNING), alg_id::ML_DSA_65),
             KeyType::MlDsa87 => (ml_dsa(&signature::ML_DSA_87_SIGNING), alg_id::ML_DSA_87),
