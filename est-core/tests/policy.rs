@@ -50,6 +50,15 @@ fn matches_the_subject_pattern_against_rfc_4514_text() {
 }
 
 #[test]
+fn an_attribute_value_cannot_pass_for_another_attribute() {
+    let pattern = Some(SubjectPattern::new("^CN=[^,]+,O=Example$").unwrap());
+    let devices = Profile { subject_pattern: pattern, ..profile() };
+    let sly = Key::p256().csr("CN=root\\,O=Example", &[]);
+    assert_eq!(parse_csr(&sly).subject().common_name(), Some("root,O=Example"));
+    assert_eq!(decided(devices, &sly).unwrap_err().row().code, "subject-pattern");
+}
+
+#[test]
 fn refuses_subjects_that_are_no_text() {
     let key = Key::p256();
     let with_value = |value: &[u8]| {
