@@ -280,6 +280,16 @@ fn refuses_a_point_that_is_not_on_its_curve() {
     assert_eq!(refused(&assemble_csr(info.clone(), own.signature_algorithm(), &own.sign(&info))), CsrError::Possession);
 }
 
+#[test]
+fn refuses_a_key_whose_algorithm_is_not_a_sequence() {
+    let key = Key::p256();
+    for tag in [0x31, 0xa0, 0x04] {
+        let algorithm = der::value(tag, &[key.public_key().algorithm()]);
+        let der = der::sequence(&[&algorithm, &der::bit_string(key.public_key().key())]);
+        assert_eq!(SubjectPublicKeyInfo::parse(&der), Err(KeyError::Malformed), "tag {tag:#x}");
+    }
+}
+
 // Shape.
 
 #[test]
