@@ -416,6 +416,29 @@ fn refuses_a_san_that_is_none() {
     }
 }
 
+#[test]
+fn refuses_other_names_and_registered_ids_that_are_malformed() {
+    // What goes into a certificate octet for octet must be readable by whoever gets it.
+    for malformed in [
+        &b"\xa0\x00"[..],
+        b"\xa0\x02\x05\x00",
+        b"\xa0\x03\x06\x01\x2a",
+        b"\xa0\x05\x06\x01\x2a\x05\x00",
+        b"\xa0\x05\x06\x01\x2a\xa1\x00",
+        b"\xa0\x05\x06\x01\x2a\xa0\x00",
+        b"\xa0\x09\x06\x01\x2a\xa0\x04\x05\x00\x05\x00",
+        b"\xa0\x09\x06\x01\x2a\xa0\x02\x05\x00\x05\x00",
+        b"\x88\x00",
+        b"\x88\x01\x81",
+        b"\x88\x02\x80\x01",
+    ] {
+        assert_eq!(refused(&with_san(&der::sequence(&[malformed]))), CsrError::SubjectAltName, "{malformed:02x?}");
+    }
+    for sound in [&upn("u")[..], b"\xa0\x07\x06\x01\x2a\xa0\x02\x05\x00", b"\x88\x03\x2a\x03\x04"] {
+        assert!(Csr::parse(&with_san(&der::sequence(&[sound])), ALGORITHMS).is_ok(), "{sound:02x?}");
+    }
+}
+
 // Limits.
 
 #[test]

@@ -95,6 +95,15 @@ fn refuses_names_that_are_not_of_their_kind() {
 }
 
 #[test]
+fn refuses_kinds_of_name_whose_contents_are_not_looked_at() {
+    for name in [&b"\xa3\x00"[..], b"\xa5\x00"] {
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[name]));
+        let refused = decided(profile(), &Key::p256().csr_with_extensions("CN=a", &[&san])).unwrap_err();
+        assert_eq!(refused.row().code, "malformed-name");
+    }
+}
+
+#[test]
 fn san_is_critical_exactly_when_the_subject_is_empty() {
     let key = Key::p256();
     for (subject, critical) in [("CN=a", false), ("", true)] {

@@ -78,7 +78,9 @@ fn is_well_formed(name: &GeneralName) -> bool {
             None => false,
         },
         GeneralName::Directory(name) => !name.is_empty() && name.check_text().is_ok(),
-        GeneralName::Ip(_) | GeneralName::Other(_) => true,
+        GeneralName::Ip(_) => true,
+        // x400Address and ediPartyName are certified for nobody: their contents are never looked at.
+        GeneralName::Other(der) => matches!(der.first(), Some(0xa0 | 0x88)),
     }
 }
 
