@@ -182,6 +182,18 @@ fn refuses_two_signature_algorithms_that_differ() {
     assert!(Certificate::parse(&assemble_certificate(to_be_signed, other.signature_algorithm(), b"s")).is_err());
 }
 
+#[test]
+fn takes_basic_constraints_that_cannot_be_read_for_a_ca() {
+    for value in [&b"garbage"[..], b"\x30\x06\x01\x01\xff\x05\x00\x05\x00", b"", b"\x30\x03\x01\x01\x01"] {
+        let constraints = der::extension(oid::BASIC_CONSTRAINTS.as_der(), true, value);
+        let certificate = Certificate::parse(&forged(V3, &[&constraints])).unwrap();
+        assert!(certificate.is_ca(), "{value:02x?}");
+    }
+    let end_entity = der::extension(oid::BASIC_CONSTRAINTS.as_der(), true, b"\x30\x00");
+    assert!(!Certificate::parse(&forged(V3, &[&end_entity])).unwrap().is_ca());
+    assert!(!Certificate::parse(&forged(V3, &[])).unwrap().is_ca());
+}
+
 // Certs-only messages.
 
 #[test]
