@@ -1,5 +1,16 @@
-//! What tests share: a throwaway PKI, real peers, real servers.
+//! What tests need and no server does: a throwaway PKI, hostile encodings, other people's tools, real servers.
+//!
+//! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
+//! - [`der`] puts arbitrary values together, the wrong ones too;
+//! - [`peers`] runs what other people wrote (`openssl`), and skips a test by name where it is not installed;
+//! - [`shell`] runs scripts as an operator would type them;
+//! - [`server`] runs a real `estd`, and [`https`] sends it exactly the octets that a test wants.
+//!
+//! Everything here panics when something goes wrong: a test is what uses it.
 
+pub mod der;
 pub mod https;
+pub mod peers;
+pub mod pki;
 pub mod server;
 pub mod shell;

@@ -89,6 +89,13 @@ pub(super) struct AttributeTypeAndValue {
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct OtherName {
+    pub(super) id: Any,
+    #[rasn(tag(explicit(0)))]
+    pub(super) value: Any,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
 pub(super) struct BasicConstraints {
     #[rasn(default)]
     pub(super) ca: bool,

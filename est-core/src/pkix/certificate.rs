@@ -163,12 +163,12 @@ impl Certificate {
         asn1::decode::<OctetString>(value).ok().map(|identifier| identifier.to_vec())
     }
 
-    /// Whether basicConstraints says that it is a CA's.
+    /// Whether basicConstraints says that it is a CA's, or says what cannot be read.
     #[must_use]
     pub fn is_ca(&self) -> bool {
-        self.extension(&oid::BASIC_CONSTRAINTS)
-            .and_then(|value| asn1::decode::<asn1::BasicConstraints>(value).ok())
-            .is_some_and(|constraints| constraints.ca)
+        self.extension(&oid::BASIC_CONSTRAINTS).is_some_and(|value| {
+            asn1::decode::<asn1::BasicConstraints>(value).map_or(true, |constraints| constraints.ca)
+        })
     }
 
     /// Whether subject and issuer are the same name.

@@ -7,7 +7,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rasn::types::{Any, OctetString, SequenceOf};
 
-use super::{Name, asn1, der};
+use super::{Name, Oid, asn1, der};
 
 /// One name of a subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum GeneralName {
     Uri(String),
     /// iPAddress of a host.
     Ip(IpAddr),
-    /// otherName, registeredID, and the two forms that nobody uses: the whole value.
+    /// otherName, registeredID, and the two forms that nobody uses, whose contents are not looked at: the whole value.
     Other(Vec<u8>),
 }
 
@@ -98,7 +98,9 @@ impl GeneralName {
                 _ => None,
             },
             0xa4 => Name::parse(contents).ok().map(Self::Directory),
-            0xa0 | 0xa3 | 0xa5 | 0x88 => Some(Self::Other(value.to_vec())),
+            0xa0 if is_other_name(value) => Some(Self::Other(value.to_vec())),
+            0x88 if Oid::from_der(&retagged(value, 0x06)).is_some() => Some(Self::Other(value.to_vec())),
+            0xa3 | 0xa5 => Some(Self::Other(value.to_vec())),
             _ => None,
         }
     }
@@ -136,6 +138,18 @@ impl GeneralName {
             _ => Some(text.parse().map_or_else(|_| Self::Dns(text.to_string()), Self::Ip)),
         }
     }
+}
+
+fn is_other_name(value: &[u8]) -> bool {
+    asn1::decode::<asn1::OtherName>(&retagged(value, 0x30))
+        .is_ok_and(|name| Oid::from_der(name.id.as_bytes()).is_some())
+}
+
+/// The value with the tag that it would have without its IMPLICIT one.
+fn retagged(value: &[u8], tag: u8) -> Vec<u8> {
+    let mut value = value.to_vec();
+    value[0] = tag;
+    value
 }
 
 /// As OpenSSL prints it: `DNS:a.example`, `IP:192.0.2.1`.

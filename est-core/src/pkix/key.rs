@@ -88,7 +88,8 @@ impl SubjectPublicKeyInfo {
     /// [`KeyError`] when it is malformed or of no supported type.
     pub fn parse(der: &[u8]) -> Result<Self, KeyError> {
         let info: asn1::SubjectPublicKeyInfo = asn1::decode(der).map_err(|_| KeyError::Malformed)?;
-        if !info.key.len().is_multiple_of(8) {
+        let is_sequence = info.algorithm.as_bytes().first() == Some(&0x30);
+        if !is_sequence || !info.key.len().is_multiple_of(8) {
             return Err(KeyError::Malformed);
         }
         let algorithm = der::contents(info.algorithm.as_bytes()).to_vec();

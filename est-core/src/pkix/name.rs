@@ -275,7 +275,8 @@ fn unescape(text: &str) -> Option<String> {
     String::from_utf8(octets).ok()
 }
 
-/// RFC 4514: the last RDN first.
+/// RFC 4514: the last RDN first. `{:#}` writes a comma or plus sign within a value as `\2C` and `\2B`, so that one in
+/// clear always separates attributes.
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut end = self.attributes.len();
@@ -304,7 +305,9 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     let last = text.chars().count().saturating_sub(1);
     for (index, character) in text.chars().enumerate() {
         let at_edge = character == ' ' && (index == 0 || index == last) || character == '#' && index == 0;
-        if at_edge || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
+        if f.alternate() && matches!(character, ',' | '+') {
+            write!(f, "\\{:02X}", u32::from(character))?;
+        } else if at_edge || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
             f.write_char('\\')?;
             f.write_char(character)?;
         } else if character.is_control() {

@@ -1,5 +1,6 @@
 //! Which names a certificate may carry.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 
@@ -10,6 +11,8 @@ use crate::Refusal;
 use crate::pkix::{Csr, GeneralName};
 
 /// A regular expression that a subject's RFC 4514 text must match. Matching takes linear time.
+///
+/// A comma or plus sign within a value is written as `\2C` and `\2B`: a value cannot pass for another attribute.
 #[derive(Clone)]
 pub struct SubjectPattern(Regex);
 
@@ -50,7 +53,7 @@ pub(super) fn check(profile: &Profile, csr: &Csr) -> Result<(), Refusal> {
         }
     }
     match &profile.subject_pattern {
-        Some(pattern) if !pattern.0.is_match(&subject.to_string()) => {
+        Some(pattern) if !pattern.0.is_match(&format!("{subject:#}")) => {
             Err(Refusal::SubjectPattern { pattern: pattern.as_str().to_string() })
         }
         Some(_) | None => Ok(()),
@@ -75,7 +78,9 @@ fn is_well_formed(name: &GeneralName) -> bool {
             None => false,
         },
         GeneralName::Directory(name) => !name.is_empty() && name.check_text().is_ok(),
-        GeneralName::Ip(_) | GeneralName::Other(_) => true,
+        GeneralName::Ip(_) => true,
+        // x400Address and ediPartyName are certified for nobody: their contents are never looked at.
+        GeneralName::Other(der) => matches!(der.first(), Some(0xa0 | 0x88)),
     }
 }
 

@@ -1,0 +1,394 @@
+//! What a request may have: the rules of a label, one by one.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::sync::Arc;
+
+use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, NameError, Oid, oid};
+use est_core::policy::{Plan, Profile, SubjectPattern, decide};
+use est_core::{Label, NameBinding, Principal, Refusal, Seconds, UnixTime};
+use est_testkit::der;
+use est_testkit::pki::{Key, NOW, TestCa, general_names, name, parse_csr, password_holder, profile};
+
+// Keys.
+
+#[test]
+fn takes_only_the_key_types_of_the_profile() {
+    let p384 = Profile { key_types: Some(vec![KeyType::EcdsaP384, KeyType::Rsa(3072)]), ..profile() };
+    let refused = decided(p384.clone(), &Key::p256().csr("CN=a", &[])).unwrap_err();
+    let allowed = "ecdsa-p384, rsa-3072".to_string();
+    assert_eq!(refused, Refusal::KeyTypeNotAllowed { key_type: KeyType::EcdsaP256, allowed });
+    assert!(decided(p384, &Key::generate(KeyType::EcdsaP384).csr("CN=a", &[])).is_ok());
+}
+
+// Names.
+
+#[test]
+fn requires_a_san_where_the_profile_does() {
+    let strict = Profile { require_san: true, ..profile() };
+    let key = Key::p256();
+    assert_eq!(decided(strict.clone(), &key.csr("CN=a", &[])).unwrap_err(), Refusal::SubjectAltNameRequired);
+    assert!(decided(strict, &key.csr("CN=a", &["DNS:a.example"])).is_ok());
+}
+
+#[test]
+fn refuses_a_request_for_no_name_at_all() {
+    assert_eq!(decided(profile(), &Key::p256().csr("", &[])).unwrap_err(), Refusal::NoName);
+}
+
+#[test]
+fn matches_the_subject_pattern_against_rfc_4514_text() {
+    let pattern = Some(SubjectPattern::new("^CN=device-[0-9]+,O=Example$").unwrap());
+    let devices = Profile { subject_pattern: pattern, ..profile() };
+    let key = Key::p256();
+    assert!(decided(devices.clone(), &key.csr("CN=device-12,O=Example", &[])).is_ok());
+    for subject in ["CN=device-x,O=Example", "CN=device-1,O=Other", "CN=device-1,O=Example,C=DE", ""] {
+        let refused = decided(devices.clone(), &key.csr(subject, &["DNS:a.example"])).unwrap_err();
+        assert_eq!(refused.row().code, "subject-pattern", "{subject}");
+    }
+    assert!(SubjectPattern::new("(").is_err());
+}
+
+#[test]
+fn an_attribute_value_cannot_pass_for_another_attribute() {
+    let pattern = Some(SubjectPattern::new("^CN=[^,]+,O=Example$").unwrap());
+    let devices = Profile { subject_pattern: pattern, ..profile() };
+    let sly = Key::p256().csr("CN=root\\,O=Example", &[]);
+    assert_eq!(parse_csr(&sly).subject().common_name(), Some("root,O=Example"));
+    assert_eq!(decided(devices, &sly).unwrap_err().row().code, "subject-pattern");
+}
+
+#[test]
+fn refuses_subjects_that_are_no_text() {
+    let key = Key::p256();
+    let with_value = |value: &[u8]| {
+        let attribute = der::sequence(&[oid::COMMON_NAME.as_der(), value]);
+        let subject = der::sequence(&[&der::set(&[&attribute])]);
+        decided(profile(), &key.csr_with_attributes(&subject, &[])).unwrap_err()
+    };
+    assert_eq!(with_value(&der::utf8("")), Refusal::Subject(NameError::Empty(oid::COMMON_NAME)));
+    assert_eq!(with_value(&der::utf8("a\nb")), Refusal::Subject(NameError::ControlCharacter(oid::COMMON_NAME)));
+    for value in [&b"\x14\x01a"[..], b"\x1e\x02\0a", b"\x0c\x01\xff", b"\x30\x00", b"\x02\x01\x05"] {
+        assert_eq!(with_value(value), Refusal::Subject(NameError::NotText(oid::COMMON_NAME)), "{value:02x?}");
+    }
+}
+
+#[test]
+fn refuses_a_name_that_stands_there_twice() {
+    let twice = Key::p256().csr("CN=a", &["DNS:a.example", "DNS:b.example", "DNS:a.example"]);
+    assert_eq!(decided(profile(), &twice).unwrap_err(), Refusal::DuplicateName);
+}
+
+#[test]
+fn refuses_names_that_are_not_of_their_kind() {
+    let key = Key::p256();
+    for text in
+        ["DNS:a b.example", "DNS:*.com", "DNS:a..b", "email:nobody", "URI:nothing", "DNS:192.0.2.1.", "DNS:a\nb"]
+    {
+        let refused = decided(profile(), &key.csr("CN=a", &[text])).unwrap_err();
+        assert_eq!(refused.row().code, "malformed-name", "{text}");
+        assert!(!refused.to_string().contains('\n'), "one line for the client");
+    }
+    for text in ["DNS:a.example", "DNS:*.a.example", "IP:2001:db8::1", "email:a@b.example", "URI:urn:uuid:1"] {
+        assert!(decided(profile(), &key.csr("CN=a", &[text])).is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn refuses_kinds_of_name_whose_contents_are_not_looked_at() {
+    for name in [&b"\xa3\x00"[..], b"\xa5\x00"] {
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[name]));
+        let refused = decided(profile(), &Key::p256().csr_with_extensions("CN=a", &[&san])).unwrap_err();
+        assert_eq!(refused.row().code, "malformed-name");
+    }
+}
+
+#[test]
+fn san_is_critical_exactly_when_the_subject_is_empty() {
+    let key = Key::p256();
+    for (subject, critical) in [("CN=a", false), ("", true)] {
+        let plan = decided(profile(), &key.csr(subject, &["DNS:a.example"])).unwrap();
+        assert_eq!(extension(&plan, &oid::SUBJECT_ALT_NAME).critical, critical, "{subject:?}");
+    }
+}
+
+#[test]
+fn subject_and_san_are_carried_over_octet_for_octet() {
+    // A BMPString would be refused, but the order of a multi-valued RDN and of the names is the client's own.
+    let cn = der::sequence(&[oid::COMMON_NAME.as_der(), &der::utf8("zebra")]);
+    let ou = der::sequence(&[oid::ORGANIZATIONAL_UNIT.as_der(), b"\x13\x01a"]);
+    let subject = der::sequence(&[&der::set(&[&ou, &cn])]);
+    let upn = der::value(
+        0xa0,
+        &[b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03", &der::value(0xa0, &[&der::utf8("u@e")])],
+    );
+    let names = der::sequence(&[b"\x82\x09z.example", &upn, b"\x82\x09a.example", b"\x87\x04\xc0\x00\x02\x01"]);
+    let request = der::extension(oid::SUBJECT_ALT_NAME.as_der(), true, &names);
+    let attribute = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&der::sequence(&[&request])]);
+    let plan = decided(profile(), &Key::p256().csr_with_attributes(&subject, &[&attribute])).unwrap();
+    assert_eq!(plan.subject.as_der(), subject);
+    assert_eq!(extension(&plan, &oid::SUBJECT_ALT_NAME).value, names);
+}
+
+#[test]
+fn the_key_is_carried_over_octet_for_octet() {
+    let key = Key::p256();
+    let plan = decided(profile(), &key.csr("CN=a", &[])).unwrap();
+    assert_eq!(plan.public_key.as_der(), key.public_key().as_der());
+}
+
+// Extensions.
+
+#[test]
+fn gives_the_key_usages_of_the_profile_as_far_as_the_key_can_have_them() {
+    let usage = |plan: &Plan| KeyUsage::from_der(&extension(plan, &oid::KEY_USAGE).value).unwrap();
+    let ecdsa = decided(profile(), &Key::p256().csr("CN=a", &[])).unwrap();
+    assert_eq!(usage(&ecdsa), KeyUsage::DIGITAL_SIGNATURE);
+    let rsa = decided(profile(), &Key::generate(KeyType::Rsa(2048)).csr("CN=a", &[])).unwrap();
+    assert_eq!(usage(&rsa), KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT));
+    assert!(extension(&rsa, &oid::KEY_USAGE).critical);
+}
+
+#[test]
+fn narrows_key_usage_to_the_requested_ones() {
+    let rsa = Key::generate(KeyType::Rsa(2048));
+    let asking = |usage: KeyUsage| decided(profile(), &with_extensions(&rsa, &[Extension::key_usage(usage)]));
+    let plan = asking(KeyUsage::KEY_ENCIPHERMENT.with(KeyUsage::KEY_AGREEMENT)).unwrap();
+    assert_eq!(extension(&plan, &oid::KEY_USAGE).value, b"\x03\x02\x05\x20");
+    let refused = asking(KeyUsage::KEY_AGREEMENT).unwrap_err();
+    let allowed = KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT);
+    assert_eq!(refused, Refusal::KeyUsage { allowed });
+    assert_eq!(refused.to_string(), "the requested key usage is not given here: digitalSignature, keyEncipherment is");
+}
+
+#[test]
+fn refuses_a_key_usage_that_the_key_cannot_have() {
+    let enciphering = Profile { key_usage: KeyUsage::KEY_ENCIPHERMENT, ..profile() };
+    let refused = decided(enciphering, &Key::p256().csr("CN=a", &[])).unwrap_err();
+    assert_eq!(refused.row().code, "key-usage");
+}
+
+#[test]
+fn refuses_key_usage_that_cannot_be_read() {
+    let malformed = Extension { id: oid::KEY_USAGE, critical: true, value: b"\x04\x01\x80".to_vec() };
+    let refused = decided(profile(), &with_extensions(&Key::p256(), &[malformed])).unwrap_err();
+    assert_eq!(refused, Refusal::MalformedKeyUsage);
+}
+
+#[test]
+fn gives_the_ext_key_usage_of_the_profile_whatever_is_requested() {
+    let key = Key::p256();
+    let asking = |purposes: &[Oid]| with_extensions(&key, &[Extension::ext_key_usage(purposes)]);
+    let given = Extension::ext_key_usage(&[oid::CLIENT_AUTH, oid::SERVER_AUTH]);
+    let plan = decided(profile(), &asking(&[oid::CODE_SIGNING])).unwrap();
+    assert_eq!(*extension(&plan, &oid::EXT_KEY_USAGE), given);
+    assert_eq!(plan.dropped, [oid::EXT_KEY_USAGE]);
+    let plan = decided(profile(), &asking(&[oid::CLIENT_AUTH, oid::SERVER_AUTH])).unwrap();
+    assert_eq!((extension(&plan, &oid::EXT_KEY_USAGE), plan.dropped.as_slice()), (&given, &[][..]));
+    let without = Profile { ext_key_usage: Vec::new(), ..profile() };
+    let plan = decided(without, &asking(&[oid::CLIENT_AUTH])).unwrap();
+    assert!(plan.extensions.iter().all(|extension| extension.id != oid::EXT_KEY_USAGE));
+}
+
+#[test]
+fn drops_what_the_profile_does_not_let_through_and_says_so() {
+    let unknown = Extension { id: Oid::from_dotted("1.3.6.1.4.1.99999.1").unwrap(), critical: true, value: vec![5, 0] };
+    let identifier = Extension::subject_key_identifier(b"mine");
+    let plan = decided(profile(), &with_extensions(&Key::p256(), &[unknown.clone(), identifier])).unwrap();
+    assert_eq!(plan.dropped, [unknown.id, oid::SUBJECT_KEY_IDENTIFIER]);
+    assert_eq!(plan.remarks().unwrap(), "requested extensions dropped: 1.3.6.1.4.1.99999.1 2.5.29.14");
+    let own = Extension::subject_key_identifier(&plan.public_key.key_identifier());
+    assert_eq!(*extension(&plan, &oid::SUBJECT_KEY_IDENTIFIER), own);
+    assert_eq!(plan.extensions.len(), 4);
+}
+
+#[test]
+fn refuses_to_make_a_ca() {
+    let key = Key::p256();
+    let constraints = |value: &[u8]| Extension { id: oid::BASIC_CONSTRAINTS, critical: true, value: value.to_vec() };
+    for asked in [
+        Extension::certificate_authority(),
+        constraints(b"\x30\x06\x01\x01\xff\x02\x01\x00"),
+        constraints(b"garbage"),
+        Extension::key_usage(KeyUsage::KEY_CERT_SIGN),
+        Extension::key_usage(KeyUsage::CRL_SIGN),
+        Extension::key_usage(KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_CERT_SIGN)),
+    ] {
+        assert_eq!(decided(profile(), &with_extensions(&key, &[asked])).unwrap_err(), Refusal::CaCertificate);
+    }
+    let plan = decided(profile(), &with_extensions(&key, &[Extension::end_entity()])).unwrap();
+    assert_eq!((extension(&plan, &oid::BASIC_CONSTRAINTS), plan.dropped.len()), (&Extension::end_entity(), 0));
+}
+
+// Time.
+
+#[test]
+fn n_days_are_n_times_86_400_seconds_with_both_ends_counted() {
+    for days in [1, 90, 365] {
+        let plan = decided(Profile { validity: Seconds::from_days(days), ..profile() }, &plain()).unwrap();
+        assert_eq!(plan.not_before, NOW);
+        assert_eq!(plan.not_after.0 - plan.not_before.0 + 1, u64::from(days) * 86_400);
+        assert_eq!((plan.clamped_from, plan.remarks()), (None, None));
+    }
+    let ca = TestCa::new();
+    let plan = decided(profile(), &plain()).unwrap();
+    let certificate = Certificate::parse(&ca.issue(&plan, est_testkit::pki::serial(1))).unwrap();
+    assert_eq!(certificate.not_after(), UnixTime(NOW.0 + 90 * 86_400 - 1), "the boundary second reaches the wire");
+}
+
+#[test]
+fn clamps_to_the_longest_that_the_label_allows() {
+    let long = Profile { validity: Seconds::from_days(30), max_validity: Seconds::from_days(7), ..profile() };
+    let plan = decided(long, &plain()).unwrap();
+    assert_eq!(plan.not_after, UnixTime(NOW.0 + 7 * 86_400 - 1));
+    assert_eq!(plan.clamped_from, Some(UnixTime(NOW.0 + 30 * 86_400 - 1)));
+    assert_eq!(plan.remarks().unwrap(), "end clamped from 2026-12-21T09:29:59Z to 2026-11-28T09:29:59Z");
+}
+
+#[test]
+fn clamps_to_the_end_of_the_ca_certificate() {
+    let end = NOW + Seconds::from_days(10);
+    let ca = TestCa::with_key(Key::p256(), end);
+    let plan = decide(&ca.label(None), &password_holder("p"), &parse_csr(&plain()), None, NOW).unwrap();
+    assert_eq!((plan.not_after, plan.clamped_from.is_some()), (end, true));
+}
+
+#[test]
+fn issues_nothing_while_the_ca_certificate_is_not_valid() {
+    let end = NOW + Seconds::from_days(10);
+    let ca = TestCa::with_key(Key::p256(), end);
+    let csr = parse_csr(&plain());
+    let at = |now| decide(&ca.label(None), &password_holder("p"), &csr, None, now).map(|plan| plan.not_after);
+    let begin = ca.certificate().not_before();
+    assert_eq!(at(end), Ok(end), "one second is left");
+    assert_eq!(at(end + Seconds(1)), Err(Refusal::CaNotValid));
+    assert_eq!(at(UnixTime(begin.0 - 1)), Err(Refusal::CaNotValid));
+    assert!(at(begin).is_ok());
+}
+
+#[test]
+fn a_validity_without_end_does_not_overflow() {
+    let endless = Profile { validity: Seconds(u64::MAX), max_validity: Seconds(u64::MAX), ..profile() };
+    assert!(decided(endless, &plain()).unwrap().clamped_from.is_some());
+}
+
+// Renewal, and whose names somebody with a certificate may ask for.
+
+#[test]
+fn renews_the_same_names_in_whatever_order() {
+    let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example", "DNS:b.example"]);
+    assert!(renewal.ask("CN=device,O=Example", &["DNS:a.example", "DNS:b.example"]).is_ok());
+    assert!(renewal.ask("CN=device,O=Example", &["DNS:b.example", "DNS:a.example"]).is_ok());
+}
+
+#[test]
+fn refuses_a_renewal_that_changes_the_subject() {
+    let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example"]);
+    for subject in ["CN=other,O=Example", "CN=Device,O=Example", "O=Example,CN=device", "CN=device", ""] {
+        renewal.refuses(subject, &["DNS:a.example"]);
+    }
+}
+
+#[test]
+fn refuses_a_renewal_that_changes_the_san() {
+    let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example", "IP:192.0.2.1"]);
+    for names in [
+        &["DNS:a.example"][..],
+        &["DNS:a.example", "IP:192.0.2.1", "DNS:b.example"],
+        &["DNS:A.example", "IP:192.0.2.1"],
+        &["DNS:a.example", "DNS:192.0.2.1"],
+        &[],
+    ] {
+        renewal.refuses("CN=device,O=Example", names);
+    }
+    Renewal::of("CN=device,O=Example", &[]).refuses("CN=device,O=Example", &["DNS:a.example"]);
+}
+
+#[test]
+fn refuses_a_renewal_that_only_looks_the_same() {
+    // The same text in another string type is another name, octet for octet.
+    let renewal = Renewal::of("CN=device", &[]);
+    let printable = der::sequence(&[oid::COMMON_NAME.as_der(), b"\x13\x06device"]);
+    let subject = der::sequence(&[&der::set(&[&printable])]);
+    let csr = parse_csr(&renewal.key.csr_with_attributes(&subject, &[]));
+    assert_eq!(csr.subject().to_string(), name("CN=device").to_string());
+    assert_eq!(renewal.decide(&csr).unwrap_err().row().code, "names-differ");
+}
+
+#[test]
+fn tells_whose_names_a_renewal_must_have() {
+    let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example"]);
+    let refused = renewal.ask("CN=other", &[]).unwrap_err();
+    assert_eq!(refused, Refusal::NamesDiffer { expected: "CN=device,O=Example; DNS:a.example".into() });
+}
+
+#[test]
+fn holds_a_certificate_to_its_own_names_where_the_label_says_so() {
+    let ca = TestCa::new();
+    let device = ca.device(&Key::p256(), "CN=device", &["DNS:a.example"]);
+    let holder = Principal::Certificate(device);
+    let csr = |subject: &str, names: &[&str]| parse_csr(&Key::p256().csr(subject, names));
+    let mut label = ca.label(None);
+    let ask = |label: &Label, csr: &Csr| decide(label, &holder, csr, None, NOW).map(|_| ());
+    assert_eq!(ask(&label, &csr("CN=other", &[])).unwrap_err().row().code, "names-differ");
+    assert_eq!(ask(&label, &csr("CN=device", &["DNS:a.example"])), Ok(()));
+    label.certificate_names = NameBinding::Any;
+    assert_eq!(ask(&label, &csr("CN=other", &[])), Ok(()));
+}
+
+#[test]
+fn a_renewal_is_bound_to_its_names_whatever_the_label_says_of_others() {
+    let mut renewal = Renewal::of("CN=device", &[]);
+    renewal.label.certificate_names = NameBinding::Any;
+    renewal.refuses("CN=other", &[]);
+}
+
+// Helpers.
+
+struct Renewal {
+    label: Label,
+    key: Key,
+    certificate: Arc<Certificate>,
+}
+
+impl Renewal {
+    fn of(subject: &str, names: &[&str]) -> Self {
+        let (ca, key) = (TestCa::new(), Key::p256());
+        let certificate = ca.device(&key, subject, names);
+        assert_eq!(certificate.subject_alt_name(), general_names(names).as_ref());
+        Self { label: ca.label(None), key, certificate }
+    }
+
+    fn decide(&self, csr: &Csr) -> Result<Plan, Refusal> {
+        let holder = Principal::Certificate(self.certificate.clone());
+        decide(&self.label, &holder, csr, Some(&self.certificate), NOW)
+    }
+
+    fn ask(&self, subject: &str, names: &[&str]) -> Result<Plan, Refusal> {
+        self.decide(&parse_csr(&self.key.csr(subject, names)))
+    }
+
+    fn refuses(&self, subject: &str, names: &[&str]) {
+        assert_eq!(self.ask(subject, names).unwrap_err().row().code, "names-differ", "{subject} {names:?}");
+    }
+}
+
+fn decided(profile: Profile, csr: &[u8]) -> Result<Plan, Refusal> {
+    let ca = TestCa::new();
+    let mut label = ca.label(None);
+    label.profile = profile;
+    decide(&label, &password_holder("p"), &parse_csr(csr), None, NOW)
+}
+
+fn plain() -> Vec<u8> {
+    Key::p256().csr("CN=a", &[])
+}
+
+fn with_extensions(key: &Key, extensions: &[Extension]) -> Vec<u8> {
+    let encoded: Vec<_> = extensions.iter().map(|e| der::extension(e.id.as_der(), e.critical, &e.value)).collect();
+    key.csr_with_extensions("CN=a", &encoded.iter().map(Vec::as_slice).collect::<Vec<_>>())
+}
+
+fn extension<'a>(plan: &'a Plan, id: &Oid) -> &'a Extension {
+    plan.extensions.iter().find(|extension| extension.id == *id).unwrap_or_else(|| panic!("no extension {id}"))
+}

@@ -1,0 +1,119 @@
+//! Programs that other people wrote, run by tests.
+//!
+//! Where one is not installed its tests are skipped, by name; under `EST_REQUIRE_PEERS=1` they fail instead.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, thread};
+
+/// Whether `program` can be started. Prints the name of the calling test as skipped when it cannot.
+///
+/// # Panics
+/// When it cannot and `EST_REQUIRE_PEERS` is `1`.
+#[must_use]
+pub fn is_installed(program: &str) -> bool {
+    let started = Command::new(program).arg("version").stdin(Stdio::null()).output();
+    if !started.is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+        return true;
+    }
+    let test = thread::current().name().unwrap_or("a test without a name").to_string();
+    assert!(env::var_os("EST_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{test} needs {program}");
+    #[expect(clippy::print_stderr, reason = "the one way in which a test tells that it was skipped")]
+    {
+        eprintln!("skipped: {test} ({program} is not installed)");
+    }
+    false
+}
+
+/// OpenSSL's command line in a directory of its own, which is removed at the end.
+#[derive(Debug)]
+pub struct OpenSsl {
+    directory: Directory,
+}
+
+impl OpenSsl {
+    /// Finds the program; `None` skips the test.
+    ///
+    /// # Panics
+    /// As [`is_installed`].
+    #[must_use]
+    pub fn find() -> Option<Self> {
+        is_installed("openssl").then(|| Self { directory: Directory::new() })
+    }
+
+    /// Runs `openssl` with arguments that are separated by blanks and returns what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub fn run(&self, arguments: &str) -> String {
+        let output = self.start(&arguments.split_whitespace().collect::<Vec<_>>());
+        let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
+        assert!(output.status.success(), "openssl {arguments}: {}{}", printed[0], printed[1]);
+        printed.concat()
+    }
+
+    /// Runs `openssl` with exactly these arguments.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("openssl");
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command.output().expect("it was started before")
+    }
+
+    /// Writes a file for it to read.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+        fs::write(self.path().join(name), contents).expect("a directory of our own can be written to");
+    }
+
+    /// Reads a file that it wrote.
+    #[must_use]
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    }
+
+    /// Its directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.directory.0
+    }
+}
+
+/// A directory that is there until it is dropped.
+#[derive(Debug)]
+pub struct Directory(PathBuf);
+
+impl Directory {
+    /// Makes one, below the system's directory for such things.
+    #[must_use]
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("est-testkit-{}-{}", process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
+        let path = env::temp_dir().join(name);
+        fs::create_dir_all(&path).expect("the system's directory for temporary files can be written to");
+        Self(path)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Default for Directory {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // What is left over lies in the system's directory for temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
