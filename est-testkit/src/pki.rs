@@ -152,6 +152,17 @@ impl Key {
         }
     }
 
+    /// The private key of an ECDSA key, PKCS #8 in PEM.
+    ///
+    /// # Panics
+    /// When it is another kind of key: nothing needs one in a file yet.
+    #[must_use]
+    pub fn to_pem(&self) -> String {
+        let Pair::Ecdsa(pair) = &self.pair else { panic!("only ECDSA keys go into files") };
+        let pkcs8 = pair.to_pkcs8v1().expect("a private key can be encoded");
+        est_core::pkix::pem::encode("PRIVATE KEY", pkcs8.as_ref())
+    }
+
     /// A certification request as our own client makes it: RFC 4514 text, and names like `DNS:a.example`.
     #[must_use]
     pub fn csr(&self, subject: &str, names: &[&str]) -> Vec<u8> {
