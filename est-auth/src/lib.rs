@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Who asks.
+//!
+//! [`CertificateAuthenticator`] knows the holders of certificates that chain to a trust anchor and are not revoked;
+//! [`PasswordAuthenticator`] knows the holders of one-time passwords; [`AnyOf`] asks several.
+//!
+//! What must be looked up is behind two small traits that the host implements over its store: [`Inventory`] and
+//! [`Passwords`].
+
+mod any_of;
+mod certificate;
+mod one_time;
+mod recent;
+
+pub use any_of::AnyOf;
+pub use certificate::path::{PathValidator, Purpose, UnreadableCertificate};
+pub use certificate::{CertificateAuthenticator, Inventory};
+pub use one_time::password::OneTimePassword;
+pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};

@@ -1,0 +1,120 @@
+//! Several ways to be known.
+
+use std::sync::Arc;
+
+use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, Verdict};
+
+/// Asks one authenticator after the other; the first that knows the peer decides.
+///
+/// When none does, the most telling doubt counts: first that a certificate was revoked, which must not hide behind
+/// anything else; then that a password was rejected, since who types one expects it to count; then any other doubt
+/// about a certificate; and only then that nothing was shown. Of two alike, the first.
+///
+/// An outage of one that is asked ends the search: if the next were asked instead, the same peer would be one
+/// principal today and another tomorrow, and the same request two requests.
+#[derive(Clone)]
+pub struct AnyOf(Vec<Arc<dyn Authenticator>>);
+
+impl AnyOf {
+    /// Asks these, in this order.
+    #[must_use]
+    pub fn new(authenticators: Vec<Arc<dyn Authenticator>>) -> Self {
+        Self(authenticators)
+    }
+
+    async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {
+        let mut told = Doubt::NothingShown;
+        for authenticator in &self.0 {
+            match authenticator.authenticate(evidence, now).await? {
+                known @ Verdict::Known(_) => return Ok(known),
+                Verdict::Unknown(doubt) if weight(&doubt) > weight(&told) => told = doubt,
+                Verdict::Unknown(_) => {}
+            }
+        }
+        Ok(Verdict::Unknown(told))
+    }
+}
+
+fn weight(doubt: &Doubt) -> u8 {
+    match doubt {
+        Doubt::NothingShown => 0,
+        Doubt::PasswordRejected => 2,
+        Doubt::CertificateRevoked => 3,
+        _ => 1,
+    }
+}
+
+impl Authenticator for AnyOf {
+    fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
+        Box::pin(self.judge(evidence, now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use est_core::Principal;
+
+    use super::*;
+
+    /// Always answers the same.
+    struct Says(Result<Verdict, PortError>);
+
+    impl Authenticator for Says {
+        fn authenticate<'a>(&'a self, _: &'a Evidence, _: UnixTime) -> PortFuture<'a, Verdict> {
+            Box::pin(async { self.0.clone() })
+        }
+    }
+
+    fn doubts(doubt: Doubt) -> Result<Verdict, PortError> {
+        Ok(Verdict::Unknown(doubt))
+    }
+
+    fn knows(id: &str) -> Result<Verdict, PortError> {
+        Ok(Verdict::Known(Principal::OneTimePassword { id: id.into(), entity: None, expires: UnixTime(1) }))
+    }
+
+    fn outage() -> Result<Verdict, PortError> {
+        Err(PortError("down".into()))
+    }
+
+    async fn ask<const N: usize>(answers: [Result<Verdict, PortError>; N]) -> Result<Verdict, PortError> {
+        let asked = answers.into_iter().map(|answer| Arc::new(Says(answer)) as Arc<dyn Authenticator>).collect();
+        AnyOf::new(asked).authenticate(&Evidence::default(), UnixTime(0)).await
+    }
+
+    #[tokio::test]
+    async fn believes_the_first_that_knows() {
+        for answers in [[knows("a"), knows("b")], [doubts(Doubt::CertificateUntrusted), knows("a")]] {
+            let Verdict::Known(principal) = ask(answers).await.unwrap() else { panic!("unknown") };
+            assert_eq!(principal.id(), "otp:a");
+        }
+    }
+
+    #[tokio::test]
+    async fn reports_the_most_telling_doubt() {
+        let expired = Doubt::CertificateExpired { not_after: UnixTime(5) };
+        for (answers, told) in [
+            ([Doubt::NothingShown, Doubt::NothingShown], Doubt::NothingShown),
+            ([Doubt::NothingShown, expired.clone()], expired.clone()),
+            ([expired.clone(), Doubt::NothingShown], expired.clone()),
+            ([expired.clone(), Doubt::PasswordRejected], Doubt::PasswordRejected),
+            ([Doubt::PasswordRejected, expired.clone()], Doubt::PasswordRejected),
+            ([Doubt::CertificateRevoked, Doubt::PasswordRejected], Doubt::CertificateRevoked),
+            ([expired.clone(), Doubt::CertificateUntrusted], expired),
+        ] {
+            let Verdict::Unknown(doubt) = ask(answers.map(doubts)).await.unwrap() else { panic!("known") };
+            assert_eq!(doubt, told);
+        }
+        let Verdict::Unknown(doubt) = ask([]).await.unwrap() else { panic!("known") };
+        assert_eq!(doubt, Doubt::NothingShown);
+    }
+
+    #[tokio::test]
+    async fn stops_at_an_outage_but_not_before_who_knows() {
+        assert!(ask([outage(), knows("a")]).await.is_err());
+        assert!(ask([doubts(Doubt::NothingShown), outage()]).await.is_err());
+        assert!(ask([knows("a"), outage()]).await.is_ok());
+    }
+}

@@ -1,0 +1,269 @@
+//! Chains, good and bad.
+
+use std::sync::Arc;
+
+use est_auth::{PathValidator, Purpose, UnreadableCertificate};
+use est_core::pkix::Certificate;
+use est_core::{Doubt, UnixTime};
+
+use crate::pki::{CA, CLIENT, DAY, Pki, days_into, trusting};
+
+#[test]
+fn accepts_a_leaf_directly_below_an_anchor() {
+    let Some(pki) = Pki::new("accepts_a_leaf_directly_below_an_anchor") else { return };
+    let leaf = pki.issue("leaf", "root", 30, CLIENT);
+    let accepted = pki.paths().validate(std::slice::from_ref(&leaf), days_into(&leaf, 1)).unwrap();
+    assert_eq!(accepted.as_der(), leaf);
+    assert!(pki.openssl_accepts("root", &[], "leaf"));
+}
+
+#[test]
+fn accepts_chains_of_every_signature_algorithm() {
+    let Some(pki) = Pki::new("accepts_chains_of_every_signature_algorithm") else { return };
+    let pss = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest";
+    for (index, (algorithm, options)) in [
+        ("RSA -pkeyopt rsa_keygen_bits:2048", ""),
+        ("RSA -pkeyopt rsa_keygen_bits:2048", "-sha384"),
+        ("RSA -pkeyopt rsa_keygen_bits:2048", pss),
+        ("EC -pkeyopt ec_paramgen_curve:P-384", "-sha384"),
+        ("EC -pkeyopt ec_paramgen_curve:P-521", "-sha512"),
+        ("ED25519", ""),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let name = format!("root-{index}");
+        let root = pki.root(&name, algorithm, options);
+        let leaf = pki.issue_with(&format!("leaf-{index}"), &name, 30, CLIENT, options);
+        let now = days_into(&leaf, 1);
+        assert!(trusting(&[root]).validate(&[leaf], now).is_ok(), "{algorithm} {options}");
+    }
+}
+
+#[test]
+fn refuses_signatures_with_sha1() {
+    let Some(pki) = Pki::new("refuses_signatures_with_sha1") else { return };
+    let leaf = pki.issue_with("leaf", "root", 30, CLIENT, "-sha1");
+    let now = days_into(&leaf, 1);
+    assert_eq!(pki.paths().validate(&[leaf], now), Err(Doubt::CertificateUntrusted));
+}
+
+#[test]
+fn takes_intermediates_in_any_order_and_skips_what_it_does_not_need() {
+    let Some(pki) = Pki::new("takes_intermediates_in_any_order_and_skips_what_it_does_not_need") else { return };
+    let root = pki.der("root");
+    let upper = pki.issue("upper", "root", 90, CA);
+    let lower = pki.issue("lower", "upper", 90, CA);
+    let leaf = pki.issue("leaf", "lower", 30, CLIENT);
+    let stranger = pki.root("stranger", "ED25519", "");
+    assert!(pki.openssl_accepts("root", &["upper", "lower"], "leaf"));
+    let now = days_into(&leaf, 1);
+    let junk = b"not a certificate".to_vec();
+    for above in [
+        vec![&lower, &upper],
+        vec![&upper, &lower],
+        vec![&root, &upper, &lower],
+        vec![&junk, &upper, &stranger, &lower, &upper],
+    ] {
+        let shown: Vec<_> = std::iter::once(&leaf).chain(above).cloned().collect();
+        assert!(pki.paths().validate(&shown, now).is_ok());
+    }
+}
+
+#[test]
+fn misses_an_intermediate_unless_it_was_configured() {
+    let Some(pki) = Pki::new("misses_an_intermediate_unless_it_was_configured") else { return };
+    let upper = pki.issue("upper", "root", 90, CA);
+    let leaf = pki.issue("leaf", "upper", 30, CLIENT);
+    let (shown, now) = ([leaf.clone()], days_into(&leaf, 1));
+    assert_eq!(pki.paths().validate(&shown, now), Err(Doubt::CertificateUntrusted));
+    let configured = PathValidator::new(&[pki.der("root")], &[upper], Purpose::ClientAuth).unwrap();
+    assert!(configured.validate(&shown, now).is_ok());
+}
+
+#[test]
+fn trusts_an_intermediate_by_itself() {
+    let Some(pki) = Pki::new("trusts_an_intermediate_by_itself") else { return };
+    let upper = pki.issue("upper", "root", 90, CA);
+    let leaf = pki.issue("leaf", "upper", 30, CLIENT);
+    let sibling = pki.issue("sibling", "root", 30, CLIENT);
+    let (paths, now) = (trusting(&[upper]), days_into(&leaf, 1));
+    assert!(paths.validate(&[leaf], now).is_ok());
+    assert_eq!(paths.validate(&[sibling], now), Err(Doubt::CertificateUntrusted));
+}
+
+#[test]
+fn refuses_an_unknown_ca_and_one_with_a_known_name() {
+    let Some(pki) = Pki::new("refuses_an_unknown_ca_and_one_with_a_known_name") else { return };
+    // Both are called CN=root, as the trusted one is.
+    let impostor = pki.root("impostor", "EC -pkeyopt ec_paramgen_curve:P-256", "");
+    let leaf = pki.issue("leaf", "impostor", 30, CLIENT);
+    let unnamed = pki.issue("unnamed", "leaf", 30, CLIENT);
+    let now = days_into(&leaf, 1);
+    for shown in [vec![leaf.clone()], vec![leaf, impostor], vec![unnamed]] {
+        assert_eq!(pki.paths().validate(&shown, now), Err(Doubt::CertificateUntrusted));
+    }
+}
+
+#[test]
+fn names_the_end_or_the_beginning_that_is_not_met() {
+    let Some(pki) = Pki::new("names_the_end_or_the_beginning_that_is_not_met") else { return };
+    let leaf = pki.issue("leaf", "root", 30, CLIENT);
+    let certificate = Certificate::parse(&leaf).unwrap();
+    let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
+    let shown = [leaf];
+    assert!(pki.paths().validate(&shown, not_before).is_ok());
+    assert!(pki.paths().validate(&shown, not_after).is_ok());
+    let (early, late) = (UnixTime(not_before.0 - 1), UnixTime(not_after.0 + 1));
+    assert_eq!(pki.paths().validate(&shown, early), Err(Doubt::CertificateNotYetValid { not_before }));
+    assert_eq!(pki.paths().validate(&shown, late), Err(Doubt::CertificateExpired { not_after }));
+}
+
+#[test]
+fn looks_at_extended_key_usage_as_told() {
+    let Some(pki) = Pki::new("looks_at_extended_key_usage_as_told") else { return };
+    let root = pki.der("root");
+    let any = PathValidator::new(&[root], &[] as &[Vec<u8>], Purpose::Any).unwrap();
+    for (name, extensions, fits) in [
+        ("client", CLIENT, true),
+        ("none", "keyUsage=digitalSignature", true),
+        ("any", "extendedKeyUsage=anyExtendedKeyUsage", true),
+        ("both", "extendedKeyUsage=serverAuth,clientAuth", true),
+        ("server", "extendedKeyUsage=serverAuth", false),
+        ("code", "extendedKeyUsage=codeSigning,emailProtection", false),
+    ] {
+        let leaf = pki.issue(name, "root", 30, extensions);
+        let (shown, now) = ([leaf.clone()], days_into(&leaf, 1));
+        assert!(any.validate(&shown, now).is_ok(), "{name}");
+        let verdict = pki.paths().validate(&shown, now).map(drop);
+        assert_eq!(verdict, if fits { Ok(()) } else { Err(Doubt::CertificatePurpose) }, "{name}");
+    }
+}
+
+#[test]
+fn looks_at_the_extended_key_usage_of_intermediates_too() {
+    let Some(pki) = Pki::new("looks_at_the_extended_key_usage_of_intermediates_too") else { return };
+    let upper = pki.issue("upper", "root", 90, &format!("{CA}\nextendedKeyUsage=serverAuth"));
+    let leaf = pki.issue("leaf", "upper", 30, CLIENT);
+    let now = days_into(&leaf, 1);
+    assert_eq!(pki.paths().validate(&[leaf, upper], now), Err(Doubt::CertificatePurpose));
+    assert!(!pki.openssl_accepts("root", &["upper"], "leaf"));
+}
+
+#[test]
+fn keeps_to_path_lengths() {
+    let Some(pki) = Pki::new("keeps_to_path_lengths") else { return };
+    let upper = pki.issue("upper", "root", 90, "basicConstraints=critical,CA:TRUE,pathlen:0");
+    let lower = pki.issue("lower", "upper", 90, CA);
+    let (near, far) = (pki.issue("near", "upper", 30, CLIENT), pki.issue("far", "lower", 30, CLIENT));
+    let now = days_into(&far, 1);
+    assert!(pki.paths().validate(&[near, upper.clone()], now).is_ok());
+    assert_eq!(pki.paths().validate(&[far, lower, upper], now), Err(Doubt::CertificateUntrusted));
+    assert!(!pki.openssl_accepts("root", &["upper", "lower"], "far"));
+}
+
+#[test]
+fn refuses_a_ca_as_a_client_and_a_client_as_a_ca() {
+    let Some(pki) = Pki::new("refuses_a_ca_as_a_client_and_a_client_as_a_ca") else { return };
+    let ca = pki.issue("ca", "root", 90, &format!("{CA}\n{CLIENT}"));
+    let client = pki.issue("client", "root", 90, CLIENT);
+    let leaf = pki.issue("leaf", "client", 30, CLIENT);
+    let now = days_into(&leaf, 1);
+    assert_eq!(pki.paths().validate(&[ca], now), Err(Doubt::CertificatePurpose));
+    assert_eq!(pki.paths().validate(&[leaf, client], now), Err(Doubt::CertificateUntrusted));
+    assert!(!pki.openssl_accepts("root", &["client"], "leaf"));
+}
+
+#[test]
+fn refuses_a_ca_that_may_not_sign_certificates() {
+    let Some(pki) = Pki::new("refuses_a_ca_that_may_not_sign_certificates") else { return };
+    let mute = pki.issue("mute", "root", 90, &format!("{CA}\nkeyUsage=critical,cRLSign"));
+    let leaf = pki.issue("leaf", "mute", 30, CLIENT);
+    let now = days_into(&leaf, 1);
+    assert_eq!(pki.paths().validate(&[leaf, mute], now), Err(Doubt::CertificateUntrusted));
+    assert!(!pki.openssl_accepts("root", &["mute"], "leaf"));
+}
+
+#[test]
+fn keeps_to_name_constraints() {
+    let Some(pki) = Pki::new("keeps_to_name_constraints") else { return };
+    let upper = pki.issue("upper", "root", 90, &format!("{CA}\nnameConstraints=critical,permitted;DNS:inside.example"));
+    let inside = pki.issue("inside", "upper", 30, &format!("{CLIENT}\nsubjectAltName=DNS:device.inside.example"));
+    let outside = pki.issue("outside", "upper", 30, &format!("{CLIENT}\nsubjectAltName=DNS:device.outside.example"));
+    let now = days_into(&outside, 1);
+    assert!(pki.paths().validate(&[inside, upper.clone()], now).is_ok());
+    assert_eq!(pki.paths().validate(&[outside, upper.clone()], now), Err(Doubt::CertificateUntrusted));
+    assert!(pki.openssl_accepts("root", &["upper"], "inside"));
+    assert!(!pki.openssl_accepts("root", &["upper"], "outside"));
+}
+
+#[test]
+fn refuses_extensions_that_it_must_know_and_does_not() {
+    let Some(pki) = Pki::new("refuses_extensions_that_it_must_know_and_does_not") else { return };
+    let leaf = pki.issue("leaf", "root", 30, &format!("{CLIENT}\n1.2.3.4=critical,DER:0500"));
+    let now = days_into(&leaf, 1);
+    assert_eq!(pki.paths().validate(&[leaf], now), Err(Doubt::CertificateUntrusted));
+}
+
+#[test]
+fn never_accepts_a_damaged_certificate() {
+    let Some(pki) = Pki::new("never_accepts_a_damaged_certificate") else { return };
+    let leaf = pki.issue("leaf", "root", 30, CLIENT);
+    let (paths, now) = (pki.paths(), days_into(&leaf, 1));
+    for index in 0..leaf.len() {
+        let mut damaged = leaf.clone();
+        damaged[index] ^= 0x10;
+        assert!(paths.validate(&[damaged], now).is_err(), "octet {index}");
+        let cut = paths.validate(&[leaf[..index].to_vec()], now);
+        assert_eq!(cut, Err(Doubt::CertificateMalformed), "cut at {index}");
+    }
+    assert_eq!(paths.remembered_paths(), 0);
+}
+
+#[test]
+fn gives_up_chains_that_are_too_long_too_large_or_too_tangled() {
+    let Some(pki) = Pki::new("gives_up_chains_that_are_too_long_too_large_or_too_tangled") else { return };
+    let leaf = pki.issue("leaf", "root", 30, CLIENT);
+    let (paths, now) = (pki.paths(), days_into(&leaf, 1));
+    let root = pki.der("root");
+    let with = |above: Vec<Vec<u8>>| -> Vec<_> { std::iter::once(leaf.clone()).chain(above).collect() };
+    assert!(paths.validate(&with(vec![root.clone(); 8]), now).is_ok());
+    assert_eq!(paths.validate(&with(vec![root.clone(); 9]), now), Err(Doubt::CertificateUntrusted));
+    assert_eq!(paths.validate(&with(vec![vec![0x30; 16 * 1024 + 1]]), now), Err(Doubt::CertificateUntrusted));
+
+    // Eight impostors with the root's name, each of which could have issued every other one.
+    let impostors = (0..8).map(|index| pki.root(&format!("impostor-{index}"), "ED25519", "")).collect();
+    let orphan = pki.issue("orphan", "impostor-7", 30, CLIENT);
+    let mut shown = with(impostors);
+    shown[0] = orphan;
+    assert_eq!(paths.validate(&shown, now), Err(Doubt::CertificateUntrusted));
+    assert_eq!(paths.remembered_paths(), 1);
+}
+
+#[test]
+fn remembers_a_verified_path_until_it_ends() {
+    let Some(pki) = Pki::new("remembers_a_verified_path_until_it_ends") else { return };
+    // The path ends with the intermediate, before the leaf does.
+    let upper = pki.issue("upper", "root", 10, CA);
+    let leaf = pki.issue("leaf", "upper", 30, CLIENT);
+    let not_after = Certificate::parse(&upper).unwrap().not_after();
+    let (paths, shown) = (pki.paths(), [leaf, upper]);
+    let now = UnixTime(not_after.0 - DAY);
+    let first = paths.validate(&shown, now).unwrap();
+    let again = paths.validate(&shown, not_after).unwrap();
+    assert!(Arc::ptr_eq(&first, &again));
+    assert_eq!(paths.remembered_paths(), 1);
+    let late = UnixTime(not_after.0 + 1);
+    assert_eq!(paths.validate(&shown, late), Err(Doubt::CertificateExpired { not_after }));
+    let early = UnixTime(now.0 - 1000 * DAY);
+    assert!(matches!(paths.validate(&shown, early), Err(Doubt::CertificateNotYetValid { .. })));
+}
+
+#[test]
+fn says_which_trust_anchor_it_cannot_read() {
+    let Some(pki) = Pki::new("says_which_trust_anchor_it_cannot_read") else { return };
+    let anchors = [pki.der("root"), b"nothing".to_vec()];
+    let error = PathValidator::new(&anchors, &[] as &[Vec<u8>], Purpose::Any).err().unwrap();
+    assert_eq!(error, UnreadableCertificate { index: 1 });
+    assert!(error.to_string().contains("number 2"));
+}

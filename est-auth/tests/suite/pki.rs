@@ -1,0 +1,79 @@
+//! Certificates by openssl.
+
+use est_auth::{PathValidator, Purpose};
+use est_core::UnixTime;
+use est_core::pkix::Certificate;
+
+use crate::openssl::OpenSsl;
+
+pub(crate) const CA: &str = "basicConstraints=critical,CA:TRUE";
+pub(crate) const CLIENT: &str = "extendedKeyUsage=clientAuth";
+pub(crate) const DAY: u64 = 86_400;
+
+/// A root CA, and what is issued under it.
+pub(crate) struct Pki {
+    openssl: OpenSsl,
+}
+
+impl Pki {
+    /// Makes the root CA `root`, of 100 days.
+    pub(crate) fn new(test: &str) -> Option<Self> {
+        let pki = Self { openssl: OpenSsl::find(test)? };
+        pki.root("root", "EC -pkeyopt ec_paramgen_curve:P-256", "");
+        Some(pki)
+    }
+
+    /// Makes a self-signed CA of 100 days with a key of this algorithm.
+    pub(crate) fn root(&self, name: &str, algorithm: &str, options: &str) -> Vec<u8> {
+        self.openssl.run(&format!("genpkey -algorithm {algorithm} -out {name}.key"));
+        self.openssl.run(&format!(
+            "req -x509 -new -key {name}.key -subj /CN=root -days 100 -addext {CA} {options} -out {name}.pem"
+        ));
+        self.der(name)
+    }
+
+    /// Issues a certificate of so many days; `extensions` are lines of openssl's configuration.
+    pub(crate) fn issue(&self, name: &str, issuer: &str, days: u32, extensions: &str) -> Vec<u8> {
+        self.issue_with(name, issuer, days, extensions, "")
+    }
+
+    pub(crate) fn issue_with(&self, name: &str, issuer: &str, days: u32, extensions: &str, options: &str) -> Vec<u8> {
+        self.openssl.run(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {name}.key"));
+        self.openssl.run(&format!("req -new -key {name}.key -subj /CN={name} -out {name}.csr"));
+        let ski = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+        self.openssl.write(format!("{name}.ext"), ski.to_owned() + extensions);
+        self.openssl.run(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days {days} {options} \
+             -extfile {name}.ext -out {name}.pem"
+        ));
+        self.der(name)
+    }
+
+    pub(crate) fn der(&self, name: &str) -> Vec<u8> {
+        self.openssl.run(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
+        self.openssl.read(format!("{name}.der"))
+    }
+
+    /// Whether openssl accepts the chain for a TLS client.
+    pub(crate) fn openssl_accepts(&self, root: &str, intermediates: &[&str], leaf: &str) -> bool {
+        let intermediates: String = intermediates.iter().map(|name| format!("-untrusted {name}.pem ")).collect();
+        self.openssl
+            .try_run(&format!("verify -purpose sslclient -CAfile {root}.pem {intermediates} {leaf}.pem"))
+            .is_ok()
+    }
+
+    /// Trusts the root, for client authentication.
+    pub(crate) fn paths(&self) -> PathValidator {
+        trusting(&[self.der("root")])
+    }
+}
+
+/// Trusts these certificates, for client authentication.
+pub(crate) fn trusting(anchors: &[Vec<u8>]) -> PathValidator {
+    PathValidator::new(anchors, &[] as &[Vec<u8>], Purpose::ClientAuth).unwrap()
+}
+
+/// So many days into the life of this certificate.
+pub(crate) fn days_into(der: &[u8], days: u64) -> UnixTime {
+    UnixTime(Certificate::parse(der).unwrap().not_before().0 + days * DAY)
+}
