@@ -15,5 +15,5 @@ mod signer;
 pub use aws_lc::algorithms;
 pub use cas::Cas;
 pub use local::{LocalCa, LocalCaError};
-pub use signer::file::{FileSigner, KeyFileError, RsaPadding};
+pub use signer::file::{FileSigner, KeyFileError, RsaPadding, decrypt_pkcs8};
 pub use signer::{SignatureCheck, Signer};

@@ -164,7 +164,7 @@ pub(crate) enum Certs {
         limit: u32,
         /// Go on after this one: the `cursor` of a listing before.
         #[arg(long, value_name = "CURSOR")]
-        after: Option<i64>,
+        after: Option<est_store::Cursor>,
         #[command(flatten)]
         output: Output,
     },

@@ -10,6 +10,11 @@ pub(crate) fn line(text: impl AsRef<str>) {
     let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
 }
 
+/// Prints a line to standard error.
+pub(crate) fn error(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+}
+
 /// Prints JSON.
 pub(crate) fn json(value: &Value) {
     line(format!("{value:#}"));

@@ -36,8 +36,8 @@ pub struct TlsOptions {
     pub key: PrivateKeyDer<'static>,
     /// Whether TLS 1.2 is off.
     pub only_tls13: bool,
-    /// The TLS 1.2 cipher suites to keep, by their IANA names; all of rustls' if `None`.
-    pub tls12_suites: Option<Vec<String>>,
+    /// The TLS 1.2 cipher suites to keep; all of rustls' if `None`.
+    pub tls12_suites: Option<Vec<CipherSuite>>,
     /// Client certificates.
     pub client_certificates: ClientCertificates,
 }
@@ -50,7 +50,7 @@ pub fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(kept) = &options.tls12_suites {
         provider.cipher_suites.retain(|suite| {
-            suite.tls13().is_some() || kept.iter().any(|name| suite.suite().as_str() == Some(name.as_str()))
+            suite.tls13().is_some() || kept.contains(&suite.suite())
         });
     }
     let algorithms = provider.signature_verification_algorithms;

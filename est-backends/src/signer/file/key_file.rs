@@ -120,8 +120,15 @@ pub(super) fn from_der(der: &[u8], passphrase: Option<&Secret>) -> Result<KeyPai
     }
 }
 
-/// EncryptedPrivateKeyInfo (RFC 5958 §3), PBES2 only (RFC 8018).
 fn encrypted_pkcs8(der: &[u8], passphrase: Option<&Secret>) -> Result<KeyPair, KeyFileError> {
+    pkcs8(&decrypt_pkcs8(der, passphrase)?)
+}
+
+/// Opens an EncryptedPrivateKeyInfo (RFC 5958 §3), PBES2 only (RFC 8018): for keys that somebody else uses, TLS say.
+///
+/// # Errors
+/// [`KeyFileError`] about the encryption or the passphrase.
+pub fn decrypt_pkcs8(der: &[u8], passphrase: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     let mut parts = Parts::of_sequence(der).ok_or(KeyFileError::Malformed)?;
     let (Some(algorithm), Some(ciphertext)) = (parts.take(tlv::SEQUENCE), parts.take(tlv::OCTET_STRING)) else {
         return Err(KeyFileError::Malformed);
@@ -138,7 +145,7 @@ fn encrypted_pkcs8(der: &[u8], passphrase: Option<&Secret>) -> Result<KeyPair, K
     })?;
     // A wrong passphrase passes the padding check once in 256 times; then no DER comes out.
     Parts::of_sequence(plaintext).ok_or(KeyFileError::WrongPassphrase)?;
-    pkcs8(plaintext)
+    Ok(Zeroizing::new(plaintext.to_vec()))
 }
 
 /// PrivateKeyInfo (RFC 5208), which OneAsymmetricKey (RFC 5958) extends by a public key.

@@ -1,0 +1,88 @@
+//! What each command does.
+
+pub(crate) mod audit;
+pub(crate) mod certs;
+pub(crate) mod check;
+pub(crate) mod dev;
+pub(crate) mod init;
+pub(crate) mod migrate;
+pub(crate) mod otp;
+pub(crate) mod requests;
+pub(crate) mod run;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use est_store::{Cursor, Page, Pending, Sqlite, StoreError};
+use host::config::{self, Diagnostic, Settings};
+
+use crate::output;
+
+/// A configuration and its database.
+pub(crate) struct Opened {
+    pub(crate) settings: Settings,
+    pub(crate) store: Sqlite,
+}
+
+impl Opened {
+    /// Opens both.
+    ///
+    /// # Errors
+    /// When the configuration has mistakes, which are printed, or the database cannot be opened.
+    pub(crate) fn open(config: &Path) -> Result<Self> {
+        let settings = settings(config)?;
+        let store = open_store(&settings)?;
+        Ok(Self { settings, store })
+    }
+}
+
+/// Reads the configuration; prints every mistake and every warning.
+pub(crate) fn settings(path: &Path) -> Result<Settings> {
+    match config::load(path, |name| std::env::var(name).ok()) {
+        Ok((settings, warnings)) => {
+            print("warning", &warnings);
+            Ok(settings)
+        }
+        Err(mistakes) => {
+            print("error", &mistakes);
+            anyhow::bail!("{} has {}", path.display(), count(mistakes.len(), "mistake"));
+        }
+    }
+}
+
+pub(crate) fn print(kind: &str, diagnostics: &[Diagnostic]) {
+    diagnostics.iter().for_each(|diagnostic| output::error(format!("{kind}: {diagnostic}")));
+}
+
+pub(crate) fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+/// Opens the database, bringing it to this version where the configuration allows that.
+pub(crate) fn open_store(settings: &Settings) -> Result<Sqlite> {
+    let pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
+    Sqlite::open(&settings.db.path, pending).with_context(|| format!("the database {}", settings.db.path.display()))
+}
+
+/// Who runs the command, for the audit record.
+pub(crate) fn actor() -> String {
+    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
+    let uid = rustix::process::getuid().as_raw();
+    if user.is_empty() { format!("local:uid {uid}") } else { format!("local:{user} (uid {uid})") }
+}
+
+/// Reads every page of a listing.
+pub(crate) async fn all_pages<T, F>(read: impl Fn(Option<Cursor>) -> F) -> Result<Vec<T>>
+where
+    F: Future<Output = Result<Page<T>, StoreError>>,
+{
+    let (mut items, mut after) = (Vec::new(), None);
+    loop {
+        let page = read(after).await?;
+        items.extend(page.items);
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return Ok(items),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `estd certs`.
+
+use anyhow::{Context as _, Result, bail};
+use est_core::pkix::pem;
+use est_store::{CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason, SerialNumber};
+use host::shell;
+use serde_json::{Value, json};
+
+use super::{Opened, actor};
+use crate::cli::{CertStatus, Certs};
+use crate::output;
+
+pub(crate) async fn run(command: Certs) -> Result<()> {
+    match command {
+        Certs::List { config, find, status, limit, after, output } => {
+            let Opened { store, .. } = Opened::open(&config.config)?;
+            let status = status.map(|status| match status {
+                CertStatus::Valid => CertificateStatus::Valid,
+                CertStatus::Expired => CertificateStatus::Expired,
+                CertStatus::Revoked => CertificateStatus::Revoked,
+            });
+            let filter = CertificateFilter { status: status.map(|status| (status, shell::now())), containing: find };
+            let page = store.certificates(filter, limit, after).await?;
+            let next = page.next.map(|cursor| cursor.to_string());
+            if output.json {
+                let certificates: Vec<Value> = page.items.iter().map(to_json).collect();
+                output::json(&json!({ "certificates": certificates, "cursor": next }));
+            } else {
+                let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
+                output::table(&["SERIAL", "STATE", "NOT AFTER", "SUBJECT", "NAMES"], &rows);
+                if let Some(next) = next {
+                    output::line(format!("there are more: go on with --after {next}"));
+                }
+            }
+        }
+        Certs::Show { config, serial, output } => {
+            let Opened { store, .. } = Opened::open(&config.config)?;
+            let serial = parse_serial(&serial)?;
+            let Some(certificate) = store.certificate(&serial, None).await? else { bail!(unknown(&serial)) };
+            if output.json {
+                let mut shown = to_json(&certificate);
+                shown["pem"] = pem::encode("CERTIFICATE", &certificate.der).into();
+                output::json(&shown);
+            } else {
+                show(&certificate);
+            }
+        }
+        Certs::Revoke { config, serial, reason, output } => {
+            let reason: RevocationReason = reason.parse().map_err(|_| {
+                let known: Vec<&str> = RevocationReason::ALL.iter().map(|reason| reason.name()).collect();
+                anyhow::anyhow!("--reason {reason}: use one of {}", known.join(", "))
+            })?;
+            let Opened { store, .. } = Opened::open(&config.config)?;
+            let serial = parse_serial(&serial)?;
+            let revocation = store.revoke(&serial, None, reason, shell::now(), &actor()).await?;
+            store.close().await;
+            let done = match revocation {
+                Revocation::Revoked => "revoked",
+                Revocation::AlreadyRevoked => "already revoked",
+                Revocation::Unknown => bail!(unknown(&serial)),
+            };
+            if output.json {
+                output::json(&json!({ "serial": serial.to_string(), "result": done }));
+            } else {
+                output::line(format!("certificate {serial}: {done}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parse_serial(text: &str) -> Result<SerialNumber> {
+    text.parse().with_context(|| format!("`{text}` is not a serial number: write it in hexadecimal"))
+}
+
+fn unknown(serial: &SerialNumber) -> String {
+    format!("no certificate with serial number {serial} was issued here: `estd certs list` shows them")
+}
+
+fn status(certificate: &IssuedCertificate) -> &'static str {
+    match certificate.status(shell::now()) {
+        CertificateStatus::Valid => "valid",
+        CertificateStatus::Expired => "expired",
+        CertificateStatus::Revoked => "revoked",
+    }
+}
+
+fn to_json(certificate: &IssuedCertificate) -> Value {
+    json!({
+        "serial": certificate.serial.to_string(),
+        "ca_id": certificate.ca,
+        "fingerprint": certificate.fingerprint.to_string(),
+        "subject": certificate.subject,
+        "names": certificate.names,
+        "not_before": certificate.not_before.to_string(),
+        "not_after": certificate.not_after.to_string(),
+        "label": certificate.label,
+        "profile": certificate.profile,
+        "principal": certificate.principal,
+        "issued_at": certificate.issued_at.to_string(),
+        "status": status(certificate),
+        "revoked_at": certificate.revoked.as_ref().map(|revoked| revoked.at.to_string()),
+        "revocation_reason": certificate.revoked.as_ref().map(|revoked| revoked.reason.name()),
+    })
+}
+
+fn row(certificate: &IssuedCertificate) -> Vec<String> {
+    vec![
+        certificate.serial.to_string(),
+        status(certificate).into(),
+        certificate.not_after.to_string(),
+        certificate.subject.clone(),
+        certificate.names.clone().unwrap_or_default(),
+    ]
+}
+
+fn show(certificate: &IssuedCertificate) {
+    let field = |name: &str, value: &str| output::line(format!("{name:12} {value}"));
+    field("serial", &certificate.serial.to_string());
+    field("subject", &certificate.subject);
+    field("names", certificate.names.as_deref().unwrap_or("-"));
+    field("not before", &certificate.not_before.to_string());
+    field("not after", &certificate.not_after.to_string());
+    field("SHA-256", &certificate.fingerprint.to_string());
+    field("CA", &certificate.ca);
+    field("label", certificate.label.as_deref().unwrap_or("-"));
+    field("profile", &certificate.profile);
+    field("issued to", &certificate.principal);
+    field("issued at", &certificate.issued_at.to_string());
+    match &certificate.revoked {
+        Some(revoked) => field("state", &format!("revoked at {} ({})", revoked.at, revoked.reason.name())),
+        None => field("state", status(certificate)),
+    }
+    output::line(pem::encode("CERTIFICATE", &certificate.der).trim_end());
+}

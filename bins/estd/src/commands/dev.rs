@@ -1,0 +1,83 @@
+//! `estd dev`: from nothing to serving.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use est_core::Seconds;
+use est_core::pkix::{Certificate, pem};
+use est_store::Sqlite;
+use host::config::Settings;
+use host::shell;
+
+use super::init::{CA, CONFIG, FirstRun};
+use super::{otp, run};
+use crate::output;
+
+/// Makes what is missing in `dir`, and reads the configuration there.
+pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
+    let config = dir.join(CONFIG);
+    if !config.exists() {
+        FirstRun { dir, names: &[], subject: "CN=Ohia development CA" }.make(shell::now()).await?;
+    }
+    super::settings(&config)
+}
+
+/// Serves, and tells how to enroll.
+pub(crate) async fn serve(settings: Settings, dir: &Path, listen: SocketAddr) -> Result<()> {
+    run::serve(&settings, listen, async |address, store| tell(dir, address, store).await).await
+}
+
+async fn tell(dir: &Path, address: SocketAddr, store: &Sqlite) -> Result<()> {
+    let day = Seconds::from_days(1);
+    let for_est = otp::create(store, None, day, 1).await?;
+    let for_curl = otp::create(store, None, day, 1).await?;
+    let ca = dir.join(CA);
+    let fingerprint = fingerprint(&ca)?;
+    let (ca, port) = (quoted(&ca), address.port());
+    let (config, url) = (quoted(&dir.join(CONFIG)), format!("https://localhost:{port}"));
+    output::line(format!("listening on https://{address}"));
+    output::line(format!(
+        r#"
+Ohia, for development: everything lies in {folder}
+The CA's SHA-256 fingerprint is {fingerprint}
+
+Enroll with est (cargo run --release --bin est -- …):
+
+  est enroll --server {url} --cacert {ca} --user device-1 --password {password} \
+      --subject CN=device-1 --san DNS:device-1.example --key-out device-1.key --out device-1.pem
+
+or with OpenSSL and curl:
+
+  openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device-2.key \
+      -subj /CN=device-2 -addext subjectAltName=DNS:device-2.example -outform DER | openssl base64 -out device-2.csr
+  curl --cacert {ca} --user device-2:{other} -H 'Content-Type: application/pkcs10' \
+      --data-binary @device-2.csr {url}/.well-known/est/simpleenroll |
+      openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs -out device-2.pem
+
+and renew with the certificate that you got:
+
+  est reenroll --server {url} --cacert {ca} --cert device-1.pem --key device-1.key
+
+Each password is good for one request within a day. More of them: estd otp create --config {config}
+Stop with Ctrl-C."#,
+        folder = dir.display(),
+        password = for_est.clear.reveal(),
+        other = for_curl.clear.reveal(),
+    ));
+    Ok(())
+}
+
+fn fingerprint(ca: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(ca).with_context(|| format!("cannot read {}", ca.display()))?;
+    let blocks = pem::decode(&text).unwrap_or_default();
+    let block = blocks.first().with_context(|| format!("{} holds no certificate", ca.display()))?;
+    Ok(Certificate::parse(&block.contents)?.fingerprint().to_string())
+}
+
+/// A path as a shell reads it.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

@@ -1,0 +1,170 @@
+//! Settings in, a working set of ports out.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use est_auth::{
+    AnyOf, CertificateAuthenticator, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
+    StoredPassword,
+};
+use est_backends::{Cas, FileSigner, LocalCa, SignatureCheck, decrypt_pkcs8};
+use est_core::pkix::{Certificate, pem};
+use est_core::{Authenticator, PortError, PortFuture, Ports, Site, UnixTime};
+use est_store::Sqlite;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use zeroize::Zeroizing;
+
+use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings};
+use crate::shell;
+use crate::telemetry::Logged;
+
+/// Why a server cannot be put together. Its text is for the operator.
+#[derive(Debug)]
+pub struct WiringError(String);
+
+impl std::fmt::Display for WiringError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for WiringError {}
+
+/// What stands behind a server.
+pub struct Services {
+    /// The ports, for EST.
+    pub ports: Ports,
+    /// Validates client certificates; `None` when none are asked for.
+    pub paths: Option<Arc<PathValidator>>,
+}
+
+/// Reads a private key from its file.
+///
+/// # Errors
+/// [`WiringError`] with the file's name and what to do.
+pub fn signer(key: &KeyFile) -> Result<FileSigner, WiringError> {
+    let text = read_secret(&key.path)?;
+    FileSigner::from_pem(&text, key.passphrase.as_ref())
+        .map_err(|error| WiringError(format!("{}: {error}", key.path.display())))
+}
+
+/// Reads the TLS server's private key from its file, for rustls.
+///
+/// # Errors
+/// [`WiringError`] with the file's name and what to do.
+pub fn tls_key(key: &KeyFile) -> Result<PrivateKeyDer<'static>, WiringError> {
+    let text = read_secret(&key.path)?;
+    let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", key.path.display()));
+    let blocks = pem::decode(&text).unwrap_or_default();
+    let encrypted = blocks.into_iter().find(|block| block.label == "ENCRYPTED PRIVATE KEY");
+    match encrypted {
+        Some(block) => {
+            let decrypted = decrypt_pkcs8(&block.contents, key.passphrase.as_ref()).map_err(|error| failed(&error))?;
+            Ok(PrivatePkcs8KeyDer::from(decrypted.to_vec()).into())
+        }
+        None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| failed(&error)),
+    }
+}
+
+/// Reads a file that holds a secret; the copy in memory is overwritten when it is dropped.
+///
+/// # Errors
+/// [`WiringError`] with the file's name.
+pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, WiringError> {
+    let text = fs::read_to_string(path);
+    text.map(Zeroizing::new).map_err(|error| WiringError(format!("cannot read {}: {error}", path.display())))
+}
+
+/// Puts the ports together.
+///
+/// # Errors
+/// [`WiringError`] when a key cannot be read or is not its certificate's.
+pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Services, WiringError> {
+    let paths = path_validator(settings)?.map(Arc::new);
+    let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
+    if let Some(paths) = &paths {
+        let inventory = Arc::new(Stored(store.clone()));
+        authenticators.push(Arc::new(CertificateAuthenticator::new(paths.clone(), inventory)));
+    }
+    if settings.otp.enabled {
+        let entropy = shell::entropy().map_err(|error| WiringError(error.to_string()))?;
+        let concurrency = PasswordAuthenticator::usual_concurrency();
+        authenticators.push(Arc::new(PasswordAuthenticator::new(Arc::new(Stored(store.clone())), concurrency, &entropy)));
+    }
+    let ports = Ports {
+        authenticator: Arc::new(AnyOf::new(authenticators)),
+        ca: Arc::new(backends(settings, site)?),
+        store: Arc::new(Logged(Arc::new(store.clone()))),
+    };
+    #[cfg(feature = "fault-points")]
+    let ports = crate::fault::around(ports);
+    Ok(Services { ports, paths })
+}
+
+/// Validates client certificates; `None` when none are asked for.
+///
+/// # Errors
+/// [`WiringError`] when a trust anchor cannot be used.
+pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, WiringError> {
+    let client_auth = &settings.tls.client_auth;
+    if client_auth.mode == ClientAuthMode::None {
+        return Ok(None);
+    }
+    let purpose = match client_auth.ext_key_usage {
+        ClientPurpose::ClientAuth => Purpose::ClientAuth,
+        ClientPurpose::Any => Purpose::Any,
+    };
+    let octets = |certificates: &[Certificate]| certificates.iter().map(|one| one.as_der().to_vec()).collect::<Vec<_>>();
+    let validator = PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose);
+    validator.map(Some).map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))
+}
+
+/// The CAs that the labels of `site` name.
+///
+/// # Errors
+/// [`WiringError`] when a key cannot be read or is not its certificate's.
+pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
+    let labels = site.labels.values().chain([&site.default_label]);
+    let mut cas: Vec<Arc<est_core::Ca>> = labels.map(|label| label.ca.clone()).collect();
+    cas.sort_by(|one, other| one.id.cmp(&other.id));
+    cas.dedup_by(|one, other| one.id == other.id);
+    let mut backends = Cas::new();
+    for ca in cas {
+        let Some(settings) = settings.cas.iter().find(|settings| settings.id == ca.id) else {
+            return Err(WiringError(format!("a label names the CA {}, which is not configured", ca.id)));
+        };
+        let signer = signer(&settings.key)?.with_rsa_padding(match settings.rsa_padding {
+            RsaPadding::Pkcs1 => est_backends::RsaPadding::Pkcs1,
+            RsaPadding::Pss => est_backends::RsaPadding::Pss,
+        });
+        let check =
+            if settings.check_signatures { SignatureCheck::Always } else { SignatureCheck::WhereFaultsLeak };
+        let backend = LocalCa::new(ca.clone(), Arc::new(signer), check)
+            .map_err(|error| WiringError(format!("{}: {error}", settings.key.path.display())))?;
+        backends = backends.with(ca.id.clone(), Arc::new(backend));
+    }
+    Ok(backends)
+}
+
+/// The store, as those see it who ask who a peer is.
+struct Stored(Sqlite);
+
+impl Inventory for Stored {
+    fn is_revoked<'a>(&'a self, certificate: &'a Certificate) -> PortFuture<'a, bool> {
+        Box::pin(async move {
+            let revoked = self.0.is_revoked(&certificate.fingerprint().0).await;
+            revoked.map_err(|error| PortError(error.to_string()))
+        })
+    }
+}
+
+impl Passwords for Stored {
+    fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>> {
+        Box::pin(async move {
+            let found = self.0.password(id, now).await.map_err(|error| PortError(error.to_string()))?;
+            Ok(found.map(|found| StoredPassword { hash: found.hash.reveal().to_owned(), entity: found.entity, expires: found.expires }))
+        })
+    }
+}
