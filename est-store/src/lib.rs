@@ -1,1 +1,38 @@
-//! Placeholder.
+//! Who remembers: claims, certificates, one-time passwords, requests that await approval, and the audit trail.
+//!
+//! [`Sqlite`] is a database file. It answers the [`Store`](est_core::Store) port, so that every enrollment is claimed
+//! before anything is signed and recorded before anybody hears of it, and it has what an operator asks for beside
+//! that: passwords to create, certificates to list and revoke, requests to decide, events to read.
+//!
+//! All writing is done by one thread. It takes whatever is queued, runs each piece in a savepoint of its own inside one
+//! transaction, and commits once: the disk is waited for once for all who came together, and a piece that fails takes
+//! nothing but itself back. Reading goes through a few connections of its own, which writing never holds up.
+//!
+//! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
+
+mod audit;
+mod claims;
+mod clock;
+mod error;
+mod inventory;
+pub mod migrations;
+mod page;
+mod passwords;
+mod readers;
+mod records;
+mod requests;
+mod revocation;
+mod serial_number;
+mod sqlite;
+mod writer;
+
+pub use audit::{AuditFilter, AuditRecord, Method, ServerEvent};
+pub use clock::{Clock, UnixMicros};
+pub use error::StoreError;
+pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
+pub use page::{Cursor, Page};
+pub use passwords::{NewPassword, Password, PasswordSummary};
+pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
+pub use revocation::{Revocation, RevocationReason, Revoked};
+pub use serial_number::{SerialNumber, SerialNumberError};
+pub use sqlite::{Pending, Sqlite};

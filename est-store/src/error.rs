@@ -1,0 +1,107 @@
+//! Why the store could not do what it was asked to.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use est_core::PortError;
+
+/// Why the store could not do what it was asked to. Its text is for operators and logs, never for an EST client.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The database file could not be made or opened.
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The database refused.
+    Database(Box<dyn Error + Send + Sync>),
+    /// The transaction that this belonged to was not committed, and nothing of it remains.
+    NotCommitted(Arc<str>),
+    /// Migrations have yet to be applied, and were not to be.
+    PendingMigrations {
+        /// Their names, in order.
+        pending: Vec<&'static str>,
+    },
+    /// The database was made by a later version of this program.
+    NewerDatabase {
+        /// The number of its last migration.
+        found: u32,
+        /// The number of the last migration that this program knows.
+        known: u32,
+    },
+    /// The claim is not this exchange's any more: its lease ran out and somebody else took over, or it was closed.
+    ClaimLost,
+    /// The CA has issued a certificate with this serial number before.
+    CertificateExists,
+    /// There is a password with this id.
+    PasswordExists,
+    /// More than one CA has issued a certificate with this serial number: one has to be named.
+    SeveralCertificates {
+        /// Their ids.
+        cas: Vec<String>,
+    },
+    /// A stored value is not one that this program writes.
+    Damaged {
+        /// Where.
+        column: &'static str,
+    },
+    /// The store was closed.
+    Closed,
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { path, source } => write!(f, "the database {} cannot be opened: {source}", path.display()),
+            Self::Database(source) => write!(f, "the database refused: {source}"),
+            Self::NotCommitted(why) => write!(f, "the database did not commit: {why}"),
+            Self::PendingMigrations { pending } => {
+                write!(f, "the database lacks the migrations {}: run estd migrate", pending.join(", "))
+            }
+            Self::NewerDatabase { found, known } => write!(
+                f,
+                "the database is at migration {found}, this program knows {known}: run a version that is at least as new as the one that made it"
+            ),
+            Self::ClaimLost => f.write_str("the claim was taken over or closed by somebody else"),
+            Self::CertificateExists => f.write_str("this CA has issued a certificate with this serial number before"),
+            Self::PasswordExists => f.write_str("there is a one-time password with this id"),
+            Self::SeveralCertificates { cas } => {
+                write!(
+                    f,
+                    "several CAs have issued a certificate with this serial number ({}): name one",
+                    cas.join(", ")
+                )
+            }
+            Self::Damaged { column } => write!(f, "the database holds a value in {column} that cannot be read"),
+            Self::Closed => f.write_str("the store is closed"),
+        }
+    }
+}
+
+impl Error for StoreError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::File { source, .. } => Some(source),
+            Self::Database(source) => Some(source.as_ref()),
+            _ => None,
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<StoreError> for PortError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}

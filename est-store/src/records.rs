@@ -1,0 +1,178 @@
+//! Records: how an exchange ended, written down in one transaction before its client hears of it.
+
+use std::sync::Arc;
+
+use est_core::pkix::Certificate;
+use est_core::{Entry, Event, EventKind, Intent, Outcome, Principal, Ticket, UnixTime};
+use rusqlite::{Connection, params};
+
+use crate::audit::{self, Method};
+use crate::claims::Held;
+use crate::sqlite::{Sqlite, seconds};
+use crate::{StoreError, UnixMicros};
+
+impl Sqlite {
+    pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
+        let record = Record::of(entry);
+        self.inner.writer.write(move |db, at| record.write(db, at)).await?;
+        if let Some(intent) = &entry.intent {
+            self.inner.settled.bell(&intent.identity.0).notify_waiters();
+        }
+        Ok(())
+    }
+}
+
+/// An [`Entry`] as far as the tables want it, with every text made, so that the thread that writes only writes.
+struct Record {
+    actor: Option<String>,
+    source: Option<String>,
+    label: Option<String>,
+    ca: String,
+    method: Option<Method>,
+    shown: Option<Arc<Certificate>>,
+    events: Vec<Event>,
+    issued: Option<Arc<Certificate>>,
+    closing: Option<(Held, Closing)>,
+}
+
+/// What becomes of the claim.
+enum Closing {
+    Finish(Issued),
+    Postpone(Ticket),
+    Release,
+    Interrupt,
+}
+
+/// A row of `certificates`, as far as it is not in the certificate and the [`Record`].
+struct Issued {
+    certificate: Arc<Certificate>,
+    subject: String,
+    names: Option<String>,
+    profile: String,
+    principal: String,
+    at: UnixTime,
+}
+
+impl Record {
+    fn of(entry: &Entry) -> Self {
+        let closing = entry.intent.as_deref().and_then(|intent| {
+            let held = Held { identity: intent.identity.0, serial: intent.serial };
+            Closing::of(&entry.outcome, intent).map(|closing| (held, closing))
+        });
+        let issued = match &entry.outcome {
+            Outcome::Issued { certificate, .. } => Some(certificate.clone()),
+            Outcome::Replayed(der) => Certificate::parse(der).ok().map(Arc::new),
+            Outcome::Pending(..) | Outcome::AwaitingApproval | Outcome::Refused(_) | Outcome::Interrupted(_) => None,
+        };
+        let (method, shown) = match &entry.principal {
+            Some(Principal::Certificate(certificate)) => (Some(Method::Certificate), Some(certificate.clone())),
+            Some(Principal::OneTimePassword { .. }) => (Some(Method::Otp), None),
+            None => (None, None),
+        };
+        Self {
+            actor: entry.principal.as_ref().map(Principal::to_string),
+            source: entry.source.clone(),
+            label: entry.label.clone(),
+            ca: entry.ca.clone(),
+            method,
+            shown,
+            events: entry.events.clone(),
+            issued,
+            closing,
+        }
+    }
+
+    fn write(&self, db: &Connection, at: UnixMicros) -> Result<(), StoreError> {
+        if let Some((held, closing)) = &self.closing {
+            match closing {
+                Closing::Finish(issued) => held.finish(db, self.insert_certificate(db, issued)?)?,
+                Closing::Postpone(ticket) => held.postpone(db, ticket)?,
+                Closing::Release => held.release(db)?,
+                Closing::Interrupt => held.interrupt(db)?,
+            }
+        }
+        self.events.iter().try_for_each(|event| self.insert_event(db, event, at))
+    }
+
+    fn insert_certificate(&self, db: &Connection, issued: &Issued) -> Result<i64, StoreError> {
+        let certificate = &issued.certificate;
+        let inserted = db
+            .prepare_cached(
+                "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
+                 profile, principal, issued_at, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 ON CONFLICT (serial, ca) DO NOTHING",
+            )?
+            .execute(params![
+                certificate.serial(),
+                self.ca,
+                certificate.fingerprint().0,
+                issued.subject,
+                issued.names,
+                seconds(certificate.not_before()),
+                seconds(certificate.not_after()),
+                self.label,
+                issued.profile,
+                issued.principal,
+                seconds(issued.at),
+                certificate.as_der(),
+            ])?;
+        if inserted == 1 { Ok(db.last_insert_rowid()) } else { Err(StoreError::CertificateExists) }
+    }
+
+    fn insert_event(&self, db: &Connection, event: &Event, at: UnixMicros) -> Result<(), StoreError> {
+        let certificate = if is_authentication(event.kind) { &self.shown } else { &self.issued };
+        let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
+        audit::Event {
+            name: event.kind.name(),
+            success: event.kind.is_success(),
+            actor: self.actor.as_deref(),
+            source: self.source.as_deref(),
+            label: self.label.as_deref(),
+            ca: Some(&self.ca),
+            method: self.method.or_else(|| attempted(event.kind)),
+            reason: event.reason.as_deref(),
+            serial: certificate.as_ref().map(|certificate| certificate.serial()),
+            fingerprint: fingerprint.as_ref().map(|fingerprint| fingerprint.0.as_slice()),
+        }
+        .insert(db, at)
+    }
+}
+
+impl Closing {
+    fn of(outcome: &Outcome, intent: &Intent) -> Option<Self> {
+        match outcome {
+            Outcome::Issued { certificate, profile } => Some(Self::Finish(Issued {
+                certificate: certificate.clone(),
+                subject: certificate.subject().to_string(),
+                names: certificate.subject_alt_name().map(ToString::to_string),
+                profile: profile.clone(),
+                principal: intent.principal.id(),
+                at: intent.now,
+            })),
+            Outcome::Pending(ticket, _) => Some(Self::Postpone(ticket.clone())),
+            Outcome::Refused(_) => Some(Self::Release),
+            Outcome::Interrupted(_) => Some(Self::Interrupt),
+            Outcome::Replayed(_) | Outcome::AwaitingApproval => None,
+        }
+    }
+}
+
+fn is_authentication(kind: EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::MtlsSuccess
+            | EventKind::MtlsFailure
+            | EventKind::OtpSuccess
+            | EventKind::OtpFailure
+            | EventKind::AuthFailure
+    )
+}
+
+/// How somebody tried to show who they are, where it failed.
+fn attempted(kind: EventKind) -> Option<Method> {
+    match kind {
+        EventKind::MtlsFailure => Some(Method::Certificate),
+        EventKind::OtpFailure => Some(Method::Otp),
+        _ => None,
+    }
+}

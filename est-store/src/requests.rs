@@ -1,0 +1,254 @@
+//! Requests that a person has to look at.
+
+use est_core::{Intent, Operation, Serial, UnixTime};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use crate::audit::Event;
+use crate::claims::State;
+use crate::sqlite::{Sqlite, seconds, time};
+use crate::{Cursor, Page, StoreError, UnixMicros};
+
+/// A request that a person has to look at, or has looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApprovalRequest {
+    /// Its name: `7k3m-p2qx`.
+    pub id: String,
+    /// Whether somebody has decided.
+    pub state: RequestState,
+    /// When it came.
+    pub created: UnixTime,
+    /// The requested subject.
+    pub subject: String,
+    /// The requested subjectAltName.
+    pub names: Option<String>,
+    /// Who asks.
+    pub principal: String,
+    /// At what label.
+    pub label: Option<String>,
+    /// Which CA is to issue.
+    pub ca: String,
+    /// What is asked for.
+    pub operation: Operation,
+    /// The certification request, DER.
+    pub csr: Vec<u8>,
+    /// When it was decided.
+    pub decided_at: Option<UnixTime>,
+    /// Who decided.
+    pub decided_by: Option<String>,
+}
+
+/// Whether somebody has decided about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestState {
+    /// Nobody has.
+    Awaiting,
+    /// Somebody said yes.
+    Approved,
+    /// Somebody said no.
+    Denied,
+}
+
+impl RequestState {
+    fn from_number(number: u8) -> Option<Self> {
+        [Self::Awaiting, Self::Approved, Self::Denied].into_iter().find(|state| state.number() == number)
+    }
+
+    /// The number of the claim's state that it goes with.
+    fn number(self) -> u8 {
+        match self {
+            Self::Awaiting => State::AwaitingApproval as u8,
+            Self::Approved => State::Approved as u8,
+            Self::Denied => State::Denied as u8,
+        }
+    }
+}
+
+/// What a person says about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Yes.
+    Approve,
+    /// No.
+    Deny,
+}
+
+/// What came of deciding about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decided {
+    /// The next time it is asked, the client hears of it.
+    Done,
+    /// It was decided before, like this; nothing has changed.
+    Already(RequestState),
+    /// There is no such request.
+    Unknown,
+}
+
+impl Sqlite {
+    /// Lists requests, all or those in one state, the latest first, up to `limit` of them and from `after` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn requests(
+        &self,
+        state: Option<RequestState>,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<Page<ApprovalRequest>, StoreError> {
+        self.inner.readers.read(move |db| list(db, state, limit, after)).await
+    }
+
+    /// Decides about the request with this id, on `actor`'s behalf.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::NotCommitted`].
+    pub async fn decide_request(
+        &self,
+        id: &str,
+        decision: Decision,
+        actor: &str,
+        now: UnixTime,
+    ) -> Result<Decided, StoreError> {
+        let (id, actor) = (id.trim().to_ascii_lowercase(), actor.to_owned());
+        self.inner.writer.write(move |db, at| decide(db, &id, decision, &actor, now, at)).await
+    }
+}
+
+/// A request to remember.
+pub(crate) struct NewRequest {
+    serial: Serial,
+    created: UnixTime,
+    subject: String,
+    names: Option<String>,
+    principal: String,
+    label: Option<String>,
+    ca: String,
+    operation: Operation,
+    csr: Vec<u8>,
+}
+
+impl NewRequest {
+    pub(crate) fn of(intent: &Intent) -> Self {
+        Self {
+            serial: intent.serial,
+            created: intent.now,
+            subject: intent.csr.subject().to_string(),
+            names: intent.csr.subject_alt_name().map(ToString::to_string),
+            principal: intent.principal.to_string(),
+            label: intent.label.clone(),
+            ca: intent.ca.clone(),
+            operation: intent.operation,
+            csr: intent.csr.as_der().to_vec(),
+        }
+    }
+
+    pub(crate) fn insert(&self, db: &Connection, identity: &[u8; 32]) -> Result<(), StoreError> {
+        let mut insert = db.prepare_cached(
+            "INSERT INTO requests (id, identity, state, created, subject, names, principal, label, ca, operation, csr) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
+        )?;
+        for id in ids(self.serial) {
+            let inserted = insert.execute(params![
+                id,
+                identity,
+                RequestState::Awaiting.number(),
+                seconds(self.created),
+                self.subject,
+                self.names,
+                self.principal,
+                self.label,
+                self.ca,
+                self.operation.segment(),
+                self.csr,
+            ])?;
+            if inserted == 1 {
+                return Ok(());
+            }
+        }
+        Err(StoreError::Database("no free id for a request".into()))
+    }
+}
+
+/// Names for a request, drawn from the random octets of its reserved serial number: the second is for when the first is
+/// taken, and so on. The alphabet has no letter that looks like another, and makes no words.
+fn ids(serial: Serial) -> impl Iterator<Item = String> {
+    const ALPHABET: &[u8; 30] = b"0123456789bcdfghjkmnpqrstvwxyz";
+    let octets: Vec<u8> = serial.as_bytes().to_vec();
+    (1..=octets.len() - 8).map(move |start| {
+        let letters = octets[start..start + 8].iter().map(|octet| char::from(ALPHABET[usize::from(octet % 30)]));
+        let text: String = letters.collect();
+        format!("{}-{}", &text[..4], &text[4..])
+    })
+}
+
+fn decide(
+    db: &Connection,
+    id: &str,
+    decision: Decision,
+    actor: &str,
+    now: UnixTime,
+    at: UnixMicros,
+) -> Result<Decided, StoreError> {
+    type Found = (u8, [u8; 32], Option<String>, String, String);
+    let found: Option<Found> = db
+        .prepare_cached("SELECT state, identity, label, ca, subject FROM requests WHERE id = ?1")?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+        .optional()?;
+    let Some((state, identity, label, ca, subject)) = found else { return Ok(Decided::Unknown) };
+    match RequestState::from_number(state).ok_or(StoreError::Damaged { column: "requests.state" })? {
+        RequestState::Awaiting => {}
+        decided @ (RequestState::Approved | RequestState::Denied) => return Ok(Decided::Already(decided)),
+    }
+    let (state, event) = match decision {
+        Decision::Approve => (RequestState::Approved, "request.approved"),
+        Decision::Deny => (RequestState::Denied, "request.denied"),
+    };
+    db.prepare_cached("UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4 WHERE id = ?1")?
+        .execute(params![id, state.number(), seconds(now), actor])?;
+    db.prepare_cached("UPDATE claims SET state = ?2 WHERE identity = ?1 AND state = ?3")?.execute(params![
+        identity,
+        state.number(),
+        RequestState::Awaiting.number()
+    ])?;
+    let reason = format!("request {id} for {subject}");
+    Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::local(event, actor) }
+        .insert(db, at)?;
+    Ok(Decided::Done)
+}
+
+fn list(
+    db: &Connection,
+    state: Option<RequestState>,
+    limit: u32,
+    after: Option<Cursor>,
+) -> Result<Page<ApprovalRequest>, StoreError> {
+    const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, \
+         decided_at, decided_by FROM requests WHERE number < ?1";
+    let condition = if state.is_some() { "AND state = ?3" } else { "AND ?3 IS NULL" };
+    let mut select = db.prepare_cached(&format!("{COLUMNS} {condition} ORDER BY number DESC LIMIT ?2"))?;
+    let from = after.map_or(i64::MAX, |cursor| cursor.0);
+    let mut rows = select.query(params![from, i64::from(limit) + 1, state.map(RequestState::number)])?;
+    let mut requests = Vec::new();
+    while let Some(row) = rows.next()? {
+        requests.push((row.get(0)?, request(row)?));
+    }
+    Ok(Page::of(requests, limit))
+}
+
+fn request(row: &Row<'_>) -> Result<ApprovalRequest, StoreError> {
+    let state = RequestState::from_number(row.get(2)?).ok_or(StoreError::Damaged { column: "requests.state" })?;
+    let operation: String = row.get(9)?;
+    Ok(ApprovalRequest {
+        id: row.get(1)?,
+        state,
+        created: time(row.get(3)?),
+        subject: row.get(4)?,
+        names: row.get(5)?,
+        principal: row.get(6)?,
+        label: row.get(7)?,
+        ca: row.get(8)?,
+        operation: Operation::from_segment(&operation).ok_or(StoreError::Damaged { column: "requests.operation" })?,
+        csr: row.get(10)?,
+        decided_at: row.get::<_, Option<i64>>(11)?.map(time),
+        decided_by: row.get(12)?,
+    })
+}

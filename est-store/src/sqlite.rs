@@ -1,0 +1,210 @@
+//! A store in an SQLite file.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::Notify;
+
+use crate::readers::Readers;
+use crate::writer::Writer;
+use crate::{Clock, StoreError, claims, migrations};
+
+/// A store in an SQLite file. Clones are handles to the same one.
+///
+/// Every answer to a change means that the change is on disk. When the last handle is dropped, the thread that writes
+/// finishes what was sent to it; [`Sqlite::close`] does the same without blocking.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    pub(crate) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    // Before `readers`, so that the last connection to close is one that may tidy up the write-ahead log.
+    pub(crate) readers: Readers,
+    pub(crate) writer: Writer,
+    pub(crate) settled: Settled,
+}
+
+/// What to do about migrations that the database lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// Apply them.
+    Apply,
+    /// Do not open the database.
+    Refuse,
+}
+
+/// How many connections read.
+const READERS: usize = 4;
+
+/// How long one process waits for another that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Sqlite {
+    /// Opens the file at `path`, and makes it, readable by its owner only, if there is none. Blocks.
+    ///
+    /// # Errors
+    /// [`StoreError::File`], [`StoreError::PendingMigrations`], [`StoreError::NewerDatabase`],
+    /// [`StoreError::Database`].
+    pub fn open(path: &Path, pending: Pending) -> Result<Self, StoreError> {
+        Self::open_with(path, pending, Clock::system())
+    }
+
+    /// As [`Sqlite::open`], with a clock of the caller's for leases and the times of audit records.
+    ///
+    /// # Errors
+    /// As [`Sqlite::open`].
+    pub fn open_with(path: &Path, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
+        if pending == Pending::Refuse && !path.exists() {
+            return Err(StoreError::PendingMigrations { pending: migrations::names() });
+        }
+        Self::start(&Location::File(path.to_owned()), pending, clock)
+    }
+
+    /// Opens a store that is gone when its last handle is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
+        static OPENED: AtomicU64 = AtomicU64::new(0);
+        let number = OPENED.fetch_add(1, Ordering::Relaxed);
+        Self::start(&Location::Memory(format!("file:/store-{number}?vfs=memdb")), Pending::Apply, clock)
+    }
+
+    fn start(location: &Location, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
+        let mut db = location.connect_for_writing()?;
+        if pending == Pending::Apply {
+            migrations::apply_to(&mut db, &clock)?;
+        }
+        let pending = migrations::pending_in(&db)?;
+        if !pending.is_empty() {
+            return Err(StoreError::PendingMigrations { pending });
+        }
+        let readers = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let writer = Writer::start(db, clock, claims::sweep)?;
+        Ok(Self { inner: Arc::new(Inner { readers: Readers::new(readers), writer, settled: Settled::new() }) })
+    }
+
+    /// Finishes what was asked for before, and closes the database; whatever any handle asks for afterwards is
+    /// answered with [`StoreError::Closed`].
+    ///
+    /// The last connection to the file is closed when the last handle is dropped.
+    pub async fn close(self) {
+        self.inner.readers.close();
+        let last = self.inner.writer.write(|_, _| Ok(()));
+        self.inner.writer.close();
+        let _ = last.await;
+        // The thread has nothing left to do, but joining it may still wait for SQLite to tidy up.
+        if let Some(inner) = Arc::into_inner(self.inner) {
+            let _ = tokio::task::spawn_blocking(move || drop(inner)).await;
+        }
+    }
+}
+
+impl Store for Sqlite {
+    fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
+        Box::pin(async move { Ok(self.reserve(intent).await?) })
+    }
+
+    fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
+        Box::pin(async move { Ok(self.remember(entry).await?) })
+    }
+}
+
+/// Wakes those who wait for a claim that somebody else holds.
+///
+/// A claim shares its bell with some others, so that nothing has to be kept per claim: who is woken looks again.
+#[derive(Debug)]
+pub(crate) struct Settled([Notify; 64]);
+
+impl Settled {
+    fn new() -> Self {
+        Self(std::array::from_fn(|_| Notify::new()))
+    }
+
+    pub(crate) fn bell(&self, identity: &[u8; 32]) -> &Notify {
+        &self.0[usize::from(identity[0]) % self.0.len()]
+    }
+}
+
+/// Where a database is.
+pub(crate) enum Location {
+    File(PathBuf),
+    /// A URI of SQLite's `memdb`, which the connections of one process share.
+    Memory(String),
+}
+
+impl Location {
+    pub(crate) fn connect_for_writing(&self) -> Result<Connection, StoreError> {
+        if let Self::File(path) = self {
+            create_private(path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        }
+        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        // In memory there is no write-ahead log, and the answer is another mode.
+        db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
+        // FULL, for in a WAL with NORMAL a power cut takes the last commits with it: certificates that were handed out.
+        db.execute_batch(
+            "PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA recursive_triggers = ON;
+             PRAGMA trusted_schema = OFF;
+             PRAGMA temp_store = MEMORY;
+             PRAGMA cache_size = -8192;",
+        )?;
+        // A checkpoint writes each page once, however often the log has it: fewer of them write less.
+        db.query_row("PRAGMA wal_autocheckpoint = 4000", [], |_| Ok(()))?;
+        db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
+        db.set_prepared_statement_cache_capacity(64);
+        Ok(db)
+    }
+
+    pub(crate) fn connect_for_reading(&self) -> Result<Connection, StoreError> {
+        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;
+        db.set_prepared_statement_cache_capacity(32);
+        Ok(db)
+    }
+
+    fn connect(&self, access: OpenFlags) -> Result<Connection, StoreError> {
+        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(match self {
+            Self::File(path) => Connection::open_with_flags(path, flags)?,
+            Self::Memory(uri) => {
+                let create = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+                let flags = create | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+                Connection::open_with_flags(uri, flags)?
+            }
+        })
+    }
+}
+
+/// Makes the file if there is none. SQLite gives its other files the mode of this one.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// A time as a column holds it.
+pub(crate) fn seconds(time: UnixTime) -> i64 {
+    i64::try_from(time.0).unwrap_or(i64::MAX)
+}
+
+/// The time that a column holds.
+pub(crate) fn time(seconds: i64) -> UnixTime {
+    UnixTime(u64::try_from(seconds).unwrap_or_default())
+}
