@@ -43,8 +43,21 @@ impl State {
 }
 
 impl Sqlite {
+    /// Tells the store that nobody else claims in this database: leases taken before belong to a process that is gone,
+    /// and keep nobody waiting from here on.
+    ///
+    /// # Errors
+    /// [`StoreError::Closed`].
+    pub async fn serve_alone(&self) -> Result<(), StoreError> {
+        let now = self.inner.writer.write(|_, at| Ok(at)).await?;
+        // Said twice, the first time counts: leases taken since are alive.
+        let _ = self.inner.alone_since.set(now);
+        Ok(())
+    }
+
     pub(crate) async fn reserve(&self, intent: &Intent) -> Result<Claimed, StoreError> {
-        let reservation = Arc::new(Reservation::of(intent));
+        let alone_since = self.inner.alone_since.get().copied().unwrap_or(UnixMicros(0));
+        let reservation = Arc::new(Reservation { alone_since, ..Reservation::of(intent) });
         let bell = self.inner.settled.bell(&reservation.identity);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -72,6 +85,8 @@ struct Reservation {
     now: UnixTime,
     lease: Seconds,
     replay_until: UnixTime,
+    /// Leases taken before this are void.
+    alone_since: UnixMicros,
 }
 
 impl Reservation {
@@ -88,7 +103,13 @@ impl Reservation {
             now: intent.now,
             lease: intent.lease,
             replay_until: intent.replay_until,
+            alone_since: UnixMicros(0),
         }
+    }
+
+    /// Whether a lease that lasts until then still keeps others away.
+    fn is_held_until(&self, lease_until: UnixMicros, at: UnixMicros) -> bool {
+        lease_until > at && lease_until >= self.alone_since.after(self.lease)
     }
 }
 
@@ -117,7 +138,7 @@ fn attempt(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result
                 keep_waiting(db, reservation)?;
                 Claimed::AwaitingApproval
             }
-            State::Open if found.lease_until > at => return Ok(Attempt::Held),
+            State::Open if reservation.is_held_until(found.lease_until, at) => return Ok(Attempt::Held),
             State::Open | State::Approved => {
                 take(db, reservation, at)?;
                 found.ticket.map_or(Claimed::Fresh, Claimed::Open)

@@ -3,8 +3,8 @@
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use crate::readers::Readers;
 use crate::writer::Writer;
-use crate::{Clock, StoreError, claims, migrations};
+use crate::{Clock, StoreError, UnixMicros, claims, migrations};
 
 /// A store in an SQLite file. Clones are handles to the same one.
 ///
@@ -30,6 +30,8 @@ pub(crate) struct Inner {
     pub(crate) readers: Readers,
     pub(crate) writer: Writer,
     pub(crate) settled: Settled,
+    /// Since when nobody else claims in this database.
+    pub(crate) alone_since: OnceLock<UnixMicros>,
 }
 
 /// What to do about migrations that the database lacks.
@@ -89,7 +91,14 @@ impl Sqlite {
         }
         let readers = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         let writer = Writer::start(db, clock, claims::sweep)?;
-        Ok(Self { inner: Arc::new(Inner { readers: Readers::new(readers), writer, settled: Settled::new() }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                readers: Readers::new(readers),
+                writer,
+                settled: Settled::new(),
+                alone_since: OnceLock::new(),
+            }),
+        })
     }
 
     /// Finishes what was asked for before, and closes the database; whatever any handle asks for afterwards is

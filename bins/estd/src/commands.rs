@@ -15,6 +15,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use est_store::{Cursor, Page, Pending, Sqlite, StoreError};
 use host::config::{self, Diagnostic, Settings};
+use host::shell;
 
 use crate::output;
 
@@ -38,7 +39,7 @@ impl Opened {
 
 /// Reads the configuration; prints every mistake and every warning.
 pub(crate) fn settings(path: &Path) -> Result<Settings> {
-    match config::load(path, |name| std::env::var(name).ok()) {
+    match config::load(path, |name| std::env::var(name).ok(), shell::now()) {
         Ok((settings, warnings)) => {
             print("warning", &warnings);
             Ok(settings)

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub use connection::Limits;
-pub use tasks::Tasks;
+pub(crate) use connection::Limits;
+pub(crate) use tasks::Tasks;
 
 use connection::Context;
 use connections::Connections;
@@ -25,7 +25,7 @@ use connections::Connections;
 const RESERVED_DESCRIPTORS: u64 = 56;
 
 /// A bound listener.
-pub struct Server {
+pub(crate) struct Server {
     listener: TcpListener,
     context: Context,
     connections: Arc<Connections>,
@@ -34,17 +34,17 @@ pub struct Server {
 }
 
 /// What a server is made of.
-pub struct Parts {
+pub(crate) struct Parts {
     /// The TLS side.
-    pub tls: Arc<rustls::ServerConfig>,
+    pub(crate) tls: Arc<rustls::ServerConfig>,
     /// EST.
-    pub est: Est,
+    pub(crate) est: Est,
     /// Where exchanges run that nobody waits for any more.
-    pub tasks: Arc<Tasks>,
+    pub(crate) tasks: Arc<Tasks>,
     /// Bounds on what one client may take.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// How long a shutdown waits for clients to take their answers.
-    pub shutdown_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
 }
 
 impl Server {
@@ -52,7 +52,7 @@ impl Server {
     ///
     /// # Errors
     /// What the system says when the address is taken or not ours.
-    pub async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
         let Parts { tls, est, tasks, limits, shutdown_timeout } = parts;
         let listener = TcpListener::bind(address).await?;
         let capacity = capacity(limits.max_connections);
@@ -68,12 +68,12 @@ impl Server {
     ///
     /// # Errors
     /// What the system says.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
     /// Serves until `stop` turns true, then lets every exchange finish and every answer leave.
-    pub async fn serve(self, mut stop: watch::Receiver<bool>) {
+    pub(crate) async fn serve(self, mut stop: watch::Receiver<bool>) {
         let mut accepting = stop.clone();
         loop {
             let accepted = tokio::select! {

@@ -11,15 +11,16 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime as TlsTime};
 use rustls::server::ServerSessionMemoryCache;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme, version,
+    CertificateError, CipherSuite, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
+    version,
 };
 
 /// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
-pub type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> bool + Send + Sync>;
+pub(crate) type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> bool + Send + Sync>;
 
 /// Whether clients are asked for a certificate, and what becomes of those who have none.
 #[derive(Clone)]
-pub enum ClientCertificates {
+pub(crate) enum ClientCertificates {
     /// They are not asked.
     None,
     /// They are asked; a certificate is judged when it is used, and other ways to authenticate remain.
@@ -29,29 +30,27 @@ pub enum ClientCertificates {
 }
 
 /// What of TLS an operator decides.
-pub struct TlsOptions {
+pub(crate) struct TlsOptions {
     /// The server's certificate and its intermediates, leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
+    pub(crate) chain: Vec<CertificateDer<'static>>,
     /// The leaf's key.
-    pub key: PrivateKeyDer<'static>,
+    pub(crate) key: PrivateKeyDer<'static>,
     /// Whether TLS 1.2 is off.
-    pub only_tls13: bool,
+    pub(crate) only_tls13: bool,
     /// The TLS 1.2 cipher suites to keep; all of rustls' if `None`.
-    pub tls12_suites: Option<Vec<CipherSuite>>,
+    pub(crate) tls12_suites: Option<Vec<CipherSuite>>,
     /// Client certificates.
-    pub client_certificates: ClientCertificates,
+    pub(crate) client_certificates: ClientCertificates,
 }
 
 /// Puts the configuration together: TLS 1.2 and 1.3, X25519MLKEM768 first, no renegotiation, no early data.
 ///
 /// # Errors
 /// What rustls says when the key is not the certificate's, or no cipher suite is left.
-pub fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> {
+pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(kept) = &options.tls12_suites {
-        provider.cipher_suites.retain(|suite| {
-            suite.tls13().is_some() || kept.contains(&suite.suite())
-        });
+        provider.cipher_suites.retain(|suite| suite.tls13().is_some() || kept.contains(&suite.suite()));
     }
     let algorithms = provider.signature_verification_algorithms;
     let versions: &[_] = if options.only_tls13 { &[&version::TLS13] } else { &[&version::TLS13, &version::TLS12] };

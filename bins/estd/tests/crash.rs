@@ -75,7 +75,8 @@ fn survives_a_kill_at(point: &str) {
         send_all(&server, &mut enrollments);
         let server = server.ended().start();
 
-        let before: Vec<Option<Vec<u8>>> = enrollments.iter().map(|enrollment| enrollment.certificate.clone()).collect();
+        let before: Vec<Option<Vec<u8>>> =
+            enrollments.iter().map(|enrollment| enrollment.certificate.clone()).collect();
         killed_under_load += usize::from(before.iter().any(Option::is_none));
         let inventory = fingerprints(&server, &["certs", "list", "--limit", "1000"], "certificates");
         let audit = fingerprints(&server, &["audit", "list", "--event", "cert.issued", "--limit", "1000"], "events");

@@ -123,11 +123,8 @@ fn sends_headers_as_old_clients_want_them() {
         return;
     }
     let (server, shell) = (Server::dev(ESTD), Shell::new());
-    let answer = shell.run(&format!(
-        "curl -sS --http1.1 -i --cacert {} {}",
-        server.ca().display(),
-        server.est("/cacerts")
-    ));
+    let answer =
+        shell.run(&format!("curl -sS --http1.1 -i --cacert {} {}", server.ca().display(), server.est("/cacerts")));
     let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
     assert!(head.contains("Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n"), "{head}");
     assert!(head.contains("Content-Transfer-Encoding: base64"), "{head}");
@@ -157,7 +154,8 @@ fn waits_for_a_person_where_the_label_says_so() {
         assert_eq!(shell.run(&ask), "202");
         assert_eq!(shell.run(&ask), "202");
         let head = shell.run(&format!("cat {name}.head"));
-        let seconds = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("retry-after: ").map(str::to_owned));
+        let seconds =
+            head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("retry-after: ").map(str::to_owned));
         assert!(seconds.is_some_and(|seconds| seconds.trim().parse::<u32>().is_ok()), "{head}");
 
         let waiting = server.estd_json(&["requests", "list"]);
@@ -169,9 +167,7 @@ fn waits_for_a_person_where_the_label_says_so() {
         assert!(decided.status.success(), "{}", String::from_utf8_lossy(&decided.stderr));
         assert_eq!(shell.run(&ask), status);
     }
-    shell.run(
-        "openssl base64 -d -A -in good.p7.b64 | openssl pkcs7 -inform DER -print_certs -out good.pem",
-    );
+    shell.run("openssl base64 -d -A -in good.p7.b64 | openssl pkcs7 -inform DER -print_certs -out good.pem");
     verify(&shell, &server.ca(), "good");
     let listed = server.estd_json(&["certs", "list"]);
     assert_eq!(listed["certificates"].as_array().map(Vec::len), Some(1));

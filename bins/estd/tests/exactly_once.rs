@@ -47,7 +47,8 @@ fn the_same_request_64_times_gets_the_same_certificate_64_times() {
 fn of_64_different_requests_with_one_password_one_gets_a_certificate() {
     let server = Server::dev(ESTD);
     let key = Key::p256();
-    let bodies: Vec<String> = (0..CLIENTS).map(|number| base64(&key.csr(&format!("CN=device-{number}"), &[]))).collect();
+    let bodies: Vec<String> =
+        (0..CLIENTS).map(|number| base64(&key.csr(&format!("CN=device-{number}"), &[]))).collect();
     let answers = all_at_once(&server, &server.password(1), &bodies);
     let issued = answers.iter().filter(|answer| answer.status == 200).count();
     let refused = answers.iter().filter(|answer| answer.status == 401).count();
@@ -66,7 +67,8 @@ fn a_request_is_the_same_whatever_its_signature() {
     let bodies = [key.csr("CN=again", &[]), key.csr("CN=again", &[])];
     assert_ne!(bodies[0], bodies[1]);
     let client = Client::new(server.port(), &server.ca());
-    let certificates = bodies.map(|body| client.enroll("/simpleenroll", Some(&password), base64(&body).as_bytes()).certificate());
+    let certificates =
+        bodies.map(|body| client.enroll("/simpleenroll", Some(&password), base64(&body).as_bytes()).certificate());
     assert_eq!(certificates[0], certificates[1]);
 }
 

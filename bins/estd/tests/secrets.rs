@@ -27,9 +27,11 @@ fn no_key_and_no_password_reaches_a_log() {
     // Those that `dev` printed for its user must not be in the log either.
     for line in server.printed() {
         let passwords = line.split_whitespace().filter_map(|word| word.trim_matches('\'').rsplit_once(':'));
-        secrets.extend(passwords.filter(|(_, word)| word.len() > 30).filter_map(|(_, word)| {
-            word.split_once('.').map(|(_, secret)| secret.to_owned())
-        }));
+        secrets.extend(
+            passwords
+                .filter(|(_, word)| word.len() > 30)
+                .filter_map(|(_, word)| word.split_once('.').map(|(_, secret)| secret.to_owned())),
+        );
     }
     for name in ["ca-key.pem", "server-key.pem"] {
         let pem = std::fs::read_to_string(server.folder().join(name)).expect("a key file");

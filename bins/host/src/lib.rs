@@ -4,6 +4,8 @@ pub mod config;
 #[cfg(feature = "fault-points")]
 pub mod fault;
 pub mod shell;
-pub mod site;
+mod site;
 pub mod telemetry;
 pub mod wiring;
+
+pub use site::{SiteError, site};

@@ -91,7 +91,11 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
     if settings.otp.enabled {
         let entropy = shell::entropy().map_err(|error| WiringError(error.to_string()))?;
         let concurrency = PasswordAuthenticator::usual_concurrency();
-        authenticators.push(Arc::new(PasswordAuthenticator::new(Arc::new(Stored(store.clone())), concurrency, &entropy)));
+        authenticators.push(Arc::new(PasswordAuthenticator::new(
+            Arc::new(Stored(store.clone())),
+            concurrency,
+            &entropy,
+        )));
     }
     let ports = Ports {
         authenticator: Arc::new(AnyOf::new(authenticators)),
@@ -116,8 +120,10 @@ pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, Wiri
         ClientPurpose::ClientAuth => Purpose::ClientAuth,
         ClientPurpose::Any => Purpose::Any,
     };
-    let octets = |certificates: &[Certificate]| certificates.iter().map(|one| one.as_der().to_vec()).collect::<Vec<_>>();
-    let validator = PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose);
+    let octets =
+        |certificates: &[Certificate]| certificates.iter().map(|one| one.as_der().to_vec()).collect::<Vec<_>>();
+    let validator =
+        PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose);
     validator.map(Some).map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))
 }
 
@@ -139,8 +145,7 @@ pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
             RsaPadding::Pkcs1 => est_backends::RsaPadding::Pkcs1,
             RsaPadding::Pss => est_backends::RsaPadding::Pss,
         });
-        let check =
-            if settings.check_signatures { SignatureCheck::Always } else { SignatureCheck::WhereFaultsLeak };
+        let check = if settings.check_signatures { SignatureCheck::Always } else { SignatureCheck::WhereFaultsLeak };
         let backend = LocalCa::new(ca.clone(), Arc::new(signer), check)
             .map_err(|error| WiringError(format!("{}: {error}", settings.key.path.display())))?;
         backends = backends.with(ca.id.clone(), Arc::new(backend));
@@ -164,7 +169,11 @@ impl Passwords for Stored {
     fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>> {
         Box::pin(async move {
             let found = self.0.password(id, now).await.map_err(|error| PortError(error.to_string()))?;
-            Ok(found.map(|found| StoredPassword { hash: found.hash.reveal().to_owned(), entity: found.entity, expires: found.expires }))
+            Ok(found.map(|found| StoredPassword {
+                hash: found.hash.reveal().to_owned(),
+                entity: found.entity,
+                expires: found.expires,
+            }))
         })
     }
 }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use host::config;
+use host::{config, shell};
 
 use super::{count, print};
 use crate::output;
 
 /// Reports every mistake; succeeds when there is none.
 pub(crate) fn run(path: &Path) -> Result<()> {
-    let (settings, warnings) = match config::load(path, |name| std::env::var(name).ok()) {
+    let (settings, warnings) = match config::load(path, |name| std::env::var(name).ok(), shell::now()) {
         Ok(read) => read,
         Err(mistakes) => {
             print("error", &mistakes);

@@ -50,7 +50,10 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                 let passwords: Vec<Value> = passwords.iter().map(to_json).collect();
                 output::json(&json!({ "passwords": passwords }));
             } else {
-                output::table(&["ID", "ENTITY", "USES", "EXPIRES", "STATE"], &passwords.iter().map(row).collect::<Vec<_>>());
+                output::table(
+                    &["ID", "ENTITY", "USES", "EXPIRES", "STATE"],
+                    &passwords.iter().map(row).collect::<Vec<_>>(),
+                );
             }
         }
         Otp::Revoke { config, id, output } => {

@@ -24,7 +24,7 @@ use crate::tls::{self, ClientCertificates, TlsOptions};
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
-    let site = host::site::site(settings, est_backends::algorithms())?;
+    let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
     let paths = wiring::path_validator(settings)?.map(Arc::new);
     tls_config(settings, paths)?;
@@ -37,10 +37,10 @@ pub(crate) async fn serve(
     listen: SocketAddr,
     announce: impl AsyncFnOnce(SocketAddr, &Sqlite) -> Result<()>,
 ) -> Result<()> {
-    let site = host::site::site(settings, est_backends::algorithms())?;
+    let site = host::site(settings, est_backends::algorithms())?;
     let _lock = Lock::take(&settings.db.path)?;
     let store = super::open_store(settings)?;
-    store.release_leases().await?;
+    store.serve_alone().await?;
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
     let tls = Arc::new(tls_config(settings, paths)?);
     let tasks = Arc::new(Tasks::default());

@@ -26,17 +26,17 @@ use super::connections::{Place, Wait, Work};
 
 /// Bounds on what one client may take.
 #[derive(Clone, Copy, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Octets of a request's head.
-    pub header_bytes: usize,
+    pub(crate) header_bytes: usize,
     /// From the connection to the end of the TLS handshake.
-    pub handshake_timeout: Duration,
+    pub(crate) handshake_timeout: Duration,
     /// From the first octet of a request to the last.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Between two requests.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// Connections at once.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
 }
 
 /// What every connection shares.
@@ -185,7 +185,10 @@ impl Future for Answering {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(context)
+        let answer = ready!(self.answer.as_mut().poll(context));
+        #[cfg(feature = "fault-points")]
+        host::fault::pass("reply:before");
+        Poll::Ready(answer)
     }
 }
 

@@ -8,14 +8,14 @@ use tokio::sync::Notify;
 
 /// Spawns tasks and knows how many are under way.
 #[derive(Default)]
-pub struct Tasks {
+pub(crate) struct Tasks {
     running: AtomicUsize,
     finished: Notify,
 }
 
 impl Tasks {
     /// Runs `task` to its end.
-    pub fn spawn(self: &Arc<Self>, task: Task) {
+    pub(crate) fn spawn(self: &Arc<Self>, task: Task) {
         self.running.fetch_add(1, Ordering::SeqCst);
         let guard = Guard(self.clone());
         tokio::spawn(async move {
@@ -25,7 +25,7 @@ impl Tasks {
     }
 
     /// Waits until none is under way.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let finished = self.finished.notified();
             tokio::pin!(finished);
