@@ -1,0 +1,89 @@
+//! The configuration file: TOML in, [`Settings`] out, or every mistake in it.
+//!
+//! One table ([`reference()`] prints it) lists every key with its default and meaning. The file is read by that table:
+//! a default is read like a written value, and a key that the table lacks is a mistake. A mistake never hides another
+//! one, TOML's own syntax excepted.
+
+mod diagnostic;
+mod files;
+mod keys;
+mod names;
+mod reader;
+mod reference;
+mod sections;
+mod settings;
+mod spelling;
+mod value;
+
+use std::fs;
+use std::path::Path;
+
+use est_core::UnixTime;
+use toml_edit::Document;
+
+pub use diagnostic::{Diagnostic, Position};
+pub use reference::reference;
+pub use settings::{
+    Ca, ClientAuth, ClientAuthMode, ClientPurpose, Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
+    RsaPadding, Server, Settings, Tls, TlsVersion,
+};
+
+use diagnostic::Fault;
+use reader::Context;
+
+/// Reads a configuration file and the files that it names.
+///
+/// `env` is the environment that `${NAME}` is looked up in; `now` tells which certificates have expired. Besides the
+/// settings it gives what is worth a second look.
+///
+/// # Errors
+/// Every mistake, in the order of the file.
+pub fn load(
+    path: &Path,
+    env: impl Fn(&str) -> Option<String>,
+    now: UnixTime,
+) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let in_file = |mut diagnostics: Vec<Diagnostic>| {
+        for diagnostic in &mut diagnostics {
+            diagnostic.file = Some(path.to_owned());
+        }
+        diagnostics
+    };
+    let text = fs::read_to_string(path).map_err(|error| in_file(vec![unreadable(&error)]))?;
+    let base_dir = path.parent().unwrap_or(Path::new(""));
+    match parse(&text, base_dir, env, now) {
+        Ok((settings, warnings)) => Ok((settings, in_file(warnings))),
+        Err(errors) => Err(in_file(errors)),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> Diagnostic {
+    let message = format!("cannot be read: {error}");
+    Diagnostic { file: None, position: None, key: String::new(), message, help: None }
+}
+
+/// Reads the text of a configuration file. Relative paths in it begin at `base_dir`.
+///
+/// # Errors
+/// Every mistake, in the order of the text.
+pub fn parse(
+    text: &str,
+    base_dir: &Path,
+    env: impl Fn(&str) -> Option<String>,
+    now: UnixTime,
+) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let context = Context::new(text, base_dir, &env, now);
+    let settings = match Document::parse(text) {
+        Ok(document) => sections::read(&context, document.as_table()),
+        Err(error) => {
+            // Its own Display shows the line, which may hold a password.
+            context.error(error.span().map(|span| span.start), "", Fault::new(error.message().trim_end()));
+            None
+        }
+    };
+    let (errors, warnings) = context.into_diagnostics();
+    match settings {
+        Some(settings) if errors.is_empty() => Ok((settings, warnings)),
+        _ => Err(errors),
+    }
+}

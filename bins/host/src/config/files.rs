@@ -1,0 +1,108 @@
+//! The files that a configuration names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use est_core::pkix::{Certificate, pem};
+use zeroize::Zeroizing;
+
+use super::diagnostic::Fault;
+use super::value::Given;
+
+/// The longest file that is read: a bundle of a few thousand certificates.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Reads every certificate of a PEM file; at least one.
+pub(super) fn certificates(given: &Given<'_>) -> Result<Vec<Certificate>, Fault> {
+    let path = given.path()?;
+    let octets = read(&path)?;
+    let not_pem = || Fault::new(format!("{} has no certificate in PEM", path.display()));
+    if octets.first() == Some(&0x30) && Certificate::parse(&octets).is_ok() {
+        return Err(not_pem().help("it is DER: convert it with `openssl x509 -inform der`"));
+    }
+    let text = std::str::from_utf8(&octets).map_err(|_| not_pem())?;
+    let broken = || Fault::new(format!("{} has a broken PEM block", path.display()));
+    let blocks = pem::decode(text).ok_or_else(broken)?;
+    let found = blocks.iter().filter(|block| block.label == "CERTIFICATE" && !block.has_headers);
+    let parsed = found.enumerate().map(|(index, block)| {
+        Certificate::parse(&block.contents)
+            .map_err(|error| Fault::new(format!("certificate {} of {} is {error}", index + 1, path.display())))
+    });
+    let certificates = parsed.collect::<Result<Vec<_>, _>>()?;
+    if certificates.is_empty() {
+        return Err(not_pem());
+    }
+    let now = given.context.now;
+    for certificate in &certificates {
+        let subject = certificate.subject();
+        if now > certificate.not_after() {
+            given.warn(Fault::new(format!("the certificate of {subject} ended at {}", certificate.not_after())));
+        } else if now < certificate.not_before() {
+            given.warn(Fault::new(format!("the certificate of {subject} begins at {}", certificate.not_before())));
+        }
+    }
+    Ok(certificates)
+}
+
+/// What a private key's file looks like from outside.
+pub(super) struct FoundKey {
+    pub(super) path: PathBuf,
+    pub(super) is_encrypted: bool,
+}
+
+/// Finds a private key's file, without decoding the key.
+pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
+    if given.text()?.starts_with("pkcs11:") {
+        return Err(Fault::later("keys in PKCS#11 tokens are").help("name a PEM file"));
+    }
+    let path = given.path()?;
+    let octets = Zeroizing::new(read(&path)?);
+    let none = || Fault::new(format!("{} has no private key in PEM", path.display()));
+    let text = std::str::from_utf8(&octets).map_err(|_| none())?;
+    let (label, block) = private_key(text).ok_or_else(none)?;
+    let is_encrypted = label.starts_with("ENCRYPTED ") || block.contains("Proc-Type: 4,ENCRYPTED");
+    if is_readable_by_all(&path) {
+        let fault = Fault::new(format!("every user of this machine can read {}", path.display()));
+        given.warn(fault.help(format!("chmod 600 {}", path.display())));
+    }
+    Ok(FoundKey { path, is_encrypted })
+}
+
+/// The label and the contents of the first block that is a private key.
+fn private_key(text: &str) -> Option<(&str, &str)> {
+    text.split("-----BEGIN ").skip(1).find_map(|block| {
+        let (label, rest) = block.split_once("-----")?;
+        let (contents, _) = rest.split_once("-----END ")?;
+        label.ends_with("PRIVATE KEY").then_some((label, contents))
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Fault> {
+    let cannot = |error: std::io::Error| {
+        let reason = match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+            std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+            _ => error.to_string(),
+        };
+        Fault::new(format!("cannot read {}: {reason}", path.display()))
+    };
+    let metadata = fs::metadata(path).map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(Fault::new(format!("{} is not a file", path.display())));
+    }
+    if metadata.len() > MAX_BYTES {
+        return Err(Fault::new(format!("{} is longer than {MAX_BYTES} octets", path.display())));
+    }
+    fs::read(path).map_err(cannot)
+}
+
+#[cfg(unix)]
+fn is_readable_by_all(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable_by_all(_: &Path) -> bool {
+    false
+}

@@ -1,0 +1,177 @@
+//! The sections, each read downward like the table of its keys.
+
+mod ca;
+mod est;
+mod tls;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use toml_edit::Table;
+use tracing::Level;
+
+use super::diagnostic::Fault;
+use super::keys;
+use super::reader::{Context, Reader};
+use super::settings::{ClientAuthMode, Db, HashAlgorithm, Limits, Log, LogFormat, Otp, Server, Settings};
+use super::value::{self, Given};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Reads every section; `None` when a mistake has been reported that leaves a hole.
+pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
+    let root = Reader::root(context, root);
+    let server = server(&root.open(&keys::SERVER));
+    let tls = tls::read(&root.open(&keys::TLS));
+    let limits = limits(&root.open(&keys::LIMITS));
+    let db = db(&root.open(&keys::DB));
+    let cas = ca::read(&root);
+    let est_reader = root.open(&keys::EST);
+    let est = est::read(&est_reader);
+    let renews_with = tls.as_ref().map(|tls| &tls.client_auth);
+    let labels = est::labels(&est_reader, est.as_ref(), &cas, renews_with);
+    let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let log = log(&root.open(&keys::LOG));
+    Some(Settings {
+        server: server?,
+        tls: tls?,
+        limits: limits?,
+        db: db?,
+        cas: cas.all()?,
+        est: est?,
+        labels: labels?,
+        otp: otp?,
+        log: log?,
+    })
+}
+
+fn server(section: &Reader<'_>) -> Option<Server> {
+    let listen = section.get("listen", value::address);
+    let admin_listen = section.get("admin_listen", value::address);
+    let workers = section.optional("workers", |given| given.count(1_024));
+    let max_body_bytes = section.get("max_body_size", |given| given.size(1 << 10..=64 << 20));
+    let shutdown_timeout = section.get("shutdown_timeout", |given| given.duration(Duration::ZERO..=HOUR));
+    if listen.is_some_and(|listen| listen.port() != 0 && admin_listen == Some(listen)) {
+        section.fault("admin_listen", Fault::new("is the same address as `listen`"));
+    }
+    Some(Server {
+        listen: listen?,
+        admin_listen: admin_listen?,
+        workers: workers?,
+        max_body_bytes: max_body_bytes?,
+        shutdown_timeout: shutdown_timeout?,
+    })
+}
+
+fn limits(section: &Reader<'_>) -> Option<Limits> {
+    let shortest = Duration::from_millis(100);
+    let header_bytes = section.get("header_bytes", |given| given.size(8 << 10..=1 << 20));
+    let handshake_timeout = section.get("handshake_timeout", |given| given.duration(shortest..=10 * MINUTE));
+    let request_timeout = section.get("request_timeout", |given| given.duration(shortest..=HOUR));
+    let idle_timeout = section.get("idle_timeout", |given| given.duration(shortest..=DAY));
+    let max_connections = section.get("max_connections", |given| given.count(1_000_000));
+    let requests_per_connection = section.optional("requests_per_connection", |given| given.count(1_000_000));
+    Some(Limits {
+        header_bytes: header_bytes?,
+        handshake_timeout: handshake_timeout?,
+        request_timeout: request_timeout?,
+        idle_timeout: idle_timeout?,
+        max_connections: max_connections?,
+        requests_per_connection: requests_per_connection?,
+    })
+}
+
+fn db(section: &Reader<'_>) -> Option<Db> {
+    let path = section.get("url", sqlite_file);
+    let max_connections = section.get("max_connections", |given| given.count(1_000));
+    let connect_timeout =
+        section.get("connect_timeout", |given| given.duration(Duration::from_millis(100)..=10 * MINUTE));
+    let auto_migrate = section.get("auto_migrate", value::boolean);
+    Some(Db {
+        path: path?,
+        max_connections: max_connections?,
+        connect_timeout: connect_timeout?,
+        auto_migrate: auto_migrate?,
+    })
+}
+
+/// The file of a `sqlite://` URL. No message quotes the URL: those of other databases hold passwords.
+fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
+    let url = given.text()?;
+    let help = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
+    let (scheme, rest) = url.split_once("://").ok_or_else(|| Fault::new("is not a database URL").help(help))?;
+    match scheme {
+        "sqlite" => {}
+        "postgres" | "postgresql" => return Err(Fault::later("PostgreSQL is").help(help)),
+        "mysql" | "mariadb" => return Err(Fault::later("MariaDB is").help(help)),
+        _ => return Err(Fault::new("is not the URL of a database that is known").help(help)),
+    }
+    let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if file.is_empty() || file.ends_with('/') {
+        return Err(Fault::new("names no file").help(help));
+    }
+    if file == ":memory:" {
+        return Err(Fault::new("a database in memory forgets what was promised").help(help));
+    }
+    if !matches!(query, "" | "mode=rwc") {
+        return Err(Fault::new("has parameters that are not known").help("leave out what follows the `?`"));
+    }
+    let path = given.context.base_dir.join(file);
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
+            Err(Fault::new(format!("there is no folder {}", folder.display())))
+        }
+        _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
+        _ => Ok(path),
+    }
+}
+
+fn otp(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Otp> {
+    let enabled = section.get("enabled", value::boolean);
+    let token_length = section.get("token_length", |given| given.integer(16..=128));
+    let default_ttl = section.get("default_ttl", |given| given.seconds(365 * DAY));
+    let max_uses = section.get("max_uses", |given| given.integer(1..=1_000_000));
+    let hash_algorithm = section.get("hash_algorithm", hash_algorithm);
+    let max_failures = section.get("max_failures", |given| given.integer(1..=1_000));
+    let failure_window = section.get("failure_window", |given| given.seconds(7 * DAY));
+    let lockout_duration = section.get("lockout_duration", |given| given.seconds(7 * DAY));
+    if enabled == Some(true) && mode == Some(ClientAuthMode::Required) {
+        let fault = Fault::new("only clients that have a certificate can use a one-time password");
+        section.warn("enabled", fault.help("tls.client_auth.mode = \"optional\" lets the others in"));
+    }
+    Some(Otp {
+        enabled: enabled?,
+        token_length: token_length? as usize,
+        default_ttl: default_ttl?,
+        max_uses: max_uses?,
+        hash_algorithm: hash_algorithm?,
+        max_failures: max_failures?,
+        failure_window: failure_window?,
+        lockout_duration: lockout_duration?,
+    })
+}
+
+fn hash_algorithm(given: &Given<'_>) -> Result<HashAlgorithm, Fault> {
+    match given.text()?.as_str() {
+        later @ ("bcrypt" | "sha256-hmac") => {
+            Err(Fault::later(&format!("{later} is")).help("leave the key out: argon2id is the default"))
+        }
+        _ => given.choice(&[("argon2id", HashAlgorithm::Argon2id)]),
+    }
+}
+
+fn log(section: &Reader<'_>) -> Option<Log> {
+    let level = section.get("level", |given| {
+        given.choice(&[
+            ("error", Level::ERROR),
+            ("warn", Level::WARN),
+            ("info", Level::INFO),
+            ("debug", Level::DEBUG),
+            ("trace", Level::TRACE),
+        ])
+    });
+    let format = section.get("format", |given| given.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    Some(Log { level: level?, format: format? })
+}

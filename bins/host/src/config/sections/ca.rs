@@ -1,0 +1,146 @@
+//! `[[ca]]`.
+
+use est_core::Seconds;
+use est_core::pkix::{Certificate, KeyUsage, Oid};
+
+use super::tls::key_file;
+use crate::config::diagnostic::Fault;
+use crate::config::reader::Reader;
+use crate::config::settings::{Ca, RsaPadding};
+use crate::config::value::Given;
+use crate::config::{files, keys, names, value};
+
+/// The CAs, as far as they could be read.
+pub(super) struct Cas(Vec<(Option<String>, Option<Ca>)>);
+
+impl Cas {
+    /// All of them, if none has a mistake.
+    pub(super) fn all(self) -> Option<Vec<Ca>> {
+        let cas: Option<Vec<Ca>> = self.0.into_iter().map(|(_, ca)| ca).collect();
+        cas.filter(|cas| !cas.is_empty())
+    }
+
+    /// The ids of all of them; `None` when one is not known.
+    pub(super) fn ids(&self) -> Option<Vec<&str>> {
+        self.0.iter().map(|(id, _)| id.as_deref()).collect()
+    }
+
+    /// The CA with this id, if it has no mistake.
+    pub(super) fn find(&self, id: &str) -> Option<&Ca> {
+        self.0.iter().find(|(known, _)| known.as_deref() == Some(id))?.1.as_ref()
+    }
+}
+
+pub(super) fn read(root: &Reader<'_>) -> Cas {
+    let mut cas = Vec::new();
+    for section in root.open_all(&keys::CA) {
+        let id = section.get("id", names::identifier);
+        let ca = ca(&section, id.clone());
+        if id.is_some() && cas.iter().any(|(known, _)| *known == id) {
+            section.fault("id", Fault::new("another [[ca]] has this id"));
+        }
+        cas.push((id, ca));
+    }
+    if !root.has("ca") {
+        root.fault("ca", Fault::new("missing").help("write at least one [[ca]]"));
+    }
+    Cas(cas)
+}
+
+fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
+    let name = section.optional("name", value::text);
+    let certificate = section.get("cert", own_certificate);
+    let key = key_file(section);
+    let chain = section.optional("chain", files::certificates);
+    let validity_days = section.get("validity_days", days);
+    let max_validity_days = section.get("max_validity_days", days);
+    let key_usage = section.list("default_key_usage", names::key_usage);
+    let ext_key_usage = section.list("default_ext_key_usage", names::ext_key_usage);
+    let check_signatures = section.get("check_signatures", value::boolean);
+    let rsa_padding =
+        section.get("rsa_padding", |given| given.choice(&[("pkcs1", RsaPadding::Pkcs1), ("pss", RsaPadding::Pss)]));
+    if let (Some(certificate), Some(chain)) = (&certificate, &chain) {
+        check_chain(section, certificate, chain.as_deref().unwrap_or_default());
+    }
+    let (validity_days, max_validity_days) = (validity_days?, max_validity_days?);
+    warn_if_clamped(section, validity_days, max_validity_days);
+    let id = id?;
+    Some(Ca {
+        name: name?.unwrap_or_else(|| id.clone()),
+        id,
+        certificate: certificate?,
+        chain: chain?.unwrap_or_default(),
+        key: key?,
+        validity: Seconds::from_days(validity_days.min(max_validity_days)),
+        max_validity: Seconds::from_days(max_validity_days),
+        key_usage: all_of(&key_usage?),
+        ext_key_usage: once_each(ext_key_usage?),
+        check_signatures: check_signatures?,
+        rsa_padding: rsa_padding?,
+    })
+}
+
+/// A number of days that a certificate may be valid for.
+pub(super) fn days(given: &Given<'_>) -> Result<u32, Fault> {
+    given.integer(1..=36_500)
+}
+
+/// Tells when a written `validity_days` will never be reached.
+pub(super) fn warn_if_clamped(section: &Reader<'_>, validity_days: u32, max_validity_days: u32) {
+    if validity_days > max_validity_days && (section.has("validity_days") || section.has("max_validity_days")) {
+        let name = if section.has("validity_days") { "validity_days" } else { "max_validity_days" };
+        let fault = Fault::new(format!("{validity_days} days are more than the {max_validity_days} allowed"));
+        section.warn(name, fault.help(format!("certificates will be valid for {max_validity_days}")));
+    }
+}
+
+pub(super) fn all_of(usages: &[KeyUsage]) -> KeyUsage {
+    usages.iter().fold(KeyUsage::default(), |all, usage| all.with(*usage))
+}
+
+/// Keeps the first of each; RFC 5280 §4.2.1.12 has no use for a purpose twice.
+pub(super) fn once_each(ids: Vec<Oid>) -> Vec<Oid> {
+    let mut kept = Vec::with_capacity(ids.len());
+    for id in ids {
+        if !kept.contains(&id) {
+            kept.push(id);
+        }
+    }
+    kept
+}
+
+fn own_certificate(given: &Given<'_>) -> Result<Certificate, Fault> {
+    let certificates = files::certificates(given)?;
+    let [certificate] = <[Certificate; 1]>::try_from(certificates)
+        .map_err(|_| Fault::new("the file has more than one certificate").help("put those above it into `chain`"))?;
+    if !certificate.is_ca() {
+        let fault = Fault::new(format!("the certificate of {} is not a CA's", certificate.subject()));
+        return Err(fault.help("its basicConstraints must say CA:TRUE (RFC 5280 §4.2.1.9)"));
+    }
+    Ok(certificate)
+}
+
+/// Every certificate must have issued the one before; the last should be the root, which RFC 7030 §4.1.3 wants clients
+/// to get.
+fn check_chain(section: &Reader<'_>, certificate: &Certificate, chain: &[Certificate]) {
+    if chain.first() == Some(certificate) {
+        let fault = Fault::new("begins with the CA's own certificate");
+        return section.fault("chain", fault.help("leave it out: the first one is the issuer of it"));
+    }
+    let mut last = certificate;
+    for issuer in chain {
+        if last.issuer() != issuer.subject() {
+            let fault = Fault::new(format!("{} did not issue {}", issuer.subject(), last.subject()));
+            return section.fault("chain", fault.help("the order is: the CA's issuer first, the root last"));
+        }
+        if !issuer.is_ca() {
+            return section.fault("chain", Fault::new(format!("{} is not a CA", issuer.subject())));
+        }
+        last = issuer;
+    }
+    if !last.is_self_issued() {
+        let name = if chain.is_empty() { "cert" } else { "chain" };
+        let fault = Fault::new(format!("/cacerts will lack the root: {} issued {}", last.issuer(), last.subject()));
+        section.warn(name, fault.help("add it at the end of `chain`"));
+    }
+}

@@ -1,0 +1,114 @@
+//! `[tls]` and `[tls.client_auth]`.
+
+use est_core::Secret;
+use rustls::CipherSuite;
+use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
+
+use crate::config::diagnostic::Fault;
+use crate::config::reader::Reader;
+use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, KeyFile, Tls, TlsVersion};
+use crate::config::value::Given;
+use crate::config::{files, keys};
+
+pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
+    let certificates = section.get("cert", files::certificates);
+    let key = key_file(section);
+    let min_version =
+        section.get("min_version", |given| given.choice(&[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)]));
+    let cipher_suites = section.optional("cipher_suites", cipher_suites);
+    if section.has("cipher_suites") && min_version == Some(TlsVersion::V1_3) {
+        section.warn("cipher_suites", Fault::new("does nothing: these are suites of TLS 1.2, and min_version is 1.3"));
+    }
+    let client_auth = client_auth(&section.open(&keys::CLIENT_AUTH));
+    Some(Tls {
+        certificates: certificates?,
+        key: key?,
+        min_version: min_version?,
+        cipher_suites: cipher_suites?.flatten(),
+        client_auth: client_auth?,
+    })
+}
+
+/// `key` and `key_passphrase`, of the server as of a CA.
+pub(super) fn key_file(section: &Reader<'_>) -> Option<KeyFile> {
+    let found = section.get("key", files::key);
+    let passphrase = section.optional("key_passphrase", |given| given.text().map(Secret::new));
+    let (found, passphrase) = (found?, passphrase?);
+    if found.is_encrypted && passphrase.is_none() {
+        let fault = Fault::new(format!("{} is encrypted", found.path.display()));
+        section.fault("key", fault.help("set key_passphrase = \"${NAME}\" and the environment variable"));
+        return None;
+    }
+    Some(KeyFile { path: found.path, passphrase })
+}
+
+/// `Ok(None)` when mistakes in the list have been reported.
+fn cipher_suites(given: &Given<'_>) -> Result<Option<Vec<CipherSuite>>, Fault> {
+    let suites = given.elements(|given| {
+        let name = given.text()?;
+        if is_of_tls13(&name) {
+            given.warn(Fault::new("is always on: the suites of TLS 1.3 cannot be chosen"));
+            return Ok(None);
+        }
+        let named = || tls12_suites().filter_map(|suite| Some((suite.as_str()?, suite)));
+        match named().find(|(known, _)| *known == name) {
+            Some((_, suite)) => Ok(Some(suite)),
+            None => Err(given.not_one_of(&name, named().map(|(known, _)| known))),
+        }
+    })?;
+    let Some(suites) = suites else { return Ok(None) };
+    if suites.is_empty() {
+        return Err(Fault::new("must not be empty").help("leave the key out to allow all"));
+    }
+    let suites: Vec<CipherSuite> = suites.into_iter().flatten().collect();
+    Ok((!suites.is_empty()).then_some(suites))
+}
+
+fn tls12_suites() -> impl Iterator<Item = CipherSuite> {
+    ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_none()).map(|suite| suite.suite())
+}
+
+fn is_of_tls13(name: &str) -> bool {
+    let tls13 = ALL_CIPHER_SUITES.iter().filter(|suite| suite.tls13().is_some());
+    let names = tls13.filter_map(|suite| suite.suite().as_str());
+    names.map(|known| known.replace("TLS13_", "TLS_")).any(|known| known == name.replace("TLS13_", "TLS_"))
+}
+
+fn client_auth(section: &Reader<'_>) -> Option<ClientAuth> {
+    let bundle = |given: &Given<'_>| given.one_or_more(files::certificates);
+    let trust_anchors = section.optional("trust_anchors", bundle);
+    let intermediates = section.get("intermediates", bundle);
+    let mode = section.get("mode", |given| {
+        given.choice(&[
+            ("required", ClientAuthMode::Required),
+            ("optional", ClientAuthMode::Optional),
+            ("required_for_reenroll", ClientAuthMode::RequiredForReenroll),
+            ("none", ClientAuthMode::None),
+        ])
+    });
+    let ext_key_usage = section.get("ext_key_usage", |given| {
+        given.choice(&[("clientAuth", ClientPurpose::ClientAuth), ("any", ClientPurpose::Any)])
+    });
+    match mode {
+        Some(ClientAuthMode::None) => {
+            let fault = Fault::new("no client's certificate is looked at, so that nobody can renew");
+            section.warn("mode", fault.help("\"optional\" lets in clients without one"));
+        }
+        Some(_) if trust_anchors.as_ref().is_some_and(Option::is_none) => {
+            section.missing("trust_anchors");
+            return None;
+        }
+        _ => {}
+    }
+    let trust_anchors: Vec<_> = trust_anchors?.unwrap_or(Some(Vec::new()))?.concat();
+    if mode.is_some_and(|mode| mode != ClientAuthMode::None) && trust_anchors.is_empty() {
+        section.fault("trust_anchors", Fault::new("must not be empty"));
+        return None;
+    }
+    Some(ClientAuth {
+        trust_anchors,
+        intermediates: intermediates??.concat(),
+        mode: mode?,
+        ext_key_usage: ext_key_usage?,
+    })
+}

@@ -1,0 +1,283 @@
+//! What a configuration file says, as types that hold nothing else.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use est_core::pkix::{Certificate, KeyType, KeyUsage, Oid};
+use est_core::policy::SubjectPattern;
+use est_core::{Approval, NameBinding, Operations, Seconds, Secret};
+use rustls::CipherSuite;
+use tracing::Level;
+
+/// A whole configuration. Every file that it names has been read, or for keys found.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[server]`.
+    pub server: Server,
+    /// `[tls]`.
+    pub tls: Tls,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[db]`.
+    pub db: Db,
+    /// `[[ca]]`: at least one, their ids unique.
+    pub cas: Vec<Ca>,
+    /// `[est]`.
+    pub est: Est,
+    /// `[[est.label]]`: their names unique, each with a CA that exists.
+    pub labels: Vec<Label>,
+    /// `[otp]`.
+    pub otp: Otp,
+    /// `[log]`.
+    pub log: Log,
+}
+
+/// `[server]`: where the server listens and how it runs.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where EST is served.
+    pub listen: SocketAddr,
+    /// Where the admin API will be served; not in use yet.
+    pub admin_listen: SocketAddr,
+    /// How many threads serve; as many as there are cores if `None`.
+    pub workers: Option<NonZeroUsize>,
+    /// The longest request body, in octets.
+    pub max_body_bytes: usize,
+    /// How long requests under way may take once the server is told to stop.
+    pub shutdown_timeout: Duration,
+}
+
+/// `[tls]`: the server's own certificate and its TLS.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The server's certificate, then those above it; at least one.
+    pub certificates: Vec<Certificate>,
+    /// Its private key.
+    pub key: KeyFile,
+    /// The oldest TLS that is spoken.
+    pub min_version: TlsVersion,
+    /// The cipher suites of TLS 1.2; all that the library has if `None`.
+    pub cipher_suites: Option<Vec<CipherSuite>>,
+    /// `[tls.client_auth]`.
+    pub client_auth: ClientAuth,
+}
+
+/// A file with a private key: found, and PEM, but not parsed.
+#[derive(Clone, Debug)]
+pub struct KeyFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What it is encrypted with.
+    pub passphrase: Option<Secret>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
+}
+
+/// `[tls.client_auth]`: which clients' certificates are accepted.
+#[derive(Clone, Debug)]
+pub struct ClientAuth {
+    /// Where clients' chains must end; empty only with [`ClientAuthMode::None`].
+    pub trust_anchors: Vec<Certificate>,
+    /// CA certificates that clients may leave out of their chains.
+    pub intermediates: Vec<Certificate>,
+    /// Whether a client must show a certificate.
+    pub mode: ClientAuthMode,
+    /// Which purpose a client's certificate must have.
+    pub ext_key_usage: ClientPurpose,
+}
+
+/// Whether a client must show a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientAuthMode {
+    /// Always: the handshake fails without a good one.
+    Required,
+    /// It is asked for and checked if it comes.
+    Optional,
+    /// As [`Optional`](Self::Optional), but `/simplereenroll` is only for those who show one.
+    RequiredForReenroll,
+    /// It is not asked for.
+    None,
+}
+
+/// Which purpose a client's certificate must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientPurpose {
+    /// id-kp-clientAuth, or no extended key usage at all.
+    ClientAuth,
+    /// Any.
+    Any,
+}
+
+/// `[limits]`: what one client, or all of them, may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// The longest request head, in octets.
+    pub header_bytes: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long a request may take, from its first octet to the answer.
+    pub request_timeout: Duration,
+    /// How long a connection may wait for its next request.
+    pub idle_timeout: Duration,
+    /// How many connections may be open.
+    pub max_connections: NonZeroUsize,
+    /// After how many requests a connection is closed; never if `None`.
+    pub requests_per_connection: Option<NonZeroUsize>,
+}
+
+/// `[db]`: where everything is remembered.
+#[derive(Clone, Debug)]
+pub struct Db {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How many connections read at a time.
+    pub max_connections: NonZeroUsize,
+    /// How long to wait for the database when it is locked.
+    pub connect_timeout: Duration,
+    /// Whether the schema is brought up to date at the start.
+    pub auto_migrate: bool,
+}
+
+/// `[[ca]]`: a certification authority.
+#[derive(Clone, Debug)]
+pub struct Ca {
+    /// What labels call it.
+    pub id: String,
+    /// What people call it; the id, unless the file says otherwise.
+    pub name: String,
+    /// Its certificate: a CA's.
+    pub certificate: Certificate,
+    /// The certificates above it, each the issuer of the one before.
+    pub chain: Vec<Certificate>,
+    /// Its private key.
+    pub key: KeyFile,
+    /// For how long a certificate is valid; at most `max_validity`.
+    pub validity: Seconds,
+    /// For how long at most.
+    pub max_validity: Seconds,
+    /// The key usages given.
+    pub key_usage: KeyUsage,
+    /// The extended key usages given.
+    pub ext_key_usage: Vec<Oid>,
+    /// Whether signatures are checked that need not be.
+    pub check_signatures: bool,
+    /// How an RSA key pads what it signs.
+    pub rsa_padding: RsaPadding,
+}
+
+/// How an RSA key pads what it signs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RsaPadding {
+    /// RSASSA-PKCS1-v1_5 (RFC 8017 §8.2).
+    Pkcs1,
+    /// RSASSA-PSS (RFC 8017 §8.1).
+    Pss,
+}
+
+/// `[est]`: which operations are served, and how.
+#[derive(Clone, Debug)]
+pub struct Est {
+    /// The path that the operations lie below: a slash first, none at the end.
+    pub base_path: String,
+    /// Which operations are served.
+    pub operations: Operations,
+    /// What `/csrattrs` lists for requests without a label.
+    pub csr_attributes: Vec<Oid>,
+    /// Whether `/csrattrs` is only for those who authenticate.
+    pub csrattrs_auth: bool,
+    /// When a client that has to wait is to come back.
+    pub retry_after: Seconds,
+    /// For how long the same request gets the same certificate again.
+    pub replay_window: Seconds,
+    /// Whether request bodies must be base64 of DER.
+    pub strict_encoding: bool,
+    /// Characters in a line of base64 in answers; one line if `None`.
+    pub base64_line_length: Option<usize>,
+    /// The label that serves requests without one, if one does.
+    pub default_label: Option<String>,
+}
+
+/// `[[est.label]]`: a path segment with a CA and rules of its own. What the file leaves out has been taken from the CA.
+#[derive(Clone, Debug)]
+pub struct Label {
+    /// Its path segment.
+    pub name: String,
+    /// The CA that issues.
+    pub ca_id: String,
+    /// The key types it takes; every one if `None`, and never an empty list.
+    pub key_types: Option<Vec<KeyType>>,
+    /// The key usages given.
+    pub key_usage: KeyUsage,
+    /// The extended key usages given: the default ones, then the required ones.
+    pub ext_key_usage: Vec<Oid>,
+    /// For how long a certificate is valid; at most `max_validity`.
+    pub validity: Seconds,
+    /// For how long at most; at most that of the CA.
+    pub max_validity: Seconds,
+    /// Whether a request must ask for a subjectAltName.
+    pub require_san: bool,
+    /// What the subject must match.
+    pub subject_pattern: Option<SubjectPattern>,
+    /// Whether a person looks at each request first.
+    pub approval: Approval,
+    /// Which names somebody with a certificate may ask for.
+    pub certificate_names: NameBinding,
+    /// What `/csrattrs` lists.
+    pub csr_attributes: Vec<Oid>,
+}
+
+/// `[otp]`: one-time passwords.
+#[derive(Clone, Debug)]
+pub struct Otp {
+    /// Whether clients may authenticate with them.
+    pub enabled: bool,
+    /// Characters in the secret part of a password.
+    pub token_length: usize,
+    /// For how long a password is good, unless it is created otherwise.
+    pub default_ttl: Seconds,
+    /// How often a password is good, unless it is created otherwise.
+    pub max_uses: u32,
+    /// How passwords are kept.
+    pub hash_algorithm: HashAlgorithm,
+    /// After how many failures a client is locked out.
+    pub max_failures: u32,
+    /// Within which time failures count.
+    pub failure_window: Seconds,
+    /// For how long a client is locked out.
+    pub lockout_duration: Seconds,
+}
+
+/// How passwords are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HashAlgorithm {
+    /// Argon2id (RFC 9106).
+    Argon2id,
+}
+
+/// `[log]`: what is written to standard error.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// How much.
+    pub level: Level,
+    /// In which form.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines for people.
+    Text,
+    /// A JSON object in each line.
+    Json,
+}

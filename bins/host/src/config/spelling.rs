@@ -1,0 +1,87 @@
+//! What somebody may have meant.
+
+use super::diagnostic::Fault;
+use super::keys::{LATER, OTHER_NAMES, SECTIONS, Section};
+
+/// The candidate that is nearest to `word`, if one is near.
+pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
+    let plain = |text: &str| text.to_ascii_lowercase().replace(['-', '_'], "");
+    let word = plain(word);
+    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, &plain(candidate));
+    candidates.into_iter().filter(|candidate| distance(candidate) <= allowed).min_by_key(distance)
+}
+
+/// What to say about a key that `section` does not have.
+pub(super) fn unknown_key(section: &Section, name: &str) -> Fault {
+    if section.later.contains(&name) {
+        return Fault::later("this key is");
+    }
+    let fault = Fault::new("unknown key");
+    if let Some(key) = section.keys.iter().find(|key| key.other_names.contains(&name)) {
+        return fault.help(format!("did you mean `{}`?", key.name));
+    }
+    let children = SECTIONS.iter().filter(|other| other.parent() == section.name).map(|other| other.leaf());
+    let names = section.keys.iter().map(|key| key.name).chain(children);
+    if let Some(key) = nearest(name, names) {
+        return fault.help(format!("did you mean `{key}`?"));
+    }
+    if let Some(home) = SECTIONS.iter().find(|other| other.key(name).is_some()) {
+        return fault.help(format!("`{name}` belongs in {}", home.header()));
+    }
+    let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
+    fault.help(format!("the keys of {} are {}", section.header(), names.join(", ")))
+}
+
+/// What to say about something at the top of the file that is no section; `None` when it is one.
+pub(super) fn unknown_section(name: &str, is_value: bool) -> Option<Fault> {
+    let top = || SECTIONS.iter().filter(|section| section.parent().is_empty());
+    if top().any(|section| section.name == name) {
+        return None;
+    }
+    if LATER.contains(&name) {
+        return Some(Fault::later("this section is"));
+    }
+    let fault = Fault::new(if is_value { "unknown key" } else { "unknown section" });
+    if name == "enrollment" {
+        return Some(fault.help("leave it out: possession of the key must always be proven"));
+    }
+    if let Some((_, right)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
+        return Some(fault.help(format!("did you mean {right}?")));
+    }
+    if let Some(home) = SECTIONS.iter().find(|section| section.key(name).is_some()) {
+        return Some(fault.help(format!("`{name}` belongs in {}", home.header())));
+    }
+    if let Some(right) = nearest(name, top().map(|section| section.name)) {
+        let header = top().find(|section| section.name == right).map(|section| section.header()).unwrap_or_default();
+        return Some(fault.help(format!("did you mean {header}?")));
+    }
+    let mut keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)));
+    if let Some((home, key)) = keys.find(|(_, key)| key.other_names.contains(&name)) {
+        return Some(fault.help(format!("did you mean `{}` in {}?", key.name, home.header())));
+    }
+    let headers: Vec<String> = SECTIONS.iter().map(|section| section.header()).collect();
+    Some(fault.help(format!("the sections are {}", headers.join(", "))))
+}
+
+/// The first sentence of a text as part of another one: `What labels call it.` becomes `what labels call it`.
+pub(super) fn as_clause(text: &str) -> String {
+    let sentence = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
+    let mut letters = sentence.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => sentence.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_a_word_that_is_a_slip_away() {
+        assert_eq!(nearest("requird", ["required", "none"]), Some("required"));
+        assert_eq!(nearest("maxBodySize", ["max_body_size"]), Some("max_body_size"));
+        assert_eq!(nearest("workers", ["listen"]), None);
+    }
+}

@@ -1,0 +1,101 @@
+//! From settings to what the core serves.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use est_core::policy::Profile;
+use est_core::{Algorithms, Approval, NameBinding, Site};
+
+use crate::config::{self, Settings};
+
+/// Settings that were not made by [`config::parse`] and name something that is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SiteError {
+    /// There is no CA.
+    NoCa,
+    /// There is no CA with this id.
+    UnknownCa(String),
+    /// There is no label with this name.
+    UnknownLabel(String),
+}
+
+impl fmt::Display for SiteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCa => f.write_str("there is no CA"),
+            Self::UnknownCa(id) => write!(f, "there is no CA {id:?}"),
+            Self::UnknownLabel(name) => write!(f, "there is no label {name:?}"),
+        }
+    }
+}
+
+impl std::error::Error for SiteError {}
+
+/// Builds the site that `settings` describe.
+///
+/// A request without a label gets `est.default_label`; if there is none, the first CA, without the rules of a label and
+/// with or without a subjectAltName.
+///
+/// # Errors
+/// [`SiteError`], which the settings of [`config::parse`] never give.
+pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteError> {
+    let first = settings.cas.first().ok_or(SiteError::NoCa)?;
+    let cas: BTreeMap<&str, Arc<est_core::Ca>> = settings.cas.iter().map(|ca| (ca.id.as_str(), identity(ca))).collect();
+    let find = |id: &str| cas.get(id).cloned().ok_or_else(|| SiteError::UnknownCa(id.to_owned()));
+    let mut labels = BTreeMap::new();
+    for label in &settings.labels {
+        labels.insert(label.name.clone(), Arc::new(labelled(label, find(&label.ca_id)?)));
+    }
+    let default_label = match &settings.est.default_label {
+        Some(name) => labels.get(name).cloned().ok_or_else(|| SiteError::UnknownLabel(name.clone()))?,
+        None => Arc::new(unlabelled(first, find(&first.id)?, &settings.est)),
+    };
+    Ok(Site {
+        base_path: settings.est.base_path.clone(),
+        default_label,
+        labels,
+        operations: settings.est.operations,
+        algorithms,
+        strict_encoding: settings.est.strict_encoding,
+        csrattrs_auth: settings.est.csrattrs_auth,
+        base64_line_length: settings.est.base64_line_length,
+        retry_after: settings.est.retry_after,
+        replay_window: settings.est.replay_window,
+        offers_basic: settings.otp.enabled,
+    })
+}
+
+fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
+    Arc::new(est_core::Ca { id: ca.id.clone(), certificate: ca.certificate.clone(), chain: ca.chain.clone() })
+}
+
+fn labelled(label: &config::Label, ca: Arc<est_core::Ca>) -> est_core::Label {
+    let profile = Profile {
+        name: label.name.clone(),
+        key_types: label.key_types.clone(),
+        require_san: label.require_san,
+        subject_pattern: label.subject_pattern.clone(),
+        key_usage: label.key_usage,
+        ext_key_usage: label.ext_key_usage.clone(),
+        validity: label.validity,
+        max_validity: label.max_validity,
+    };
+    let name = Some(label.name.clone());
+    est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes)
+}
+
+fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -> est_core::Label {
+    let profile = Profile {
+        name: "default".to_owned(),
+        key_types: None,
+        require_san: false,
+        subject_pattern: None,
+        key_usage: settings.key_usage,
+        ext_key_usage: settings.ext_key_usage.clone(),
+        validity: settings.validity,
+        max_validity: settings.max_validity,
+    };
+    est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
+}

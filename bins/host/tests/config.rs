@@ -1,0 +1,332 @@
+//! Reads configuration files: each file of `tests/config` says on top what it is answered.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use est_core::pkix::{KeyType, KeyUsage, oid};
+use est_core::{Approval, NameBinding, Seconds, UnixTime};
+use host::config::{self, ClientAuthMode, ClientPurpose, Diagnostic, LogFormat, RsaPadding, Settings, TlsVersion};
+
+/// In June 2027: `old-ca.pem` is over, everything else is valid.
+const NOW: UnixTime = UnixTime(1_812_000_000);
+
+/// A folder with the files of `tests/pki`, the keys readable by their owner alone.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("host-config-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let folder = Self(std::env::temp_dir().join(name));
+        fs::create_dir(&folder.0).unwrap();
+        for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pki")).unwrap() {
+            let entry = entry.unwrap();
+            let copy = folder.0.join(entry.file_name());
+            fs::write(&copy, fs::read(entry.path()).unwrap()).unwrap();
+            restrict(&copy, 0o600);
+        }
+        fs::copy(folder.0.join("server-key.pem"), folder.0.join("open-key.pem")).unwrap();
+        restrict(&folder.0.join("open-key.pem"), 0o644);
+        folder
+    }
+
+    /// What becomes of `text`, with the folder itself written as `DIR`.
+    fn parse(&self, text: &str) -> Result<(Settings, Vec<String>), Vec<String>> {
+        let lines = |diagnostics: Vec<Diagnostic>| {
+            let dir = self.0.display().to_string();
+            diagnostics.iter().map(|diagnostic| diagnostic.to_string().replace(&dir, "DIR")).collect()
+        };
+        match config::parse(text, &self.0, environment, NOW) {
+            Ok((settings, warnings)) => Ok((settings, lines(warnings))),
+            Err(errors) => Err(lines(errors)),
+        }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap();
+    }
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) {}
+
+fn environment(name: &str) -> Option<String> {
+    let known = [
+        ("PASSPHRASE", "correct-horse"),
+        ("WORKERS", "3"),
+        ("ON", "true"),
+        ("CERT_NAME", "server"),
+        ("SECRET_WORD", "hunter2-hunter2"),
+        ("DB_URL", "postgres://est:hunter2-hunter2@db/est"),
+    ];
+    known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+}
+
+const MINIMAL: &str = r#"
+[tls]
+cert = "server.pem"
+key = "server-key.pem"
+client_auth.trust_anchors = "ca.pem"
+
+[[ca]]
+id = "main"
+cert = "root.pem"
+key = "ca-key.pem"
+"#;
+
+#[test]
+fn every_file_is_answered_what_it_says() {
+    let folder = Folder::new();
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+    let mut paths: Vec<PathBuf> = fs::read_dir(cases).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let mut differing = Vec::new();
+    for path in &paths {
+        let text = fs::read_to_string(path).unwrap();
+        let wanted = |mark: &str| -> Vec<String> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(mark));
+            lines.map(|line| line.trim().to_owned()).collect()
+        };
+        let (errors, warnings) = match folder.parse(&text) {
+            Ok((_, warnings)) => (Vec::new(), warnings),
+            Err(errors) => (errors, Vec::new()),
+        };
+        if errors != wanted("# expect:") || warnings != wanted("# warn:") {
+            let errors = errors.iter().map(|line| format!("# expect: {line}\n"));
+            let lines: String = errors.chain(warnings.iter().map(|line| format!("# warn: {line}\n"))).collect();
+            differing.push(format!("{}\n{lines}", path.file_name().unwrap().display()));
+        }
+    }
+    assert!(differing.is_empty(), "\n{}", differing.join("\n"));
+    assert!(paths.len() >= 40, "only {} files", paths.len());
+}
+
+#[test]
+fn little_is_needed() {
+    let (settings, warnings) = Folder::new().parse(MINIMAL).unwrap();
+
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(settings.server.listen, SocketAddr::from(([0, 0, 0, 0], 8443)));
+    assert_eq!(settings.server.admin_listen, SocketAddr::from(([127, 0, 0, 1], 9443)));
+    assert_eq!(settings.server.workers, None);
+    assert_eq!(settings.server.max_body_bytes, 1 << 20);
+    assert_eq!(settings.server.shutdown_timeout, Duration::from_secs(30));
+    assert_eq!(settings.tls.min_version, TlsVersion::V1_2);
+    assert_eq!(settings.tls.cipher_suites, None);
+    assert_eq!(settings.tls.client_auth.mode, ClientAuthMode::Required);
+    assert_eq!(settings.tls.client_auth.ext_key_usage, ClientPurpose::ClientAuth);
+    assert_eq!(settings.limits.header_bytes, 16 << 10);
+    assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(10));
+    assert_eq!(settings.limits.max_connections.get(), 10_000);
+    assert_eq!(settings.limits.requests_per_connection, None);
+    assert!(settings.db.path.ends_with("ohia.db"));
+    assert!(settings.db.auto_migrate);
+    let ca = &settings.cas[0];
+    assert_eq!(
+        (ca.name.as_str(), ca.validity, ca.max_validity),
+        ("main", Seconds::from_days(365), Seconds::from_days(398))
+    );
+    assert_eq!(ca.key_usage, KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT));
+    assert_eq!(ca.ext_key_usage, [oid::SERVER_AUTH, oid::CLIENT_AUTH]);
+    assert_eq!(ca.rsa_padding, RsaPadding::Pkcs1);
+    assert_eq!(settings.est.base_path, "/.well-known/est");
+    assert_eq!((settings.est.retry_after, settings.est.replay_window), (Seconds(60), Seconds(600)));
+    assert!(!settings.otp.enabled);
+    assert_eq!((settings.otp.token_length, settings.otp.default_ttl), (20, Seconds(86_400)));
+    assert_eq!((settings.log.level, settings.log.format), (tracing::Level::INFO, LogFormat::Text));
+}
+
+#[test]
+fn a_label_takes_what_it_does_not_say_from_its_ca() {
+    let label = r#"
+        default_ext_key_usage = ["serverAuth"]
+        validity_days = 90
+        [est]
+        csr_attributes = ["challengePassword"]
+        [[est.label]]
+        name = "plain"
+        ca_id = "main"
+        [[est.label]]
+        name = "strict"
+        ca_id = "main"
+        allowed_key_types = ["ecdsaP256", "rsa-4096", "ecdsa384"]
+        required_ext_key_usage = ["clientAuth", "1.3.6.1.5.5.7.3.1"]
+        max_validity_days = 30
+        require_san = false
+        subject_pattern = '^CN=[a-z]+$'
+        approval = "manual"
+        certificate_names = "any"
+        csr_attributes = []
+    "#;
+    let (settings, _) = Folder::new().parse(&format!("{MINIMAL}{label}")).unwrap();
+    let [plain, strict] = &settings.labels[..] else { panic!("two labels") };
+
+    assert_eq!((plain.validity, plain.max_validity), (Seconds::from_days(90), Seconds::from_days(398)));
+    assert_eq!(plain.ext_key_usage, [oid::SERVER_AUTH]);
+    assert_eq!(plain.csr_attributes, [oid::CHALLENGE_PASSWORD]);
+    assert!(plain.require_san && plain.key_types.is_none());
+    assert_eq!((strict.validity, strict.max_validity), (Seconds::from_days(30), Seconds::from_days(30)));
+    assert_eq!(strict.ext_key_usage, [oid::SERVER_AUTH, oid::CLIENT_AUTH]);
+    assert_eq!(strict.key_types, Some(vec![KeyType::EcdsaP256, KeyType::Rsa(4096), KeyType::EcdsaP384]));
+    assert_eq!((strict.approval, strict.certificate_names), (Approval::Manual, NameBinding::Any));
+    assert_eq!(strict.csr_attributes, []);
+    assert_eq!(strict.subject_pattern.as_ref().unwrap().as_str(), "^CN=[a-z]+$");
+}
+
+#[test]
+fn the_environment_fills_strings_numbers_and_truth_values() {
+    let text = r#"
+        server.workers = "${WORKERS}"
+        otp.enabled = "${ON}"
+        log.format = "json"
+        [tls]
+        cert = "${CERT_NAME}.pem"
+        key = "encrypted-key.pem"
+        key_passphrase = "${PASSPHRASE}"
+        client_auth = { trust_anchors = ["ca.pem", "bundle.pem"], mode = "optional" }
+        [[ca]]
+        id = "main"
+        name = "costs $${5}"
+        cert = "ca.pem"
+        chain = "root.pem"
+        key = "ca-key.pem"
+    "#;
+    let (settings, warnings) = Folder::new().parse(text).unwrap();
+
+    assert_eq!(warnings, Vec::<String>::new());
+    assert_eq!(settings.server.workers.unwrap().get(), 3);
+    assert!(settings.otp.enabled);
+    assert_eq!(settings.tls.key.passphrase.as_ref().unwrap().reveal(), "correct-horse");
+    assert_eq!(settings.tls.client_auth.trust_anchors.len(), 3);
+    assert_eq!(settings.cas[0].name, "costs ${5}");
+    assert!(!format!("{settings:?}").contains("correct-horse"));
+}
+
+#[test]
+fn no_message_tells_what_a_variable_holds() {
+    let text = r#"
+        server.listen = "${SECRET_WORD}"
+        server.max_body_size = "${SECRET_WORD}"
+        server.shutdown_timeout = "${SECRET_WORD}"
+        tls.min_version = "${SECRET_WORD}"
+        tls.cipher_suites = ["${SECRET_WORD}"]
+        tls.key_passphrase = 5
+        db.url = "${DB_URL}"
+        est.base_path = "${SECRET_WORD}"
+        est.csr_attributes = ["${SECRET_WORD}"]
+        otp.hash_algorithm = "${SECRET_WORD}"
+        [[est.label]]
+        name = "a/${SECRET_WORD}"
+        ca_id = "main"
+        allowed_key_types = ["${SECRET_WORD}"]
+        required_ext_key_usage = ["${SECRET_WORD}"]
+        default_key_usage = ["${SECRET_WORD}"]
+        subject_pattern = "(${SECRET_WORD}"
+        approval = "${SECRET_WORD}"
+    "#;
+    let errors = Folder::new().parse(text).unwrap_err();
+
+    assert!(errors.len() >= 17, "{errors:#?}");
+    assert!(!errors.iter().any(|error| error.contains("hunter2")), "{errors:#?}");
+}
+
+#[test]
+fn broken_syntax_is_told_without_its_line() {
+    let errors = Folder::new().parse("[tls]\nkey_passphrase = \"hunter2\" x\n").unwrap_err();
+
+    assert_eq!(errors.len(), 1);
+    assert!(errors[0].starts_with("2: ") && !errors[0].contains("hunter2"), "{errors:?}");
+}
+
+#[test]
+fn relative_paths_begin_at_the_folder_of_the_file() {
+    let folder = Folder::new();
+    let path = folder.0.join("estd.toml");
+    fs::write(&path, format!("{MINIMAL}\n[db]\nurl = \"sqlite://state.db?mode=rwc\"\n")).unwrap();
+    let (settings, _) = config::load(&path, environment, NOW).unwrap();
+
+    assert_eq!(settings.tls.key.path, folder.0.join("server-key.pem"));
+    assert_eq!(settings.db.path, folder.0.join("state.db"));
+
+    fs::write(&path, MINIMAL.replace("key = \"ca-key.pem\"", "")).unwrap();
+    let errors = config::load(&path, environment, NOW).unwrap_err();
+    let line = format!("{}:7: ca.key: missing; PEM file with its private key: PKCS#8, PKCS#1 or SEC1", path.display());
+    assert_eq!(errors[0].to_string(), line);
+    assert_eq!(errors[0].position.unwrap().column, 1);
+
+    let errors = config::load(&folder.0.join("none.toml"), environment, NOW).unwrap_err();
+    assert!(errors[0].to_string().contains("none.toml: cannot be read"), "{}", errors[0]);
+}
+
+#[test]
+fn an_unlabelled_request_gets_the_first_ca_or_the_default_label() {
+    let folder = Folder::new();
+    let label = "[[est.label]]\nname = \"devices\"\nca_id = \"main\"\n";
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
+
+    let (settings, _) = folder.parse(&format!("{MINIMAL}{label}")).unwrap();
+    let site = host::site(&settings, algorithms).unwrap();
+    let unlabelled = site.label(None).unwrap();
+    assert_eq!((unlabelled.name.as_deref(), unlabelled.ca.id.as_str()), (None, "main"));
+    assert!(!unlabelled.profile.require_san && unlabelled.profile.key_types.is_none());
+    assert!(site.label(Some("devices")).unwrap().profile.require_san);
+    assert!(site.label(Some("others")).is_none());
+
+    let (mut settings, _) = folder.parse(&format!("{MINIMAL}[est]\ndefault_label = \"devices\"\n{label}")).unwrap();
+    let site = host::site(&settings, algorithms).unwrap();
+    assert_eq!(site.label(None).unwrap().name.as_deref(), Some("devices"));
+
+    settings.labels.clear();
+    let error = host::site(&settings, algorithms).unwrap_err();
+    assert_eq!(error, host::SiteError::UnknownLabel("devices".to_owned()));
+}
+
+#[test]
+fn every_listed_key_is_read() {
+    let page = config::reference();
+    let mut text = String::new();
+    let mut wanted = Vec::new();
+    let mut section = String::new();
+    for line in page.lines() {
+        if let Some(header) = line.strip_prefix("## `").and_then(|line| line.strip_suffix('`')) {
+            text.push_str(&format!("{header}\n"));
+            section = header.trim_matches(['[', ']']).to_owned();
+        } else if let Some((key, _)) = line.strip_prefix("| `").and_then(|row| row.split_once('`')) {
+            text.push_str(&format!("{key} = 1979-05-27\n"));
+            wanted.push(format!("{section}.{key}: must be "));
+        }
+    }
+    let errors = Folder::new().parse(&text).unwrap_err();
+
+    assert!(wanted.len() > 60, "{}", wanted.len());
+    assert_eq!(errors.len(), wanted.len(), "{errors:#?}");
+    for (error, wanted) in errors.iter().zip(&wanted) {
+        assert!(error.contains(wanted.as_str()), "{error} is not about {wanted}");
+    }
+}
+
+#[test]
+fn the_reference_lists_every_section_and_its_keys() {
+    let page = config::reference();
+    for heading in ["[server]", "[tls.client_auth]", "[limits]", "[[ca]]", "[[est.label]]", "[otp]", "[log]"] {
+        assert!(page.contains(&format!("## `{heading}`\n")), "{heading}");
+    }
+    assert!(page.contains("| `listen` | address | `\"0.0.0.0:8443\"` | Where EST is served, over HTTPS. |"));
+    assert!(page.contains("| `cert` | path | required |"));
+    assert!(page.contains("| `default_label` | string | the first CA, without a label's rules |"));
+    let is_row = |line: &&str| line.starts_with("| ");
+    assert!(page.lines().filter(is_row).all(|line| line.matches(" | ").count() == 3), "a stray bar");
+}
