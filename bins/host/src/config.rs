@@ -1,6 +1,6 @@
 //! The configuration file: TOML in, [`Settings`] out, or every mistake in it.
 //!
-//! One table ([`reference`] prints it) lists every key with its default and meaning. The file is read by that table:
+//! One table ([`reference()`] prints it) lists every key with its default and meaning. The file is read by that table:
 //! a default is read like a written value, and a key that the table lacks is a mistake. A mistake never hides another
 //! one, TOML's own syntax excepted.
 

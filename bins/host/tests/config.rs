@@ -295,6 +295,30 @@ fn an_unlabelled_request_gets_the_first_ca_or_the_default_label() {
 }
 
 #[test]
+fn every_listed_key_is_read() {
+    let page = config::reference();
+    let mut text = String::new();
+    let mut wanted = Vec::new();
+    let mut section = String::new();
+    for line in page.lines() {
+        if let Some(header) = line.strip_prefix("## `").and_then(|line| line.strip_suffix('`')) {
+            text.push_str(&format!("{header}\n"));
+            section = header.trim_matches(['[', ']']).to_owned();
+        } else if let Some((key, _)) = line.strip_prefix("| `").and_then(|row| row.split_once('`')) {
+            text.push_str(&format!("{key} = 1979-05-27\n"));
+            wanted.push(format!("{section}.{key}: must be "));
+        }
+    }
+    let errors = Folder::new().parse(&text).unwrap_err();
+
+    assert!(wanted.len() > 60, "{}", wanted.len());
+    assert_eq!(errors.len(), wanted.len(), "{errors:#?}");
+    for (error, wanted) in errors.iter().zip(&wanted) {
+        assert!(error.contains(wanted.as_str()), "{error} is not about {wanted}");
+    }
+}
+
+#[test]
 fn the_reference_lists_every_section_and_its_keys() {
     let page = config::reference();
     for heading in ["[server]", "[tls.client_auth]", "[limits]", "[[ca]]", "[[est.label]]", "[otp]", "[log]"] {

@@ -91,6 +91,9 @@ pub(super) const OTHER_NAMES: [(&str, &str); 12] = [
     ("cas", "[[ca]]"),
 ];
 
+/// The file itself.
+pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
+
 pub(super) static SECTIONS: [&Section; 10] = [&SERVER, &TLS, &CLIENT_AUTH, &LIMITS, &DB, &CA, &EST, &LABEL, &OTP, &LOG];
 
 pub(super) static SERVER: Section = Section {

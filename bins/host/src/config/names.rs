@@ -133,14 +133,18 @@ pub(super) fn label(given: &Given<'_>) -> Result<String, Fault> {
     Ok(name)
 }
 
-/// The fault of a name that nothing has.
-pub(super) fn dangling(what: &str, header: &str, name: &str, known: &[&str]) -> Fault {
-    let fault = Fault::new(format!("there is no {what} {name:?}"));
-    match spelling::nearest(name, known.iter().copied()) {
-        Some(name) => fault.help(format!("did you mean {name:?}?")),
-        None if known.is_empty() => fault.help(format!("there is no {header} at all")),
-        None => fault.help(format!("there are {}", known.join(", "))),
+/// The name of something that is there.
+pub(super) fn existing(given: &Given<'_>, what: &str, header: &str, known: &[&str]) -> Result<String, Fault> {
+    let name = given.text()?;
+    if known.contains(&name.as_str()) {
+        return Ok(name);
     }
+    let fault = Fault::new(format!("there is no {what} {}", given.quoted()));
+    Err(match spelling::nearest(&name, known.iter().copied()) {
+        Some(near) => fault.help(format!("did you mean {near:?}?")),
+        None if known.is_empty() => fault.help(format!("write a {header}")),
+        None => fault.help(format!("those that are there: {}", known.join(", "))),
+    })
 }
 
 #[cfg(test)]

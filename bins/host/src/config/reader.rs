@@ -7,7 +7,7 @@ use est_core::UnixTime;
 use toml_edit::{Item, TableLike, Value};
 
 use super::diagnostic::{Diagnostic, Fault, Position};
-use super::keys::{Absent, SECTIONS, Section};
+use super::keys::{Absent, ROOT, SECTIONS, Section};
 use super::spelling;
 use super::value::Given;
 
@@ -81,10 +81,27 @@ enum Found<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Opens `section` below `parent`, or nothing at all.
-    pub(super) fn open(context: &'a Context<'a>, parent: Option<&'a dyn TableLike>, section: &'static Section) -> Self {
-        let Some((key, item)) = parent.and_then(|parent| parent.get_key_value(section.leaf())) else {
-            return Self { context, section, found: Found::Nothing, at: None };
+    /// Opens the whole file.
+    pub(super) fn root(context: &'a Context<'a>, root: &'a dyn TableLike) -> Self {
+        let reader = Self { context, section: &ROOT, found: Found::Table(root), at: None };
+        for (name, item) in root.iter() {
+            if let Some(fault) = spelling::unknown_section(name, item.is_value()) {
+                reader.context.error(reader.key_at(name), name, fault);
+            }
+        }
+        reader
+    }
+
+    /// Opens `section`, which lies below this one.
+    pub(super) fn open(&self, section: &'static Section) -> Self {
+        let Self { context, at, .. } = *self;
+        let parent = match self.found {
+            Found::Table(parent) => parent,
+            Found::Nothing => return Self { context, section, found: Found::Nothing, at },
+            Found::NotATable => return Self { context, section, found: Found::NotATable, at },
+        };
+        let Some((key, item)) = parent.get_key_value(section.leaf()) else {
+            return Self { context, section, found: Found::Nothing, at };
         };
         let key_at = key.span().map(|span| span.start);
         match item.as_table_like() {
@@ -97,13 +114,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Opens each table of a repeated `section` below `parent`.
-    pub(super) fn open_all(
-        context: &'a Context<'a>,
-        parent: Option<&'a dyn TableLike>,
-        section: &'static Section,
-    ) -> Vec<Self> {
-        let Some((key, item)) = parent.and_then(|parent| parent.get_key_value(section.leaf())) else {
+    /// Opens each table of a repeated `section` below this one.
+    pub(super) fn open_all(&self, section: &'static Section) -> Vec<Self> {
+        let context = self.context;
+        let Some((key, item)) = self.table().and_then(|parent| parent.get_key_value(section.leaf())) else {
             return Vec::new();
         };
         if let Some(tables) = item.as_array_of_tables() {
@@ -132,8 +146,7 @@ impl<'a> Reader<'a> {
         reader
     }
 
-    /// The table itself, to open those below it.
-    pub(super) fn table(&self) -> Option<&'a dyn TableLike> {
+    fn table(&self) -> Option<&'a dyn TableLike> {
         match self.found {
             Found::Table(table) => Some(table),
             Found::Nothing | Found::NotATable => None,
@@ -155,7 +168,7 @@ impl<'a> Reader<'a> {
                 self.report(name, convert(&Given::new(self.context, &self.path(name), None, Some(&value), "")))
             }
             (None, Absent::Mistake | Absent::Means(_)) => {
-                self.missing(name, key.about);
+                self.missing(name);
                 None
             }
         }
@@ -200,11 +213,14 @@ impl<'a> Reader<'a> {
         self.context.error(self.key_at(name), &self.path(name), fault);
     }
 
-    /// Reports that a key has to be there.
-    pub(super) fn missing(&self, name: &str, about: &str) {
-        if !matches!(self.found, Found::NotATable) {
-            self.context.error(self.at, &self.path(name), Fault::new("missing").help(about.trim_end_matches('.')));
+    /// Reports that a key has to be there, unless it is there under another name, which has been reported.
+    pub(super) fn missing(&self, name: &str) {
+        let key = self.section.key(name).expect("every key that is read is listed");
+        if matches!(self.found, Found::NotATable) || key.other_names.iter().any(|other| self.has(other)) {
+            return;
         }
+        let help = spelling::as_clause(key.about);
+        self.context.error(self.at, &self.path(name), Fault::new("missing").help(help));
     }
 
     /// Reports something worth a second look about a key.
@@ -238,7 +254,7 @@ impl<'a> Reader<'a> {
     }
 
     fn path(&self, name: &str) -> String {
-        format!("{}.{name}", self.section.name)
+        if self.section.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.section.name) }
     }
 }
 

@@ -2,11 +2,17 @@
 
 use super::keys::{Absent, SECTIONS};
 
-/// Every section and key as Markdown: a heading for each section, below it a table of keys with their type, default
-/// and meaning.
+const NOTATION: &str = "\
+`${NAME}` in any string is the environment variable NAME; `$${` stands for `${`. A *path* that is not absolute begins
+at the folder of the configuration file. A *duration* is a number with `ms`, `s`, `m`, `h` or `d`, or whole seconds. A
+*size* is a number with `B`, `KB`, `MB` or `GB`, each 1024 times the one before, or octets.
+";
+
+/// Every section and key as Markdown: how values are written, then a heading for each section and below it a table of
+/// keys with their type, default and meaning.
 #[must_use]
 pub fn reference() -> String {
-    SECTIONS.map(section).join("\n")
+    format!("{NOTATION}\n{}", SECTIONS.map(section).join("\n"))
 }
 
 fn section(section: &super::keys::Section) -> String {

@@ -14,7 +14,6 @@ use super::diagnostic::Fault;
 use super::keys;
 use super::reader::{Context, Reader};
 use super::settings::{ClientAuthMode, Db, HashAlgorithm, Limits, Log, LogFormat, Otp, Server, Settings};
-use super::spelling;
 use super::value::{self, Given};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -23,24 +22,18 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 /// Reads every section; `None` when a mistake has been reported that leaves a hole.
 pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
-    for (name, _) in root {
-        if let Some(fault) = spelling::unknown_section(name) {
-            let at = root.key(name).and_then(toml_edit::Key::span).map(|span| span.start);
-            context.error(at, name, fault);
-        }
-    }
-    let open = |section| Reader::open(context, Some(root), section);
-    let server = server(&open(&keys::SERVER));
-    let tls = tls::read(context, &open(&keys::TLS));
-    let limits = limits(&open(&keys::LIMITS));
-    let db = db(&open(&keys::DB));
-    let cas = ca::read(context, root);
-    let est_reader = open(&keys::EST);
+    let root = Reader::root(context, root);
+    let server = server(&root.open(&keys::SERVER));
+    let tls = tls::read(&root.open(&keys::TLS));
+    let limits = limits(&root.open(&keys::LIMITS));
+    let db = db(&root.open(&keys::DB));
+    let cas = ca::read(&root);
+    let est_reader = root.open(&keys::EST);
     let est = est::read(&est_reader);
     let renews_with = tls.as_ref().map(|tls| &tls.client_auth);
-    let labels = est::labels(context, &est_reader, est.as_ref(), &cas, renews_with);
-    let otp = otp(&open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
-    let log = log(&open(&keys::LOG));
+    let labels = est::labels(&est_reader, est.as_ref(), &cas, renews_with);
+    let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let log = log(&root.open(&keys::LOG));
     Some(Settings {
         server: server?,
         tls: tls?,

@@ -34,31 +34,44 @@ pub(super) fn unknown_key(section: &Section, name: &str) -> Fault {
 }
 
 /// What to say about something at the top of the file that is no section; `None` when it is one.
-pub(super) fn unknown_section(name: &str) -> Option<Fault> {
-    let mut top = SECTIONS.iter().filter(|section| section.parent().is_empty());
-    if top.any(|section| section.name == name) {
+pub(super) fn unknown_section(name: &str, is_value: bool) -> Option<Fault> {
+    let top = || SECTIONS.iter().filter(|section| section.parent().is_empty());
+    if top().any(|section| section.name == name) {
         return None;
     }
     if LATER.contains(&name) {
         return Some(Fault::later("this section is"));
     }
-    let fault = Fault::new("unknown section");
+    let fault = Fault::new(if is_value { "unknown key" } else { "unknown section" });
     if name == "enrollment" {
-        return Some(fault.help("possession of the key is always proven; leave it out"));
+        return Some(fault.help("leave it out: possession of the key must always be proven"));
     }
     if let Some((_, right)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
         return Some(fault.help(format!("did you mean {right}?")));
     }
     if let Some(home) = SECTIONS.iter().find(|section| section.key(name).is_some()) {
-        return Some(Fault::new("unknown key").help(format!("`{name}` belongs in {}", home.header())));
+        return Some(fault.help(format!("`{name}` belongs in {}", home.header())));
     }
-    let top = || SECTIONS.iter().filter(|section| section.parent().is_empty());
     if let Some(right) = nearest(name, top().map(|section| section.name)) {
         let header = top().find(|section| section.name == right).map(|section| section.header()).unwrap_or_default();
         return Some(fault.help(format!("did you mean {header}?")));
     }
+    let mut keys = SECTIONS.iter().flat_map(|section| section.keys.iter().map(move |key| (section, key)));
+    if let Some((home, key)) = keys.find(|(_, key)| key.other_names.contains(&name)) {
+        return Some(fault.help(format!("did you mean `{}` in {}?", key.name, home.header())));
+    }
     let headers: Vec<String> = SECTIONS.iter().map(|section| section.header()).collect();
     Some(fault.help(format!("the sections are {}", headers.join(", "))))
+}
+
+/// The first sentence of a text as part of another one: `What labels call it.` becomes `what labels call it`.
+pub(super) fn as_clause(text: &str) -> String {
+    let sentence = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
+    let mut letters = sentence.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if second.is_lowercase() => first.to_lowercase().chain(letters).collect(),
+        _ => sentence.to_owned(),
+    }
 }
 
 #[cfg(test)]

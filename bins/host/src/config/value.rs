@@ -20,7 +20,7 @@ pub(super) struct Given<'a> {
     at: Option<usize>,
     /// `None` for a table.
     value: Option<&'a Value>,
-    type_name: &'static str,
+    item_type: &'static str,
 }
 
 impl<'a> Given<'a> {
@@ -29,9 +29,9 @@ impl<'a> Given<'a> {
         path: &'a str,
         at: Option<usize>,
         value: Option<&'a Value>,
-        type_name: &'static str,
+        item_type: &'static str,
     ) -> Self {
-        Self { context, path, at, value, type_name }
+        Self { context, path, at, value, item_type }
     }
 
     /// A string, with the environment's values in it.
@@ -42,9 +42,13 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// A string, quoted as it stands in the file: a variable's value never gets into a message.
+    /// A string or a number as it stands in the file: a variable's value never gets into a message.
     pub(super) fn quoted(&self) -> String {
-        self.value.and_then(Value::as_str).map(|text| format!("{text:?}")).unwrap_or_default()
+        match self.value {
+            Some(Value::String(text)) => format!("{:?}", text.value()),
+            Some(Value::Integer(number)) => number.value().to_string(),
+            _ => article(self.type_name()),
+        }
     }
 
     /// A whole number; one from the environment may be written as a string.
@@ -165,8 +169,11 @@ impl<'a> Given<'a> {
     }
 
     fn not(&self, wanted: &str) -> Fault {
-        let found = self.value.map_or(self.type_name, Value::type_name);
-        Fault::new(format!("must be {wanted}, not {}", article(found)))
+        Fault::new(format!("must be {wanted}, not {}", article(self.type_name())))
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.value.map_or(self.item_type, Value::type_name)
     }
 
     /// The text of a string that an environment variable is part of.

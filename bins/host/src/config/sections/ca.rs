@@ -2,11 +2,10 @@
 
 use est_core::Seconds;
 use est_core::pkix::{Certificate, KeyUsage, Oid};
-use toml_edit::Table;
 
 use super::tls::key_file;
 use crate::config::diagnostic::Fault;
-use crate::config::reader::{Context, Reader};
+use crate::config::reader::Reader;
 use crate::config::settings::{Ca, RsaPadding};
 use crate::config::value::Given;
 use crate::config::{files, keys, names, value};
@@ -32,9 +31,9 @@ impl Cas {
     }
 }
 
-pub(super) fn read(context: &Context<'_>, root: &Table) -> Cas {
+pub(super) fn read(root: &Reader<'_>) -> Cas {
     let mut cas = Vec::new();
-    for section in Reader::open_all(context, Some(root), &keys::CA) {
+    for section in root.open_all(&keys::CA) {
         let id = section.get("id", names::identifier);
         let ca = ca(&section, id.clone());
         if id.is_some() && cas.iter().any(|(known, _)| *known == id) {
@@ -42,8 +41,8 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Cas {
         }
         cas.push((id, ca));
     }
-    if !root.contains_key("ca") {
-        context.error(None, "ca", Fault::new("missing").help("write at least one [[ca]]"));
+    if !root.has("ca") {
+        root.fault("ca", Fault::new("missing").help("write at least one [[ca]]"));
     }
     Cas(cas)
 }

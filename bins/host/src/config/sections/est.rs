@@ -7,7 +7,6 @@ use est_core::{Approval, NameBinding, Operations, Seconds};
 use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
 use super::{DAY, Reader};
 use crate::config::diagnostic::Fault;
-use crate::config::reader::Context;
 use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
 use crate::config::{keys, names, value};
@@ -69,7 +68,6 @@ fn line_length(given: &Given<'_>) -> Result<usize, Fault> {
 
 /// Reads every label, and checks that `est.default_label` is one of them.
 pub(super) fn labels(
-    context: &Context<'_>,
     est_section: &Reader<'_>,
     est: Option<&Est>,
     cas: &Cas,
@@ -79,7 +77,7 @@ pub(super) fn labels(
         && client_auth
             .is_some_and(|auth| auth.mode != ClientAuthMode::None && auth.ext_key_usage == ClientPurpose::ClientAuth);
     let mut labels: Vec<(Option<String>, Option<Label>)> = Vec::new();
-    for section in Reader::open_all(context, est_section.table(), &keys::LABEL) {
+    for section in est_section.open_all(&keys::LABEL) {
         let name = section.get("name", names::label);
         if name.is_some() && labels.iter().any(|(known, _)| *known == name) {
             section.fault("name", Fault::new("another [[est.label]] has this name"));
@@ -90,11 +88,9 @@ pub(super) fn labels(
         }
         labels.push((name, label));
     }
-    if let Some(wanted) = est.and_then(|est| est.default_label.as_ref()) {
-        let names: Option<Vec<&str>> = labels.iter().map(|(name, _)| name.as_deref()).collect();
-        if let Some(names) = names.filter(|names| !names.contains(&wanted.as_str())) {
-            est_section.fault("default_label", names::dangling("label", "[[est.label]]", wanted, &names));
-        }
+    let names: Option<Vec<&str>> = labels.iter().map(|(name, _)| name.as_deref()).collect();
+    if let (Some(names), Some(_)) = (names, est) {
+        est_section.optional("default_label", |given| names::existing(given, "label", "[[est.label]]", &names))?;
     }
     labels.into_iter().map(|(_, label)| label).collect()
 }
@@ -109,12 +105,9 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
 }
 
 fn label(section: &Reader<'_>, name: Option<String>, est: Option<&Est>, cas: &Cas) -> Option<Label> {
-    let ca_id = section.get("ca_id", |given| {
-        let id = given.text()?;
-        match cas.ids() {
-            Some(ids) if !ids.contains(&id.as_str()) => Err(names::dangling("CA", "[[ca]]", &id, &ids)),
-            _ => Ok(id),
-        }
+    let ca_id = section.get("ca_id", |given| match cas.ids() {
+        Some(ids) => names::existing(given, "CA", "[[ca]]", &ids),
+        None => given.text(),
     });
     let key_types = section.optional_list("allowed_key_types", names::key_type);
     let required = section.list("required_ext_key_usage", names::ext_key_usage);

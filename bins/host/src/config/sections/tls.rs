@@ -5,12 +5,12 @@ use rustls::CipherSuite;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
 use crate::config::diagnostic::Fault;
-use crate::config::reader::{Context, Reader};
+use crate::config::reader::Reader;
 use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, KeyFile, Tls, TlsVersion};
 use crate::config::value::Given;
 use crate::config::{files, keys};
 
-pub(super) fn read(context: &Context<'_>, section: &Reader<'_>) -> Option<Tls> {
+pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     let certificates = section.get("cert", files::certificates);
     let key = key_file(section);
     let min_version =
@@ -19,7 +19,7 @@ pub(super) fn read(context: &Context<'_>, section: &Reader<'_>) -> Option<Tls> {
     if section.has("cipher_suites") && min_version == Some(TlsVersion::V1_3) {
         section.warn("cipher_suites", Fault::new("does nothing: these are suites of TLS 1.2, and min_version is 1.3"));
     }
-    let client_auth = client_auth(&Reader::open(context, section.table(), &keys::CLIENT_AUTH));
+    let client_auth = client_auth(&section.open(&keys::CLIENT_AUTH));
     Some(Tls {
         certificates: certificates?,
         key: key?,
@@ -95,7 +95,7 @@ fn client_auth(section: &Reader<'_>) -> Option<ClientAuth> {
             section.warn("mode", fault.help("\"optional\" lets in clients without one"));
         }
         Some(_) if trust_anchors.as_ref().is_some_and(Option::is_none) => {
-            section.missing("trust_anchors", "PEM files with the CA certificates that clients' certificates lead to");
+            section.missing("trust_anchors");
             return None;
         }
         _ => {}
