@@ -212,7 +212,8 @@ pub fn read(operation: Operation, received: &Received<'_>, now: UnixTime) -> Res
         (200, _) => read_certificates(received.body),
         (204 | 404, Operation::CsrAttrs) => Ok(Answer::NoCsrAttrs),
         (202, _) if enrolls => Ok(Answer::RetryAfter(retry_after().unwrap_or(DEFAULT_RETRY_AFTER))),
-        (301 | 302 | 303 | 307 | 308, _) => {
+        // Not 303, which turns a POST into a GET (RFC 9110 §15.4.4).
+        (301 | 302 | 307 | 308, _) => {
             let location = received.header("location").next().and_then(|value| core::str::from_utf8(value).ok());
             let location = location.ok_or(ClientError::Status(received.status))?;
             Ok(Answer::Redirected { location: location.to_string() })

@@ -21,15 +21,31 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Fetches the CA certificates, to trust the server by from then on.
+    ///
+    /// Without --cacert the server is NOT authenticated: whoever answers may be somebody else. Compare the fingerprints
+    /// that are shown with those that the CA's operator tells you in another way, or give --fingerprint, which keeps only
+    /// the certificates that have it.
     Cacerts(CacertsArguments),
     /// Shows what the server wants to see in a certification request.
     Csrattrs(CsrattrsArguments),
     /// Makes a key and gets a certificate for it.
+    ///
+    /// The key is written before anything is sent. If the answer is lost, or the server needs time to decide, the same
+    /// command sends the same key again, so that the server can tell that it is the same request.
     Enroll(EnrollArguments),
     /// Replaces a certificate by a new one with the same names.
+    ///
+    /// Asks with the certificate in --cert for one with the same subject and subject alternative names, octet for octet,
+    /// and by default for a new key. The files of --cert and --key then hold the new pair, and the same names with .old
+    /// the old one. Until both are there, the new ones wait under names that end in .new; whatever interrupts that, the
+    /// same command carries on from there.
     #[command(mut_arg("cert", |arg| arg.required(true)), mut_arg("key", |arg| arg.required(true)))]
     Reenroll(ReenrollArguments),
     /// Measures how many enrollments a server answers.
+    ///
+    /// Sends certification requests to /simpleenroll as fast as the server answers them. Every request has a P-256 key of
+    /// its own, made before the clock starts. With --cert the names asked for are those of that certificate; with a
+    /// password they are CN=bench-1, CN=bench-2, and so on.
     Bench(BenchArguments),
 }
 
@@ -84,15 +100,8 @@ impl std::fmt::Debug for IdentityArguments {
     }
 }
 
-/// Without --cacert the server is NOT authenticated: whoever answers may be somebody else. Compare the fingerprints
-/// that are shown with those that the CA's operator tells you in another way, or give --fingerprint, which keeps only
-/// the certificates that have it.
 #[derive(Debug, Args)]
 pub(crate) struct CacertsArguments {
-    #[command(flatten)]
-    pub(crate) server: ServerArguments,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArguments,
     /// SHA-256 fingerprint of a certificate that must be there, with or without colons; may be given several times.
     /// Nothing is written if one is missing, and only what has one of these fingerprints is
     #[arg(long, value_name = "SHA256", value_parser = fingerprint)]
@@ -100,6 +109,10 @@ pub(crate) struct CacertsArguments {
     /// PEM file to write; - writes to standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
 }
 
 #[derive(Debug, Args)]
@@ -110,14 +123,8 @@ pub(crate) struct CsrattrsArguments {
     pub(crate) identity: IdentityArguments,
 }
 
-/// The key is written before anything is sent. If the answer is lost, or the server needs time to decide, the same
-/// command sends the same key again, so that the server can tell that it is the same request.
 #[derive(Debug, Args)]
 pub(crate) struct EnrollArguments {
-    #[command(flatten)]
-    pub(crate) server: ServerArguments,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArguments,
     /// The subject to ask for: CN=device-1,O=Example
     #[arg(long, value_name = "NAME", value_parser = subject, required_unless_present = "san", default_value = "", hide_default_value = true)]
     pub(crate) subject: Name,
@@ -137,18 +144,14 @@ pub(crate) struct EnrollArguments {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) patience: PatienceArguments,
-}
-
-/// Asks with the certificate in --cert for one with the same subject and subject alternative names, octet for octet,
-/// and by default for a new key. The files of --cert and --key then hold the new pair, and the same names with .old
-/// the old one. Until both are there, the new ones wait under names that end in .new; whatever interrupts that, the
-/// same command carries on from there.
-#[derive(Debug, Args)]
-pub(crate) struct ReenrollArguments {
     #[command(flatten)]
     pub(crate) server: ServerArguments,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReenrollArguments {
     /// Ask for a certificate of the key that is there, instead of a new key
     #[arg(long, conflicts_with = "key_type")]
     pub(crate) keep_key: bool,
@@ -160,6 +163,10 @@ pub(crate) struct ReenrollArguments {
     pub(crate) if_expires_within: Option<Duration>,
     #[command(flatten)]
     pub(crate) patience: PatienceArguments,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
 }
 
 #[derive(Clone, Debug, Args)]
@@ -169,15 +176,8 @@ pub(crate) struct PatienceArguments {
     pub(crate) max_wait: Duration,
 }
 
-/// Sends certification requests to /simpleenroll as fast as the server answers them. Every request has a P-256 key of
-/// its own, made before the clock starts. With --cert the names asked for are those of that certificate; with a
-/// password they are CN=bench-1, CN=bench-2, and so on.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArguments {
-    #[command(flatten)]
-    pub(crate) server: ServerArguments,
-    #[command(flatten)]
-    pub(crate) identity: IdentityArguments,
     /// How long to measure
     #[arg(long, value_name = "SPAN", default_value = "8s", value_parser = span)]
     pub(crate) duration: Duration,
@@ -193,6 +193,10 @@ pub(crate) struct BenchArguments {
     /// Print the result as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
 }
 
 /// Reads `500ms`, `30s`, `10m`, `2h`, `30d`; a bare number is seconds.

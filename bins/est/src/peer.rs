@@ -50,6 +50,9 @@ impl Peer {
 
     /// Prepares to ask a server whoever it is. It is shown a certificate, never a password (RFC 7030 §3.2.3).
     pub(crate) fn unauthenticated(server: &ServerArguments, identity: &IdentityArguments) -> Result<Self, Failure> {
+        if identity.user.is_some() {
+            note("note: the password is not sent, because the server is not authenticated: that takes --cacert");
+        }
         Self::with(server, identity, Trust::Nobody, None, rustls::DEFAULT_VERSIONS)
     }
 
@@ -220,5 +223,42 @@ fn password_from(path: &Path) -> Result<Secret, Failure> {
     match text.reveal().lines().next() {
         Some(line) if !line.is_empty() => Ok(Secret::new(line.to_string())),
         _ => Err(Failure::error(format!("{} holds no password in its first line", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::file::{Readers, Scratch};
+
+    fn identity(user: &str, password_file: &Path) -> IdentityArguments {
+        IdentityArguments {
+            cert: None,
+            key: None,
+            user: Some(user.to_string()),
+            password: None,
+            password_file: Some(password_file.to_path_buf()),
+        }
+    }
+
+    #[test]
+    fn takes_the_first_line_of_a_file_as_the_password() {
+        let scratch = Scratch::new("password");
+        let path = scratch.path("password");
+        file::write(&path, " with blanks \r\nsecond line\n", Readers::Owner).unwrap();
+        let (user, password) = credentials(&identity("device", &path)).unwrap().unwrap();
+        assert_eq!((user.as_str(), password.reveal()), ("device", " with blanks "));
+        file::write(&path, "\nsecond line\n", Readers::Owner).unwrap();
+        let failure = credentials(&identity("device", &path)).unwrap_err();
+        assert!(failure.text.contains("no password in its first line"), "{}", failure.text);
+    }
+
+    #[test]
+    fn refuses_a_user_that_basic_cannot_carry() {
+        for user in ["a:b", "a\nb"] {
+            assert_eq!(credentials(&identity(user, Path::new("unread"))).unwrap_err().exit, Exit::Usage, "{user}");
+        }
     }
 }

@@ -160,7 +160,7 @@ fn hands_a_redirection_to_the_user() {
 
 #[test]
 fn knows_the_statuses_it_does_not_know() {
-    for status in [100, 201, 204, 206, 304, 600] {
+    for status in [100, 201, 204, 206, 303, 304, 600] {
         assert_eq!(answer(Operation::SimpleEnroll, status, &[], "x"), Err(ClientError::Status(status)));
     }
 }
