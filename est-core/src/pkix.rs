@@ -21,7 +21,7 @@ mod time;
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
 pub use csr::{Csr, CsrError, CsrTemplate, assemble_csr};
-pub use csrattrs::{csr_attrs, read_csr_attrs};
+pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub use general_name::{GeneralName, GeneralNames};
 pub use key::{KeyError, KeyType, SubjectPublicKeyInfo};

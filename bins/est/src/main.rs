@@ -1,2 +1,52 @@
-//! Placeholder.
-fn main() {}
+//! The command line of a person or a device that enrolls at an EST server (RFC 7030).
+
+mod bench;
+mod cacerts;
+mod cli;
+mod csrattrs;
+mod enroll;
+mod file;
+mod http;
+mod issued;
+mod key;
+mod output;
+mod peer;
+mod reenroll;
+mod server_url;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use output::Failure;
+
+fn main() -> ExitCode {
+    match run(Cli::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::note(&format!("est: {}", failure.text));
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    // The load generator brings threads of its own.
+    let command = match command {
+        Command::Bench(bench) => return bench::run(bench),
+        other => other,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::error(format!("the runtime does not start: {error}")))?;
+    runtime.block_on(async {
+        match command {
+            Command::Cacerts(arguments) => cacerts::run(arguments).await,
+            Command::Csrattrs(arguments) => csrattrs::run(arguments).await,
+            Command::Enroll(arguments) => enroll::run(arguments).await,
+            Command::Reenroll(arguments) => reenroll::run(arguments).await,
+            Command::Bench(arguments) => bench::run(arguments),
+        }
+    })
+}

@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 
 use crate::{Body, Credentials, Evidence, Operation, Refusal, Reply, Request, Secret, Site, base64};
 
-const PKCS10: &str = "application/pkcs10";
+pub(crate) const PKCS10: &str = "application/pkcs10";
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
 const CSRATTRS: &str = "application/csrattrs";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -121,6 +121,19 @@ fn percent_decode(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(octets).ok()
+}
+
+/// Encodes one path segment: everything but RFC 3986's unreserved characters, so that `percent_decode` gives it back.
+pub(crate) fn percent_encode(segment: &str) -> String {
+    let mut text = String::with_capacity(segment.len());
+    for octet in segment.bytes() {
+        if octet.is_ascii_alphanumeric() || b"-._~".contains(&octet) {
+            text.push(char::from(octet));
+        } else {
+            text.push_str(&format!("%{octet:02X}"));
+        }
+    }
+    text
 }
 
 /// Compares the type and subtype, whatever parameters follow (RFC 9110 §8.3.1).

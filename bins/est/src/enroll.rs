@@ -1,0 +1,82 @@
+//! `est enroll`.
+
+use std::path::PathBuf;
+
+use est_backends::Signer;
+use est_core::client::{Answer, Call};
+use est_core::pkix::{GeneralName, GeneralNames, Name};
+
+use crate::cli::EnrollArguments;
+use crate::file::{self, Readers};
+use crate::issued::Issued;
+use crate::key;
+use crate::output::{Failure, describe, note, say};
+use crate::peer::Peer;
+
+pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
+    let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
+    if !peer.has_credentials() {
+        note("warning: asking without a client certificate or a password, which most servers refuse");
+    }
+    let names = GeneralNames::from_names(&arguments.san);
+    let stem = file_stem(&arguments.subject, &arguments.san);
+    let key_path = arguments.key_out.unwrap_or_else(|| PathBuf::from(format!("{stem}.key")));
+    let certificate_path = arguments.out.unwrap_or_else(|| PathBuf::from(format!("{stem}.pem")));
+    if key_path == certificate_path {
+        return Err(Failure::usage("--key-out and --out name the same file"));
+    }
+
+    let signer = key::load_or_make(&key_path, arguments.key_type)?;
+    let csr = key::sign_csr(&signer, arguments.subject.clone(), names.clone()).await?;
+    let call = Call::simple_enroll(peer.base_path(), peer.label.as_deref(), &csr);
+    let Answer::Certificates(certificates) = peer.ask(call, arguments.patience.max_wait).await? else {
+        return Err(Failure::error("the server sent something other than a certificate"));
+    };
+    let issued = Issued::find(certificates, signer.public_key().as_der())?;
+    file::write(&certificate_path, &issued.to_pem(&[]), Readers::Anyone)?;
+    say(&describe(&issued.certificate));
+    for difference in issued.differences(&arguments.subject, names.as_ref()) {
+        note(&format!("note: {difference}"));
+    }
+    say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()));
+    Ok(())
+}
+
+/// A file name from the names that are asked for: different devices have different files.
+fn file_stem(subject: &Name, names: &[GeneralName]) -> String {
+    let from_names = || match names.first() {
+        Some(GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text)) => Some(text.clone()),
+        Some(GeneralName::Ip(address)) => Some(address.to_string()),
+        Some(GeneralName::Directory(_) | GeneralName::Other(_)) | None => None,
+    };
+    let name = subject.common_name().map(ToString::to_string).or_else(from_names).unwrap_or_default();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || "._-".contains(character);
+    let stem: String =
+        name.chars().map(|character| if is_plain(character) { character } else { '_' }).take(64).collect();
+    // Neither a hidden file nor what looks like a flag.
+    let stem = stem.trim_start_matches(['.', '-']);
+    if stem.is_empty() { "client".to_string() } else { stem.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn names_files_after_the_device() {
+        for (subject, san, stem) in [
+            ("CN=device-1,O=Example", "DNS:a", "device-1"),
+            ("O=Example", "DNS:*.a.example", "_.a.example"),
+            ("", "IP:2001:db8::1", "2001_db8__1"),
+            ("CN=../../etc/passwd", "DNS:a", "_.._etc_passwd"),
+            ("CN=-rf", "DNS:a", "rf"),
+            ("CN=..", "DNS:a", "client"),
+            ("CN=Zoë's phone", "DNS:a", "Zo__s_phone"),
+        ] {
+            let names = [GeneralName::from_text(san).unwrap()];
+            assert_eq!(file_stem(&Name::from_text(subject).unwrap(), &names), stem, "{subject}");
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Files: read whole, written so that a reader sees the old contents or the new ones and never half of them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use est_core::pkix::pem;
+
+use crate::output::Failure;
+
+/// Who may read a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Readers {
+    /// Whoever the umask lets.
+    Anyone,
+    /// Its owner alone: mode 0600.
+    Owner,
+}
+
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    fs::read_to_string(path).map_err(|error| Failure::error(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// The certificates of a PEM file, DER, at least one; other blocks are skipped.
+pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
+    let blocks = pem::decode(&read_text(path)?)
+        .ok_or_else(|| Failure::error(format!("{} is not PEM, or is damaged", path.display())))?;
+    let is_certificate = |block: &pem::Block| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE");
+    let certificates: Vec<_> = blocks.into_iter().filter(is_certificate).map(|block| block.contents).collect();
+    if certificates.is_empty() {
+        return Err(Failure::error(format!("{} holds no PEM certificate", path.display())));
+    }
+    Ok(certificates)
+}
+
+pub(crate) fn certificates_to_pem<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> String {
+    certificates.into_iter().map(|der| pem::encode("CERTIFICATE", der)).collect()
+}
+
+/// Puts `contents` at `path`, in place of what was there; durable on return.
+pub(crate) fn write(path: &Path, contents: &str, readers: Readers) -> Result<(), Failure> {
+    let written = stage(path, contents, readers).and_then(|staged| {
+        let renamed = fs::rename(&staged, path);
+        if renamed.is_err() {
+            let _ = fs::remove_file(&staged);
+        }
+        renamed?;
+        sync_folder(path)
+    });
+    written.map_err(|error| cannot_write(path, &error))
+}
+
+/// Puts `contents` at `path` unless something is there; durable on return. Says whether it was put there.
+pub(crate) fn write_new(path: &Path, contents: &str, readers: Readers) -> Result<bool, Failure> {
+    let written = stage(path, contents, readers).and_then(|staged| {
+        // A link, other than a rename, never replaces what another process has put there meanwhile.
+        let linked = fs::hard_link(&staged, path);
+        let removed = fs::remove_file(&staged);
+        match linked {
+            Ok(()) => removed.and_then(|()| sync_folder(path)).map(|()| true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(_) => create(path, contents, readers).and_then(|()| sync_folder(path)).map(|()| true),
+        }
+    });
+    written.map_err(|error| cannot_write(path, &error))
+}
+
+/// Renames, durably.
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
+    fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(|error| cannot_write(to, &error))
+}
+
+/// `path` with `suffix` after it: `key.pem` and `key.pem.old` lie side by side.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn cannot_write(path: &Path, error: &io::Error) -> Failure {
+    Failure::error(format!("{} cannot be written: {error}", path.display()))
+}
+
+/// Writes a file of this process's own in the same folder.
+fn stage(path: &Path, contents: &str, readers: Readers) -> io::Result<PathBuf> {
+    let staged = beside(path, &format!(".{}.tmp", std::process::id()));
+    // What a killed process with the same number has left.
+    match fs::remove_file(&staged) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    create(&staged, contents, readers)?;
+    Ok(staged)
+}
+
+fn create(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    if readers == Readers::Owner {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let mut file = options.open(path)?;
+    let written = file.write_all(contents.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = fs::remove_file(path);
+    }
+    written
+}
+
+/// Makes a new name durable, where folders can be synchronised.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// A folder of a test's own, removed with its contents.
+#[cfg(test)]
+pub(crate) struct Scratch(PathBuf);
+
+#[cfg(test)]
+impl Scratch {
+    pub(crate) fn new(test: &str) -> Self {
+        let folder = std::env::temp_dir().join(format!("est-{test}-{}", std::process::id()));
+        fs::create_dir(&folder).expect("a new folder");
+        Self(folder)
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+#[cfg(test)]
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    #[test]
+    fn replaces_a_file_whole_and_leaves_nothing_beside_it() {
+        let scratch = Scratch::new("replaces");
+        let path = scratch.path("a.pem");
+        write(&path, "one", Readers::Anyone).unwrap();
+        write(&path, "two", Readers::Anyone).unwrap();
+        assert_eq!(read_text(&path).unwrap(), "two");
+        assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn never_replaces_a_file_that_should_be_new() {
+        let scratch = Scratch::new("new");
+        let path = scratch.path("a.key");
+        assert!(write_new(&path, "one", Readers::Owner).unwrap());
+        assert!(!write_new(&path, "two", Readers::Owner).unwrap());
+        assert_eq!(read_text(&path).unwrap(), "one");
+        assert_eq!(fs::read_dir(scratch.path("")).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keeps_a_private_file_to_its_owner() {
+        use std::os::unix::fs::PermissionsExt;
+        let scratch = Scratch::new("private");
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let (made, replaced) = (scratch.path("made"), scratch.path("replaced"));
+        write_new(&made, "secret", Readers::Owner).unwrap();
+        write(&replaced, "public", Readers::Anyone).unwrap();
+        write(&replaced, "secret", Readers::Owner).unwrap();
+        assert_eq!((mode(&made), mode(&replaced)), (0o600, 0o600));
+    }
+
+    #[test]
+    fn says_which_file_holds_no_certificate() {
+        let scratch = Scratch::new("pem");
+        let path = scratch.path("ca.pem");
+        write(&path, "no blocks here", Readers::Anyone).unwrap();
+        assert!(read_certificates(&path).unwrap_err().text.contains("ca.pem holds no PEM certificate"));
+        let text = certificates_to_pem([&b"\x30\x00"[..], b"\x05\x00"]);
+        write(&path, &format!("subject=x\n{text}"), Readers::Anyone).unwrap();
+        assert_eq!(read_certificates(&path).unwrap(), [b"\x30\x00", b"\x05\x00"]);
+    }
+}

@@ -1,0 +1,264 @@
+//! The server, as the commands see it: a call in, an answer out.
+
+use std::io::Read;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use est_core::client::{self, Answer, Call};
+use est_core::{Secret, UnixTime};
+use tokio_rustls::TlsConnector;
+
+use crate::cli::{IdentityArguments, ServerArguments};
+use crate::file;
+use crate::http::{self, Connection, Reply};
+use crate::output::{Exit, Failure, note};
+use crate::server_url::ServerUrl;
+use crate::tls::{self, ClientIdentity, Trust};
+
+/// As many redirections in a row are followed.
+const MAX_REDIRECTIONS: u32 = 3;
+
+/// The shortest pause between two questions, whatever the server says.
+const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// A server that can be asked.
+pub(crate) struct Peer {
+    pub(crate) url: ServerUrl,
+    pub(crate) label: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) tls: TlsConnector,
+    pub(crate) identity: Option<ClientIdentity>,
+    basic: Option<(String, Secret)>,
+}
+
+impl Peer {
+    /// Prepares to ask a server that is authenticated by --cacert.
+    pub(crate) fn new(
+        server: &ServerArguments,
+        identity: &IdentityArguments,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Result<Self, Failure> {
+        let cacert = server.cacert.as_deref().ok_or_else(|| {
+            Failure::usage(
+                "say whom to trust: --cacert FILE with the CA certificates; \
+                 `est cacerts --server … --out FILE` fetches them",
+            )
+        })?;
+        let basic = credentials(identity)?;
+        Self::with(server, identity, Trust::Anchors(cacert), basic, versions)
+    }
+
+    /// Prepares to ask a server whoever it is. It is shown a certificate, never a password (RFC 7030 §3.2.3).
+    pub(crate) fn unauthenticated(server: &ServerArguments, identity: &IdentityArguments) -> Result<Self, Failure> {
+        if identity.user.is_some() {
+            note("note: the password is not sent, because the server is not authenticated: that takes --cacert");
+        }
+        Self::with(server, identity, Trust::Nobody, None, rustls::DEFAULT_VERSIONS)
+    }
+
+    fn with(
+        server: &ServerArguments,
+        identity: &IdentityArguments,
+        trust: Trust<'_>,
+        basic: Option<(String, Secret)>,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> Result<Self, Failure> {
+        let identity = match (&identity.cert, &identity.key) {
+            (Some(cert), Some(key)) => Some(ClientIdentity::load(cert, key)?),
+            _ => None,
+        };
+        if server.label.as_deref().is_some_and(|label| label.is_empty() || label == "." || label == "..") {
+            return Err(Failure::usage("--label is empty, or not a path segment"));
+        }
+        Ok(Self {
+            url: server.server.clone(),
+            label: server.label.clone(),
+            timeout: server.timeout,
+            tls: tls::connector(trust, identity.as_ref(), versions)?,
+            identity,
+            basic,
+        })
+    }
+
+    pub(crate) fn base_path(&self) -> &str {
+        &self.url.base_path
+    }
+
+    /// Whether there is anything to authenticate with.
+    pub(crate) fn has_credentials(&self) -> bool {
+        self.identity.is_some() || self.basic.is_some()
+    }
+
+    /// The call as it will be sent, with the password if there is one.
+    pub(crate) fn authorize(&self, call: Call) -> Call {
+        match &self.basic {
+            Some((user, password)) => call.with_basic(user, password),
+            None => call,
+        }
+    }
+
+    /// Asks once. A refusal, and anything that is no answer, is a failure; so is "not yet" within `max_wait` over.
+    pub(crate) async fn ask(&self, call: Call, max_wait: Duration) -> Result<Answer, Failure> {
+        let call = self.authorize(call);
+        let begun = Instant::now();
+        let mut was_pending = false;
+        loop {
+            let (pause, reason, failure) = match self.ask_once(&call).await {
+                Ok(Answer::RetryAfter(pause)) => {
+                    was_pending = true;
+                    let failure = Failure {
+                        exit: Exit::Pending,
+                        text: "the server has not decided yet: run the same command again later".into(),
+                    };
+                    (Duration::from_secs(pause.0), "the server has not decided yet".to_string(), failure)
+                }
+                Ok(Answer::Refused { status, text, wants_basic, retry_after }) => {
+                    let failure = self.refused(status, &text, wants_basic);
+                    match retry_after {
+                        Some(pause) => (Duration::from_secs(pause.0), failure.text.clone(), failure),
+                        None => return Err(failure),
+                    }
+                }
+                Ok(answer) => return Ok(answer),
+                // Once the request has been taken, a broken connection is no reason to give up waiting.
+                Err(failure) if was_pending => (Duration::from_secs(10), failure.text.clone(), failure),
+                Err(failure) => return Err(failure),
+            };
+            let pause = pause.max(SHORTEST_PAUSE);
+            if begun.elapsed().saturating_add(pause) > max_wait {
+                return Err(failure);
+            }
+            note(&format!("{reason}; asking again in {} s", pause.as_secs()));
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    async fn ask_once(&self, call: &Call) -> Result<Answer, Failure> {
+        let mut call = call.clone();
+        for _ in 0..=MAX_REDIRECTIONS {
+            let asked = tokio::time::timeout(self.timeout, self.exchange(&call)).await;
+            let reply = asked.map_err(|_| {
+                Failure::error(format!("{} did not answer within {:?}", self.url.authority(), self.timeout))
+            })??;
+            let answer = reply.read(|received| client::read(call.operation, received, now()));
+            match answer.map_err(|error| Failure::error(error.to_string()))? {
+                Answer::Redirected { location } => {
+                    let path = self.url.path_at_same_origin(&location).ok_or_else(|| elsewhere(&location))?;
+                    call.path = path;
+                }
+                answer => return Ok(answer),
+            }
+        }
+        Err(Failure::error("the server redirects in circles"))
+    }
+
+    async fn exchange(&self, call: &Call) -> Result<Reply, Failure> {
+        let exchange = async {
+            let request = http::request(call, &self.url.authority())?;
+            let mut connection = Connection::open(&self.url, &self.tls).await?;
+            Reply::collect(connection.send(request).await?).await
+        };
+        exchange.await.map_err(|broken| Failure::error(broken.explain(&self.url)))
+    }
+
+    fn refused(&self, status: u16, text: &str, wants_basic: bool) -> Failure {
+        let mut line = format!("the server refused ({status})");
+        if !text.is_empty() {
+            line.push_str(": ");
+            line.push_str(text);
+        }
+        if wants_basic && self.basic.is_none() {
+            line.push_str("\nit takes a password: pass --user and --password-file, or EST_PASSWORD");
+        } else if status == 401 && !self.has_credentials() {
+            line.push_str("\npass a client certificate by --cert and --key");
+        }
+        Failure { exit: Exit::Refused, text: line }
+    }
+}
+
+/// Crossing to another origin is the user's decision (RFC 7030 §3.2.1): to take by another --server.
+fn elsewhere(location: &str) -> Failure {
+    let shown: String = location.chars().filter(char::is_ascii_graphic).take(200).collect();
+    Failure::error(format!("the server sends us to {shown}: if you trust that, name it in --server"))
+}
+
+pub(crate) fn now() -> UnixTime {
+    UnixTime(SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+}
+
+/// The user name and password, from wherever they come.
+fn credentials(identity: &IdentityArguments) -> Result<Option<(String, Secret)>, Failure> {
+    let Some(user) = &identity.user else { return Ok(None) };
+    if user.contains(':') || user.chars().any(char::is_control) {
+        return Err(Failure::usage(
+            "--user holds a colon or a control character, which Basic credentials cannot carry",
+        ));
+    }
+    let password = match (&identity.password, &identity.password_file) {
+        (Some(password), _) => {
+            note(
+                "warning: --password can be seen by other users of this machine; better use EST_PASSWORD or --password-file",
+            );
+            Secret::new(password.clone())
+        }
+        (None, Some(path)) => password_from(path)?,
+        (None, None) => match std::env::var("EST_PASSWORD") {
+            Ok(password) => Secret::new(password),
+            Err(_) => return Err(Failure::usage("--user wants a password: --password-file FILE, or EST_PASSWORD")),
+        },
+    };
+    Ok(Some((user.clone(), password)))
+}
+
+/// The first line of a file, or of standard input.
+fn password_from(path: &Path) -> Result<Secret, Failure> {
+    let text = if path == Path::new("-") {
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.map_err(|error| Failure::error(format!("the password cannot be read: {error}")))?;
+        Secret::new(text)
+    } else {
+        Secret::new(file::read_text(path)?)
+    };
+    match text.reveal().lines().next() {
+        Some(line) if !line.is_empty() => Ok(Secret::new(line.to_string())),
+        _ => Err(Failure::error(format!("{} holds no password in its first line", path.display()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::file::{Readers, Scratch};
+
+    fn identity(user: &str, password_file: &Path) -> IdentityArguments {
+        IdentityArguments {
+            cert: None,
+            key: None,
+            user: Some(user.to_string()),
+            password: None,
+            password_file: Some(password_file.to_path_buf()),
+        }
+    }
+
+    #[test]
+    fn takes_the_first_line_of_a_file_as_the_password() {
+        let scratch = Scratch::new("password");
+        let path = scratch.path("password");
+        file::write(&path, " with blanks \r\nsecond line\n", Readers::Owner).unwrap();
+        let (user, password) = credentials(&identity("device", &path)).unwrap().unwrap();
+        assert_eq!((user.as_str(), password.reveal()), ("device", " with blanks "));
+        file::write(&path, "\nsecond line\n", Readers::Owner).unwrap();
+        let failure = credentials(&identity("device", &path)).unwrap_err();
+        assert!(failure.text.contains("no password in its first line"), "{}", failure.text);
+    }
+
+    #[test]
+    fn refuses_a_user_that_basic_cannot_carry() {
+        for user in ["a:b", "a\nb"] {
+            assert_eq!(credentials(&identity(user, Path::new("unread"))).unwrap_err().exit, Exit::Usage, "{user}");
+        }
+    }
+}

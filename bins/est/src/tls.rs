@@ -1,0 +1,168 @@
+//! TLS as a client: whom it trusts, and what it shows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use est_core::pkix::Certificate;
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    SupportedProtocolVersion,
+};
+use tokio_rustls::TlsConnector;
+
+use crate::file;
+use crate::output::Failure;
+
+/// How the server is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Trust<'a> {
+    /// By these CA certificates.
+    Anchors(&'a Path),
+    /// Not at all: for fetching the CA certificates for the first time (RFC 7030 §4.1.1).
+    Nobody,
+}
+
+/// A client certificate with its chain and key, as TLS wants it.
+#[derive(Debug)]
+pub(crate) struct ClientIdentity {
+    chain: Vec<Vec<u8>>,
+    key: PrivateKeyDer<'static>,
+    pub(crate) leaf: Certificate,
+}
+
+impl ClientIdentity {
+    pub(crate) fn load(cert: &Path, key: &Path) -> Result<Self, Failure> {
+        let chain = file::read_certificates(cert)?;
+        let leaf = Certificate::parse(&chain[0])
+            .map_err(|error| Failure::error(format!("{}: its first certificate is {error}", cert.display())))?;
+        let text = zeroize::Zeroizing::new(file::read_text(key)?);
+        if text.contains("ENCRYPTED") {
+            return Err(Failure::error(format!(
+                "{} is encrypted: write it out with `openssl pkey -in … -out …` to a file that only you can read",
+                key.display()
+            )));
+        }
+        let key = PrivateKeyDer::from_pem_slice(text.as_bytes())
+            .map_err(|_| Failure::error(format!("{} holds no private key in PEM", key.display())))?;
+        Ok(Self { chain, key, leaf })
+    }
+
+    /// What follows the certificate itself in its file.
+    pub(crate) fn intermediates(&self) -> &[Vec<u8>] {
+        &self.chain[1..]
+    }
+}
+
+/// Puts together how connections are made.
+pub(crate) fn connector(
+    trust: Trust<'_>,
+    identity: Option<&ClientIdentity>,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Result<TlsConnector, Failure> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions)
+        .map_err(|error| Failure::error(format!("TLS cannot be set up: {error}")))?;
+    let builder = match trust {
+        Trust::Anchors(path) => builder.with_root_certificates(anchors(path)?),
+        Trust::Nobody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
+    };
+    let mut config = match identity {
+        Some(identity) => {
+            let chain = identity.chain.iter().map(|der| CertificateDer::from(der.clone())).collect();
+            builder.with_client_auth_cert(chain, identity.key.clone_key()).map_err(|error| {
+                Failure::error(format!("the client certificate and its key do not fit each other: {error}"))
+            })?
+        }
+        None => builder.with_no_client_auth(),
+    };
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    // Who asks is decided by the certificate of this handshake, never by that of an earlier one.
+    config.resumption = Resumption::disabled();
+    Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn anchors(path: &Path) -> Result<RootCertStore, Failure> {
+    let mut store = RootCertStore::empty();
+    for der in file::read_certificates(path)? {
+        store
+            .add(CertificateDer::from(der))
+            .map_err(|error| Failure::error(format!("{} holds an unusable certificate: {error}", path.display())))?;
+    }
+    Ok(store)
+}
+
+/// Takes any certificate, but lets nobody use one whose key they do not hold.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anybody {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// What a TLS error means here, and what to do about it.
+pub(crate) fn explain(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            "the server's certificate was not issued by a CA in --cacert: fetch its CA certificates with \
+             `est cacerts --out ca.pem`, compare their fingerprints, and pass --cacert ca.pem"
+                .into()
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!("the server's certificate is for another name than the one in --server ({error})"),
+        rustls::Error::InvalidCertificate(CertificateError::Expired | CertificateError::ExpiredContext { .. }) => {
+            format!("the server's certificate has expired, or this machine's clock is wrong ({error})")
+        }
+        rustls::Error::InvalidCertificate(_) => format!("the server's certificate is not acceptable: {error}"),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            "the server wants a client certificate: pass --cert and --key".into()
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied,
+        ) => format!("the server does not accept the client certificate ({error})"),
+        other => format!("TLS failed: {other}"),
+    }
+}
