@@ -174,6 +174,21 @@ fn refuses_an_extension_that_stands_there_twice() {
 }
 
 #[test]
+fn refuses_explicit_tags_in_primitive_form() {
+    // The strict walker cannot look into what claims to be primitive.
+    assert!(Certificate::parse(&forged(b"\x80\x03\x02\x01\x02", &[])).is_err());
+    let usage = der::extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let mut certificate = forged(V3, &[&usage]);
+    let at = certificate.windows(5).position(|octets| octets == b"\xa3\x12\x30\x10\x30").unwrap();
+    certificate[at] = 0x83;
+    assert!(Certificate::parse(&certificate).is_err());
+    let mut message = certs_only([&b"\x30\x00"[..]]);
+    let at = message.windows(2).position(|octets| octets == b"\xa0\x1a").unwrap();
+    message[at] = 0x80;
+    assert_eq!(read_certs_only(&message), None);
+}
+
+#[test]
 fn refuses_two_signature_algorithms_that_differ() {
     let ca = TestCa::new();
     let plan = plan(&ca, &Key::p256().csr("CN=a", &[]));
