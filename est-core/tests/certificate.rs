@@ -174,6 +174,48 @@ fn refuses_an_extension_that_stands_there_twice() {
 }
 
 #[test]
+fn refuses_keys_and_algorithms_of_another_shape() {
+    let sound = forged(V3, &[]);
+    let key = Key::p256();
+    let algorithm = der::sequence(&[key.public_key().algorithm()]);
+    let point = der::bit_string(key.public_key().key());
+    let with_key = |parts: &[&[u8]]| {
+        let name = name("CN=a");
+        let validity = der::sequence(&[b"\x17\x0d260101000000Z", b"\x17\x0d270101000000Z"]);
+        let head = [V3, b"\x02\x01\x01", key.signature_algorithm(), name.as_der(), &validity, name.as_der()].concat();
+        Certificate::parse(&key.signed(der::sequence(&[&head, &parts.concat()])))
+    };
+    assert!(with_key(&[&der::sequence(&[&algorithm, &point])]).is_ok());
+    for parts in
+        [&[&algorithm[..]][..], &[&algorithm, &algorithm], &[b"\x05\x00", &point], &[&algorithm, &point, &point]]
+    {
+        assert!(with_key(&[&der::sequence(parts)]).is_err());
+    }
+    let mut set = sound.clone();
+    let algorithm = key.signature_algorithm();
+    for at in (0..sound.len() - algorithm.len()).filter(|at| sound[*at..].starts_with(algorithm)) {
+        set[at] = 0x31;
+    }
+    assert_ne!(set, sound);
+    assert!(Certificate::parse(&set).is_err(), "an AlgorithmIdentifier that is a SET");
+}
+
+#[test]
+fn refuses_explicit_tags_in_primitive_form() {
+    // The strict walker cannot look into what claims to be primitive.
+    assert!(Certificate::parse(&forged(b"\x80\x03\x02\x01\x02", &[])).is_err());
+    let usage = der::extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let mut certificate = forged(V3, &[&usage]);
+    let at = certificate.windows(5).position(|octets| octets == b"\xa3\x12\x30\x10\x30").unwrap();
+    certificate[at] = 0x83;
+    assert!(Certificate::parse(&certificate).is_err());
+    let mut message = certs_only([&b"\x30\x00"[..]]);
+    let at = message.windows(2).position(|octets| octets == b"\xa0\x1a").unwrap();
+    message[at] = 0x80;
+    assert_eq!(read_certs_only(&message), None);
+}
+
+#[test]
 fn refuses_two_signature_algorithms_that_differ() {
     let ca = TestCa::new();
     let plan = plan(&ca, &Key::p256().csr("CN=a", &[]));

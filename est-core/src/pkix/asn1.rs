@@ -145,6 +145,16 @@ pub(super) fn decode_checked<T: Decode>(input: &[u8]) -> Result<T, Malformed> {
     rasn::der::decode(input).map_err(|_| Malformed::Shape)
 }
 
+/// As [`decode_checked`], for a structure whose EXPLICIT tags are `explicit`, each as its octet in primitive form.
+///
+/// Such a tag is never primitive, and `rasn` would look into one that is although [`der::check`] could not.
+pub(super) fn decode_explicit<T: Decode>(input: &[u8], explicit: &[u8]) -> Result<T, Malformed> {
+    if der::parts(der::contents(input)).any(|part| explicit.contains(&part[0])) {
+        return Err(Malformed::Shape);
+    }
+    decode_checked(input)
+}
+
 /// Encodes a value of ours.
 pub(super) fn encode<T: Encode>(value: &T) -> Vec<u8> {
     rasn::der::encode(value).expect("our own values have no constraint that could fail")

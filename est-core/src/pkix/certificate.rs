@@ -60,8 +60,13 @@ impl Certificate {
 
     fn read(der: &[u8]) -> Option<Self> {
         let signed: asn1::Signed = asn1::decode(der).ok()?;
-        let tbs: asn1::TbsCertificate = asn1::decode_checked(signed.to_be_signed.as_bytes()).ok()?;
+        let tbs: asn1::TbsCertificate = asn1::decode_explicit(signed.to_be_signed.as_bytes(), &[0x80, 0x83]).ok()?;
         let algorithms_agree = tbs.signature == signed.algorithm;
+        let public_key: asn1::SubjectPublicKeyInfo = asn1::decode_checked(tbs.public_key.as_bytes()).ok()?;
+        for algorithm in [&signed.algorithm, &public_key.algorithm] {
+            let algorithm: asn1::AlgorithmIdentifier = asn1::decode_checked(algorithm.as_bytes()).ok()?;
+            Oid::from_der(algorithm.algorithm.as_bytes())?;
+        }
         if tbs.version != Some(Integer::from(2)) || tbs.serial.as_bytes().first() != Some(&0x02) || !algorithms_agree {
             return None;
         }

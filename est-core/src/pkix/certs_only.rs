@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use rasn::types::{Any, Integer, SetOf};
 
-use super::{asn1, oid};
+use super::{asn1, der, oid};
 
 /// Wraps certificates, DER, as they are. DER sorts the set.
 #[must_use]
@@ -29,8 +29,9 @@ pub fn certs_only<'a>(certificates: impl IntoIterator<Item = &'a [u8]>) -> Vec<u
 
 /// Takes the certificates, DER, out of a certs-only message; `None` when it is none.
 #[must_use]
-pub fn read_certs_only(der: &[u8]) -> Option<Vec<Vec<u8>>> {
-    let info: asn1::ContentInfo = asn1::decode(der).ok()?;
+pub fn read_certs_only(message: &[u8]) -> Option<Vec<Vec<u8>>> {
+    der::check(message).ok()?;
+    let info: asn1::ContentInfo = asn1::decode_explicit(message, &[0x80]).ok()?;
     if info.content_type.as_bytes() != oid::ID_SIGNED_DATA.as_der() {
         return None;
     }

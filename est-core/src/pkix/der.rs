@@ -96,6 +96,17 @@ pub fn contents(value: &[u8]) -> &[u8] {
     header(value).ok().and_then(|h| value.get(h.header_len..h.header_len + h.contents_len)).unwrap_or_default()
 }
 
+/// The values in the contents of a constructed one that [`check`] accepted; ends early for anything else.
+pub(super) fn parts(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = contents;
+    core::iter::from_fn(move || {
+        let first = header(rest).ok()?;
+        let (part, after) = rest.split_at_checked(first.header_len + first.contents_len)?;
+        rest = after;
+        Some(part)
+    })
+}
+
 struct Header {
     tag: u8,
     constructed: bool,

@@ -141,7 +141,7 @@ impl GeneralName {
 }
 
 fn is_other_name(value: &[u8]) -> bool {
-    asn1::decode::<asn1::OtherName>(&retagged(value, 0x30))
+    asn1::decode_explicit::<asn1::OtherName>(&retagged(value, 0x30), &[0x80])
         .is_ok_and(|name| Oid::from_der(name.id.as_bytes()).is_some())
 }
 

@@ -1,0 +1,4 @@
+//! `certs_only` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ohia_fuzz::certs_only::run(input));

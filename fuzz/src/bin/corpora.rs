@@ -1,0 +1,261 @@
+//! Makes the corpora again: `corpora` writes every seed input to `corpus/<target>/`. Keys are new each time.
+//!
+//! Inputs that a fuzzer found are kept beside them under names of their own; this overwrites none of those.
+
+use std::fs;
+
+use est_core::pkix::{KeyType, certs_only, csr_attrs, oid, pem};
+use est_core::policy::decide;
+use est_testkit::der::{attribute, extension, octet_string, sequence, set, utf8, value};
+use est_testkit::peers::OpenSsl;
+use est_testkit::pki::{Key, NOW, TestCa, name, parse_csr, password_holder, serial};
+use ohia_fuzz::corpus;
+
+fn main() {
+    let openssl = OpenSsl::find().expect("openssl makes some of the inputs");
+    let requests = requests(&openssl);
+    der();
+    certificates(&openssl);
+    messages(&openssl);
+    attributes();
+    heads(&requests);
+    exchanges(&requests);
+}
+
+fn write(target: &str, name: &str, input: &[u8]) {
+    let directory = corpus::directory(target);
+    fs::create_dir_all(&directory).expect("a directory for the corpus");
+    fs::write(directory.join(name), input).expect("an input can be written");
+}
+
+fn der() {
+    for (name, input) in [
+        ("empty-sequence", &b"\x30\x00"[..]),
+        ("integers", b"\x30\x0c\x02\x01\x00\x02\x02\x00\x80\x02\x01\xff\x01\x01\xff"),
+        ("indefinite", b"\x30\x80\x00\x00"),
+        ("long-length", b"\x30\x81\x02\x05\x00"),
+        ("high-tag", b"\x3f\x81\x00\x00"),
+        ("strings", b"\x30\x0d\x0c\x01a\x13\x01b\x16\x01c\x03\x02\x04\xf0"),
+        ("context", b"\xa0\x05\xa3\x03\x80\x01\x00"),
+        ("truncated", b"\x30\x84\xff\xff\xff\xff"),
+    ] {
+        write("der", name, input);
+    }
+    let mut deep = Vec::new();
+    (0..30).for_each(|_| deep = sequence(&[&deep]));
+    write("der", "deep", &deep);
+    write("der", "wide", &sequence(&vec![&b"\x05\x00"[..]; 5_000]));
+    write("der", "octet-string-200", &octet_string(&[7; 200]));
+    write("der", "octet-string-70000", &octet_string(&[7; 70_000]));
+}
+
+/// Writes the requests and returns some that are sound.
+fn requests(openssl: &OpenSsl) -> Vec<Vec<u8>> {
+    let mut sound = Vec::new();
+    for key_type in KeyType::USUAL {
+        let der = Key::generate(key_type).csr("CN=device-1,O=Example", &["DNS:a.example", "IP:192.0.2.1"]);
+        write("csr", &key_type.to_string(), &der);
+        sound.push(der);
+    }
+    let rsa = Key::generate(KeyType::Rsa(2048));
+    write("csr", "rsa-sha256-then-pss", &rsa.with_pss(256).csr("CN=a", &[]));
+    for (name, arguments) in [
+        ("openssl-p256", "ec -pkeyopt ec_paramgen_curve:P-256 -subj /C=DE/ST=Berlin/O=Example/CN=a"),
+        (
+            "openssl-multi-valued",
+            "ec -pkeyopt ec_paramgen_curve:P-256 -subj /O=Example/CN=a+serialNumber=1 -multivalue-rdn",
+        ),
+        ("openssl-ed25519", "ed25519 -subj /CN=a -addext keyUsage=digitalSignature"),
+        (
+            "openssl-many-extensions",
+            "ec -pkeyopt ec_paramgen_curve:P-384 -subj /CN=a -addext basicConstraints=CA:FALSE \
+             -addext extendedKeyUsage=clientAuth,codeSigning -addext tlsfeature=status_request \
+             -addext subjectAltName=DNS:a.example,DNS:*.b.example,email:a@b.example,URI:urn:x:1,RID:1.2.3.4",
+        ),
+        ("openssl-ca", "ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a -addext basicConstraints=critical,CA:TRUE"),
+        ("openssl-sha1", "rsa:2048 -sha1 -subj /CN=a"),
+        ("openssl-pss", "rsa:2048 -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -subj /CN=a"),
+    ] {
+        openssl.run(&format!("req -new -nodes -keyout k.pem -outform DER -out r.der -newkey {arguments}"));
+        write("csr", name, &openssl.read("r.der"));
+        sound.push(openssl.read("r.der"));
+    }
+    let key = Key::p256();
+    let subject = name("CN=a");
+    let with = |attributes: &[&[u8]]| key.csr_with_attributes(subject.as_der(), attributes);
+    let request = |id: &est_core::pkix::Oid, extensions: &[&[u8]]| attribute(id.as_der(), &[&sequence(extensions)]);
+    let san = |names: &[u8]| extension(oid::SUBJECT_ALT_NAME.as_der(), false, names);
+    let usage = extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let upn =
+        value(0xa0, &[b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03", &value(0xa0, &[&utf8("u@e.example")])]);
+    let every_kind = sequence(&[
+        &upn,
+        b"\x81\x03a@b",
+        b"\x82\x01a",
+        &value(0xa4, &[subject.as_der()]),
+        b"\x86\x03a:b",
+        b"\x87\x04\xc0\x00\x02\x01",
+        b"\x88\x02\x2a\x03",
+    ]);
+    let uuid = [&[0x06, 20, 0x69, 0x83][..], &[0xff; 17], &[0x7f]].concat();
+    let one = sequence(&[oid::COMMON_NAME.as_der(), &utf8("x")]);
+    let strings =
+        [&b"\x0c\x02\xc3\xab"[..], b"\x13\x01a", b"\x16\x01a", b"\x14\x01\xe9", b"\x1e\x02\0a", b"\x1c\x04\0\0\0a"];
+    let of_each_type: Vec<_> =
+        strings.iter().map(|text| set(&[&sequence(&[oid::COMMON_NAME.as_der(), text])])).collect();
+    let explicit_false = sequence(&[oid::KEY_USAGE.as_der(), b"\x01\x01\x00", &octet_string(b"\x03\x02\x07\x80")]);
+    for (name, der) in [
+        ("no-attributes", with(&[])),
+        ("every-kind-of-name", with(&[&request(&oid::EXTENSION_REQUEST, &[&san(&every_kind)])])),
+        ("microsoft", with(&[&request(&oid::MS_EXTENSION_REQUEST, &[&san(b"\x30\x03\x82\x01a"), &usage])])),
+        ("challenge-password", with(&[&attribute(oid::CHALLENGE_PASSWORD.as_der(), &[&utf8("x")])])),
+        ("uuid-attribute", with(&[&attribute(&uuid, &[b"\x05\x00"])])),
+        ("uuid-extension", with(&[&request(&oid::EXTENSION_REQUEST, &[&extension(&uuid, true, b"\x05\x00")])])),
+        ("uuid-in-subject", key.csr_with_attributes(&sequence(&[&set(&[&sequence(&[&uuid, &utf8("x")])])]), &[])),
+        (
+            "string-types",
+            key.csr_with_attributes(&sequence(&of_each_type.iter().map(Vec::as_slice).collect::<Vec<_>>()), &[]),
+        ),
+        ("empty-subject", key.csr("", &["DNS:a.example"])),
+        ("wide-rdn", key.csr_with_attributes(&sequence(&[&set(&vec![&one[..]; 1_200])]), &[])),
+        ("explicit-false", with(&[&request(&oid::EXTENSION_REQUEST, &[&explicit_false])])),
+        ("duplicate-extension", with(&[&request(&oid::EXTENSION_REQUEST, &[&usage, &usage])])),
+        (
+            "both-extension-requests",
+            with(&[&request(&oid::EXTENSION_REQUEST, &[]), &request(&oid::MS_EXTENSION_REQUEST, &[])]),
+        ),
+        ("two-values", with(&[&attribute(oid::EXTENSION_REQUEST.as_der(), &[b"\x30\x00", b"\x30\x00"])])),
+        ("empty-san", with(&[&request(&oid::EXTENSION_REQUEST, &[&san(b"\x30\x00")])])),
+        (
+            "version-1",
+            key.signed(sequence(&[b"\x02\x01\x01", subject.as_der(), key.public_key().as_der(), b"\xa0\x00"])),
+        ),
+        ("trailing-octet", [&with(&[])[..], b"\0"].concat()),
+        (
+            "bad-signature",
+            with(&[]).iter().rev().enumerate().rev().map(|(left, octet)| octet ^ u8::from(left == 0)).collect(),
+        ),
+    ] {
+        write("csr", name, &der);
+    }
+    sound
+}
+
+fn certificates(openssl: &OpenSsl) {
+    for key_type in KeyType::USUAL {
+        let ca = TestCa::with_key(Key::generate(key_type), NOW + est_core::Seconds::from_days(3650));
+        write("certificate", &format!("ca-{key_type}"), ca.certificate().as_der());
+    }
+    let ca = TestCa::new();
+    for (file, subject, names) in [
+        ("leaf", "CN=device-1,O=Example", &["DNS:a.example"][..]),
+        ("leaf-without-subject", "", &["DNS:a.example", "IP:2001:db8::1", "URI:urn:x:1", "email:a@b.example"]),
+        ("leaf-without-names", "CN=device-1", &[]),
+    ] {
+        let csr = parse_csr(&Key::p256().csr(subject, names));
+        let plan = decide(&ca.label(None), &password_holder("p"), &csr, None, NOW).expect("a request that is granted");
+        write("certificate", file, &ca.issue(&plan, serial(3)));
+    }
+    for (name, arguments) in [
+        ("openssl-rsa", "rsa:2048 -subj /C=DE/O=Example/CN=root -days 30"),
+        ("openssl-past-2049", "ed25519 -subj /CN=root -days 10000"),
+        (
+            "openssl-many-extensions",
+            "ec -pkeyopt ec_paramgen_curve:P-256 -subj /CN=a -days 30 -addext nameConstraints=permitted;DNS:example \
+             -addext certificatePolicies=1.2.3.4 -addext crlDistributionPoints=URI:http://a.example/crl \
+             -addext authorityInfoAccess=OCSP;URI:http://a.example/ -addext subjectAltName=DNS:a.example,RID:1.2.3",
+        ),
+    ] {
+        openssl.run(&format!("req -x509 -nodes -keyout k.pem -outform DER -out c.der -newkey {arguments}"));
+        write("certificate", name, &openssl.read("c.der"));
+    }
+    let mut broken = ca.certificate().as_der().to_vec();
+    broken.truncate(broken.len() - 20);
+    write("certificate", "truncated", &broken);
+}
+
+fn messages(openssl: &OpenSsl) {
+    let (ca, other) = (TestCa::new(), TestCa::new());
+    write("certs_only", "one", &certs_only([ca.certificate().as_der()]));
+    write("certs_only", "two", &certs_only([ca.certificate().as_der(), other.certificate().as_der()]));
+    write("certs_only", "none", &certs_only([]));
+    openssl.write("ca.pem", pem::encode("CERTIFICATE", ca.certificate().as_der()));
+    openssl.run("crl2pkcs7 -nocrl -certfile ca.pem -outform DER -out m.der");
+    write("certs_only", "openssl", &openssl.read("m.der"));
+    openssl.run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k.pem -subj /CN=a -out c.pem");
+    openssl.write("text", "hello");
+    openssl.run("cms -sign -in text -signer c.pem -inkey k.pem -outform DER -out s.der -nodetach");
+    write("certs_only", "openssl-signed", &openssl.read("s.der"));
+    openssl.run("cms -data_create -in text -outform DER -out d.der");
+    write("certs_only", "openssl-data", &openssl.read("d.der"));
+}
+
+fn attributes() {
+    write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]));
+    write("csrattrs", "none", &csr_attrs(&[]));
+    let wanted = attribute(oid::EXTENSION_REQUEST.as_der(), &[oid::SUBJECT_ALT_NAME.as_der()]);
+    // The example of RFC 7030 §4.5.2.
+    let curve = attribute(b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01", &[b"\x06\x05\x2b\x81\x04\x00\x22"]);
+    let hash = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x03";
+    write("csrattrs", "rfc-7030", &sequence(&[oid::CHALLENGE_PASSWORD.as_der(), &curve, &wanted, hash]));
+    write("csrattrs", "set", b"\x31\x02\x05\x00");
+    write("csrattrs", "null", b"\x30\x02\x05\x00");
+}
+
+fn heads(requests: &[Vec<u8>]) {
+    let text = base64(&requests[3]);
+    for (name, head, body) in [
+        ("cacerts", "GET\n/.well-known/est/cacerts\n\n\n*/*\n", ""),
+        ("csrattrs-label", "HEAD\n/.well-known/est/devices/csrattrs\n\n\n\n", ""),
+        ("enroll", "POST\n/.well-known/est/simpleenroll\napplication/pkcs10\nBasic dXNlcjpwYXNz\n\n", text.as_str()),
+        (
+            "renew",
+            "POST\n/.well-known/est/devices/simplereenroll\napplication/pkcs10; x=y\n\napplication/json\n",
+            text.as_str(),
+        ),
+        ("encoded-label", "POST\n/.well-known/est/d%65vices/simpleenroll\nAPPLICATION/PKCS10\n\n\n", "MAA="),
+        ("encoded-slash", "POST\n/.well-known/est/devices%2f/simpleenroll\napplication/pkcs10\n\n\n", "MAA="),
+        ("dots", "POST\n/.well-known/est/../simpleenroll\napplication/pkcs10\n\n\n", ""),
+        ("wrong-method", "DELETE\n/.well-known/est/simpleenroll\n\n\napplication/problem+json\n", ""),
+        ("wrong-type", "POST\n/.well-known/est/simpleenroll\ntext/plain\n\n\n", ""),
+        ("bad-basic", "POST\n/.well-known/est/simpleenroll\napplication/pkcs10\nBasic ???\n\n", ""),
+        ("bearer", "POST\n/.well-known/est/simpleenroll\napplication/pkcs10\nBearer x\n\n", "MA A=\r\n"),
+        ("empty-body", "POST\n/.well-known/est/simpleenroll\napplication/pkcs10\nBasic OnA=\n\n", " \r\n"),
+    ] {
+        write("http", name, &[head.as_bytes(), body.as_bytes()].concat());
+    }
+    let pem = pem::encode("CERTIFICATE REQUEST", &requests[3]);
+    let head = &b"POST\n/.well-known/est/simpleenroll\napplication/pkcs10\n\n\n"[..];
+    write("http", "pem", &[head, pem.as_bytes()].concat());
+    write("http", "raw-der", &[head, &requests[3]].concat());
+}
+
+fn exchanges(requests: &[Vec<u8>]) {
+    let text = base64(&requests[3]);
+    let names = ["p256", "p384", "p521", "ed25519"];
+    for (name, request) in names.iter().zip(&requests[3..]) {
+        write("exchange", &format!("enroll-{name}"), &[b"\x01\x07\x01\x01\x01\x01", &request[..]].concat());
+    }
+    for (name, answers) in [
+        ("renew", b"\x02\x02\x03\x01\x01\x01"),
+        ("label", b"\x01\x00\x01\x01\x01\x01"),
+        ("replay", b"\x01\x02\x01\x05\x01\x01"),
+        ("approval", b"\x01\x02\x01\x06\x01\x01"),
+        ("pending", b"\x01\x02\x01\x04\x05\x01"),
+        ("wrong-certificate", b"\x01\x02\x01\x01\x04\x01"),
+        ("flipped-certificate", b"\x01\x02\x01\x01\x0b\x01"),
+        ("not-recorded", b"\x01\x02\x01\x01\x01\x00"),
+        ("nobody", b"\x01\x02\x05\x01\x00\x00"),
+        ("outage", b"\x01\x02\x07\x01\x00\x00"),
+        ("unknown-label", b"\x01\x01\x00\x00\x00\x00"),
+        ("cacerts", b"\x00\x02\x00\x00\x00\x00"),
+    ] {
+        write("exchange", name, &[answers, text.as_bytes()].concat());
+    }
+    write("exchange", "garbage", b"\x01\x02\x01\x01\x01\x01 garbage");
+    write("exchange", "nothing", b"");
+}
+
+fn base64(der: &[u8]) -> String {
+    pem::encode("X", der).lines().filter(|line| !line.starts_with('-')).collect()
+}

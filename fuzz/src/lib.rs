@@ -1,0 +1,32 @@
+//! The bodies of the fuzz targets: plain functions over octets that panic when an invariant does not hold.
+//!
+//! They run in three ways:
+//!
+//! - `cargo +nightly fuzz run csr --features libfuzzer`: libFuzzer, guided by coverage;
+//! - `cargo test`: every committed input of `corpus/<target>/`, once;
+//! - `cargo run --release --bin smoke -- --seconds 5`: seeded mutations of the corpora, on any compiler.
+
+pub mod certificate;
+pub mod certs_only;
+pub mod corpus;
+pub mod csr;
+pub mod csrattrs;
+pub mod der;
+pub mod exchange;
+pub mod http;
+pub mod mutation;
+pub mod oracle;
+
+/// A target: its name, which is its corpus too, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
+    ("der", der::run),
+    ("csr", csr::run),
+    ("certificate", certificate::run),
+    ("certs_only", certs_only::run),
+    ("csrattrs", csrattrs::run),
+    ("http", http::run),
+    ("exchange", exchange::run),
+];
