@@ -208,7 +208,6 @@ impl Response {
     ///
     /// # Panics
     /// When it is something else.
-    #[must_use]
     pub fn certificate(&self) -> Vec<u8> {
         assert_eq!(self.status, 200, "{}", self.text());
         let mut certificates = est_core::pkix::read_certs_only(&decode_base64(&self.body)).expect("certs-only");
