@@ -285,7 +285,8 @@ mod tests {
             Ok(())
         });
         release.send(()).unwrap();
-        assert!(matches!(neighbour.await, Err(StoreError::NotCommitted(_))));
+        let told = neighbour.await.unwrap_err().to_string();
+        assert!(told.contains("rolled the transaction back"), "{told}");
         assert!(vanishing.await.is_err());
         assert_eq!(rows(&writer).await, 0);
     }

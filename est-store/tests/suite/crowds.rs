@@ -1,6 +1,7 @@
 //! Many at once.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use est_core::{Claimed, Store as _};
 use tokio::task::JoinSet;
@@ -65,6 +66,29 @@ async fn different_requests_with_one_password_get_one_certificate_and_refusals()
     let answers = all(crowd).await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     assert_eq!(answers.iter().filter(|answer| **answer == Err(Claimed::PasswordSpent)).count(), 63);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_operator_gets_a_word_in_beside_a_busy_server() {
+    let subject = Subject::fresh();
+    let operator = subject.neighbour();
+    let done = Arc::new(AtomicBool::new(false));
+    let server: JoinSet<_> = (0..32)
+        .map(|_| {
+            let (store, done) = (subject.store.clone(), done.clone());
+            async move {
+                while !done.load(Ordering::Relaxed) {
+                    store.note(est_store::ServerEvent::Startup, None).await.unwrap();
+                }
+            }
+        })
+        .collect();
+    for number in 0..10 {
+        operator.create_password(new_password(&format!("p{number}"), 1), "admin").await.unwrap();
+    }
+    done.store(true, Ordering::Relaxed);
+    server.join_all().await;
+    assert_eq!(subject.store.list_passwords(100, None).await.unwrap().items.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
