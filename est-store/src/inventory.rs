@@ -213,14 +213,14 @@ fn list(
         _ => from.saturating_sub(REACH).max(1),
     };
     let mut values: Vec<Value> = vec![from.into(), to.into()];
-    let mut sql = match filter.status {
-        // From the few that were revoked to their certificates.
+    // The revoked ones are few: from them to their certificates, and in their order.
+    let (tables, key) = match filter.status {
         Some((CertificateStatus::Revoked, _)) => {
-            format!("{COLUMNS} FROM revocations r CROSS JOIN certificates c ON r.certificate = number")
+            ("revocations r CROSS JOIN certificates c ON number = r.certificate", "r.certificate")
         }
-        _ => format!("{COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = number"),
+        _ => ("certificates c LEFT JOIN revocations r ON r.certificate = number", "number"),
     };
-    sql.push_str(" WHERE number < ? AND number >= ?");
+    let mut sql = format!("{COLUMNS} FROM {tables} WHERE {key} < ? AND {key} >= ?");
     match filter.status {
         Some((CertificateStatus::Valid, now)) => {
             sql.push_str(" AND r.certificate IS NULL AND c.not_after >= ?");
@@ -236,7 +236,7 @@ fn list(
         sql.push_str(" AND (instr(lower(c.subject), lower(?)) > 0 OR instr(lower(c.names), lower(?)) > 0)");
         values.extend([text.clone().into(), text.clone().into()]);
     }
-    sql.push_str(" ORDER BY number DESC LIMIT ?");
+    sql.push_str(&format!(" ORDER BY {key} DESC LIMIT ?"));
     values.push((i64::from(limit) + 1).into());
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;

@@ -46,8 +46,17 @@ pub enum Pending {
 /// How many connections read.
 const READERS: usize = 4;
 
-/// How long one process waits for another that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long one process waits for another that writes: this many milliseconds.
+const BUSY_TRIES: i32 = 10_000;
+
+/// Waits a moment for another process that writes, and tells whether to try again.
+///
+/// SQLite's own timeout soon tries ten times a second only. Beside a busy server, which lets go of the file for some
+/// microseconds between two transactions, that finds no gap.
+fn wait_a_moment(tries: i32) -> bool {
+    std::thread::sleep(Duration::from_millis(1));
+    tries < BUSY_TRIES
+}
 
 impl Sqlite {
     /// Opens the file at `path`, and makes it, readable by its owner only, if there is none. Blocks.
@@ -155,8 +164,8 @@ impl Location {
         if let Self::File(path) = self {
             create_private(path).map_err(|source| StoreError::File { path: path.clone(), source })?;
         }
-        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let mut db = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        db.busy_handler(Some(wait_a_moment))?;
         // In memory there is no write-ahead log, and the answer is another mode.
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
         // FULL, for in a WAL with NORMAL a power cut takes the last commits with it: certificates that were handed out.
@@ -176,8 +185,8 @@ impl Location {
     }
 
     pub(crate) fn connect_for_reading(&self) -> Result<Connection, StoreError> {
-        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        db.busy_timeout(BUSY_TIMEOUT)?;
+        let mut db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        db.busy_handler(Some(wait_a_moment))?;
         db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;
         db.set_prepared_statement_cache_capacity(32);
         Ok(db)

@@ -1,0 +1,27 @@
+//! What every store has to do, and the stores that do it.
+//!
+//! The suite knows a store by the module `subject` beside it: a type `Subject` with a store of the type `Store`, and
+//! ways to have it fresh, opened again, and opened a second time as another process would. A new store joins by a
+//! module like `sqlite`.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "suite/support.rs"]
+mod support;
+
+mod sqlite {
+    mod subject;
+
+    #[path = "../suite/audit.rs"]
+    mod audit;
+    #[path = "../suite/claims.rs"]
+    mod claims;
+    #[path = "../suite/crowds.rs"]
+    mod crowds;
+    #[path = "../suite/inventory.rs"]
+    mod inventory;
+    #[path = "../suite/passwords.rs"]
+    mod passwords;
+    #[path = "../suite/requests.rs"]
+    mod requests;
+}

@@ -1,0 +1,36 @@
+//! SQLite, as the suite wants it.
+
+use est_store::{Pending, Sqlite};
+
+use crate::support::{Folder, TestClock};
+
+pub(super) type Store = Sqlite;
+
+pub(super) struct Subject {
+    pub(super) store: Store,
+    pub(super) clock: TestClock,
+    folder: Folder,
+}
+
+impl Subject {
+    pub(super) fn fresh() -> Self {
+        let (folder, clock) = (Folder::new(), TestClock::new());
+        Self { store: open(&folder, &clock), clock, folder }
+    }
+
+    /// Lets go of the store, and opens what is left on disk.
+    pub(super) fn reopened(self) -> Self {
+        let Self { store, clock, folder } = self;
+        drop(store);
+        Self { store: open(&folder, &clock), clock, folder }
+    }
+
+    /// The same store, as another process has it.
+    pub(super) fn neighbour(&self) -> Store {
+        open(&self.folder, &self.clock)
+    }
+}
+
+fn open(folder: &Folder, clock: &TestClock) -> Store {
+    Sqlite::open_with(&folder.path().join("store.db"), Pending::Apply, clock.to_clock()).unwrap()
+}

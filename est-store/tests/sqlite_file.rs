@@ -1,0 +1,195 @@
+//! What is particular to SQLite: the file, its tables, and how long they get.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "suite/support.rs"]
+mod support;
+
+use std::path::PathBuf;
+
+use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
+use est_store::{Clock, Pending, ServerEvent, Sqlite, StoreError, migrations};
+use rusqlite::Connection;
+
+use support::{
+    Folder, TestClock, WINDOW, after, again, certificate_holder, csr, entry, intent, issued, manual, sign_certificate,
+};
+
+fn database() -> (Folder, PathBuf) {
+    let folder = Folder::new();
+    let path = folder.path().join("store.db");
+    (folder, path)
+}
+
+fn count(path: &PathBuf, table: &str) -> i64 {
+    let db = Connection::open(path).unwrap();
+    db.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn every_file_is_its_owners_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = database();
+    let store = Sqlite::open(&path, Pending::Apply).unwrap();
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    let mut files = 0;
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.file_name());
+        files += 1;
+    }
+    assert!(files >= 2, "the database and its log");
+}
+
+#[tokio::test]
+async fn a_file_that_is_there_keeps_its_mode_and_its_rows() {
+    let (_folder, path) = database();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    let store = Sqlite::open(&path, Pending::Apply).unwrap();
+    store.claim(&first).await.unwrap();
+    store.close().await;
+    let store = Sqlite::open(&path, Pending::Refuse).unwrap();
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    assert_eq!(count(&path, "claims"), 1);
+}
+
+#[test]
+fn migrations_are_applied_once() {
+    let (_folder, path) = database();
+    let before = migrations::status(&path).unwrap();
+    assert!(before.applied.is_empty() && !path.exists());
+    assert_eq!(migrations::apply(&path).unwrap(), before.pending);
+    assert!(migrations::apply(&path).unwrap().is_empty());
+    let after = migrations::status(&path).unwrap();
+    assert!(after.pending.is_empty());
+    assert_eq!(after.applied.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), before.pending);
+}
+
+#[test]
+fn pending_migrations_are_refused_with_what_to_do() {
+    let (_folder, path) = database();
+    let refused = Sqlite::open(&path, Pending::Refuse).unwrap_err();
+    assert!(refused.to_string().contains("run estd migrate"), "{refused}");
+    assert!(!path.exists());
+    std::fs::write(&path, b"").unwrap();
+    assert!(matches!(Sqlite::open(&path, Pending::Refuse), Err(StoreError::PendingMigrations { .. })));
+}
+
+#[test]
+fn a_newer_database_is_refused() {
+    let (_folder, path) = database();
+    migrations::apply(&path).unwrap();
+    let db = Connection::open(&path).unwrap();
+    db.execute("INSERT INTO migrations VALUES (9999, '9999_later', 0)", []).unwrap();
+    for refused in [
+        Sqlite::open(&path, Pending::Apply).unwrap_err(),
+        Sqlite::open(&path, Pending::Refuse).unwrap_err(),
+        migrations::status(&path).unwrap_err(),
+        migrations::apply(&path).unwrap_err(),
+    ] {
+        assert!(matches!(refused, StoreError::NewerDatabase { found: 9999, .. }));
+        assert!(refused.to_string().contains("at migration 9999"), "{refused}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused() {
+    let (_folder, path) = database();
+    std::fs::write(&path, b"certainly not a database, but long enough to have a header of one".repeat(20)).unwrap();
+    assert!(matches!(Sqlite::open(&path, Pending::Apply), Err(StoreError::Database(_))));
+}
+
+#[test]
+fn a_folder_that_is_missing_is_named() {
+    let (folder, _) = database();
+    let path = folder.path().join("missing").join("store.db");
+    let refused = Sqlite::open(&path, Pending::Apply).unwrap_err();
+    assert!(refused.to_string().contains("missing"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_audit_table_takes_neither_update_nor_delete() {
+    let (_folder, path) = database();
+    let store = Sqlite::open(&path, Pending::Apply).unwrap();
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    let db = Connection::open(&path).unwrap();
+    for statement in
+        ["UPDATE audit SET reason = 'nothing to see'", "DELETE FROM audit", "DELETE FROM audit WHERE number = 1"]
+    {
+        let refused = db.execute(statement, []).unwrap_err();
+        assert!(refused.to_string().contains("append-only"), "{refused}");
+    }
+    assert_eq!(count(&path, "audit"), 1);
+}
+
+#[tokio::test]
+async fn claims_whose_time_is_over_are_deleted_little_by_little() {
+    let (_folder, path) = database();
+    let clock = TestClock::new();
+    let store = Sqlite::open_with(&path, Pending::Apply, clock.to_clock()).unwrap();
+    let (holder, request) = (certificate_holder("device-1"), csr("device-1"));
+    let template = intent(holder, &request);
+    let numbered = |number: u32| {
+        let mut identity = template.identity;
+        identity.0[..4].copy_from_slice(&number.to_be_bytes());
+        est_core::Intent { identity, ..again(&template, template.now) }
+    };
+    for number in 0..300 {
+        let intent = numbered(number);
+        store.claim(&intent).await.unwrap();
+        store.record(&entry(&intent, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
+    }
+    let finished = numbered(300);
+    store.claim(&finished).await.unwrap();
+    store.record(&issued(&finished, &sign_certificate(&finished))).await.unwrap();
+    store.claim(&manual(numbered(301))).await.unwrap();
+    assert_eq!(count(&path, "claims"), 302);
+    clock.advance(Seconds(WINDOW.0 + 1));
+    for left in [302 - 128, 302 - 256, 1, 1] {
+        store.note(ServerEvent::Startup, None).await.unwrap();
+        assert_eq!(count(&path, "claims"), left, "what awaits approval stays");
+    }
+    assert_eq!(count(&path, "certificates"), 1);
+}
+
+#[tokio::test]
+async fn dropping_the_last_handle_keeps_what_was_begun() {
+    let (_folder, path) = database();
+    let store = Sqlite::open(&path, Pending::Apply).unwrap();
+    let clones: Vec<_> = (0..100).map(|_| store.clone()).collect();
+    // Polled once each, which queues them, and let go.
+    for clone in &clones {
+        let mut note = Box::pin(clone.note(ServerEvent::Startup, None));
+        tokio::select! { biased; _ = &mut note => {} () = std::future::ready(()) => {} }
+    }
+    drop(clones);
+    drop(store);
+    assert_eq!(count(&path, "audit"), 100);
+}
+
+#[tokio::test]
+async fn a_closed_store_says_so_to_every_handle() {
+    let (folder, path) = database();
+    let store = Sqlite::open(&path, Pending::Apply).unwrap();
+    let other = store.clone();
+    store.close().await;
+    assert!(matches!(other.note(ServerEvent::Startup, None).await, Err(StoreError::Closed)));
+    assert!(matches!(other.password("p1", after(0)).await, Err(StoreError::Closed)));
+    drop(other);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "the log is gone with the last connection");
+}
+
+#[tokio::test]
+async fn a_store_in_memory_is_its_own() {
+    let (one, two) = (Sqlite::in_memory(Clock::system()).unwrap(), Sqlite::in_memory(Clock::system()).unwrap());
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    let certificate = sign_certificate(&first);
+    assert_eq!(one.claim(&first).await.unwrap(), Claimed::Fresh);
+    one.record(&issued(&first, &certificate)).await.unwrap();
+    assert_eq!(two.claim(&first).await.unwrap(), Claimed::Fresh);
+    assert!(!one.is_revoked(&certificate.fingerprint().0).await.unwrap());
+    let all = est_store::CertificateFilter::default();
+    assert_eq!(one.certificates(all.clone(), 10, None).await.unwrap().items.len(), 1);
+    assert_eq!(two.certificates(all, 10, None).await.unwrap().items.len(), 0);
+}

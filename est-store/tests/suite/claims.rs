@@ -1,0 +1,222 @@
+//! One request, one certificate.
+
+use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
+use est_store::{Revocation, RevocationReason, SerialNumber};
+
+use super::subject::Subject;
+use crate::support::{
+    WINDOW, after, again, certificate_holder, csr, entry, intent, intent_at, issued, new_password, password_holder,
+    sign_certificate,
+};
+
+#[tokio::test]
+async fn a_request_that_nobody_knows_is_fresh() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    assert_eq!(store.claim(&first).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_finished_request_gets_the_same_certificate_again() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    let certificate = sign_certificate(&first);
+    store.record(&issued(&first, &certificate)).await.unwrap();
+    let finished = Claimed::Finished(certificate.as_der().to_vec());
+    assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), finished);
+    assert_eq!(store.claim(&again(&first, after(WINDOW.0))).await.unwrap(), finished);
+}
+
+#[tokio::test]
+async fn another_request_of_the_same_principal_is_fresh() {
+    let Subject { store, .. } = &Subject::fresh();
+    let holder = certificate_holder("device-1");
+    store.claim(&intent(holder.clone(), &csr("device-1"))).await.unwrap();
+    assert_eq!(store.claim(&intent(holder, &csr("device-1"))).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn after_its_replay_window_a_request_starts_anew() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let second = again(&first, after(WINDOW.0 + 1));
+    assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
+    let certificate = sign_certificate(&second);
+    store.record(&issued(&second, &certificate)).await.unwrap();
+    let replay = store.claim(&again(&second, second.now)).await.unwrap();
+    assert_eq!(replay, Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test]
+async fn a_certificate_that_was_revoked_is_not_handed_out_again() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let serial = SerialNumber::from_contents(first.serial.as_bytes());
+    let revoked = store.revoke(&serial, None, RevocationReason::KeyCompromise, after(1), "admin").await.unwrap();
+    assert_eq!(revoked, Revocation::Revoked);
+    assert_eq!(store.claim(&again(&first, after(2))).await.unwrap(), Claimed::Revoked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_in_vain_for_somebody_else_is_told_busy() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), Claimed::Busy);
+}
+
+#[tokio::test]
+async fn who_waits_for_somebody_else_gets_the_certificate_when_it_is_recorded() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    let (second, certificate) = (again(&first, after(1)), sign_certificate(&first));
+    let recorded = issued(&first, &certificate);
+    // Polled in this order: the second has looked, and waits, before the first records.
+    let (waited, recorded) = tokio::join!(biased; store.claim(&second), store.record(&recorded));
+    recorded.unwrap();
+    assert_eq!(waited.unwrap(), Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test]
+async fn who_waits_sees_what_another_process_records() {
+    let subject = Subject::fresh();
+    let neighbour = subject.neighbour();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    neighbour.claim(&first).await.unwrap();
+    let (second, certificate) = (again(&first, after(1)), sign_certificate(&first));
+    let recorded = issued(&first, &certificate);
+    let (waited, recorded) = tokio::join!(biased; subject.store.claim(&second), neighbour.record(&recorded));
+    recorded.unwrap();
+    assert_eq!(waited.unwrap(), Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test]
+async fn a_lease_that_ran_out_is_taken_over() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    clock.advance(first.lease);
+    let second = again(&first, after(30));
+    assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
+    assert!(store.record(&issued(&first, &sign_certificate(&first))).await.is_err());
+    store.record(&issued(&second, &sign_certificate(&second))).await.unwrap();
+    let lost = store.certificate(&SerialNumber::from_contents(first.serial.as_bytes()), None).await.unwrap();
+    assert_eq!(lost, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_is_measured_by_the_stores_clock() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    let much_later = again(&first, after(first.lease.0 * 2));
+    assert_eq!(store.claim(&much_later).await.unwrap(), Claimed::Busy);
+}
+
+#[tokio::test]
+async fn who_holds_a_lease_that_ran_out_may_record_while_nobody_took_over() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    clock.advance(Seconds(first.lease.0 * 2));
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_interrupted_request_goes_on_at_once() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    let first = intent(password_holder("p1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
+    let stranger = intent(password_holder("p1"), &csr("device-2"));
+    assert_eq!(store.claim(&stranger).await.unwrap(), Claimed::PasswordSpent);
+    assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_refused_request_gives_the_password_back() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    let first = intent(password_holder("p1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&entry(&first, Outcome::Refused(Refusal::RefusedByCa))).await.unwrap();
+    let other = intent(password_holder("p1"), &csr("device-2"));
+    assert_eq!(store.claim(&other).await.unwrap(), Claimed::Fresh);
+    assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), Claimed::PasswordSpent);
+}
+
+#[tokio::test]
+async fn a_pending_request_goes_on_with_its_ticket() {
+    let Subject { store, .. } = &Subject::fresh();
+    let ticket = Ticket(b"41".to_vec());
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&entry(&first, Outcome::Pending(ticket.clone(), Seconds(60)))).await.unwrap();
+    let second = again(&first, after(60));
+    assert_eq!(store.claim(&second).await.unwrap(), Claimed::Open(ticket));
+    let certificate = sign_certificate(&second);
+    store.record(&issued(&second, &certificate)).await.unwrap();
+    let replay = store.claim(&again(&first, after(61))).await.unwrap();
+    assert_eq!(replay, Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test]
+async fn a_claim_is_recorded_once() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&entry(&first, Outcome::Refused(Refusal::RefusedByCa))).await.unwrap();
+    assert!(store.record(&issued(&first, &sign_certificate(&first))).await.is_err());
+}
+
+#[tokio::test]
+async fn what_was_recorded_is_there_after_a_restart() {
+    let subject = Subject::fresh();
+    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    let first = intent(password_holder("p1"), &csr("device-1"));
+    subject.store.claim(&first).await.unwrap();
+    let certificate = sign_certificate(&first);
+    subject.store.record(&issued(&first, &certificate)).await.unwrap();
+    let Subject { store, .. } = &subject.reopened();
+    let replay = store.claim(&again(&first, after(1))).await.unwrap();
+    assert_eq!(replay, Claimed::Finished(certificate.as_der().to_vec()));
+    let other = intent(password_holder("p1"), &csr("device-2"));
+    assert_eq!(store.claim(&other).await.unwrap(), Claimed::PasswordSpent);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_open_goes_on_when_its_lease_has_run_out() {
+    let subject = Subject::fresh();
+    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    let first = intent(password_holder("p1"), &csr("device-1"));
+    subject.store.claim(&first).await.unwrap();
+    let Subject { store, clock, .. } = &subject.reopened();
+    clock.advance(first.lease);
+    assert_eq!(store.claim(&again(&first, after(30))).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_password_that_has_ended_buys_nothing_more() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.create_password(new_password("p1", 5), "admin").await.unwrap();
+    let in_time = intent_at(password_holder("p1"), &csr("device-1"), after(599));
+    assert_eq!(store.claim(&in_time).await.unwrap(), Claimed::Fresh);
+    let late = intent_at(password_holder("p1"), &csr("device-2"), after(600));
+    assert_eq!(store.claim(&late).await.unwrap(), Claimed::PasswordSpent);
+}
+
+#[tokio::test]
+async fn a_password_that_was_revoked_buys_nothing_more() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.create_password(new_password("p1", 5), "admin").await.unwrap();
+    store.revoke_password("p1", after(1), "admin").await.unwrap();
+    let late = intent_at(password_holder("p1"), &csr("device-1"), after(2));
+    assert_eq!(store.claim(&late).await.unwrap(), Claimed::PasswordSpent);
+}

@@ -1,0 +1,156 @@
+//! Requests that a person has to look at.
+
+use est_core::{Claimed, Operation, Outcome, Refusal, Store as _};
+use est_store::{AuditFilter, Decided, Decision, RequestState};
+
+use super::subject::{Store, Subject};
+use crate::support::{
+    START, WINDOW, after, again, certificate_holder, csr, entry, intent, issued, manual, new_password, password_holder,
+    sign_certificate,
+};
+
+async fn only_request(store: &Store) -> est_store::ApprovalRequest {
+    let page = store.requests(Some(RequestState::Awaiting), 10, None).await.unwrap();
+    let [request] = page.items.try_into().unwrap();
+    request
+}
+
+#[tokio::test]
+async fn an_operator_sees_what_is_asked_for() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    assert_eq!(store.claim(&first).await.unwrap(), Claimed::AwaitingApproval);
+    let request = only_request(store).await;
+    assert_eq!(request.id.len(), 9);
+    assert_eq!(request.state, RequestState::Awaiting);
+    assert_eq!(request.created, START);
+    assert_eq!(request.subject, "CN=device-1,O=Example");
+    assert_eq!(request.names.as_deref(), Some("DNS:device-1.example"));
+    assert_eq!(request.principal, first.principal.to_string());
+    assert_eq!(request.label.as_deref(), Some("factory"));
+    assert_eq!(request.ca, "root");
+    assert_eq!(request.operation, Operation::SimpleEnroll);
+    assert_eq!(request.csr, first.csr.as_der());
+    assert_eq!((request.decided_at, request.decided_by), (None, None));
+}
+
+#[tokio::test]
+async fn asking_again_makes_no_second_request() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    store.claim(&first).await.unwrap();
+    for seconds in [60, 120, WINDOW.0 * 3] {
+        assert_eq!(store.claim(&again(&first, after(seconds))).await.unwrap(), Claimed::AwaitingApproval);
+    }
+    only_request(store).await;
+}
+
+#[tokio::test]
+async fn an_approved_request_goes_on_once() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    store.claim(&first).await.unwrap();
+    let id = only_request(store).await.id;
+    assert_eq!(store.decide_request(&id, Decision::Approve, "alice", after(5)).await.unwrap(), Decided::Done);
+    let second = again(&first, after(6));
+    assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
+    let certificate = sign_certificate(&second);
+    store.record(&issued(&second, &certificate)).await.unwrap();
+    let replay = store.claim(&again(&first, after(7))).await.unwrap();
+    assert_eq!(replay, Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test]
+async fn an_approved_request_that_was_interrupted_needs_no_second_approval() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    store.claim(&first).await.unwrap();
+    let id = only_request(store).await.id;
+    store.decide_request(&id, Decision::Approve, "alice", after(5)).await.unwrap();
+    store.claim(&first).await.unwrap();
+    store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
+    assert_eq!(store.claim(&again(&first, after(9))).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_denied_request_stays_denied_until_its_time_is_over() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    store.claim(&first).await.unwrap();
+    let id = only_request(store).await.id;
+    assert_eq!(store.decide_request(&id, Decision::Deny, "alice", after(5)).await.unwrap(), Decided::Done);
+    assert_eq!(store.claim(&again(&first, after(WINDOW.0))).await.unwrap(), Claimed::Denied);
+    assert_eq!(store.claim(&again(&first, after(WINDOW.0 + 1))).await.unwrap(), Claimed::AwaitingApproval);
+    assert_ne!(only_request(store).await.id, id);
+}
+
+#[tokio::test]
+async fn who_kept_asking_hears_of_a_late_no() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
+    store.claim(&first).await.unwrap();
+    store.claim(&again(&first, after(WINDOW.0))).await.unwrap();
+    let id = only_request(store).await.id;
+    store.decide_request(&id, Decision::Deny, "alice", after(WINDOW.0 + 1)).await.unwrap();
+    assert_eq!(store.claim(&again(&first, after(WINDOW.0 + 2))).await.unwrap(), Claimed::Denied);
+}
+
+#[tokio::test]
+async fn a_request_that_waits_has_used_its_password() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.claim(&manual(intent(password_holder("p1"), &csr("device-1")))).await.unwrap();
+    let other = manual(intent(password_holder("p1"), &csr("device-2")));
+    assert_eq!(store.claim(&other).await.unwrap(), Claimed::PasswordSpent);
+    only_request(store).await;
+}
+
+#[tokio::test]
+async fn a_request_is_decided_once() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.claim(&manual(intent(certificate_holder("device-1"), &csr("device-1")))).await.unwrap();
+    let id = only_request(store).await.id;
+    let upper = id.to_uppercase();
+    assert_eq!(store.decide_request(&upper, Decision::Approve, "alice", after(5)).await.unwrap(), Decided::Done);
+    let second = store.decide_request(&id, Decision::Deny, "bob", after(6)).await.unwrap();
+    assert_eq!(second, Decided::Already(RequestState::Approved));
+    let unknown = store.decide_request("0000-0000", Decision::Deny, "bob", after(6)).await.unwrap();
+    assert_eq!(unknown, Decided::Unknown);
+    let decided = store.requests(Some(RequestState::Approved), 10, None).await.unwrap().items.remove(0);
+    assert_eq!((decided.decided_at, decided.decided_by.as_deref()), (Some(after(5)), Some("alice")));
+}
+
+#[tokio::test]
+async fn decisions_are_on_record() {
+    let Subject { store, .. } = &Subject::fresh();
+    for (name, decision) in [("device-1", Decision::Approve), ("device-2", Decision::Deny)] {
+        store.claim(&manual(intent(certificate_holder(name), &csr(name)))).await.unwrap();
+        let id = only_request(store).await.id;
+        store.decide_request(&id, decision, "alice", after(5)).await.unwrap();
+    }
+    let audit =
+        store.audit(AuditFilter { event: Some("request".into()), ..Default::default() }, 10, None).await.unwrap();
+    let told: Vec<_> = audit.items.iter().map(|record| (record.event.as_str(), record.actor.as_deref())).collect();
+    assert_eq!(told, [("request.approved", Some("alice")), ("request.denied", Some("alice"))]);
+    assert!(audit.items[0].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
+}
+
+#[tokio::test]
+async fn the_list_goes_page_by_page_the_latest_first() {
+    let Subject { store, .. } = &Subject::fresh();
+    for number in 0..5 {
+        let name = format!("device-{number}");
+        store.claim(&manual(intent(certificate_holder(&name), &csr(&name)))).await.unwrap();
+    }
+    let (mut next, mut subjects) = (None, Vec::new());
+    loop {
+        let page = store.requests(None, 2, next).await.unwrap();
+        subjects.extend(page.items.into_iter().map(|request| request.subject));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    let expected: Vec<_> = (0..5).rev().map(|number| format!("CN=device-{number},O=Example")).collect();
+    assert_eq!(subjects, expected);
+}

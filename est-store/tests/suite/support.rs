@@ -1,0 +1,221 @@
+//! Keys, requests and certificates to fill a store with: all of them real.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
+use est_core::pkix::{
+    Certificate, Csr, CsrTemplate, Extension, GeneralName, GeneralNames, Name, SubjectPublicKeyInfo, TbsCertificate,
+    assemble_certificate, assemble_csr,
+};
+use est_core::{
+    Approval, Entropy, Entry, Event, EventKind, Identity, Intent, Operation, Outcome, Principal, Seconds, Secret,
+    Serial, UnixTime,
+};
+use est_store::{Clock, NewPassword, UnixMicros};
+
+/// When every test begins.
+pub(crate) const START: UnixTime = UnixTime(1_800_000_000);
+
+/// For how long the same request gets the same certificate, in these tests.
+pub(crate) const WINDOW: Seconds = Seconds(3_600);
+
+pub(crate) const LEASE: Seconds = Seconds(30);
+
+pub(crate) fn after(seconds: u64) -> UnixTime {
+    START + Seconds(seconds)
+}
+
+/// A clock that stands still until told.
+#[derive(Clone)]
+pub(crate) struct TestClock(Arc<AtomicU64>);
+
+impl TestClock {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(AtomicU64::new(START.0 * 1_000_000)))
+    }
+
+    pub(crate) fn advance(&self, span: Seconds) {
+        self.0.fetch_add(span.0 * 1_000_000, Ordering::SeqCst);
+    }
+
+    pub(crate) fn to_clock(&self) -> Clock {
+        let micros = self.0.clone();
+        Clock::new(move || UnixMicros(micros.load(Ordering::SeqCst)))
+    }
+}
+
+/// An empty folder that is deleted with what is in it.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        let name = format!("store-{}-{}", std::process::id(), next());
+        // Examples have no folder of Cargo's.
+        let parent = option_env!("CARGO_TARGET_TMPDIR").unwrap_or(".");
+        let path = Path::new(parent).join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn next() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// A serial number that no other intent has.
+pub(crate) fn serial() -> Serial {
+    let mut entropy = [0x5a; 32];
+    entropy[12..20].copy_from_slice(&next().to_be_bytes());
+    entropy[1..9].copy_from_slice(&(next() ^ 0x9e37_79b9_7f4a_7c15).to_be_bytes());
+    Serial::from_entropy(&Entropy(entropy))
+}
+
+/// ecdsa-with-SHA256 (RFC 5758 §3.2).
+const ECDSA_SHA256: &[u8] = b"\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+
+fn generate() -> EcdsaKeyPair {
+    EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap()
+}
+
+fn sign(key: &EcdsaKeyPair, message: &[u8]) -> Vec<u8> {
+    key.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec()
+}
+
+fn public_key(key: &EcdsaKeyPair) -> SubjectPublicKeyInfo {
+    let der: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
+    SubjectPublicKeyInfo::parse(der.as_ref()).unwrap()
+}
+
+/// A device's certification request, with a key of its own.
+pub(crate) fn csr(name: &str) -> Arc<Csr> {
+    let key = generate();
+    let template = CsrTemplate {
+        subject: Name::from_text(&format!("CN={name},O=Example")).unwrap(),
+        subject_alt_name: GeneralNames::from_names(&[GeneralName::Dns(format!("{name}.example"))]),
+        public_key: public_key(&key),
+        challenge_password: None,
+    };
+    let to_be_signed = template.to_be_signed();
+    let signature = sign(&key, &to_be_signed);
+    Arc::new(Csr::parse(&assemble_csr(to_be_signed, ECDSA_SHA256, &signature), webpki::ALL_VERIFICATION_ALGS).unwrap())
+}
+
+/// Signs what an intent asks for, as a CA would.
+pub(crate) fn sign_certificate(intent: &Intent) -> Arc<Certificate> {
+    let names = intent.csr.subject_alt_name().unwrap().as_der().to_vec();
+    let names = Extension { id: est_core::pkix::oid::SUBJECT_ALT_NAME, critical: false, value: names };
+    let to_be_signed = TbsCertificate {
+        serial: intent.serial,
+        signature_algorithm: ECDSA_SHA256,
+        issuer: &Name::from_text("CN=Example CA").unwrap(),
+        subject: intent.csr.subject(),
+        not_before: intent.now,
+        not_after: intent.now + Seconds::from_days(90),
+        public_key: intent.csr.public_key().as_der(),
+        extensions: &[Extension::end_entity(), names],
+    }
+    .to_der();
+    let signature = sign(&generate(), &to_be_signed);
+    Arc::new(Certificate::parse(&assemble_certificate(to_be_signed, ECDSA_SHA256, &signature)).unwrap())
+}
+
+/// Somebody who knows the password `id`, which ends a while after START.
+pub(crate) fn password_holder(id: &str) -> Principal {
+    Principal::OneTimePassword { id: id.to_owned(), entity: None, expires: after(600) }
+}
+
+/// Somebody with a certificate.
+pub(crate) fn certificate_holder(name: &str) -> Principal {
+    let request = intent(password_holder("bootstrap"), &csr(name));
+    Principal::Certificate(sign_certificate(&request))
+}
+
+pub(crate) fn new_password(id: &str, max_uses: u32) -> NewPassword {
+    NewPassword {
+        id: id.to_owned(),
+        hash: Secret::new(format!("hash of {id}")),
+        entity: Some("device-1".to_owned()),
+        label: Some("factory".to_owned()),
+        created: START,
+        expires: after(600),
+        max_uses,
+    }
+}
+
+/// What a store is asked to reserve for this request at START.
+pub(crate) fn intent(principal: Principal, csr: &Arc<Csr>) -> Intent {
+    intent_at(principal, csr, START)
+}
+
+pub(crate) fn intent_at(principal: Principal, csr: &Arc<Csr>, now: UnixTime) -> Intent {
+    let octets = [principal.id().as_bytes(), csr.public_key().as_der()].concat();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &octets);
+    Intent {
+        identity: Identity(digest.as_ref().try_into().unwrap()),
+        principal,
+        serial: serial(),
+        label: Some("factory".to_owned()),
+        ca: "root".to_owned(),
+        operation: Operation::SimpleEnroll,
+        csr: csr.clone(),
+        approval: Approval::Automatic,
+        now,
+        lease: LEASE,
+        replay_until: now + WINDOW,
+    }
+}
+
+/// The same request again, later: only the serial number and the times are others.
+pub(crate) fn again(intent: &Intent, now: UnixTime) -> Intent {
+    Intent { serial: serial(), now, replay_until: now + WINDOW, ..intent.clone() }
+}
+
+pub(crate) fn manual(intent: Intent) -> Intent {
+    Intent { approval: Approval::Manual, ..intent }
+}
+
+/// The record of an exchange that held a claim.
+pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
+    let (kinds, reason): (&[EventKind], _) = match &outcome {
+        Outcome::Issued { .. } => (&[EventKind::OtpSuccess, EventKind::CertIssued, EventKind::EnrollSuccess], None),
+        Outcome::Replayed(_) => (&[EventKind::OtpSuccess, EventKind::EnrollReplayed], None),
+        Outcome::Pending(..) | Outcome::AwaitingApproval => (&[EventKind::OtpSuccess, EventKind::EnrollPending], None),
+        Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => {
+            (&[EventKind::OtpSuccess, EventKind::EnrollFailure], Some(refusal.row().code.to_owned()))
+        }
+    };
+    Entry {
+        now: intent.now,
+        principal: Some(intent.principal.clone()),
+        source: Some("192.0.2.7".to_owned()),
+        label: intent.label.clone(),
+        ca: intent.ca.clone(),
+        operation: intent.operation,
+        intent: Some(Box::new(intent.clone())),
+        outcome,
+        events: kinds.iter().map(|kind| Event { kind: *kind, reason: reason.clone() }).collect(),
+    }
+}
+
+/// The record of an exchange that ended with this certificate.
+pub(crate) fn issued(intent: &Intent, certificate: &Arc<Certificate>) -> Entry {
+    entry(intent, Outcome::Issued { certificate: certificate.clone(), profile: "device".to_owned() })
+}
