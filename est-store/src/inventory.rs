@@ -86,9 +86,9 @@ impl Sqlite {
         let fingerprint = *fingerprint;
         let query = move |db: &Connection| {
             let mut select = db.prepare_cached("SELECT 1 FROM revocations WHERE fingerprint = ?1")?;
-            Ok(select.exists([fingerprint])?)
+            select.exists([fingerprint])
         };
-        self.inner.readers.read(query).await
+        self.inner.readers.glance(query).await
     }
 
     /// The certificate with this serial number, of `ca` if one is named.

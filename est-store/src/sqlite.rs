@@ -53,7 +53,7 @@ const BUSY_TRIES: i32 = 10_000;
 ///
 /// SQLite's own timeout soon tries ten times a second only. Beside a busy server, which lets go of the file for some
 /// microseconds between two transactions, that finds no gap.
-fn wait_a_moment(tries: i32) -> bool {
+pub(crate) fn wait_a_moment(tries: i32) -> bool {
     std::thread::sleep(Duration::from_millis(1));
     tries < BUSY_TRIES
 }
