@@ -1,7 +1,7 @@
 //! Certificate serial numbers, and the randomness they are made of.
 
 use alloc::string::String;
-use core::fmt::{self, Write};
+use core::fmt;
 
 use zeroize::Zeroize;
 
@@ -61,10 +61,13 @@ impl fmt::Display for Serial {
 
 /// Writes octets as `0A:1B:2C`.
 pub(crate) fn colon_hex(octets: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut text = String::with_capacity(octets.len() * 3);
     for (index, octet) in octets.iter().enumerate() {
-        let separator = if index == 0 { "" } else { ":" };
-        write!(text, "{separator}{octet:02X}").expect("writing to a String never fails");
+        if index > 0 {
+            text.push(':');
+        }
+        text.extend([octet >> 4, octet & 0x0f].map(|digit| char::from(DIGITS[usize::from(digit)])));
     }
     text
 }
