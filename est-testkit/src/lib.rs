@@ -2,6 +2,7 @@
 //!
 //! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
 //! - [`der`] puts arbitrary values together, the wrong ones too;
+//! - [`trusting`] passes by signature checks, for fuzzers;
 //! - [`peers`] runs what other people wrote (`openssl`), and skips a test by name where it is not installed.
 //!
 //! Everything here panics when something goes wrong: a test is what uses it.
@@ -9,3 +10,4 @@
 pub mod der;
 pub mod peers;
 pub mod pki;
+pub mod trusting;
