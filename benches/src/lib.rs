@@ -99,13 +99,9 @@ impl Fixture {
     /// When it is not understood.
     #[must_use]
     pub fn route(&self) -> Request {
-        let head = Head {
-            method: "POST",
-            path: "/.well-known/est/devices/simpleenroll",
-            content_type: Some("application/pkcs10"),
-            authorization: Some(b"Basic b3RwOnRlc3Q="),
-            ..Head::default()
-        };
+        let authorized = Head { authorization: Some(b"Basic b3RwOnRlc3Q="), ..Head::default() };
+        let path = "/.well-known/est/devices/simpleenroll";
+        let head = Head { method: "POST", path, content_type: Some("application/pkcs10"), ..authorized };
         let route = Route::find(&self.site, &head).expect("an operation");
         let request = route.request(Evidence::default(), self.body.clone());
         Request { body: Body::Der(request.body.into_der(true).expect("base64")), ..request }
