@@ -2,6 +2,7 @@
 //!
 //! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
 //! - [`der`] puts arbitrary values together, the wrong ones too;
+//! - [`trusting`] passes by signature checks, for fuzzers;
 //! - [`peers`] runs what other people wrote (`openssl`), and skips a test by name where it is not installed;
 //! - [`shell`] runs scripts as an operator would type them;
 //! - [`server`] runs a real `estd`, and [`https`] sends it exactly the octets that a test wants.
@@ -14,3 +15,4 @@ pub mod peers;
 pub mod pki;
 pub mod server;
 pub mod shell;
+pub mod trusting;

@@ -6,11 +6,12 @@ use est_core::Label;
 use est_core::pkix::{Certificate, Csr};
 use est_core::policy::decide;
 use est_testkit::pki::{ALGORITHMS, NOW, TestCa, password_holder, serial};
+use est_testkit::trusting::TRUSTING;
 use x509_cert::der::{Decode, Encode};
 use x509_cert::request::CertReq;
 
 use crate::mutation::with_sorted_sets;
-use crate::oracle::{self, TRUSTING};
+use crate::oracle;
 
 static CA: LazyLock<(TestCa, Label)> = LazyLock::new(|| {
     let ca = TestCa::new();

@@ -8,8 +8,7 @@ use est_core::{
     Step, Ticket, Verdict, begin,
 };
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
-
-use crate::oracle::TRUSTING;
+use est_testkit::trusting::TRUSTING;
 
 /// How many octets of the input answer: operation and label, then at most one for each step.
 const ANSWERS: usize = 6;

@@ -17,12 +17,12 @@ pub fn run(input: &[u8]) {
     let mut line = || lines.next().unwrap_or_default();
     let (method, path, content_type, authorization, accept, body) = (line(), line(), line(), line(), line(), line());
     let text = |octets| str::from_utf8(octets).unwrap_or_default();
+    let authorized = Head { authorization: Some(authorization).filter(|value| !value.is_empty()), ..Head::default() };
     let head = Head {
         method: text(method),
         path: text(path),
         content_type: Some(text(content_type)).filter(|value| !value.is_empty()),
-        authorization: Some(authorization).filter(|value| !value.is_empty()),
-        ..Head::default()
+        ..authorized
     };
     let accept = Some(text(accept)).filter(|value| !value.is_empty());
     match Route::find(&SITE, &head) {

@@ -1,41 +1,10 @@
 //! What the readers are compared with, and in what they are known to differ.
 
-use std::sync::LazyLock;
-
-use est_core::Algorithms;
 use est_core::pkix::Extension;
-use est_testkit::pki::ALGORITHMS;
-use pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode};
 
 use crate::mutation;
-
-/// Takes every signature for a good one, so that what lies behind the check is reached.
-#[derive(Debug)]
-struct Trusting(&'static dyn SignatureVerificationAlgorithm);
-
-/// The real algorithms, none of which looks at the signature.
-pub static TRUSTING: LazyLock<Algorithms> = LazyLock::new(|| {
-    let leaked = |known: &&'static dyn SignatureVerificationAlgorithm| -> &'static dyn SignatureVerificationAlgorithm {
-        Box::leak(Box::new(Trusting(*known)))
-    };
-    Vec::leak(ALGORITHMS.iter().map(leaked).collect())
-});
-
-impl SignatureVerificationAlgorithm for Trusting {
-    fn verify_signature(&self, _: &[u8], _: &[u8], _: &[u8]) -> Result<(), InvalidSignature> {
-        Ok(())
-    }
-
-    fn public_key_alg_id(&self) -> AlgorithmIdentifier {
-        self.0.public_key_alg_id()
-    }
-
-    fn signature_alg_id(&self) -> AlgorithmIdentifier {
-        self.0.signature_alg_id()
-    }
-}
 
 /// Compares extensions one by one.
 ///
