@@ -19,6 +19,10 @@ use tokio::runtime::{Builder, Runtime};
 use cli::{Cli, Command};
 use commands::{audit, certs, check, dev, init, migrate, otp, requests, run};
 
+/// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match start(Cli::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
