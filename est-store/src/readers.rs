@@ -6,19 +6,20 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use crate::StoreError;
-use crate::sqlite::wait_a_moment;
 
 /// A few read-only connections, used from blocking threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Readers {
+    /// For [`Readers::glance`]: they give up at once where the database is busy.
+    impatient: Arc<Mutex<Vec<Connection>>>,
     idle: Arc<Mutex<Vec<Connection>>>,
     free: Arc<Semaphore>,
 }
 
 impl Readers {
-    pub(crate) fn new(connections: Vec<Connection>) -> Self {
-        let free = Arc::new(Semaphore::new(connections.len()));
-        Self { idle: Arc::new(Mutex::new(connections)), free }
+    pub(crate) fn new(patient: Vec<Connection>, impatient: Vec<Connection>) -> Self {
+        let free = Arc::new(Semaphore::new(patient.len()));
+        Self { impatient: Arc::new(Mutex::new(impatient)), idle: Arc::new(Mutex::new(patient)), free }
     }
 
     /// Runs `query` on one of the connections, when there is one free.
@@ -57,21 +58,21 @@ impl Readers {
     }
 
     fn glance_now<T>(&self, query: impl Fn(&Connection) -> rusqlite::Result<T>) -> Option<T> {
-        let _permit = self.free.try_acquire().ok()?;
-        let mut connection = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
-        // Without patience: a thread of the runtime must not wait for another process.
-        let answer = connection.busy_handler(None::<fn(i32) -> bool>).and_then(|()| query(&connection));
-        let patient = connection.busy_handler(Some(wait_a_moment));
+        let lock = || self.impatient.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = lock().pop()?;
+        let answer = query(&connection);
         if !self.free.is_closed() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+            lock().push(connection);
         }
         // Whatever went wrong may go better with patience.
-        patient.and(answer).ok()
+        answer.ok()
     }
 
     /// Closes the connections that are idle, and the others when they are done.
     pub(crate) fn close(&self) {
         self.free.close();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for connections in [&self.idle, &self.impatient] {
+            connections.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
     }
 }

@@ -53,7 +53,7 @@ const BUSY_TRIES: i32 = 10_000;
 ///
 /// SQLite's own timeout soon tries ten times a second only. Beside a busy server, which lets go of the file for some
 /// microseconds between two transactions, that finds no gap.
-pub(crate) fn wait_a_moment(tries: i32) -> bool {
+fn wait_a_moment(tries: i32) -> bool {
     std::thread::sleep(Duration::from_millis(1));
     tries < BUSY_TRIES
 }
@@ -98,11 +98,13 @@ impl Sqlite {
         if !pending.is_empty() {
             return Err(StoreError::PendingMigrations { pending });
         }
-        let readers = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let mut patient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let impatient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
         let writer = Writer::start(db, clock, claims::sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                readers: Readers::new(readers),
+                readers: Readers::new(patient, impatient),
                 writer,
                 settled: Settled::new(),
                 alone_since: OnceLock::new(),
@@ -185,8 +187,7 @@ impl Location {
     }
 
     pub(crate) fn connect_for_reading(&self) -> Result<Connection, StoreError> {
-        let mut db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        db.busy_handler(Some(wait_a_moment))?;
+        let db = self.connect(OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;")?;
         db.set_prepared_statement_cache_capacity(32);
         Ok(db)

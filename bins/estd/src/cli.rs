@@ -235,10 +235,13 @@ pub(crate) enum Requests {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// List audit records, the newest first.
+    /// List audit records, the oldest first.
     List {
         #[command(flatten)]
         config: Config,
+        /// Go on after this one: the `cursor` of a listing before.
+        #[arg(long, value_name = "CURSOR")]
+        after: Option<est_store::Cursor>,
         /// Only those of this event, `cert.issued` say.
         #[arg(long, value_name = "EVENT")]
         event: Option<String>,

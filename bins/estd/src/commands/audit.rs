@@ -9,16 +9,20 @@ use crate::cli::Audit;
 use crate::output;
 
 pub(crate) async fn run(command: Audit) -> Result<()> {
-    let Audit::List { config, event, limit, output } = command;
+    let Audit::List { config, after, event, limit, output } = command;
     let Opened { store, .. } = Opened::open(&config.config)?;
     let filter = AuditFilter { event, ..AuditFilter::default() };
-    let page = store.audit(filter, limit, None).await?;
+    let page = store.audit(filter, limit, after).await?;
+    let next = page.next.map(|cursor| cursor.to_string());
     if output.json {
         let events: Vec<Value> = page.items.iter().map(to_json).collect();
-        output::json(&json!({ "events": events }));
+        output::json(&json!({ "events": events, "cursor": next }));
     } else {
         let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
         output::table(&["TIME", "EVENT", "OUTCOME", "ACTOR", "SOURCE", "REASON"], &rows);
+        if let Some(next) = next {
+            output::line(format!("there are more: go on with --after {next}"));
+        }
     }
     Ok(())
 }
