@@ -41,8 +41,10 @@ CREATE TABLE revocations (
 ) STRICT;
 
 -- state: 0 open, 1 awaits approval, 2 approved, 3 denied, 4 finished. The first three are undecided.
+-- Rows lie in the order of their coming: a claim and its end touch the same page, and share it with their neighbours.
 CREATE TABLE claims (
-    identity           BLOB    PRIMARY KEY CHECK (length(identity) = 32),
+    number             INTEGER PRIMARY KEY,
+    identity           BLOB    NOT NULL UNIQUE CHECK (length(identity) = 32),
     state              INTEGER NOT NULL CHECK (state BETWEEN 0 AND 4),
     serial             BLOB    NOT NULL,
     lease_until_micros INTEGER NOT NULL,
@@ -51,7 +53,7 @@ CREATE TABLE claims (
     certificate        INTEGER REFERENCES certificates (number),
     ticket             BLOB,
     CHECK ((state = 4) = (certificate IS NOT NULL))
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 CREATE INDEX claims_by_end ON claims (replay_until);
 CREATE INDEX undecided_claims_by_password ON claims (password) WHERE password IS NOT NULL AND state < 3;
