@@ -57,10 +57,10 @@ fi
 
 step "Formatting"
 cargo fmt --all --check
-(cd fuzz && cargo fmt --check)
+cargo fmt --manifest-path fuzz/Cargo.toml --check
 
 step "Lints"
-RUSTFLAGS="${RUSTFLAGS:-}" cargo clippy --workspace --all-targets --all-features -- -D warnings
+cargo clippy --workspace --all-targets --all-features -- -D warnings
 
 step "Documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
@@ -74,8 +74,21 @@ if ! $quick; then
     cargo run --manifest-path fuzz/Cargo.toml --release --quiet --bin smoke -- --seconds "${FUZZ_SECONDS:-4}"
 
     step "Instruction counts"
-    cargo bench -p benches --quiet
+    if command -v valgrind >/dev/null; then
+        runner=$(cargo metadata --format-version 1 --locked | jq -r '.packages[] | select(.name == "gungraun") | .version')
+        if [[ "$(gungraun-runner --version 2>/dev/null | awk '{ print $NF }')" != "$runner" ]]; then
+            echo "Installing with cargo: gungraun-runner $runner"
+            cargo install gungraun-runner --version "$runner" --locked --quiet
+        fi
+        cargo bench -p benches
+    else
+        echo "skipped: valgrind is not installed"
+    fi
 fi
+
+# The binaries first: some tests run the ones of other packages.
+step "Build"
+cargo build --workspace --all-features
 
 # The tests come last: the line that counts them is the last thing to read.
 step "Tests"

@@ -1,0 +1,110 @@
+//! What each `tls.client_auth.mode` asks of clients, in real handshakes.
+
+use std::path::PathBuf;
+
+use est_core::pkix::pem;
+use est_testkit::https::{Client, base64};
+use est_testkit::pki::Key;
+use est_testkit::server::{Launch, Server};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+fn in_mode(mode: &str) -> Launch {
+    Launch::configured(ESTD, |text| text.replace("mode = \"optional\"", &format!("mode = \"{mode}\"")))
+}
+
+/// Enrolls with a password and keeps certificate and key in the server's folder.
+fn device(server: &Server) -> (PathBuf, PathBuf) {
+    let key = Key::p256();
+    let body = base64(&key.csr("CN=device", &[]));
+    let client = Client::new(server.port(), &server.ca());
+    let certificate = client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes()).certificate();
+    let paths = (server.folder().join("device.pem"), server.folder().join("device.key"));
+    std::fs::write(&paths.0, pem::encode("CERTIFICATE", &certificate)).expect("a file");
+    std::fs::write(&paths.1, key.to_pem()).expect("a file");
+    paths
+}
+
+/// Changes the mode of a server that is running, by starting it anew.
+fn restart_in_mode(server: Server, mode: &str) -> Server {
+    let config = server.folder().join("estd.toml");
+    let launch = server.kill();
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let edited = text.replace("mode = \"optional\"", &format!("mode = \"{mode}\""));
+    assert_ne!(edited, text);
+    std::fs::write(config, edited).expect("the configuration can be written");
+    launch.start()
+}
+
+fn renews(server: &Server, (certificate, key): &(PathBuf, PathBuf)) -> u16 {
+    let body = base64(&Key::p256().csr("CN=device", &[]));
+    let client = Client::with_certificate(server.port(), &server.ca(), certificate, key);
+    client.enroll("/simplereenroll", None, body.as_bytes()).status
+}
+
+/// Whether a client gets an answer at all.
+fn is_heard(client: &Client) -> bool {
+    client.exchange(b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").is_ok()
+}
+
+#[test]
+fn required_ends_the_handshake_of_who_shows_nothing_or_a_strangers_certificate() {
+    let server = in_mode("optional").start();
+    let mine = device(&server);
+    let other = in_mode("optional").start();
+    let stranger = device(&other);
+    let server = restart_in_mode(server, "required");
+    assert!(!is_heard(&Client::new(server.port(), &server.ca())));
+    assert!(!is_heard(&Client::with_certificate(server.port(), &server.ca(), &stranger.0, &stranger.1)));
+    assert!(is_heard(&Client::with_certificate(server.port(), &server.ca(), &mine.0, &mine.1)));
+    assert_eq!(renews(&server, &mine), 200);
+}
+
+#[test]
+fn optional_hears_everybody_and_says_why_a_certificate_does_not_count() {
+    let server = in_mode("optional").start();
+    let other = in_mode("optional").start();
+    let stranger = device(&other);
+    assert!(is_heard(&Client::new(server.port(), &server.ca())));
+    let client = Client::with_certificate(server.port(), &server.ca(), &stranger.0, &stranger.1);
+    assert!(is_heard(&client));
+    let body = base64(&Key::p256().csr("CN=stranger", &[]));
+    let refused = client.enroll("/simpleenroll", None, body.as_bytes());
+    assert_eq!(refused.status, 401);
+    assert!(refused.text().starts_with("the client certificate was not issued by a CA that this server trusts"));
+    assert!(refused.header("WWW-Authenticate").is_some_and(|offered| offered.starts_with("Basic ")));
+    // The password decides where the certificate does not.
+    let accepted = client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes());
+    assert_eq!(accepted.status, 200);
+}
+
+#[test]
+fn required_for_reenroll_lets_passwords_enroll_and_certificates_renew() {
+    let server = in_mode("required_for_reenroll").start();
+    let device = device(&server);
+    assert_eq!(renews(&server, &device), 200);
+    let body = base64(&Key::p256().csr("CN=device", &[]));
+    let client = Client::new(server.port(), &server.ca());
+    let refused = client.enroll("/simplereenroll", Some(&server.password(1)), body.as_bytes());
+    assert_eq!(refused.status, 403);
+    assert_eq!(refused.text(), "renew with the certificate that is to be renewed as TLS client certificate\n");
+}
+
+#[test]
+fn none_asks_nobody_for_a_certificate() {
+    let server = in_mode("optional").start();
+    let device = device(&server);
+    let server = restart_in_mode(server, "none");
+    assert_eq!(renews(&server, &device), 401);
+    let body = base64(&Key::p256().csr("CN=another", &[]));
+    let client = Client::new(server.port(), &server.ca());
+    assert_eq!(client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes()).status, 200);
+}
+
+#[test]
+fn agrees_on_a_hybrid_post_quantum_key_exchange() {
+    let server = in_mode("optional").start();
+    let connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let group = connection.conn.negotiated_key_exchange_group().expect("a key exchange");
+    assert_eq!(format!("{:?}", group.name()), "X25519MLKEM768");
+}

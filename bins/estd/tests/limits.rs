@@ -1,0 +1,113 @@
+//! Each limit, set low, and a client that runs into it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use est_testkit::https::{Client, base64, post, read_response};
+use est_testkit::pki::Key;
+use est_testkit::server::{Launch, Server};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+fn with_limit(line: &str) -> Server {
+    Launch::configured(ESTD, |text| format!("{text}\n[limits]\n{line}\n")).start()
+}
+
+/// Reads until the server hangs up; a server that never does fails the test by the client's own patience.
+fn is_closed(connection: &mut impl Read) -> bool {
+    let mut rest = Vec::new();
+    match connection.read_to_end(&mut rest) {
+        Ok(_) => true,
+        Err(error) => matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset),
+    }
+}
+
+#[test]
+fn a_silent_client_is_dropped_at_the_handshake_timeout() {
+    let server = with_limit("handshake_timeout = \"1s\"");
+    let mut connection = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+    connection.set_read_timeout(Some(std::time::Duration::from_secs(60))).expect("a timeout");
+    assert!(is_closed(&mut connection));
+}
+
+#[test]
+fn an_idle_client_is_dropped_at_the_idle_timeout() {
+    let server = with_limit("idle_timeout = \"1s\"");
+    let client = Client::new(server.port(), &server.ca());
+    let mut never_asks = client.connect().expect("a connection");
+    assert!(is_closed(&mut never_asks));
+    let mut asks_once = client.connect().expect("a connection");
+    asks_once.write_all(b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+    assert_eq!(read_response(&mut asks_once).expect("an answer").status, 200);
+    assert!(is_closed(&mut asks_once));
+}
+
+#[test]
+fn a_body_that_does_not_come_is_given_up_at_the_request_timeout() {
+    let server = with_limit("request_timeout = \"1s\"");
+    let client = Client::new(server.port(), &server.ca());
+    let mut connection = client.connect().expect("a connection");
+    let request = post("/simpleenroll", None, &[b'A'; 100]);
+    connection.write_all(&request[..request.len() - 50]).expect("sent");
+    let answer = read_response(&mut connection).expect("an answer");
+    assert_eq!((answer.status, answer.text()), (408, "the body did not arrive whole\n"));
+    assert!(is_closed(&mut connection));
+}
+
+#[test]
+fn a_head_over_the_limit_is_refused() {
+    let server = with_limit("header_bytes = \"8KB\"");
+    let client = Client::new(server.port(), &server.ca());
+    let head = |size: usize| {
+        format!(
+            "GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Long: {}\r\n\r\n",
+            "a".repeat(size)
+        )
+    };
+    assert_eq!(client.exchange(head(6000).as_bytes()).expect("an answer").status, 200);
+    assert_eq!(client.exchange(head(20_000).as_bytes()).expect("an answer").status, 431);
+}
+
+#[test]
+fn a_body_over_the_limit_is_refused() {
+    let server = Launch::configured(ESTD, |text| {
+        text.replace("listen = \"0.0.0.0:8443\"", "listen = \"0.0.0.0:8443\"\nmax_body_size = \"2KB\"")
+    })
+    .start();
+    let client = Client::new(server.port(), &server.ca());
+    let refused = client.enroll("/simpleenroll", None, &[b'A'; 2049]);
+    assert_eq!((refused.status, refused.text()), (413, "the body is longer than 2048 octets\n"));
+    assert_eq!(client.enroll("/simpleenroll", None, &[b'A'; 2048]).status, 401);
+}
+
+#[test]
+fn connections_over_the_limit_push_out_who_has_waited_longest() {
+    let server = with_limit("max_connections = 4");
+    let client = Client::new(server.port(), &server.ca());
+    let mut first = client.connect().expect("a connection");
+    let others: Vec<_> = (0..4).map(|_| client.connect().expect("a connection")).collect();
+    assert!(is_closed(&mut first));
+    drop(others);
+}
+
+#[test]
+fn an_accept_that_fails_does_not_end_the_server() {
+    let server = Launch::dev(ESTD).descriptors(256).start();
+    let client = Client::new(server.port(), &server.ca());
+    let limit = |soft: usize| {
+        let status = Command::new("prlimit")
+            .args(["--pid", &server.pid().to_string(), &format!("--nofile={soft}:256")])
+            .status();
+        assert!(status.expect("prlimit runs").success());
+    };
+    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).expect("the process runs").count();
+    // From here on every accept fails: there is no descriptor left.
+    limit(open);
+    let refused = TcpStream::connect(("127.0.0.1", server.port())).expect("the system accepts for it");
+    let other = TcpStream::connect(("127.0.0.1", server.port())).expect("the system accepts for it");
+    limit(256);
+    drop((refused, other));
+    let body = base64(&Key::p256().csr("CN=after", &[]));
+    client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes()).certificate();
+}
