@@ -170,7 +170,8 @@ fn note(
 fn find(db: &Connection, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT hash, entity, label, expires FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
-         AND (expires > ?2 OR EXISTS (SELECT 1 FROM claims WHERE password = ?1 AND password IS NOT NULL AND state < 3))",
+         AND (expires > ?2 OR EXISTS (SELECT 1 FROM claims WHERE password = ?1 AND password IS NOT NULL \
+         AND (state < 3 OR replay_until >= ?2)))",
     )?;
     let found = select.query_row(params![id, seconds(now)], |row| {
         Ok(Password {
