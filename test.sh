@@ -88,7 +88,7 @@ fi
 
 # The binaries first: some tests run the ones of other packages.
 step "Build"
-cargo build --workspace --all-features
+cargo build --workspace --all-features --bins --examples
 
 # The tests come last: the line that counts them is the last thing to read.
 step "Tests"
