@@ -198,6 +198,19 @@ impl Server {
         &self.printed
     }
 
+    /// What it printed up to the line that begins like this.
+    ///
+    /// # Panics
+    /// When no such line comes.
+    #[must_use]
+    pub fn printed_until(&mut self, beginning: &str) -> String {
+        while !self.printed.iter().any(|line| line.starts_with(beginning)) {
+            let line = self.lines.recv_timeout(PATIENCE);
+            self.printed.push(line.unwrap_or_else(|_| panic!("no `{beginning}` in {:?}", self.printed)));
+        }
+        self.printed.join("\n")
+    }
+
     /// Runs another `estd` command against the same configuration: `["otp", "list"]`.
     #[must_use]
     pub fn estd(&self, arguments: &[&str]) -> Output {

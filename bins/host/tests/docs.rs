@@ -1,0 +1,80 @@
+//! The documentation says what the code says.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
+}
+
+/// Every Markdown file that a reader may open.
+fn pages() -> Vec<PathBuf> {
+    let mut pages = Vec::new();
+    let mut folders = vec![root(), root().join("docs"), root().join("docs/decisions"), root().join("fuzz")];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+        pages.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+    }
+    pages
+}
+
+/// `docs/configuration.md` ends with the reference that the program makes of its own table of keys.
+/// `OHIA_UPDATE_DOCS=1` writes it.
+#[test]
+fn the_configuration_page_is_the_reference() {
+    const MARK: &str = "<!-- What follows is made from the program's own table of keys. -->\n\n";
+    let path = root().join("docs/configuration.md");
+    let page = fs::read_to_string(&path).expect("docs/configuration.md");
+    let (introduction, written) = page.split_once(MARK).expect("the mark above the reference");
+    let reference = host::config::reference();
+    if env::var_os("OHIA_UPDATE_DOCS").is_some_and(|value| value == "1") {
+        fs::write(path, format!("{introduction}{MARK}{reference}")).expect("the page can be written");
+    } else {
+        assert_eq!(written, reference, "run this test with OHIA_UPDATE_DOCS=1");
+    }
+}
+
+/// Every link to a file of this repository leads to one.
+#[test]
+fn every_link_leads_somewhere() {
+    let mut broken = BTreeSet::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).expect("a page");
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
+            let file = target.split('#').next().unwrap_or(target);
+            if !page.parent().expect("a folder").join(file).exists() {
+                broken.insert(format!("{} → {target}", page.display()));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}
+
+/// Every page of the book is in its table of contents.
+#[test]
+fn every_page_is_in_the_summary() {
+    let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).expect("docs/SUMMARY.md");
+    for page in pages() {
+        let Ok(name) = page.strip_prefix(root().join("docs")).map(|name| name.display().to_string()) else { continue };
+        assert!(name == "SUMMARY.md" || summary.contains(&format!("({name})")), "{name} is not in docs/SUMMARY.md");
+    }
+}
+
+/// Every reason for which a server refuses is explained to operators, with its status.
+#[test]
+fn the_operators_page_lists_every_refusal() {
+    let page = fs::read_to_string(root().join("docs/operate.md")).expect("docs/operate.md");
+    let source = fs::read_to_string(root().join("est-core/src/refusal.rs")).expect("the table");
+    let table = source.split("pub fn row").nth(1).and_then(|rest| rest.split("fn csr_code").next()).expect("the table");
+    let codes: Vec<(&str, &str)> = table
+        .lines()
+        .filter_map(|line| line.split_once("=> (\"")?.1.split_once("\", "))
+        .filter_map(|(code, rest)| Some((code, rest.split(',').next()?)))
+        .collect();
+    assert!(codes.len() > 35, "{codes:?}");
+    for (code, status) in codes {
+        assert!(page.contains(&format!("| `{code}` | {status} |")), "docs/operate.md lacks | `{code}` | {status} |");
+    }
+}
