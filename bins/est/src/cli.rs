@@ -53,7 +53,7 @@ pub(crate) enum Command {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub(crate) struct ServerArguments {
-    /// The server: https://host[:port], with a path where its base path is not /.well-known/est
+    /// The server: https://HOST:PORT, with a path where its base path is not /.well-known/est
     #[arg(long, value_name = "URL", env = "EST_SERVER")]
     pub(crate) server: ServerUrl,
     /// The CA label (RFC 7030 §3.2.2)
