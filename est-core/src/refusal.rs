@@ -34,8 +34,10 @@ pub enum Refusal {
         /// The limit in octets.
         limit: usize,
     },
-    /// The body did not arrive whole.
+    /// The body did not arrive whole, or its framing cannot be read.
     BodyIncomplete,
+    /// The body did not arrive in time.
+    BodyLate,
     /// The Authorization header cannot be read.
     MalformedAuthorization,
 
@@ -158,7 +160,8 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
             Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
             Self::BodyTooLarge { .. } => ("body-too-large", 413, (4, 13)),
-            Self::BodyIncomplete => ("body-incomplete", 408, (4, 8)),
+            Self::BodyIncomplete => ("body-incomplete", 400, (4, 0)),
+            Self::BodyLate => ("body-late", 408, (4, 8)),
             Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
             Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
             Self::PasswordRejected => ("password-rejected", 401, (4, 1)),
@@ -236,6 +239,7 @@ impl fmt::Display for Refusal {
             Self::UnsupportedMediaType { expected } => write!(f, "send the body as Content-Type: {expected}"),
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} octets"),
             Self::BodyIncomplete => f.write_str("the body did not arrive whole"),
+            Self::BodyLate => f.write_str("the body did not arrive in time"),
             Self::MalformedAuthorization => {
                 f.write_str("the Authorization header cannot be read: send Basic with base64 of user:password in UTF-8")
             }

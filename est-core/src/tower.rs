@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -53,6 +54,18 @@ pub struct Peer {
     /// The peer's address.
     pub source: Option<String>,
 }
+
+/// The error with which a server's body ends when the client was too slow: it is answered with 408, any other with 400.
+#[derive(Clone, Copy, Debug)]
+pub struct TookTooLong;
+
+impl fmt::Display for TookTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body did not arrive in time")
+    }
+}
+
+impl Error for TookTooLong {}
 
 /// EST as a [`tower::Service`](Service). Cheap to clone.
 #[derive(Clone)]
@@ -121,6 +134,7 @@ impl Est {
         match Limited::new(body, self.max_body).collect().await {
             Ok(body) => Ok(body.to_bytes().into()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large),
+            Err(error) if error.is::<TookTooLong>() => Err(Refusal::BodyLate),
             Err(_) => Err(Refusal::BodyIncomplete),
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::tower::{Est, Peer};
+use est_core::tower::{Est, Peer, TookTooLong};
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
@@ -224,7 +224,7 @@ impl Body for Arriving {
             _wait: this.place.wait(),
         });
         ready!(late.deadline.as_mut().poll(context));
-        Poll::Ready(Some(Err("the body did not arrive in time".into())))
+        Poll::Ready(Some(Err(TookTooLong.into())))
     }
 
     fn is_end_stream(&self) -> bool {
