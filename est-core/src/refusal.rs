@@ -13,6 +13,8 @@ use crate::{Operation, Seconds, UnixTime};
 #[non_exhaustive]
 pub enum Refusal {
     // The path and the envelope.
+    /// An HTTP/1.1 request without exactly one Host header that is one (RFC 9112 §3.2).
+    Host,
     /// No operation has this path.
     UnknownPath,
     /// The path names a label that is not configured.
@@ -154,6 +156,7 @@ impl Refusal {
     #[must_use]
     pub fn row(&self) -> Row {
         let (code, http_status, coap_code) = match self {
+            Self::Host => ("host", 400, (4, 0)),
             Self::UnknownPath => ("unknown-path", 404, (4, 4)),
             Self::UnknownLabel => ("unknown-label", 404, (4, 4)),
             Self::OperationDisabled(_) => ("operation-disabled", 404, (4, 4)),
@@ -232,6 +235,7 @@ fn csr_code(error: &CsrError) -> &'static str {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Host => f.write_str("send one Host header that names this server"),
             Self::UnknownPath => f.write_str("there is no EST operation at this path"),
             Self::UnknownLabel => f.write_str("there is no such label on this server"),
             Self::OperationDisabled(operation) => write!(f, "/{operation} is switched off on this server"),
