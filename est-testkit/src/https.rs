@@ -203,10 +203,18 @@ pub fn read_response(connection: &mut impl Read) -> io::Result<Response> {
 }
 
 /// Reads until the server closes the connection, however it does that; returns every octet that came.
-pub fn read_to_end(connection: &mut impl Read) -> Vec<u8> {
+///
+/// What is not sent yet stays unsent: a server that has closed its side takes no more, but what it said can be read.
+pub fn read_to_end(connection: &mut Connection) -> Vec<u8> {
     let mut octets = Vec::new();
-    // An alert or a reset ends it like anything else: what came before is kept.
-    let _ = connection.read_to_end(&mut octets);
+    while connection.conn.read_tls(&mut connection.sock).is_ok_and(|count| count > 0) {
+        let is_sound = connection.conn.process_new_packets().is_ok();
+        // Reading to the end of what is there ends with `WouldBlock`, which keeps what was read.
+        let _ = connection.conn.reader().read_to_end(&mut octets);
+        if !is_sound {
+            break;
+        }
+    }
     octets
 }
 

@@ -19,6 +19,8 @@ pub(crate) struct Case {
     pub(crate) who: String,
     /// Whether the client closes its side when it has sent everything.
     pub(crate) half_closes: bool,
+    /// Whether the head ends where the file ends, without an empty line.
+    unfinished: bool,
     request: String,
 }
 
@@ -65,7 +67,8 @@ impl Case {
         let name = file.strip_prefix(folder).expect("below the folder").with_extension("").display().to_string();
         let text = fs::read_to_string(file).expect("a case is UTF-8");
         let (preface, request) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no request"));
-        let (mut expect, mut words, mut cite, mut who, mut half_closes) = (None, None, None, "nobody", false);
+        let (mut expect, mut words, mut cite, mut who) = (None, None, None, "nobody");
+        let (mut half_closes, mut unfinished) = (false, false);
         assert!(preface.starts_with("# "), "{name} does not say what it is");
         for line in preface.lines().filter(|line| !line.starts_with("# ")) {
             match line.split_once(": ").unwrap_or_else(|| panic!("{name}: {line}")) {
@@ -74,6 +77,7 @@ impl Case {
                 ("cite", value) => cite = Some(value),
                 ("as", value) => who = value,
                 ("then", "closes its side") => half_closes = true,
+                ("head", "unfinished") => unfinished = true,
                 _ => panic!("{name}: {line}"),
             }
         }
@@ -89,7 +93,7 @@ impl Case {
                 _ => panic!("{name}: expect {status}"),
             },
         };
-        Self { name, expect, who: who.to_owned(), half_closes, request: request.to_owned() }
+        Self { name, expect, who: who.to_owned(), half_closes, unfinished, request: request.to_owned() }
     }
 
     /// The part of the name before the slash.
@@ -105,11 +109,8 @@ impl Case {
         };
         let body = expand(body.unwrap_or_default(), &|name| fill.fill(name), &self.name);
         let length = |name: &str| (name == "length").then(|| body.len().to_string());
-        let head = head.replace('\n', "\r\n") + if self.expect == Expect::HangUp { "" } else { "\r\n\r\n" };
+        let head = head.replace('\n', "\r\n") + if self.unfinished { "" } else { "\r\n\r\n" };
         let mut octets = expand(&head, &|name| length(name).or_else(|| fill.fill(name)), &self.name);
-        if self.expect == Expect::HangUp && !body.is_empty() {
-            octets.extend_from_slice(b"\r\n\r\n");
-        }
         octets.extend_from_slice(&body);
         octets
     }

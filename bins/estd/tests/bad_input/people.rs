@@ -92,7 +92,8 @@ impl People {
         let not_for_clients = [Extension::end_entity(), Extension::ext_key_usage(&[oid::SERVER_AUTH])];
         let authority = [
             Extension::certificate_authority(),
-            Extension::key_usage(KeyUsage::KEY_CERT_SIGN.with(KeyUsage::CRL_SIGN)),
+            Extension::key_usage(KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_CERT_SIGN)),
+            Extension::ext_key_usage(&[oid::CLIENT_AUTH]),
         ];
         let expired = ca.issue(&key, past, now, &client);
         let early = ca.issue(&key, future, future + Seconds(60), &client);
@@ -103,8 +104,9 @@ impl People {
         let impostor = Ca { key: Key::p256(), ..Ca::read(server) };
         let forged = impostor.issue(&key, now, future, &client);
         let stranger = TestCa::new();
-        let untrusted = stranger.device(&key, SUBJECT, NAMES).as_der().to_vec();
-        let stranger = stranger.certificate().as_der().to_vec();
+        let stranger = Ca { certificate: stranger.certificate().clone(), key: stranger.key };
+        let untrusted = stranger.issue(&key, now, future, &client);
+        let stranger = stranger.certificate.as_der().to_vec();
         let root = ca.certificate.as_der().to_vec();
         let pem = key.to_pem();
         self.keep_secret(&pem);
