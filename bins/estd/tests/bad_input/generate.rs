@@ -1,5 +1,5 @@
-//! Makes the cases whose bodies need a signature over hostile contents. The files are what counts: this runs once,
-//! and again when a case is added.
+//! Makes the cases whose bodies need a signature over hostile contents. The files are what counts: this runs once, and
+//! again when a case is added or a file was removed in order to be made anew.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ use est_testkit::https::base64;
 use est_testkit::pki::{Key, TestCa, name};
 
 #[test]
-#[ignore = "writes the case files anew, with new keys"]
+#[ignore = "writes case files that are not there"]
 fn write_the_cases_that_need_a_signature() {
     let mut maker = Maker { group: "", path: "/simpleenroll", count: 0 };
     der(&mut maker);
@@ -53,9 +53,13 @@ impl Maker {
              Content-Type: application/pkcs10\nContent-Length: {{length}}\n\n{body}\n"
         );
         let folder = crate::folder().join(self.group);
-        fs::create_dir_all(&folder).expect("a folder for the group");
-        fs::write(folder.join(name).with_extension("http"), text).expect("a file for the case");
+        let file = folder.join(name).with_extension("http");
         self.count += 1;
+        if file.exists() {
+            return;
+        }
+        fs::create_dir_all(&folder).expect("a folder for the group");
+        fs::write(file, text).expect("a file for the case");
     }
 }
 
@@ -875,6 +879,30 @@ fn subjects(maker: &mut Maker) {
     ] {
         maker.bad(case, about, Refusal::Subject(NameError::NotText(common_name())), names, &with(&of(&text)));
     }
+    let reversed = Refusal::Subject(NameError::ControlCharacter(common_name()));
+    maker.bad(
+        "right-to-left",
+        "Text that reads backwards for whoever approves it",
+        reversed,
+        "UAX #9 §2.2",
+        &with(&of(&utf8("a\u{202e}elpmaxe.toor"))),
+    );
+    let length = |id: Oid| Refusal::Subject(NameError::Length(id));
+    let bounds = "RFC 5280 Appendix A.1";
+    maker.bad(
+        "common-name-of-65",
+        "A commonName one character too long",
+        length(common_name()),
+        bounds,
+        &with(&of(&utf8(&"ë".repeat(65)))),
+    );
+    maker.bad(
+        "country-of-3",
+        "A country of three letters",
+        length(oid::COUNTRY),
+        bounds,
+        &with(&sequence(&[&set(&[&sequence(&[oid::COUNTRY.as_der(), &value(0x13, &[b"DEU"])])])])),
+    );
     let malformed = || CsrError::Subject(NameError::Malformed);
     maker.bad("is-a-set", "A SET in place of a name", malformed(), names, &with(b"\x31\x00"));
     maker.bad("empty-rdn", "A relative name without an attribute", malformed(), names, &with(b"\x30\x02\x31\x00"));

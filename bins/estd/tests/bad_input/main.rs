@@ -78,6 +78,8 @@ fn no_bad_input_gets_a_5xx_or_changes_anything_or_leaves_a_secret_behind() {
     assert!(status.success());
     assert!(log.lines().count() > cases.len(), "trace logs something");
     assert!(secrets.len() > 30);
+    let event = b"cert.denied";
+    assert!(printed.windows(event.len()).any(|window| window == event), "the search finds what is there");
     for secret in secrets {
         assert!(!log.contains(&secret), "a secret of {} characters is in the log", secret.len());
         for (place, octets) in [("audit records", &printed), ("database", &database)] {
