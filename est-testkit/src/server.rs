@@ -198,6 +198,21 @@ impl Server {
         &self.printed
     }
 
+    /// Waits for the line of its output that contains `words`.
+    ///
+    /// # Panics
+    /// When none comes.
+    pub fn line_with(&mut self, words: &str) -> String {
+        let mut seen = 0;
+        loop {
+            if let Some(line) = self.printed[seen..].iter().find(|line| line.contains(words)) {
+                return line.clone();
+            }
+            seen = self.printed.len();
+            self.printed.push(self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line says {words}")));
+        }
+    }
+
     /// Runs another `estd` command against the same configuration: `["otp", "list"]`.
     #[must_use]
     pub fn estd(&self, arguments: &[&str]) -> Output {
