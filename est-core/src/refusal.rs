@@ -13,6 +13,8 @@ use crate::{Operation, Seconds, UnixTime};
 #[non_exhaustive]
 pub enum Refusal {
     // The path and the envelope.
+    /// An HTTP/1.1 request without exactly one Host header that is one (RFC 9112 §3.2).
+    Host,
     /// No operation has this path.
     UnknownPath,
     /// The path names a label that is not configured.
@@ -34,8 +36,10 @@ pub enum Refusal {
         /// The limit in octets.
         limit: usize,
     },
-    /// The body did not arrive whole.
+    /// The body did not arrive whole, or its framing cannot be read.
     BodyIncomplete,
+    /// The body did not arrive in time.
+    BodyLate,
     /// The Authorization header cannot be read.
     MalformedAuthorization,
 
@@ -152,13 +156,15 @@ impl Refusal {
     #[must_use]
     pub fn row(&self) -> Row {
         let (code, http_status, coap_code) = match self {
+            Self::Host => ("host", 400, (4, 0)),
             Self::UnknownPath => ("unknown-path", 404, (4, 4)),
             Self::UnknownLabel => ("unknown-label", 404, (4, 4)),
             Self::OperationDisabled(_) => ("operation-disabled", 404, (4, 4)),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
             Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
             Self::BodyTooLarge { .. } => ("body-too-large", 413, (4, 13)),
-            Self::BodyIncomplete => ("body-incomplete", 408, (4, 8)),
+            Self::BodyIncomplete => ("body-incomplete", 400, (4, 0)),
+            Self::BodyLate => ("body-late", 408, (4, 8)),
             Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
             Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
             Self::PasswordRejected => ("password-rejected", 401, (4, 1)),
@@ -229,6 +235,7 @@ fn csr_code(error: &CsrError) -> &'static str {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Host => f.write_str("send one Host header that names this server"),
             Self::UnknownPath => f.write_str("there is no EST operation at this path"),
             Self::UnknownLabel => f.write_str("there is no such label on this server"),
             Self::OperationDisabled(operation) => write!(f, "/{operation} is switched off on this server"),
@@ -236,6 +243,7 @@ impl fmt::Display for Refusal {
             Self::UnsupportedMediaType { expected } => write!(f, "send the body as Content-Type: {expected}"),
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} octets"),
             Self::BodyIncomplete => f.write_str("the body did not arrive whole"),
+            Self::BodyLate => f.write_str("the body did not arrive in time"),
             Self::MalformedAuthorization => {
                 f.write_str("the Authorization header cannot be read: send Basic with base64 of user:password in UTF-8")
             }

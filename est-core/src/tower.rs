@@ -8,6 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::convert::Infallible;
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -54,6 +55,18 @@ pub struct Peer {
     pub source: Option<String>,
 }
 
+/// The error with which a server's body ends when the client was too slow: it is answered with 408, any other with 400.
+#[derive(Clone, Copy, Debug)]
+pub struct TookTooLong;
+
+impl fmt::Display for TookTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body did not arrive in time")
+    }
+}
+
+impl Error for TookTooLong {}
+
 /// EST as a [`tower::Service`](Service). Cheap to clone.
 #[derive(Clone)]
 pub struct Est {
@@ -70,6 +83,12 @@ impl Est {
     #[must_use]
     pub fn new(shell: Arc<dyn Shell>, ports: Ports, max_body: usize) -> Self {
         Self { shell, ports, max_body }
+    }
+
+    /// Writes what the server itself refuses, before or instead of the service.
+    #[must_use]
+    pub fn refuse(&self, refusal: Refusal) -> Response<Full<Bytes>> {
+        into_http(respond(&self.shell.site(), &Reply::Refused(refusal), None))
     }
 
     async fn answer<B>(self, request: Request<B>) -> Response<Full<Bytes>>
@@ -97,9 +116,12 @@ impl Est {
         let head = Head {
             method: parts.method.as_str(),
             path: parts.uri.path(),
-            content_type: text(&parts.headers, &CONTENT_TYPE),
-            authorization: parts.headers.get(AUTHORIZATION).map(HeaderValue::as_bytes),
+            content_type: only(&parts.headers, &CONTENT_TYPE).and_then(|value| value.to_str().ok()),
+            authorization: only(&parts.headers, &AUTHORIZATION).map(HeaderValue::as_bytes),
         };
+        if head.authorization.is_none() && parts.headers.contains_key(AUTHORIZATION) {
+            return Err(Refusal::MalformedAuthorization);
+        }
         let route = Route::find(site, &head)?;
         let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
@@ -121,6 +143,7 @@ impl Est {
         match Limited::new(body, self.max_body).collect().await {
             Ok(body) => Ok(body.to_bytes().into()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large),
+            Err(error) if error.is::<TookTooLong>() => Err(Refusal::BodyLate),
             Err(_) => Err(Refusal::BodyIncomplete),
         }
     }
@@ -141,12 +164,6 @@ impl Est {
     }
 }
 
-/// Writes what the server itself refuses, before or instead of the service.
-#[must_use]
-pub fn refuse(site: &Site, refusal: Refusal) -> Response<Full<Bytes>> {
-    into_http(respond(site, &Reply::Refused(refusal), None))
-}
-
 fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {
     let mut answer = Response::new(Full::new(Bytes::from(response.body)));
     *answer.status_mut() = http::StatusCode::from_u16(response.status).expect("the table holds real status codes");
@@ -156,6 +173,12 @@ fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {
         answer.headers_mut().insert(name, value);
     }
     answer
+}
+
+/// The value of a header that stands there once; of two, nobody knows which counts (RFC 9110 §5.3).
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    values.next().filter(|_| values.next().is_none())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

@@ -247,6 +247,7 @@ fn refuses_keys_that_nobody_should_have() {
         (rsa(&modulus(513, 7), three), KeyError::RsaSize { bits: 4104 }),
         (rsa(&modulus(255, 7), three), KeyError::RsaSize { bits: 2040 }),
         (rsa(&[&[0x0f][..], &[7; 256]].concat(), three), KeyError::RsaSize { bits: 2052 }),
+        (rsa(b"\x00", three), KeyError::RsaSize { bits: 0 }),
         (rsa(&modulus(256, 8), three), KeyError::RsaValue),
         (rsa(&modulus(256, 7)[1..], three), KeyError::RsaValue),
         (rsa(&modulus(256, 7), b"\x03"), KeyError::RsaValue),

@@ -464,11 +464,14 @@ fn replies(site: &Site) -> Vec<Reply> {
 /// One refusal for every status, with text from outside where there is some.
 fn refusals() -> Vec<Refusal> {
     vec![
+        Refusal::Host,
         Refusal::UnknownPath,
         Refusal::OperationDisabled(Operation::CaCerts),
         Refusal::MethodNotAllowed { allow: "POST" },
         Refusal::UnsupportedMediaType { expected: "application/pkcs10" },
         Refusal::BodyTooLarge { limit: 65_536 },
+        Refusal::BodyIncomplete,
+        Refusal::BodyLate,
         Refusal::MalformedAuthorization,
         Refusal::Unauthenticated,
         Refusal::PasswordRejected,

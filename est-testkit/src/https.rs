@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::client::ResolvesClientCert;
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
 
 /// Long enough for every machine: a test that reaches it has found a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -42,6 +44,21 @@ impl Client {
     #[must_use]
     pub fn new(port: u16, ca: &Path) -> Self {
         Self::build(port, ca, None)
+    }
+
+    /// A client that shows `chain`, DER, leaf first, whatever that is, and signs with the key in `key`, PEM.
+    ///
+    /// # Panics
+    /// When there is no key.
+    #[must_use]
+    pub fn showing(port: u16, ca: &Path, chain: &[Vec<u8>], key: &str) -> Self {
+        let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key, PEM");
+        let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key that can sign");
+        let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.clone())).collect();
+        let mut client = Self::build(port, ca, None);
+        let config = Arc::make_mut(&mut client.config);
+        config.client_auth_cert_resolver = Arc::new(Unchecked(Arc::new(CertifiedKey::new(chain, key))));
+        client
     }
 
     /// A client that shows the certificate in the file `certificate` and has the key in the file `key`, PEM.
@@ -89,6 +106,12 @@ impl Client {
         Ok(connection)
     }
 
+    /// The address.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends octets on a connection of their own and reads the response.
     ///
     /// # Errors
@@ -107,6 +130,20 @@ impl Client {
     #[must_use]
     pub fn enroll(&self, path: &str, password: Option<&str>, body: &[u8]) -> Response {
         self.exchange(&post(path, password, body)).expect("a response")
+    }
+}
+
+/// Shows a certificate without a look at it.
+#[derive(Debug)]
+struct Unchecked(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for Unchecked {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(self.0.clone())
+    }
+
+    fn has_certs(&self) -> bool {
+        true
     }
 }
 
@@ -130,7 +167,7 @@ pub fn base64(octets: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(octets)
 }
 
-/// Undoes [`base64`]; line breaks are skipped.
+/// Undoes [`base64()`]; line breaks are skipped.
 ///
 /// # Panics
 /// When the text is something else.
@@ -149,7 +186,7 @@ pub fn read_response(connection: &mut impl Read) -> io::Result<Response> {
     let mut octets = Vec::new();
     let mut chunk = [0; 8192];
     loop {
-        if let Some(response) = parse(&octets)? {
+        if let Some((response, _)) = split_response(&octets)? {
             return Ok(response);
         }
         match connection.read(&mut chunk) {
@@ -160,10 +197,33 @@ pub fn read_response(connection: &mut impl Read) -> io::Result<Response> {
             Err(error) => return Err(error),
         }
     }
-    parse(&octets)?.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no complete response"))
+    let (response, _) =
+        split_response(&octets)?.ok_or_else(|| io::Error::new(io::ErrorKind::UnexpectedEof, "no complete response"))?;
+    Ok(response)
 }
 
-fn parse(octets: &[u8]) -> io::Result<Option<Response>> {
+/// Reads until the server closes the connection, however it does that; returns every octet that came.
+///
+/// What is not sent yet stays unsent: a server that has closed its side takes no more, but what it said can be read.
+pub fn read_to_end(connection: &mut Connection) -> Vec<u8> {
+    let mut octets = Vec::new();
+    while connection.conn.read_tls(&mut connection.sock).is_ok_and(|count| count > 0) {
+        let is_sound = connection.conn.process_new_packets().is_ok();
+        // Reading to the end of what is there ends with `WouldBlock`, which keeps what was read.
+        let _ = connection.conn.reader().read_to_end(&mut octets);
+        if !is_sound {
+            break;
+        }
+    }
+    octets
+}
+
+/// Takes the first response off `octets`: itself and what follows it, or `None` while it is not complete. Skips
+/// `100 Continue`.
+///
+/// # Errors
+/// That it is not HTTP/1.1.
+pub fn split_response(octets: &[u8]) -> io::Result<Option<(Response, &[u8])>> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidData, "not an HTTP/1.1 response");
     let Some(end) = octets.windows(4).position(|window| window == b"\r\n\r\n") else { return Ok(None) };
     let head = std::str::from_utf8(&octets[..end]).map_err(|_| invalid())?;
@@ -176,7 +236,7 @@ fn parse(octets: &[u8]) -> io::Result<Option<Response>> {
         .collect::<Option<_>>()
         .ok_or_else(invalid)?;
     if status == 100 {
-        return parse(&octets[end + 4..]);
+        return split_response(&octets[end + 4..]);
     }
     let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let length = match length {
@@ -184,7 +244,7 @@ fn parse(octets: &[u8]) -> io::Result<Option<Response>> {
         None => 0,
     };
     let body = &octets[end + 4..];
-    Ok((body.len() >= length).then(|| Response { status, headers: headers.clone(), body: body[..length].to_vec() }))
+    Ok(body.split_at_checked(length).map(|(body, rest)| (Response { status, headers, body: body.to_vec() }, rest)))
 }
 
 impl Response {

@@ -198,17 +198,19 @@ impl Server {
         &self.printed
     }
 
-    /// What it printed up to the line that begins like this.
+    /// Waits for the line of its output that contains `words`.
     ///
     /// # Panics
-    /// When no such line comes.
-    #[must_use]
-    pub fn printed_until(&mut self, beginning: &str) -> String {
-        while !self.printed.iter().any(|line| line.starts_with(beginning)) {
-            let line = self.lines.recv_timeout(PATIENCE);
-            self.printed.push(line.unwrap_or_else(|_| panic!("no `{beginning}` in {:?}", self.printed)));
+    /// When none comes.
+    pub fn line_with(&mut self, words: &str) -> String {
+        let mut seen = 0;
+        loop {
+            if let Some(line) = self.printed[seen..].iter().find(|line| line.contains(words)) {
+                return line.clone();
+            }
+            seen = self.printed.len();
+            self.printed.push(self.lines.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no line says {words}")));
         }
-        self.printed.join("\n")
     }
 
     /// Runs another `estd` command against the same configuration: `["otp", "list"]`.

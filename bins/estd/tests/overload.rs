@@ -51,6 +51,18 @@ fn a_slow_sender_keeps_nobody_waiting() {
 }
 
 #[test]
+fn a_body_that_does_not_come_in_time_is_answered_with_408() {
+    let limits = "\n[limits]\nrequest_timeout = \"200ms\"\n";
+    let server = Launch::configured(ESTD, |text| text + limits).start();
+    let mut connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let request = post("/simpleenroll", Some("a.b"), &[b'A'; 400]);
+    connection.write_all(&request[..request.len() - 100]).and_then(|()| connection.flush()).expect("sent");
+    let answer = est_testkit::https::read_response(&mut connection).expect("an answer");
+    assert_eq!((answer.status, answer.text()), (408, "the body did not arrive in time\n"));
+    assert_eq!(answer.header("Connection"), Some("close"));
+}
+
+#[test]
 fn a_client_that_hangs_up_within_its_body_harms_nobody() {
     let server = Server::dev(ESTD);
     let client = Client::new(server.port(), &server.ca());

@@ -15,7 +15,8 @@ fn every_command_that_dev_prints_works() {
     assert!(est.exists(), "build it first: cargo build --workspace --all-features --bins");
     let (mut server, shell) = (Server::dev(ESTD), Shell::new());
     // The text goes out in one piece after the address; whoever reads it waits for its last line.
-    let text = server.printed_until("Stop with");
+    let _ = server.line_with("Stop with");
+    let text = server.printed().join("\n");
     let commands: String =
         text.lines().filter(|line| line.starts_with("  ")).map(|line| format!("{}\n", line.trim())).collect();
     assert!(

@@ -175,7 +175,7 @@ impl KeyType {
 fn rsa(key: &[u8]) -> Result<KeyType, KeyError> {
     let key: asn1::RsaPublicKey = asn1::decode(key).map_err(|_| KeyError::Malformed)?;
     let (modulus, exponent) = (unsigned(key.modulus.as_bytes())?, unsigned(key.exponent.as_bytes())?);
-    let leading = modulus.first().map_or(8, |octet| octet.leading_zeros() as usize);
+    let leading = modulus.first().map_or(0, |octet| octet.leading_zeros() as usize);
     let bits = modulus.len() * 8 - leading;
     if !(2048..=4096).contains(&bits) || bits % 8 != 0 {
         return Err(KeyError::RsaSize { bits });

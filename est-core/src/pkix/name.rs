@@ -47,8 +47,10 @@ pub enum NameError {
     NotText(Oid),
     /// A value that is empty.
     Empty(Oid),
-    /// A value with a control character in it.
+    /// A value with a control character in it, or with one that turns text around for whoever reads it.
     ControlCharacter(Oid),
+    /// A value longer than RFC 5280 allows, or a country that has not two letters.
+    Length(Oid),
     /// Text from which no name can be made, and the part that stands in the way.
     Text(String),
 }
@@ -61,6 +63,7 @@ impl fmt::Display for NameError {
             Self::NotText(id) => write!(f, "the name's {} is not in a string type of RFC 5280", keyword(id)),
             Self::Empty(id) => write!(f, "the name's {} is empty", keyword(id)),
             Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
+            Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
             Self::Text(part) => write!(f, "`{part}` is not an attribute of a name: write CN=device-1,O=Example"),
         }
     }
@@ -85,6 +88,19 @@ const KEYWORDS: [(&str, Oid); 15] = [
     ("title", oid::TITLE),
     ("dnQualifier", oid::DN_QUALIFIER),
     ("emailAddress", oid::EMAIL_ADDRESS),
+];
+
+/// Upper bounds in characters (RFC 5280 Appendix A.1).
+const UPPER_BOUNDS: [(Oid, usize); 9] = [
+    (oid::COMMON_NAME, 64),
+    (oid::ORGANIZATION, 64),
+    (oid::ORGANIZATIONAL_UNIT, 64),
+    (oid::LOCALITY, 128),
+    (oid::STATE, 128),
+    (oid::TITLE, 64),
+    (oid::SERIAL_NUMBER, 64),
+    (oid::COUNTRY, 2),
+    (oid::EMAIL_ADDRESS, 255),
 ];
 
 fn keyword(id: &Oid) -> String {
@@ -121,8 +137,8 @@ impl Name {
         Ok(Self { der: der.to_vec(), attributes })
     }
 
-    /// Checks that every value is text of RFC 5280 §4.1.2.4: a string type whose contents fit it, not empty and
-    /// without control characters.
+    /// Checks that every value is text of RFC 5280 §4.1.2.4: a string type whose contents fit it, not empty, no
+    /// longer than it may be, and without control characters or those that change the direction of writing.
     ///
     /// # Errors
     /// [`NameError`], naming the first attribute that is not.
@@ -131,9 +147,10 @@ impl Name {
             match value {
                 Value::Other(_) => return Err(NameError::NotText(id.clone())),
                 Value::Text(text) if text.is_empty() => return Err(NameError::Empty(id.clone())),
-                Value::Text(text) if text.chars().any(char::is_control) => {
+                Value::Text(text) if text.chars().any(is_treacherous) => {
                     return Err(NameError::ControlCharacter(id.clone()));
                 }
+                Value::Text(text) if !has_fitting_length(id, text) => return Err(NameError::Length(id.clone())),
                 Value::Text(_) => {}
             }
         }
@@ -201,6 +218,18 @@ impl Value {
         };
         text.map_or_else(|| Self::Other(der.to_vec()), Self::Text)
     }
+}
+
+/// Control characters, line separators, and what overrides or isolates the direction of writing (UAX #9): with these,
+/// text reads as something else than it is.
+fn is_treacherous(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn has_fitting_length(id: &Oid, text: &str) -> bool {
+    let bound = UPPER_BOUNDS.iter().find(|(known, _)| known == id).map(|(_, bound)| *bound);
+    let length = text.chars().count();
+    bound.is_none_or(|bound| if *id == oid::COUNTRY { length == bound } else { length <= bound })
 }
 
 fn ascii(octets: &[u8]) -> String {
@@ -363,6 +392,10 @@ mod tests {
         assert_eq!(with_value(b"\x0c\x01a"), Ok(()));
         assert_eq!(with_value(b"\x0c\x00"), Err(NameError::Empty(oid::COMMON_NAME)));
         assert_eq!(with_value(b"\x0c\x02a\0"), Err(NameError::ControlCharacter(oid::COMMON_NAME)));
+        assert_eq!(with_value("\x0c\x04a\u{202e}".as_bytes()), Err(NameError::ControlCharacter(oid::COMMON_NAME)));
+        let long = |octets: u8| [&[0x0c, octets][..], &alloc::vec![b'a'; usize::from(octets)]].concat();
+        assert_eq!(with_value(&long(64)), Ok(()));
+        assert_eq!(with_value(&long(65)), Err(NameError::Length(oid::COMMON_NAME)));
         assert_eq!(with_value(b"\x0c\x01\xff"), Err(NameError::NotText(oid::COMMON_NAME)));
         assert_eq!(with_value(b"\x13\x01*"), Err(NameError::NotText(oid::COMMON_NAME)));
         assert_eq!(with_value(b"\x14\x01a"), Err(NameError::NotText(oid::COMMON_NAME)));

@@ -2,14 +2,18 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::tower::{Est, Peer};
-use http::{Request, Response};
+use est_core::Refusal;
+use est_core::tower::{Est, Peer, TookTooLong};
+use http::header::HOST;
+use http::uri::Authority;
+use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -161,6 +165,10 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
+        if !has_sound_host(&request) {
+            let refusal = ready(Ok(self.est.refuse(Refusal::Host)));
+            return Answering { answer: Box::pin(refusal), _work: work };
+        }
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(self.peer.clone());
         let body = Arriving {
@@ -173,6 +181,17 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let answer = self.est.clone().call(Request::from_parts(parts, body));
         Answering { answer, _work: work }
     }
+}
+
+/// Whether an HTTP/1.1 request has one Host header that is one (RFC 9112 §3.2): of two, a proxy may believe the other.
+fn has_sound_host(request: &Request<Incoming>) -> bool {
+    if request.version() != Version::HTTP_11 {
+        return true;
+    }
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let host = host.to_str().unwrap_or_default();
+    !host.contains('@') && host.parse::<Authority>().is_ok()
 }
 
 /// An answer to come, during which the connection is not idle.
@@ -224,7 +243,7 @@ impl Body for Arriving {
             _wait: this.place.wait(),
         });
         ready!(late.deadline.as_mut().poll(context));
-        Poll::Ready(Some(Err("the body did not arrive in time".into())))
+        Poll::Ready(Some(Err(TookTooLong.into())))
     }
 
     fn is_end_stream(&self) -> bool {
