@@ -147,6 +147,18 @@ fn gives_the_key_usages_of_the_profile_as_far_as_the_key_can_have_them() {
     let rsa = decided(profile(), &Key::generate(KeyType::Rsa(2048)).csr("CN=a", &[])).unwrap();
     assert_eq!(usage(&rsa), KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT));
     assert!(extension(&rsa, &oid::KEY_USAGE).critical);
+
+    let agreement = KeyUsage::KEY_AGREEMENT;
+    let all = Profile { key_usage: profile().key_usage.with(agreement), ..profile() };
+    for (key_type, expected) in [
+        (KeyType::EcdsaP256, KeyUsage::DIGITAL_SIGNATURE.with(agreement)),
+        (KeyType::Rsa(2048), KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT)),
+        (KeyType::Ed25519, KeyUsage::DIGITAL_SIGNATURE),
+        (KeyType::MlDsa65, KeyUsage::DIGITAL_SIGNATURE),
+    ] {
+        let plan = decided(all.clone(), &Key::generate(key_type).csr("CN=a", &[])).unwrap();
+        assert_eq!(usage(&plan), expected, "{key_type}");
+    }
 }
 
 #[test]

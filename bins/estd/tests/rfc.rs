@@ -222,3 +222,11 @@ fn the_servers_certificate_names_it_and_lets_it_be_an_ra() {
         "{text}"
     );
 }
+
+#[test]
+fn agrees_on_x25519mlkem768_with_who_offers_it() {
+    let server = Server::dev(ESTD);
+    let connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let group = connection.conn.negotiated_key_exchange_group().map(|group| group.name());
+    assert_eq!(group, Some(rustls::NamedGroup::X25519MLKEM768));
+}

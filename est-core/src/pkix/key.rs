@@ -169,6 +169,12 @@ impl KeyType {
     pub fn can_encipher(self) -> bool {
         matches!(self, Self::Rsa(_))
     }
+
+    /// Whether keys of this type can agree on keys (those on NIST curves only; RFC 3279 §2.3, RFC 8410 §5, RFC 9881 §5).
+    #[must_use]
+    pub fn can_agree(self) -> bool {
+        matches!(self, Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521)
+    }
 }
 
 /// Checks an RSAPublicKey: a positive odd modulus of 2048 to 4096 bits in whole octets, an odd exponent from 65537 on.

@@ -46,11 +46,14 @@ pub(super) fn decide(profile: &Profile, csr: &Csr) -> Result<Decided, Refusal> {
 /// A request that asks only for others is refused: an intent may be ignored but not reversed (RFC 10002 §3.1).
 fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
     let encipherment = KeyUsage::KEY_ENCIPHERMENT.with(KeyUsage::DATA_ENCIPHERMENT);
-    let given = if csr.public_key().key_type().can_encipher() {
-        profile.key_usage
-    } else {
-        profile.key_usage.without(encipherment)
-    };
+    let key_type = csr.public_key().key_type();
+    let mut given = profile.key_usage;
+    if !key_type.can_encipher() {
+        given = given.without(encipherment);
+    }
+    if !key_type.can_agree() {
+        given = given.without(KeyUsage::KEY_AGREEMENT);
+    }
     let Some(requested) = csr.extensions().iter().find(|extension| extension.id == oid::KEY_USAGE) else {
         return if given.is_empty() { Err(Refusal::KeyUsage { allowed: given }) } else { Ok(given) };
     };

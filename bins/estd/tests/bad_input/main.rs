@@ -2,10 +2,9 @@
 //!
 //! Each is answered as its file says; none gets a 5xx, none changes anything, none leaves a secret behind. In each
 //! group a request that differs from the others by its fault alone is granted, so that no group is refused for a
-//! reason that it does not name.
+//! reason that it does not name. Bodies that are signed were made by `est-testkit/examples/bad_input`.
 
 mod case;
-mod generate;
 mod people;
 
 use std::collections::BTreeSet;
