@@ -159,7 +159,7 @@ struct Stored(Sqlite);
 impl Inventory for Stored {
     fn is_revoked<'a>(&'a self, certificate: &'a Certificate) -> PortFuture<'a, bool> {
         Box::pin(async move {
-            let revoked = self.0.is_revoked(&certificate.fingerprint().0).await;
+            let revoked = self.0.is_revoked(certificate).await;
             revoked.map_err(|error| PortError(error.to_string()))
         })
     }
