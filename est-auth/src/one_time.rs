@@ -21,7 +21,8 @@ pub trait Passwords: Send + Sync {
     /// Finds the password with this id; `None` when there is none, or it was revoked or has expired.
     ///
     /// A password whose uses are spent is still found: whether the request that comes with it is one that was answered
-    /// before is for the claim to say.
+    /// before is for the claim to say. So is one that has expired, for as long as a request that used it in time has no
+    /// answer yet: it can be used for nothing else, and a slow approval locks nobody out.
     fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>>;
 }
 
@@ -32,7 +33,7 @@ pub struct StoredPassword {
     pub hash: String,
     /// Whom it was created for, if for somebody.
     pub entity: Option<String>,
-    /// The last second in which it is good.
+    /// When it ends, or ended.
     pub expires: UnixTime,
 }
 
@@ -78,7 +79,7 @@ impl PasswordAuthenticator {
     async fn principal(&self, credentials: &Credentials, now: UnixTime) -> Result<Option<Principal>, PortError> {
         let Some((id, secret)) = OneTimePassword::parse(credentials.password.reveal()) else { return Ok(None) };
         let Some(stored) = self.passwords.find(&id, now).await? else { return Ok(None) };
-        if stored.expires < now || !is_for(&stored, &credentials.user) {
+        if !is_for(&stored, &credentials.user) {
             return Ok(None);
         }
         if !self.proven.holds(&id, &secret, &stored.hash) {

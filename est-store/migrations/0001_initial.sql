@@ -55,7 +55,7 @@ CREATE TABLE claims (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX claims_by_end ON claims (replay_until);
-CREATE INDEX undecided_claims_by_password ON claims (password) WHERE password IS NOT NULL AND state < 3;
+CREATE INDEX claims_by_password ON claims (password) WHERE password IS NOT NULL;
 
 -- state: as in claims, of which 1 to 3 can stand here.
 CREATE TABLE requests (

@@ -1,11 +1,11 @@
 //! Who may authenticate with a one-time password, and for how long.
 
-use est_core::{Claimed, Outcome, Refusal, Store as _};
+use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
 use est_store::{AuditFilter, Decision, Method, NewPassword, PasswordSummary, Revocation, StoreError};
 
 use super::subject::Subject;
 use crate::support::{
-    START, after, csr, entry, intent, issued, manual, new_password, password_holder, sign_certificate,
+    START, after, again, csr, entry, intent, issued, manual, new_password, password_holder, sign_certificate,
 };
 
 #[tokio::test]
@@ -45,9 +45,12 @@ async fn a_password_outlives_its_end_while_its_request_is_without_an_answer() {
     assert!(store.password("p1", after(903)).await.unwrap().is_some(), "leased");
     store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
     assert!(store.password("p1", after(904)).await.unwrap().is_some(), "interrupted");
-    store.claim(&first).await.unwrap();
-    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
-    assert!(store.password("p1", after(905)).await.unwrap().is_none(), "answered");
+    let late = again(&first, after(905));
+    store.claim(&late).await.unwrap();
+    store.record(&issued(&late, &sign_certificate(&late))).await.unwrap();
+    let end = late.replay_until;
+    assert!(store.password("p1", end).await.unwrap().is_some(), "answered, and the answer can be fetched again");
+    assert!(store.password("p1", end + Seconds(1)).await.unwrap().is_none(), "answered for good");
     assert!(store.password("p1", after(599)).await.unwrap().is_some(), "answered, and not at its end");
 }
 
