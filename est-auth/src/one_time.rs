@@ -1,6 +1,7 @@
 //! One-time passwords.
 
 mod hashing;
+mod line;
 pub(crate) mod password;
 mod proven;
 
@@ -13,6 +14,7 @@ use est_core::{
 use subtle::ConstantTimeEq;
 
 use hashing::Hashing;
+use line::Lines;
 use password::OneTimePassword;
 use proven::Proven;
 
@@ -21,7 +23,8 @@ pub trait Passwords: Send + Sync {
     /// Finds the password with this id; `None` when there is none, or it was revoked or has expired.
     ///
     /// A password whose uses are spent is still found: whether the request that comes with it is one that was answered
-    /// before is for the claim to say.
+    /// before is for the claim to say. So is one that has expired, for as long as a request that used it in time has no
+    /// answer yet: it can be used for nothing else, and a slow approval locks nobody out.
     fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>>;
 }
 
@@ -32,7 +35,7 @@ pub struct StoredPassword {
     pub hash: String,
     /// Whom it was created for, if for somebody.
     pub entity: Option<String>,
-    /// The last second in which it is good.
+    /// When it ends, or ended.
     pub expires: UnixTime,
 }
 
@@ -43,6 +46,7 @@ pub struct StoredPassword {
 /// tokio runtime.
 pub struct PasswordAuthenticator {
     passwords: Arc<dyn Passwords>,
+    lines: Lines,
     hashing: Hashing,
     proven: Proven,
 }
@@ -50,6 +54,9 @@ pub struct PasswordAuthenticator {
 impl PasswordAuthenticator {
     /// For every hash that may be computed at a time, so many more may wait: about two seconds.
     const WAITING_PER_WORKER: usize = 128;
+    /// So many may wait for the same password, one of them for its hash: ids are no secret, and who guesses at one
+    /// must not keep the others waiting.
+    const WAITING_PER_PASSWORD: usize = 128;
 
     /// Checks at most `concurrency` hashes at a time, on blocking threads; [`Self::usual_concurrency`] is a good
     /// choice. Each takes 19 MiB and some 20 ms.
@@ -58,7 +65,12 @@ impl PasswordAuthenticator {
     #[must_use]
     pub fn new(passwords: Arc<dyn Passwords>, concurrency: NonZeroUsize, entropy: &Entropy) -> Self {
         let waiting = concurrency.get().saturating_mul(Self::WAITING_PER_WORKER);
-        Self { passwords, hashing: Hashing::new(concurrency, waiting), proven: Proven::new(entropy) }
+        Self {
+            passwords,
+            lines: Lines::new(Self::WAITING_PER_PASSWORD),
+            hashing: Hashing::new(concurrency, waiting),
+            proven: Proven::new(entropy),
+        }
     }
 
     /// One hash per core.
@@ -78,13 +90,14 @@ impl PasswordAuthenticator {
     async fn principal(&self, credentials: &Credentials, now: UnixTime) -> Result<Option<Principal>, PortError> {
         let Some((id, secret)) = OneTimePassword::parse(credentials.password.reveal()) else { return Ok(None) };
         let Some(stored) = self.passwords.find(&id, now).await? else { return Ok(None) };
-        if stored.expires < now || !is_for(&stored, &credentials.user) {
+        if !is_for(&stored, &credentials.user) {
             return Ok(None);
         }
         if !self.proven.holds(&id, &secret, &stored.hash) {
-            let turn = self.hashing.turn().await?;
+            let _first = self.lines.first(&id).await?;
             // Somebody with the same password may have been first.
             if !self.proven.holds(&id, &secret, &stored.hash) {
+                let turn = self.hashing.turn().await?;
                 if !turn.verifies(secret.clone(), stored.hash.clone()).await? {
                     return Ok(None);
                 }

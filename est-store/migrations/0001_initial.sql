@@ -32,10 +32,11 @@ CREATE TABLE certificates (
     UNIQUE (serial, ca)
 ) STRICT;
 
--- Every authentication with a certificate asks for a fingerprint here, so it has the small index to itself.
+-- Every authentication with a certificate looks here, so it has the small index to itself: by the SHA-256 of the
+-- TBSCertificate, since the fingerprint changes with the octets of an ECDSA signature, which anybody can change.
 CREATE TABLE revocations (
     certificate INTEGER PRIMARY KEY REFERENCES certificates (number),
-    fingerprint BLOB    NOT NULL UNIQUE,
+    contents    BLOB    NOT NULL UNIQUE CHECK (length(contents) = 32),
     revoked_at  INTEGER NOT NULL,
     reason      INTEGER NOT NULL
 ) STRICT;

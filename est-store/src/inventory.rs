@@ -1,7 +1,7 @@
 //! The certificates that were issued, and which of them were revoked.
 
 use est_core::UnixTime;
-use est_core::pkix::Fingerprint;
+use est_core::pkix::{Certificate, Fingerprint};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
@@ -78,15 +78,15 @@ pub struct CertificateFilter {
 }
 
 impl Sqlite {
-    /// Whether the certificate with this fingerprint was issued here and revoked.
+    /// Whether this certificate was issued here and revoked: also one that only differs in its signature's octets.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn is_revoked(&self, fingerprint: &[u8; 32]) -> Result<bool, StoreError> {
-        let fingerprint = *fingerprint;
+    pub async fn is_revoked(&self, certificate: &Certificate) -> Result<bool, StoreError> {
+        let contents = certificate.contents_digest();
         let query = move |db: &Connection| {
-            let mut select = db.prepare_cached("SELECT 1 FROM revocations WHERE fingerprint = ?1")?;
-            select.exists([fingerprint])
+            let mut select = db.prepare_cached("SELECT 1 FROM revocations WHERE contents = ?1")?;
+            select.exists([contents])
         };
         self.inner.readers.glance(query).await
     }
@@ -163,17 +163,19 @@ fn revoke(
     actor: &str,
     at: UnixMicros,
 ) -> Result<Revocation, StoreError> {
+    let certificate = read(db, number)?;
+    let contents = Certificate::parse(&certificate.der)
+        .map_err(|_| StoreError::Damaged { column: "certificates.der" })?
+        .contents_digest();
     let inserted = db
         .prepare_cached(
-            "INSERT INTO revocations (certificate, fingerprint, revoked_at, reason) \
-             SELECT number, fingerprint, ?2, ?3 FROM certificates WHERE number = ?1 \
+            "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (certificate) DO NOTHING",
         )?
-        .execute(params![number, seconds(revoked.at), revoked.reason.code()])?;
+        .execute(params![number, contents, seconds(revoked.at), revoked.reason.code()])?;
     if inserted == 0 {
         return Ok(Revocation::AlreadyRevoked);
     }
-    let certificate = read(db, number)?;
     Event {
         label: certificate.label.as_deref(),
         ca: Some(&certificate.ca),

@@ -71,7 +71,8 @@ impl Sqlite {
     }
 
     /// The password with this id, for as long as somebody may authenticate with it: until it ends or is revoked, and
-    /// beyond its end while a request that used it in time has no answer yet. A slow approval locks nobody out.
+    /// beyond its end while a request that used it in time has no answer yet, or may fetch it again. A slow approval
+    /// locks nobody out, nor does an answer that was lost at the password's end.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -170,8 +171,7 @@ fn note(
 fn find(db: &Connection, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
     let mut select = db.prepare_cached(
         "SELECT hash, entity, label, expires FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
-         AND (expires > ?2 OR EXISTS (SELECT 1 FROM claims WHERE password = ?1 AND password IS NOT NULL \
-         AND (state < 3 OR replay_until >= ?2)))",
+         AND (expires > ?2 OR EXISTS (SELECT 1 FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)))",
     )?;
     let found = select.query_row(params![id, seconds(now)], |row| {
         Ok(Password {

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use est_core::{Claimed, Entry, Intent, Outcome, PortFuture, Store};
+use est_core::{
+    Authenticator, CaBackend, Claimed, Entry, Evidence, Intent, Issuance, Order, Outcome, PortFuture, Ports, Store,
+    UnixTime, Verdict,
+};
 use tracing::{debug, error, info};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -27,11 +30,46 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
     .map_err(|error| error.to_string())
 }
 
-/// A store that logs how each exchange ended: after it was recorded, so that the log never says more than the
-/// database.
-pub struct Logged(pub Arc<dyn Store>);
+/// Logs how each exchange ended, after it was recorded, so that the log never says more than the database; and why a
+/// port could not answer, of which the client hears no more than that it is to come back.
+#[must_use]
+pub fn logged(ports: Ports) -> Ports {
+    Ports {
+        authenticator: Arc::new(Logged(ports.authenticator)),
+        ca: Arc::new(Logged(ports.ca)),
+        store: Arc::new(Logged(ports.store)),
+    }
+}
 
-impl Store for Logged {
+/// A port that logs.
+struct Logged<P: ?Sized>(Arc<P>);
+
+impl Authenticator for Logged<dyn Authenticator> {
+    fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
+        Box::pin(async move {
+            let verdict = self.0.authenticate(evidence, now).await;
+            if let Err(error) = &verdict {
+                let source = evidence.source.as_deref().unwrap_or("-");
+                error!(%error, source, "nobody could tell who a client is");
+            }
+            verdict
+        })
+    }
+}
+
+impl CaBackend for Logged<dyn CaBackend> {
+    fn issue<'a>(&'a self, order: &'a Order) -> PortFuture<'a, Issuance> {
+        Box::pin(async move {
+            let issuance = self.0.issue(order).await;
+            if let Err(error) = &issuance {
+                error!(%error, ca = order.ca.id, serial = %order.serial, "the CA issued nothing");
+            }
+            issuance
+        })
+    }
+}
+
+impl Store for Logged<dyn Store> {
     fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
         Box::pin(async move {
             let claimed = self.0.claim(intent).await;
@@ -74,5 +112,56 @@ fn log_end(entry: &Entry) {
             let reason = refusal.row().code;
             info!(operation, label, source, principal, reason, "refused: {refusal}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::pin::pin;
+    use std::sync::{Mutex, PoisonError};
+    use std::task::{Context, Waker};
+
+    use est_core::PortError;
+
+    use super::*;
+
+    /// Keeps what is logged.
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).write(octets)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Cannot tell who anybody is.
+    struct Down;
+
+    impl Authenticator for Down {
+        fn authenticate<'a>(&'a self, _: &'a Evidence, _: UnixTime) -> PortFuture<'a, Verdict> {
+            Box::pin(async { Err(PortError("the directory is on fire".into())) })
+        }
+    }
+
+    #[test]
+    fn tells_the_operator_why_a_port_could_not_answer() {
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let evidence = Evidence { source: Some("192.0.2.7".into()), ..Evidence::default() };
+            let port = Logged(Arc::new(Down) as Arc<dyn Authenticator>);
+            let answer = pin!(port.authenticate(&evidence, UnixTime(0))).poll(&mut Context::from_waker(Waker::noop()));
+            assert!(answer.is_ready());
+        });
+        let log = kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = String::from_utf8_lossy(&log);
+        assert!(log.contains("the directory is on fire") && log.contains("192.0.2.7"), "{log}");
     }
 }

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings};
 use crate::shell;
-use crate::telemetry::Logged;
+use crate::telemetry::logged;
 
 /// Why a server cannot be put together. Its text is for the operator.
 #[derive(Debug)]
@@ -100,8 +100,9 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
     let ports = Ports {
         authenticator: Arc::new(AnyOf::new(authenticators)),
         ca: Arc::new(backends(settings, site)?),
-        store: Arc::new(Logged(Arc::new(store.clone()))),
+        store: Arc::new(store.clone()),
     };
+    let ports = logged(ports);
     #[cfg(feature = "fault-points")]
     let ports = crate::fault::around(ports);
     Ok(Services { ports, paths })
@@ -159,7 +160,7 @@ struct Stored(Sqlite);
 impl Inventory for Stored {
     fn is_revoked<'a>(&'a self, certificate: &'a Certificate) -> PortFuture<'a, bool> {
         Box::pin(async move {
-            let revoked = self.0.is_revoked(&certificate.fingerprint().0).await;
+            let revoked = self.0.is_revoked(certificate).await;
             revoked.map_err(|error| PortError(error.to_string()))
         })
     }

@@ -107,6 +107,16 @@ impl Certificate {
         self.fingerprint
     }
 
+    /// The SHA-256 of what its issuer signed: what to know a certificate by when it is shown again.
+    ///
+    /// The fingerprint will not do: from an ECDSA signature (r, s) anybody can make another one that verifies,
+    /// (r, n − s), and so a certificate with the same contents and another fingerprint.
+    #[must_use]
+    pub fn contents_digest(&self) -> [u8; 32] {
+        let to_be_signed = der::parts(der::contents(&self.der)).next().unwrap_or_default();
+        Sha256::digest(to_be_signed).into()
+    }
+
     /// The contents octets of the serial number.
     #[must_use]
     pub fn serial(&self) -> &[u8] {

@@ -1,5 +1,6 @@
 //! What was issued, and what of it was revoked.
 
+use est_core::pkix::Certificate;
 use est_core::{Intent, Seconds, Store as _};
 use est_store::{
     AuditFilter, CertificateFilter, CertificateStatus, IssuedCertificate, Method, Revocation, RevocationReason,
@@ -67,11 +68,12 @@ async fn a_certificate_is_found_by_its_serial_number() {
 async fn a_certificate_is_revoked_once() {
     let Subject { store, .. } = &Subject::fresh();
     let first = enroll(store, "device-1").await;
-    let fingerprint = store.certificate(&number(&first), None).await.unwrap().unwrap().fingerprint;
-    assert!(!store.is_revoked(&fingerprint.0).await.unwrap());
+    let issued = store.certificate(&number(&first), None).await.unwrap().unwrap();
+    let issued = Certificate::parse(&issued.der).unwrap();
+    assert!(!store.is_revoked(&issued).await.unwrap());
     let answer = store.revoke(&number(&first), None, RevocationReason::Superseded, after(9), "alice").await.unwrap();
     assert_eq!(answer, Revocation::Revoked);
-    assert!(store.is_revoked(&fingerprint.0).await.unwrap());
+    assert!(store.is_revoked(&issued).await.unwrap());
     let answer = store.revoke(&number(&first), None, RevocationReason::KeyCompromise, after(10), "bob").await.unwrap();
     assert_eq!(answer, Revocation::AlreadyRevoked);
     let found = store.certificate(&number(&first), None).await.unwrap().unwrap();
@@ -187,4 +189,18 @@ async fn the_list_is_searched_for_names() {
     assert_eq!(subjects(store, containing("PUMP")).await, ["CN=pump-2,O=Example", "CN=pump-1,O=Example"]);
     assert_eq!(subjects(store, containing("dns:valve")).await, ["CN=valve-1,O=Example"]);
     assert!(subjects(store, containing("%")).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_stays_revoked_under_another_signature() {
+    let Subject { store, .. } = &Subject::fresh();
+    let intent = intent(certificate_holder("device-1"), &csr("device-1"));
+    record(store, &intent).await;
+    // The same contents, signed anew: as whoever turns an ECDSA signature's s into n − s has them.
+    let twin = sign_certificate(&intent);
+    let other = sign_certificate(&again(&intent, START));
+    assert_ne!(twin.fingerprint(), store.certificate(&number(&intent), None).await.unwrap().unwrap().fingerprint);
+    store.revoke(&number(&intent), None, RevocationReason::KeyCompromise, after(9), "alice").await.unwrap();
+    assert!(store.is_revoked(&twin).await.unwrap());
+    assert!(!store.is_revoked(&other).await.unwrap());
 }

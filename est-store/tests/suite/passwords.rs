@@ -1,11 +1,11 @@
 //! Who may authenticate with a one-time password, and for how long.
 
-use est_core::{Claimed, Intent, Outcome, Refusal, Seconds, Store as _};
+use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
 use est_store::{AuditFilter, Decision, Method, NewPassword, PasswordSummary, Revocation, StoreError};
 
 use super::subject::Subject;
 use crate::support::{
-    START, after, csr, entry, intent, issued, manual, new_password, password_holder, sign_certificate,
+    START, after, again, csr, entry, intent, issued, manual, new_password, password_holder, sign_certificate,
 };
 
 #[tokio::test]
@@ -32,10 +32,10 @@ async fn a_spent_password_is_known_still() {
 }
 
 #[tokio::test]
-async fn a_password_outlives_its_end_while_its_request_can_be_answered() {
+async fn a_password_outlives_its_end_while_its_request_is_without_an_answer() {
     let Subject { store, .. } = &Subject::fresh();
     store.create_password(new_password("p1", 1), "admin").await.unwrap();
-    let first = Intent { replay_until: after(1500), ..manual(intent(password_holder("p1"), &csr("device-1"))) };
+    let first = manual(intent(password_holder("p1"), &csr("device-1")));
     assert_eq!(store.claim(&first).await.unwrap(), Claimed::AwaitingApproval);
     assert!(store.password("p1", after(900)).await.unwrap().is_some(), "awaiting approval");
     let request = store.requests(None, 1, None).await.unwrap().items.remove(0);
@@ -45,11 +45,13 @@ async fn a_password_outlives_its_end_while_its_request_can_be_answered() {
     assert!(store.password("p1", after(903)).await.unwrap().is_some(), "leased");
     store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
     assert!(store.password("p1", after(904)).await.unwrap().is_some(), "interrupted");
-    store.claim(&first).await.unwrap();
-    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
-    assert!(store.password("p1", first.replay_until).await.unwrap().is_some(), "answered, and may have missed it");
-    let over = first.replay_until + Seconds(1);
-    assert!(store.password("p1", over).await.unwrap().is_none(), "answered, and the answer is no longer given again");
+    let late = again(&first, after(905));
+    store.claim(&late).await.unwrap();
+    store.record(&issued(&late, &sign_certificate(&late))).await.unwrap();
+    let end = late.replay_until;
+    assert!(store.password("p1", end).await.unwrap().is_some(), "answered, and the answer can be fetched again");
+    assert!(store.password("p1", end + Seconds(1)).await.unwrap().is_none(), "answered for good");
+    assert!(store.password("p1", after(599)).await.unwrap().is_some(), "answered, and not at its end");
 }
 
 #[tokio::test]
