@@ -8,6 +8,7 @@
 
 pub mod certificate;
 pub mod certs_only;
+pub mod client;
 pub mod corpus;
 pub mod csr;
 pub mod csrattrs;
@@ -21,12 +22,13 @@ pub mod oracle;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("der", der::run),
     ("csr", csr::run),
     ("certificate", certificate::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
+    ("client", client::run),
     ("http", http::run),
     ("exchange", exchange::run),
 ];
