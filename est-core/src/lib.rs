@@ -14,7 +14,7 @@
 //! Step::Done(Reply)    send this
 //! ```
 //!
-//! A freshly issued certificate can only come out of [`Record`], so nothing unrecorded is handed out. [`drive`]
+//! A freshly issued certificate can only come out of [`Record`], so nothing unrecorded is handed out. [`drive()`]
 //! answers the steps from three async [`Ports`]; a blocking server, a test or a fuzzer answers them by hand.
 //!
 //! Around the chain: [`pkix`] reads and writes what RFC 5280, 2986 and 5652 define, [`policy`] decides what a
