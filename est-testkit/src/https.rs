@@ -167,7 +167,7 @@ pub fn base64(octets: &[u8]) -> String {
     base64::engine::general_purpose::STANDARD.encode(octets)
 }
 
-/// Undoes [`base64`]; line breaks are skipped.
+/// Undoes [`base64()`]; line breaks are skipped.
 ///
 /// # Panics
 /// When the text is something else.
