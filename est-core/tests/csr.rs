@@ -517,3 +517,30 @@ fn uuid_oid() -> Vec<u8> {
 fn upn(text: &str) -> Vec<u8> {
     der::value(0xa0, &[b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03", &der::value(0xa0, &[&der::utf8(text)])])
 }
+
+#[test]
+fn refuses_ed25519_keys_for_which_anybody_can_sign() {
+    let (algorithm, mut signature) = (b"\x30\x05\x06\x03\x2b\x65\x70", [0; 64]);
+    // R is the neutral element and S is 0: with a key that is the neutral element, this verifies for every message.
+    signature[0] = 1;
+    let order_8: [u8; 32] = [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ];
+    let small = |lowest: u8, others: u8, highest: u8| {
+        let mut point = [others; 32];
+        (point[0], point[31]) = (lowest, highest);
+        point
+    };
+    let points =
+        [order_8, small(0, 0, 0), small(1, 0, 0), small(1, 0, 0x80), small(0xec, 0xff, 0x7f), small(0xee, 0xff, 0xff)];
+    for point in points {
+        let info = der::sequence(&[
+            &[0x02, 1, 0],
+            name("CN=nobody").as_der(),
+            &der::sequence(&[algorithm, &der::bit_string(&point)]),
+            &[0xa0, 0],
+        ]);
+        assert_eq!(refused(&assemble_csr(info, algorithm, &signature)), CsrError::Key(KeyError::Ed25519Point));
+    }
+}

@@ -58,6 +58,8 @@ pub enum KeyError {
     RsaValue,
     /// An elliptic-curve point that is not in uncompressed form, or of the wrong length.
     EcPoint,
+    /// An Ed25519 point of small order, for which anybody can sign.
+    Ed25519Point,
     /// A key of the wrong length for its algorithm.
     Length,
 }
@@ -74,6 +76,7 @@ impl fmt::Display for KeyError {
             }
             Self::RsaValue => f.write_str("the RSA modulus is even, or the exponent is even or under 65537"),
             Self::EcPoint => f.write_str("the elliptic-curve point is not in uncompressed form"),
+            Self::Ed25519Point => f.write_str("the Ed25519 key is a point of small order, which nobody's key is"),
             Self::Length => f.write_str("the public key has the wrong length for its algorithm"),
         }
     }
@@ -156,6 +159,7 @@ impl KeyType {
             a if a == alg_id::ECDSA_P256.as_ref() => point(32, Self::EcdsaP256),
             a if a == alg_id::ECDSA_P384.as_ref() => point(48, Self::EcdsaP384),
             a if a == alg_id::ECDSA_P521.as_ref() => point(66, Self::EcdsaP521),
+            a if a == alg_id::ED25519.as_ref() && is_of_small_order(key) => Err(KeyError::Ed25519Point),
             a if a == alg_id::ED25519.as_ref() => octets(32, Self::Ed25519),
             a if a == alg_id::ML_DSA_44.as_ref() => octets(1312, Self::MlDsa44),
             a if a == alg_id::ML_DSA_65.as_ref() => octets(1952, Self::MlDsa65),
@@ -175,6 +179,29 @@ impl KeyType {
     pub fn can_agree(self) -> bool {
         matches!(self, Self::EcdsaP256 | Self::EcdsaP384 | Self::EcdsaP521)
     }
+}
+
+/// The y coordinates of the points of order 8, little-endian; those of the others of small order are 0, 1 and −1.
+const ED25519_ORDER_8: [[u8; 32]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
+        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
+        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// Whether an Ed25519 key is one of the few points for which anybody can make signatures that verify, so that none
+/// proves possession. Takes every encoding: either sign of x, and y also where it is not reduced modulo 2^255 − 19.
+fn is_of_small_order(key: &[u8]) -> bool {
+    let Ok(mut y) = <[u8; 32]>::try_from(key) else { return false };
+    y[31] &= 0x7f;
+    let is_wide = y[31] == 0x7f && y[1..31].iter().all(|octet| *octet == 0xff);
+    // 0, 1; p − 1, p, p + 1.
+    let is_plain = y[1..].iter().all(|octet| *octet == 0) && y[0] <= 1 || is_wide && (0xec..=0xee).contains(&y[0]);
+    is_plain || ED25519_ORDER_8.contains(&y)
 }
 
 /// Checks an RSAPublicKey: a positive odd modulus of 2048 to 4096 bits in whole octets, an odd exponent from 65537 on.

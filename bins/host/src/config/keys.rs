@@ -239,7 +239,7 @@ pub(super) static LIMITS: Section = Section {
             "requests_per_connection",
             "integer",
             Means("no limit"),
-            "After how many requests a connection is closed; 1 to 1000000.",
+            "After how many requests a connection is closed; 1 to 1000000. Accepted, not in use yet.",
         )
         .also(&["max_requests", "max_requests_per_connection"]),
     ],
@@ -258,13 +258,18 @@ pub(super) static DB: Section = Section {
             "`sqlite://relative.db` or `sqlite:///absolute.db`. The file is made when it is not there.",
         )
         .also(&["path", "file", "database", "database_url", "dsn", "connection_string"]),
-        key("max_connections", "integer", Default("5"), "How many connections read at a time; 1 to 1000.")
-            .also(&["pool_size", "max_pool_size"]),
+        key(
+            "max_connections",
+            "integer",
+            Default("5"),
+            "How many connections read at a time; 1 to 1000. Accepted, not in use yet.",
+        )
+        .also(&["pool_size", "max_pool_size"]),
         key(
             "connect_timeout",
             "duration",
             Default(r#""5s""#),
-            "How long to wait for the database when it is locked; 100ms to 10m.",
+            "How long to wait for the database when it is locked; 100ms to 10m. Accepted, not in use yet.",
         )
         .also(&["timeout", "connection_timeout", "busy_timeout"]),
         key("auto_migrate", "boolean", Default("true"), "Whether the schema is brought up to date at the start.")
@@ -481,18 +486,38 @@ pub(super) static OTP: Section =
         keys: &[
             key("enabled", "boolean", Default("false"), "Whether clients may authenticate with them.")
                 .also(&["enable"]),
-            key("token_length", "integer", Default("20"), "Characters in the secret part of a password; 16 to 128.")
-                .also(&["length"]),
+            key(
+                "token_length",
+                "integer",
+                Default("20"),
+                "Characters in the secret part of a password; 16 to 128. Accepted, not in use yet.",
+            )
+            .also(&["length"]),
             key("default_ttl", "duration", Default(r#""24h""#), "For how long a password is good; 1s to 365d.")
                 .also(&["ttl", "expiry", "expires_in"]),
             key("max_uses", "integer", Default("1"), "How often a password is good; 1 to 1000000.").also(&["uses"]),
             key("hash_algorithm", "`\"argon2id\"`", Default(r#""argon2id""#), "How passwords are kept.")
                 .also(&["hash", "algorithm"]),
-            key("max_failures", "integer", Default("5"), "After how many failures a client is locked out; 1 to 1000.")
-                .also(&["max_attempts"]),
-            key("failure_window", "duration", Default(r#""15m""#), "Within which time failures count; 1s to 7d."),
-            key("lockout_duration", "duration", Default(r#""30m""#), "For how long a client is locked out; 1s to 7d.")
-                .also(&["lockout"]),
+            key(
+                "max_failures",
+                "integer",
+                Default("5"),
+                "After how many failures a client is locked out; 1 to 1000. Accepted, not in use yet.",
+            )
+            .also(&["max_attempts"]),
+            key(
+                "failure_window",
+                "duration",
+                Default(r#""15m""#),
+                "Within which time failures count; 1s to 7d. Accepted, not in use yet.",
+            ),
+            key(
+                "lockout_duration",
+                "duration",
+                Default(r#""30m""#),
+                "For how long a client is locked out; 1s to 7d. Accepted, not in use yet.",
+            )
+            .also(&["lockout"]),
         ],
         later: &[],
     };

@@ -48,6 +48,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
 }
 
 fn server(section: &Reader<'_>) -> Option<Server> {
+    warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
     let workers = section.optional("workers", |given| given.count(1_024));
@@ -65,7 +66,15 @@ fn server(section: &Reader<'_>) -> Option<Server> {
     })
 }
 
+/// Tells of keys that are read and not acted on: who sets a lockout must not believe that there is one.
+fn warn_if_idle(section: &Reader<'_>, names: &[&str]) {
+    for name in names.iter().filter(|name| section.has(name)) {
+        section.warn(name, Fault::new("is accepted, but does nothing in this version yet"));
+    }
+}
+
 fn limits(section: &Reader<'_>) -> Option<Limits> {
+    warn_if_idle(section, &["requests_per_connection"]);
     let shortest = Duration::from_millis(100);
     let header_bytes = section.get("header_bytes", |given| given.size(8 << 10..=1 << 20));
     let handshake_timeout = section.get("handshake_timeout", |given| given.duration(shortest..=10 * MINUTE));
@@ -84,6 +93,7 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
 }
 
 fn db(section: &Reader<'_>) -> Option<Db> {
+    warn_if_idle(section, &["max_connections", "connect_timeout"]);
     let path = section.get("url", sqlite_file);
     let max_connections = section.get("max_connections", |given| given.count(1_000));
     let connect_timeout =
@@ -129,6 +139,7 @@ fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
 }
 
 fn otp(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Otp> {
+    warn_if_idle(section, &["token_length", "max_failures", "failure_window", "lockout_duration"]);
     let enabled = section.get("enabled", value::boolean);
     let token_length = section.get("token_length", |given| given.integer(16..=128));
     let default_ttl = section.get("default_ttl", |given| given.seconds(365 * DAY));

@@ -85,6 +85,7 @@ pub(super) fn labels(
         let label = label(&section, name.clone(), est, cas);
         if let Some(label) = &label {
             warn_if_final(&section, label, needs_client_auth);
+            warn_if_avoidable(&section, label, est, cas);
         }
         labels.push((name, label));
     }
@@ -101,6 +102,17 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
     if needs_client_auth && lacks_it {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
+    }
+}
+
+/// Tells when the rules of a label are those of its path alone: the same CA serves requests without a label by none.
+fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas: &Cas) {
+    let has_rules = label.approval == Approval::Manual || label.key_types.is_some() || label.subject_pattern.is_some();
+    let serves_unlabelled = cas.ids().is_some_and(|ids| ids.first() == Some(&label.ca_id.as_str()));
+    if has_rules && serves_unlabelled && est.is_some_and(|est| est.default_label.is_none()) {
+        let fault =
+            Fault::new("a request without a label gets a certificate of the same CA without the rules of this one");
+        section.warn("name", fault.help("set est.default_label, or list another CA first"));
     }
 }
 
