@@ -51,7 +51,7 @@ fn a_body_that_does_not_come_is_given_up_at_the_request_timeout() {
     let request = post("/simpleenroll", None, &[b'A'; 100]);
     connection.write_all(&request[..request.len() - 50]).expect("sent");
     let answer = read_response(&mut connection).expect("an answer");
-    assert_eq!((answer.status, answer.text()), (408, "the body did not arrive whole\n"));
+    assert_eq!((answer.status, answer.text()), (408, "the body did not arrive in time\n"));
     assert!(is_closed(&mut connection));
 }
 
