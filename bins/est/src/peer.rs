@@ -50,7 +50,7 @@ impl Peer {
 
     /// Prepares to ask a server whoever it is. It is shown a certificate, never a password (RFC 7030 §3.2.3).
     pub(crate) fn unauthenticated(server: &ServerArguments, identity: &IdentityArguments) -> Result<Self, Failure> {
-        if identity.user.is_some() {
+        if identity.user.is_some() || identity.password.is_some() || identity.password_file.is_some() {
             note("note: the password is not sent, because the server is not authenticated: that takes --cacert");
         }
         Self::with(server, identity, Trust::Nobody, None, rustls::DEFAULT_VERSIONS)
@@ -188,7 +188,11 @@ pub(crate) fn now() -> UnixTime {
 
 /// The user name and password, from wherever they come.
 fn credentials(identity: &IdentityArguments) -> Result<Option<(String, Secret)>, Failure> {
-    let Some(user) = &identity.user else { return Ok(None) };
+    let user = match &identity.user {
+        Some(user) => user.as_str(),
+        None if identity.password.is_some() || identity.password_file.is_some() => "",
+        None => return Ok(None),
+    };
     if user.contains(':') || user.chars().any(char::is_control) {
         return Err(Failure::usage(
             "--user holds a colon or a control character, which Basic credentials cannot carry",
@@ -207,7 +211,7 @@ fn credentials(identity: &IdentityArguments) -> Result<Option<(String, Secret)>,
             Err(_) => return Err(Failure::usage("--user wants a password: --password-file FILE, or EST_PASSWORD")),
         },
     };
-    Ok(Some((user.clone(), password)))
+    Ok(Some((user.to_string(), password)))
 }
 
 /// The first line of a file, or of standard input.

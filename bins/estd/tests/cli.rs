@@ -1,0 +1,211 @@
+//! The operator's commands, as an operator types them.
+
+use std::process::{Command, Output};
+
+use est_core::pkix::Certificate;
+use est_testkit::https::{Client, base64};
+use est_testkit::pki::Key;
+use est_testkit::server::{Launch, Server};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+fn estd(arguments: &[&str]) -> Output {
+    Command::new(ESTD).args(arguments).output().expect("estd runs")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{}", stderr(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Enrolls a new key under this name; the status, and the certificate if there is one.
+fn enroll(server: &Server, user: &str, password: &str, name: &str) -> (u16, Option<Certificate>) {
+    let body = base64(&Key::p256().csr(&format!("CN={name}"), &[]));
+    let request = format!(
+        "POST /.well-known/est/simpleenroll HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+         Authorization: Basic {}\r\nContent-Type: application/pkcs10\r\nContent-Length: {}\r\n\r\n{body}",
+        base64(format!("{user}:{password}").as_bytes()),
+        body.len()
+    );
+    let answer = Client::new(server.port(), &server.ca()).exchange(request.as_bytes()).expect("an answer");
+    let certificate = (answer.status == 200).then(|| Certificate::parse(&answer.certificate()).expect("a certificate"));
+    (answer.status, certificate)
+}
+
+#[test]
+fn init_makes_what_run_needs_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    let dir = dir.to_str().expect("UTF-8");
+    stdout(&estd(&["init", dir, "--name", "est.example.com"]));
+    let key = std::fs::read(format!("{dir}/ca-key.pem")).expect("a key");
+    stdout(&estd(&["check", "--config", &format!("{dir}/estd.toml")]));
+    let again = estd(&["init", dir]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(stderr(&again).contains("exists already"), "{}", stderr(&again));
+    assert_eq!(std::fs::read(format!("{dir}/ca-key.pem")).expect("a key"), key);
+}
+
+#[test]
+fn check_reports_every_mistake_with_its_line_and_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    let dir = dir.to_str().expect("UTF-8");
+    stdout(&estd(&["init", dir]));
+    let path = format!("{dir}/estd.toml");
+    let text = std::fs::read_to_string(&path).expect("the configuration");
+    let text = text
+        .replace("mode = \"optional\"", "mode = \"requird\"")
+        .replace("cert = \"server.pem\"", "cert_path = \"server.pem\"");
+    std::fs::write(&path, text).expect("the configuration can be written");
+    let checked = estd(&["check", "--config", &path]);
+    assert_eq!(checked.status.code(), Some(1));
+    let printed = stderr(&checked);
+    for part in
+        ["estd.toml:8: tls.cert_path", "did you mean `cert`", "tls.client_auth.mode", "did you mean \"required\""]
+    {
+        assert!(printed.contains(part), "{part} is not in {printed}");
+    }
+}
+
+#[test]
+fn check_finds_a_key_that_is_not_its_certificates() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    let dir = dir.to_str().expect("UTF-8");
+    stdout(&estd(&["init", dir]));
+    std::fs::copy(format!("{dir}/server-key.pem"), format!("{dir}/ca-key.pem")).expect("a copy");
+    let checked = estd(&["check", "--config", &format!("{dir}/estd.toml")]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(stderr(&checked).contains("ca-key.pem"), "{}", stderr(&checked));
+}
+
+#[test]
+fn migrate_tells_and_does_what_is_pending() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    let dir = dir.to_str().expect("UTF-8");
+    stdout(&estd(&["init", dir]));
+    let config = format!("{dir}/estd.toml");
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("1 pending migration"));
+    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("1 migration applied"));
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
+}
+
+#[test]
+fn a_password_is_good_for_its_entity_and_so_many_requests() {
+    let server = Server::dev(ESTD);
+    let created = server.estd_json(&["otp", "create", "--entity", "meter-7", "--uses", "3", "--ttl", "10m"]);
+    assert_eq!((&created["entity_id"], &created["max_uses"]), (&"meter-7".into(), &3.into()));
+    let password = created["password"].as_str().expect("a password");
+    assert_eq!(enroll(&server, "meter-8", password, "a").0, 401);
+    assert_eq!(enroll(&server, "", password, "a").0, 401);
+    for name in ["a", "b", "c"] {
+        assert_eq!(enroll(&server, "meter-7", password, name).0, 200);
+    }
+    assert_eq!(enroll(&server, "meter-7", password, "d").0, 401);
+    let listed = server.estd_json(&["otp", "list"]);
+    let listed = listed["passwords"].as_array().expect("a list").iter().find(|one| one["id"] == created["id"]);
+    assert_eq!(listed.expect("the password")["state"], "spent");
+    assert!(!stdout(&server.estd(&["otp", "list"])).contains(password));
+}
+
+#[test]
+fn a_revoked_password_is_good_for_nothing() {
+    let server = Server::dev(ESTD);
+    let password = server.password(1);
+    let id = password.split('.').next().expect("an id");
+    assert!(stdout(&server.estd(&["otp", "revoke", id])).contains("revoked"));
+    assert!(stdout(&server.estd(&["otp", "revoke", id])).contains("already revoked"));
+    assert_eq!(enroll(&server, "", &password, "a").0, 401);
+    let unknown = server.estd(&["otp", "revoke", "nobody"]);
+    assert!(!unknown.status.success() && stderr(&unknown).contains("there is no password nobody"));
+}
+
+#[test]
+fn certificates_are_found_by_every_form_of_their_serial_number() {
+    let server = Server::dev(ESTD);
+    let (_, certificate) = enroll(&server, "", &server.password(1), "found");
+    let certificate = certificate.expect("a certificate");
+    let colons = certificate.serial_text();
+    let plain = colons.replace(':', "").to_ascii_lowercase();
+    for serial in [colons.clone(), plain.clone(), format!("0x{plain}")] {
+        let shown = server.estd_json(&["certs", "show", &serial]);
+        assert_eq!((&shown["serial"], &shown["subject"]), (&colons.clone().into(), &"CN=found".into()));
+        assert_eq!(shown["fingerprint"], certificate.fingerprint().to_string());
+    }
+    assert!(stdout(&server.estd(&["certs", "list", "--find", "FOUND"])).contains(&colons));
+    assert_eq!(
+        server.estd_json(&["certs", "list", "--find", "lost"])["certificates"].as_array().map(Vec::len),
+        Some(0)
+    );
+    let wrong = server.estd(&["certs", "revoke", &plain, "--reason", "boredom"]);
+    assert!(!wrong.status.success() && stderr(&wrong).contains("keyCompromise"), "{}", stderr(&wrong));
+    stdout(&server.estd(&["certs", "revoke", &plain, "--reason", "superseded"]));
+    let shown = server.estd_json(&["certs", "show", &plain]);
+    assert_eq!((&shown["status"], &shown["revocation_reason"]), (&"revoked".into(), &"superseded".into()));
+
+    let events = server.estd_json(&["audit", "list", "--event", "cert"]);
+    let events = events["events"].as_array().expect("a list");
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(names, ["cert.issued", "cert.revoked"]);
+    assert!(events.iter().all(|event| event["fingerprint"] == certificate.fingerprint().to_string()));
+}
+
+#[test]
+fn a_second_server_on_the_same_database_is_refused() {
+    let server = Server::dev(ESTD);
+    let config = server.folder().join("estd.toml");
+    let second = estd(&["run", "--listen", "127.0.0.1:0", "--config", config.to_str().expect("UTF-8")]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(stderr(&second).contains("another estd serves from"), "{}", stderr(&second));
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    let server = Server::dev(ESTD);
+    let other = Launch::configured(ESTD, |text| text);
+    let folder = other.start();
+    let config = folder.folder().join("estd.toml");
+    let launch = folder.kill();
+    let taken = format!("127.0.0.1:{}", server.port());
+    let refused = estd(&["run", "--listen", &taken, "--config", config.to_str().expect("UTF-8")]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains(&format!("cannot listen on {taken}")), "{}", stderr(&refused));
+    drop(launch);
+}
+
+#[test]
+fn every_command_explains_itself() {
+    for command in [
+        &["dev"][..],
+        &["init"],
+        &["run"],
+        &["check"],
+        &["migrate"],
+        &["otp", "create"],
+        &["otp", "list"],
+        &["otp", "revoke"],
+        &["certs", "list"],
+        &["certs", "show"],
+        &["certs", "revoke"],
+        &["requests", "list"],
+        &["requests", "approve"],
+        &["requests", "deny"],
+        &["audit", "list"],
+    ] {
+        let help = stdout(&estd(&[command, &["--help"]].concat()));
+        assert!(help.contains("Usage: estd"), "{command:?}: {help}");
+    }
+}
+
+#[test]
+fn sigterm_ends_it_well() {
+    let (status, log) = Server::dev(ESTD).stop();
+    assert!(status.success());
+    assert!(log.contains("stopped"), "{log}");
+}
