@@ -55,12 +55,11 @@ impl Context {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
-        let mut stopping = stop.clone();
         let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(stream));
         let stream = tokio::select! {
             biased;
             () = place.dismissed() => return,
-            _ = stopping.wait_for(|stop| *stop) => return,
+            () = time_to_finish(stop.clone()) => return,
             accepted = handshake => match accepted {
                 Ok(Ok(stream)) => stream,
                 Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
@@ -113,13 +112,24 @@ impl Context {
     }
 }
 
+/// How long a connection that seems idle is listened to after the server was told to stop: what its client has sent
+/// before may lie in the socket still, behind the end of a handshake, and nobody has seen it.
+const LAST_WORDS: Duration = Duration::from_millis(250);
+
+/// Waits until the server was told to stop and every request that was on its way has been seen.
+async fn time_to_finish(mut stop: watch::Receiver<bool>) {
+    // An error says that whoever could have told is gone.
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(LAST_WORDS).await;
+}
+
 /// Runs a connection until it ends, idles too long, has to make room, or the server stops.
 async fn attend<C>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -127,13 +137,15 @@ where
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
     tokio::pin!(look);
+    let stopped = time_to_finish(stop);
+    tokio::pin!(stopped);
     let mut finishing = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
             () = place.dismissed() => return Ok(()),
-            _ = stop.wait_for(|stop| *stop), if !finishing => {
+            () = stopped.as_mut(), if !finishing => {
                 finishing = true;
                 finish(connection.as_mut());
             }
