@@ -139,7 +139,8 @@ impl ServerCertVerifier for Anybody {
 /// What a TLS error means here, and what to do about it.
 pub(crate) fn explain(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // A CA of the same name with another key shows as a bad signature.
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the server's certificate was not issued by a CA in --cacert: fetch its CA certificates with \
              `est cacerts --out ca.pem`, compare their fingerprints, and pass --cacert ca.pem"
                 .into()
