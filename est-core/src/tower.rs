@@ -67,6 +67,18 @@ impl fmt::Display for TookTooLong {
 
 impl Error for TookTooLong {}
 
+/// The error with which a server's body ends when the server has no memory to spare for it: answered with 503.
+#[derive(Clone, Copy, Debug)]
+pub struct NoRoom;
+
+impl fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no room for the body at the moment")
+    }
+}
+
+impl Error for NoRoom {}
+
 /// EST as a [`tower::Service`](Service). Cheap to clone.
 #[derive(Clone)]
 pub struct Est {
@@ -144,6 +156,7 @@ impl Est {
             Ok(body) => Ok(body.to_bytes().into()),
             Err(error) if error.is::<LengthLimitError>() => Err(too_large),
             Err(error) if error.is::<TookTooLong>() => Err(Refusal::BodyLate),
+            Err(error) if error.is::<NoRoom>() => Err(Refusal::Overloaded),
             Err(_) => Err(Refusal::BodyIncomplete),
         }
     }

@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use est_core::tower::Est;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 pub(crate) use connection::Limits;
 pub(crate) use tasks::Tasks;
 
-use connection::Context;
+use connection::{Context, LONG_BODIES_KIB};
 use connections::Connections;
 
 /// File descriptors that the server needs for everything but connections: the database, the listener, logs.
@@ -60,7 +60,8 @@ impl Server {
             info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
         }
         let connections = Arc::new(Connections::new(capacity));
-        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits };
+        let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
+        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, bodies };
         Ok(Self { listener, context, connections, tasks, shutdown_timeout })
     }
 

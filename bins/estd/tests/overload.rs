@@ -116,3 +116,25 @@ fn a_shutdown_loses_no_answer() {
     let (status, _) = stopping.join().expect("no panic");
     assert!(status.success());
 }
+
+#[test]
+fn long_bodies_that_never_end_share_a_bounded_room() {
+    let server = Launch::configured(ESTD, |text| text + "\n[limits]\nrequest_timeout = \"5s\"\n").start();
+    let client = Client::new(server.port(), &server.ca());
+    let request = post("/simpleenroll", None, &[b'A'; 1_000_000]);
+    let unfinished = &request[..request.len() - 1];
+    let mut open: Vec<_> = (0..90).filter_map(|_| client.connect().ok()).collect();
+    for connection in &mut open {
+        // One that is refused may be closed before it has sent everything.
+        let _ = connection.write_all(unfinished).and_then(|()| connection.flush());
+    }
+    enrolls_soon(&server, "among-long-bodies");
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("the process runs");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a figure");
+    let peak: usize = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    assert!(peak < 250_000, "{peak} kB resident");
+    // Nobody is left waiting: there was no room, or the body did not end in time.
+    let answers = open.iter_mut().filter_map(|connection| est_testkit::https::read_response(connection).ok());
+    let statuses: Vec<u16> = answers.map(|answer| answer.status).collect();
+    assert!(statuses.contains(&503) && statuses.iter().all(|status| [408, 503].contains(status)), "{statuses:?}");
+}

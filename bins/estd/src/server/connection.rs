@@ -10,7 +10,7 @@ use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use est_core::Refusal;
-use est_core::tower::{Est, Peer, TookTooLong};
+use est_core::tower::{Est, NoRoom, Peer, TookTooLong};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{Request, Response, Version};
@@ -19,7 +19,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -49,6 +49,7 @@ pub(super) struct Context {
     pub(super) acceptor: TlsAcceptor,
     pub(super) est: Est,
     pub(super) limits: Limits,
+    pub(super) bodies: Arc<Semaphore>,
 }
 
 impl Context {
@@ -85,6 +86,7 @@ impl Context {
             peer: Peer { certificates: Arc::new(certificates), source: Some(peer.ip().to_string()) },
             place: place.clone(),
             request_timeout: self.limits.request_timeout,
+            bodies: self.bodies,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -168,6 +170,7 @@ struct OneClient {
     peer: Peer,
     place: Arc<Place>,
     request_timeout: Duration,
+    bodies: Arc<Semaphore>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -189,6 +192,9 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             began: Instant::now(),
             request_timeout: self.request_timeout,
             late: None,
+            bodies: self.bodies.clone(),
+            arrived: 0,
+            room: None,
         };
         let answer = self.est.clone().call(Request::from_parts(parts, body));
         Answering { answer, _work: work }
@@ -230,6 +236,34 @@ struct Arriving {
     began: Instant,
     request_timeout: Duration,
     late: Option<Late>,
+    /// The KiB that all long bodies together may still take.
+    bodies: Arc<Semaphore>,
+    arrived: usize,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// A request for a certificate fits into this; what is longer shares [`LONG_BODIES_KIB`].
+const SHORT_BODY: usize = 8 * 1024;
+/// What the long parts of all bodies under way may take together.
+pub(super) const LONG_BODIES_KIB: usize = 64 * 1024;
+
+impl Arriving {
+    /// Takes room for so many more octets: nobody fills the memory with bodies that never end.
+    fn make_room(&mut self, octets: usize) -> Result<(), NoRoom> {
+        self.arrived = self.arrived.saturating_add(octets);
+        let wanted = self.arrived.saturating_sub(SHORT_BODY).div_ceil(1024);
+        let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = u32::try_from(wanted.saturating_sub(held)).map_err(|_| NoRoom)?;
+        if more == 0 {
+            return Ok(());
+        }
+        let permit = self.bodies.clone().try_acquire_many_owned(more).map_err(|_| NoRoom)?;
+        match &mut self.room {
+            Some(room) => room.merge(permit),
+            None => self.room = Some(permit),
+        }
+        Ok(())
+    }
 }
 
 struct Late {
@@ -248,6 +282,12 @@ impl Body for Arriving {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             this.late = None;
+            if let Some(Ok(frame)) = &frame
+                && let Some(data) = frame.data_ref()
+                && let Err(error) = this.make_room(data.len())
+            {
+                return Poll::Ready(Some(Err(error.into())));
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
         let late = this.late.get_or_insert_with(|| Late {
