@@ -81,7 +81,15 @@ impl LocalCa {
         let algorithm = self.signer.signature_algorithm();
         let to_be_signed = order.plan.to_be_signed(&self.ca.certificate, order.serial, algorithm);
         let signature = sign_checked(&*self.signer, self.check, &to_be_signed).await?;
-        Ok(Issuance::Issued(assemble_certificate(to_be_signed, algorithm, &signature)))
+        let der = assemble_certificate(to_be_signed, algorithm, &signature);
+        // Read again from its octets: nothing is released that says anything else than was planned.
+        let certificate = Certificate::parse(&der).map_err(|error| PortError(format!("what was made is {error}")))?;
+        match order.plan.difference(&certificate, &self.ca.certificate, order.serial) {
+            Some(field) => {
+                Err(PortError(format!("the {field} is not what was planned: the certificate was thrown away")))
+            }
+            None => Ok(Issuance::Issued(der)),
+        }
     }
 }
 

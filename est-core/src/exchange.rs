@@ -130,7 +130,8 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Pla
     };
     let der = body.into_der(context.site.strict_encoding)?;
     let csr = Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?;
-    let plan = policy::decide(&context.label, principal, &csr, renewing, context.now)?;
+    let ra = principal.certificate().and_then(|own| context.label.authority(own, context.site.algorithms));
+    let plan = policy::decide_for(&context.label, principal, ra, &csr, renewing, context.now)?;
     Ok((csr, plan))
 }
 
@@ -224,6 +225,7 @@ impl Claim {
             Ok(Claimed::Revoked) => refused(context, Refusal::IssuedCertificateRevoked),
             Ok(Claimed::Busy) => refused(context, Refusal::InProgress),
             Ok(Claimed::PasswordSpent) => refused(context, Refusal::PasswordSpent),
+            Ok(Claimed::KeyCompromised) => refused(context, Refusal::KeyCompromised),
             Err(_) => refused(context, Refusal::StoreUnavailable),
         }
     }

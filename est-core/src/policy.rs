@@ -1,8 +1,15 @@
 //! What a request may have: a pure decision.
 
+mod authority;
+mod baseline;
+mod constraint;
 mod extension;
+mod host;
 mod key;
+mod kind;
 mod name;
+mod pattern;
+mod profile;
 mod renewal;
 mod validity;
 
@@ -10,31 +17,17 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, Name, Oid, SubjectPublicKeyInfo, TbsCertificate};
-use crate::{Label, NameBinding, Principal, Refusal, Seconds, Serial, UnixTime};
+use crate::pkix::{
+    Certificate, Csr, Extension, GeneralNames, KeyUsage, Name, Oid, SubjectPublicKeyInfo, TbsCertificate, oid,
+};
+use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
 
-pub use name::SubjectPattern;
-
-/// What is issued.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// Its name in the configuration.
-    pub name: String,
-    /// The key types it takes; every supported one if `None`.
-    pub key_types: Option<Vec<KeyType>>,
-    /// Whether a request must ask for a subjectAltName.
-    pub require_san: bool,
-    /// What the subject's RFC 4514 text must match.
-    pub subject_pattern: Option<SubjectPattern>,
-    /// The key usages it gives, as far as the key's type can have them.
-    pub key_usage: KeyUsage,
-    /// The extended key usages it gives; none if empty.
-    pub ext_key_usage: Vec<Oid>,
-    /// For how long.
-    pub validity: Seconds,
-    /// For how long at most.
-    pub max_validity: Seconds,
-}
+pub use authority::RegistrationAuthority;
+pub use baseline::BaselineRule;
+pub use extension::{DECIDED, OF_CAS, usages_of};
+pub use kind::NameKind;
+pub use pattern::Pattern;
+pub use profile::{CommonName, KeyReuse, NameRule, NameRules, Profile, Requirements, SubjectRules};
 
 /// What will be issued: everything but the serial number and what the CA itself puts in.
 #[derive(Clone, Debug)]
@@ -55,16 +48,40 @@ pub struct Plan {
     pub clamped_from: Option<UnixTime>,
     /// Requested extensions that the profile does not let through.
     pub dropped: Vec<Oid>,
+    /// The registration authority that asks on somebody else's behalf.
+    pub ra: Option<String>,
+}
+
+/// The names that a certificate is to carry: those of the request, or those that it changes them to.
+struct Wanted<'a> {
+    csr: &'a Csr,
+    subject: &'a Name,
+    subject_alt_name: Option<&'a GeneralNames>,
+}
+
+impl<'a> Wanted<'a> {
+    /// ChangeSubjectName replaces both names, also by none (RFC 6402 §2.8).
+    fn by(csr: &'a Csr) -> Self {
+        match csr.change_subject_name() {
+            Some(change) => Self { csr, subject: &change.subject, subject_alt_name: change.subject_alt_name.as_ref() },
+            None => Self { csr, subject: csr.subject(), subject_alt_name: csr.subject_alt_name() },
+        }
+    }
+
+    fn names(&self) -> &'a [crate::pkix::GeneralName] {
+        self.subject_alt_name.map(GeneralNames::names).unwrap_or_default()
+    }
 }
 
 /// Decides what `csr` gets from `label`.
 ///
 /// `renewing` is the certificate that is to be renewed: then subject and subjectAltName must be its own
 /// (RFC 7030 §4.2.2). Somebody who authenticates with a certificate without renewing it is held to its names too,
-/// unless the label says otherwise.
+/// unless the label says otherwise. Who may change the names asks for others with ChangeSubjectName (RFC 6402 §2.8).
 ///
 /// # Errors
-/// The first rule that forbids it. The order is: the key, the names, the extensions, the CA's own time.
+/// The first rule that forbids it. The order is: the key, whose names they are, the names, the CAs' constraints, the
+/// extensions, the CA's own time.
 pub fn decide(
     label: &Label,
     principal: &Principal,
@@ -72,27 +89,60 @@ pub fn decide(
     renewing: Option<&Certificate>,
     now: UnixTime,
 ) -> Result<Plan, Refusal> {
+    decide_for(label, principal, None, csr, renewing, now)
+}
+
+/// As [`decide`], for a principal that is the registration authority `ra`: it may ask for others, within its limits.
+/// In a renewal it is a holder like any other.
+///
+/// # Errors
+/// As [`decide`]; besides, that the names lie outside of the authority's limits.
+pub fn decide_for(
+    label: &Label,
+    principal: &Principal,
+    ra: Option<&RegistrationAuthority>,
+    csr: &Csr,
+    renewing: Option<&Certificate>,
+    now: UnixTime,
+) -> Result<Plan, Refusal> {
     let profile = &label.profile;
-    key::check(profile, csr)?;
-    name::check(profile, csr)?;
+    key::check(profile, &label.ca, csr, renewing)?;
     let bound_to = renewing.or_else(|| match label.certificate_names {
         NameBinding::Own => principal.certificate(),
         NameBinding::Any => None,
     });
-    if let Some(certificate) = bound_to {
-        renewal::check(certificate, csr)?;
+    let wanted = Wanted::by(csr);
+    let for_others = match (bound_to, ra) {
+        (Some(certificate), Some(ra)) if renewing.is_none() => renewal::check(certificate, csr).is_err().then_some(ra),
+        (Some(certificate), _) => {
+            renewal::check(certificate, csr)?;
+            None
+        }
+        (None, _) => None,
+    };
+    if csr.change_subject_name().is_some() && !profile.change_subject_name {
+        return Err(Refusal::ChangeSubjectName);
     }
-    let extension::Decided { extensions, dropped } = extension::decide(profile, csr)?;
+    if let Some(ra) = for_others {
+        ra.check(&wanted)?;
+    }
+    name::check(profile, &wanted)?;
+    if profile.requirements == Requirements::Baseline {
+        baseline::check(&wanted).map_err(Refusal::Baseline)?;
+    }
+    constraint::check(&label.ca, &wanted)?;
+    let extension::Decided { extensions, dropped } = extension::decide(profile, &wanted)?;
     let validity = validity::decide(profile, &label.ca.certificate, now)?;
     Ok(Plan {
         profile: profile.name.clone(),
-        subject: csr.subject().clone(),
+        subject: wanted.subject.clone(),
         public_key: csr.public_key().clone(),
         extensions,
         not_before: validity.not_before,
         not_after: validity.not_after,
         clamped_from: validity.clamped_from,
         dropped,
+        ra: for_others.map(|ra| ra.name.clone()),
     })
 }
 
@@ -102,10 +152,7 @@ impl Plan {
     /// `signature_algorithm` is the AlgorithmIdentifier of the signature to come, DER.
     #[must_use]
     pub fn to_be_signed(&self, ca: &Certificate, serial: Serial, signature_algorithm: &[u8]) -> Vec<u8> {
-        let mut extensions = self.extensions.clone();
-        if let Some(identifier) = ca.subject_key_identifier() {
-            extensions.push(Extension::authority_key_identifier(&identifier));
-        }
+        let extensions = self.extensions_below(ca);
         TbsCertificate {
             serial,
             signature_algorithm,
@@ -119,22 +166,60 @@ impl Plan {
         .to_der()
     }
 
-    /// Whether `certificate` names whom the plan names, certifies the planned key, and ends no later.
+    /// Whether `certificate` names whom the plan names, certifies the planned key for nothing that was not planned, and
+    /// ends no later: what any CA must keep to.
     #[must_use]
     pub fn is_met_by(&self, certificate: &Certificate) -> bool {
-        let planned_names = self.extensions.iter().find(|extension| extension.id == crate::pkix::oid::SUBJECT_ALT_NAME);
+        let planned = |id: &Oid| self.extensions.iter().find(|extension| extension.id == *id);
+        let names = planned(&oid::SUBJECT_ALT_NAME).map(|extension| extension.value.as_slice());
+        let usage = |value: Option<&[u8]>| value.and_then(KeyUsage::from_der);
+        let planned_usage = usage(planned(&oid::KEY_USAGE).map(|extension| extension.value.as_slice()));
+        let usages_fit = match (usage(certificate.extension(&oid::KEY_USAGE)), planned_usage) {
+            (Some(usage), Some(planned)) => usage.without(planned).is_empty(),
+            (_, None) => true,
+            (None, Some(_)) => false,
+        };
+        let purposes = planned(&oid::EXT_KEY_USAGE).map(|extension| extension.value.as_slice());
         certificate.subject() == &self.subject
             && certificate.public_key_der() == self.public_key.as_der()
-            && certificate.subject_alt_name().map(|names| names.as_der())
-                == planned_names.map(|extension| extension.value.as_slice())
+            && certificate.subject_alt_name().map(GeneralNames::as_der) == names
+            && certificate.extension(&oid::EXT_KEY_USAGE) == purposes
+            && usages_fit
             && certificate.not_after() <= self.not_after
             && !certificate.is_ca()
+    }
+
+    /// The first field in which `certificate` is not exactly what was planned for `ca` and `serial`; `None` when it is.
+    #[must_use]
+    pub fn difference(&self, certificate: &Certificate, ca: &Certificate, serial: Serial) -> Option<&'static str> {
+        let extensions = self.extensions_below(ca);
+        let fields = [
+            ("serialNumber", certificate.serial() == serial.as_bytes()),
+            ("issuer", certificate.issuer() == ca.subject()),
+            ("notBefore", certificate.not_before() == self.not_before),
+            ("notAfter", certificate.not_after() == self.not_after),
+            ("subject", certificate.subject() == &self.subject),
+            ("subjectPublicKeyInfo", certificate.public_key_der() == self.public_key.as_der()),
+            ("extensions", certificate.extensions() == extensions),
+        ];
+        fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
+    }
+
+    /// The planned extensions, and the authorityKeyIdentifier that names the CA's key as the CA itself does.
+    fn extensions_below(&self, ca: &Certificate) -> Vec<Extension> {
+        let mut extensions = self.extensions.clone();
+        extensions
+            .extend(ca.subject_key_identifier().map(|identifier| Extension::authority_key_identifier(&identifier)));
+        extensions
     }
 
     /// What an auditor wants to know beyond the certificate itself; `None` when there is nothing.
     #[must_use]
     pub fn remarks(&self) -> Option<String> {
         let mut remarks = Vec::new();
+        if let Some(ra) = &self.ra {
+            remarks.push(format!("for {} by the registration authority {ra}", self.subject));
+        }
         if let Some(wanted) = self.clamped_from {
             remarks.push(format!("end clamped from {wanted} to {}", self.not_after));
         }

@@ -8,7 +8,7 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::pkix::{Certificate, Csr};
+use crate::pkix::{Certificate, Csr, GeneralNames};
 use crate::policy::Plan;
 use crate::{Approval, Ca, Operation, Principal, Refusal, Seconds, Serial, UnixTime};
 
@@ -32,7 +32,12 @@ impl Identity {
         add(csr.public_key().as_der());
         add(csr.subject().as_der());
         if let Some(names) = csr.subject_alt_name() {
-            names.sorted_octets().for_each(add);
+            names.sorted_octets().for_each(&mut add);
+        }
+        if let Some(change) = csr.change_subject_name() {
+            add(b"changed to");
+            add(change.subject.as_der());
+            change.subject_alt_name.iter().flat_map(GeneralNames::sorted_octets).for_each(add);
         }
         Self(digest.finalize().into())
     }
@@ -85,6 +90,8 @@ pub enum Claimed {
     Busy,
     /// The one-time password has no use left.
     PasswordSpent,
+    /// The key was compromised: a certificate for it was revoked for that.
+    KeyCompromised,
 }
 
 /// By what name a CA knows a request that it has not decided yet.

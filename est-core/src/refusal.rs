@@ -3,7 +3,8 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::pkix::{CsrError, KeyType, KeyUsage, NameError};
+use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword};
+use crate::policy::{BaselineRule, NameKind};
 use crate::{Operation, Seconds, UnixTime};
 
 /// Every reason for which a request is turned down.
@@ -89,16 +90,59 @@ pub enum Refusal {
         /// The types it takes.
         allowed: String,
     },
+    /// The key is that of the CA itself.
+    KeyOfCa,
+    /// The label wants another key in every renewal.
+    KeyReuse,
+    /// A certificate for this key was revoked because the key was compromised.
+    KeyCompromised,
     /// Neither a subject nor a subjectAltName was asked for.
     NoName,
     /// The subject has a value that no certificate may carry.
     Subject(NameError),
+    /// The subject has an attribute that the label does not give.
+    SubjectAttributeNotAllowed(Oid),
+    /// The subject lacks an attribute that the label requires.
+    SubjectAttributeRequired(Oid),
     /// The label wants a subjectAltName.
     SubjectAltNameRequired,
     /// The subjectAltName lists a name twice.
     DuplicateName,
     /// The subjectAltName holds a name that no certificate may carry.
     MalformedName(String),
+    /// The label does not give names of this kind.
+    NameKindNotAllowed {
+        /// The name.
+        name: String,
+        /// The kinds it gives.
+        allowed: String,
+    },
+    /// The label wants a name of this kind.
+    NameRequired(NameKind),
+    /// A name does not match what the label allows of its kind.
+    NamePattern {
+        /// The name.
+        name: String,
+        /// What it must match.
+        pattern: String,
+    },
+    /// The label gives no wildcards.
+    Wildcard(String),
+    /// The commonName is none of the subjectAltName's names.
+    CommonNameNotInSan(String),
+    /// There are several commonNames.
+    SeveralCommonNames,
+    /// A CA above may not certify this name (RFC 5280 §4.2.1.10).
+    NameConstraint {
+        /// The name.
+        name: String,
+        /// The subject of the CA with the constraint.
+        ca: String,
+    },
+    /// The Baseline Requirements forbid it.
+    Baseline(BaselineRule),
+    /// The label does not let holders change their names.
+    ChangeSubjectName,
     /// The subject does not match the label's pattern.
     SubjectPattern {
         /// The pattern.
@@ -117,6 +161,14 @@ pub enum Refusal {
     NamesDiffer {
         /// The names of the certificate.
         expected: String,
+    },
+
+    /// The registration authority may not ask for this.
+    OutsideOfRa {
+        /// Its name in the configuration.
+        ra: String,
+        /// What is wrong.
+        reason: String,
     },
 
     // What became of it.
@@ -181,16 +233,31 @@ impl Refusal {
             Self::EncodingNotAllowed => ("encoding-not-allowed", 400, (4, 0)),
             Self::Csr(error) => (csr_code(error), 400, (4, 0)),
             Self::KeyTypeNotAllowed { .. } => ("key-type-not-allowed", 400, (4, 0)),
+            Self::KeyOfCa => ("key-of-ca", 400, (4, 0)),
+            Self::KeyReuse => ("key-reuse", 403, (4, 3)),
+            Self::KeyCompromised => ("key-compromised", 403, (4, 3)),
             Self::NoName => ("no-name", 400, (4, 0)),
             Self::Subject(_) => ("subject", 400, (4, 0)),
+            Self::SubjectAttributeNotAllowed(_) => ("subject-attribute-not-allowed", 400, (4, 0)),
+            Self::SubjectAttributeRequired(_) => ("subject-attribute-required", 400, (4, 0)),
             Self::SubjectAltNameRequired => ("subject-alt-name-required", 400, (4, 0)),
             Self::DuplicateName => ("duplicate-name", 400, (4, 0)),
             Self::MalformedName(_) => ("malformed-name", 400, (4, 0)),
+            Self::NameKindNotAllowed { .. } => ("name-kind-not-allowed", 400, (4, 0)),
+            Self::NameRequired(_) => ("name-required", 400, (4, 0)),
+            Self::NamePattern { .. } => ("name-pattern", 400, (4, 0)),
+            Self::Wildcard(_) => ("wildcard", 400, (4, 0)),
+            Self::CommonNameNotInSan(_) => ("common-name-not-in-san", 400, (4, 0)),
+            Self::SeveralCommonNames => ("several-common-names", 400, (4, 0)),
+            Self::NameConstraint { .. } => ("name-constraint", 400, (4, 0)),
+            Self::Baseline(rule) => (rule.code(), 400, (4, 0)),
+            Self::ChangeSubjectName => ("change-subject-name", 403, (4, 3)),
             Self::SubjectPattern { .. } => ("subject-pattern", 400, (4, 0)),
             Self::CaCertificate => ("ca-certificate", 400, (4, 0)),
             Self::KeyUsage { .. } => ("key-usage", 400, (4, 0)),
             Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
+            Self::OutsideOfRa { .. } => ("outside-of-ra", 403, (4, 3)),
             Self::IssuedCertificateRevoked => ("issued-certificate-revoked", 403, (4, 3)),
             Self::Denied => ("denied", 403, (4, 3)),
             Self::RefusedByCa => ("refused-by-ca", 403, (4, 3)),
@@ -229,6 +296,7 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::Extensions => "csr-extensions",
         CsrError::DuplicateExtension(_) => "duplicate-extension",
         CsrError::SubjectAltName => "csr-subject-alt-name",
+        CsrError::ChangeSubjectName => "csr-change-subject-name",
     }
 }
 
@@ -276,11 +344,35 @@ impl fmt::Display for Refusal {
             Self::KeyTypeNotAllowed { key_type, allowed } => {
                 write!(f, "keys of type {key_type} are not accepted here: use {allowed}")
             }
+            Self::KeyOfCa => f.write_str("the key is that of a CA above: make one of your own"),
+            Self::KeyReuse => f.write_str("renew with a new key: this label lets no key be certified again"),
+            Self::KeyCompromised => {
+                f.write_str("a certificate for this key was revoked because the key was compromised: make a new one")
+            }
             Self::NoName => f.write_str("ask for a subject or a subjectAltName"),
             Self::Subject(error) => error.fmt(f),
+            Self::SubjectAttributeNotAllowed(id) => write!(f, "this label gives no subject with {}", keyword(id)),
+            Self::SubjectAttributeRequired(id) => write!(f, "ask for a subject with {}: this label requires it", keyword(id)),
             Self::SubjectAltNameRequired => f.write_str("ask for a subjectAltName: this label requires one"),
             Self::DuplicateName => f.write_str("the subjectAltName lists a name twice"),
             Self::MalformedName(name) => write!(f, "the subjectAltName holds {name}, which is not a name of its kind"),
+            Self::NameKindNotAllowed { name, allowed } => {
+                write!(f, "this label does not give names like {name}, only of these kinds: {allowed}")
+            }
+            Self::NameRequired(kind) => write!(f, "ask for a subjectAltName of kind {kind}: this label requires one"),
+            Self::NamePattern { name, pattern } => write!(f, "{name} does not match {pattern}"),
+            Self::Wildcard(name) => write!(f, "{name} is a wildcard, which this label does not give"),
+            Self::CommonNameNotInSan(name) => {
+                write!(f, "the commonName {name} must be one of the subjectAltName's names, character for character")
+            }
+            Self::SeveralCommonNames => f.write_str("ask for one commonName at most"),
+            Self::NameConstraint { name, ca } => {
+                write!(f, "{name} lies outside of what the CA {ca} may certify (its nameConstraints)")
+            }
+            Self::Baseline(rule) => rule.fmt(f),
+            Self::ChangeSubjectName => {
+                f.write_str("this label does not let the names of a certificate be changed: leave ChangeSubjectName out")
+            }
             Self::SubjectPattern { pattern } => write!(f, "the subject does not match {pattern}"),
             Self::CaCertificate => {
                 f.write_str("CA certificates are not issued here: ask neither for CA:TRUE nor for keyCertSign or cRLSign")
@@ -289,6 +381,9 @@ impl fmt::Display for Refusal {
             Self::MalformedKeyUsage => f.write_str("the requested keyUsage is malformed"),
             Self::NamesDiffer { expected } => {
                 write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
+            }
+            Self::OutsideOfRa { ra, reason } => {
+                write!(f, "the registration authority {ra} may not ask for this: {reason}")
             }
             Self::IssuedCertificateRevoked => f.write_str("the certificate issued for this request has been revoked"),
             Self::Denied => f.write_str("an operator denied this request"),

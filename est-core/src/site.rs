@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use pki_types::SignatureVerificationAlgorithm;
 
 use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
-use crate::policy::Profile;
+use crate::policy::{Profile, RegistrationAuthority};
 use crate::{Operation, Seconds};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
@@ -105,6 +105,8 @@ pub struct Label {
     pub approval: Approval,
     /// Which names the holder of a certificate may ask for at `/simpleenroll`.
     pub certificate_names: NameBinding,
+    /// Who may enroll for others here.
+    pub authorities: Vec<RegistrationAuthority>,
     /// The answer of `/cacerts`.
     cacerts: Arc<Vec<u8>>,
     /// The answer of `/csrattrs`.
@@ -125,7 +127,12 @@ impl Label {
         let certificates = core::iter::once(&ca.certificate).chain(&ca.chain).map(Certificate::as_der);
         let cacerts = Arc::new(certs_only(certificates));
         let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
-        Self { name, ca, profile, approval, certificate_names, cacerts, csrattrs }
+        Self { name, ca, profile, approval, certificate_names, authorities: Vec::new(), cacerts, csrattrs }
+    }
+
+    /// The registration authority that the holder of this certificate is here.
+    pub(crate) fn authority(&self, own: &Certificate, algorithms: Algorithms) -> Option<&RegistrationAuthority> {
+        self.authorities.iter().find(|authority| authority.is(own, &self.ca, algorithms))
     }
 
     /// The CA's certificate and those above it, certs-only CMS, DER.

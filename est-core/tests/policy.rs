@@ -5,10 +5,14 @@
 use std::sync::Arc;
 
 use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, NameError, Oid, oid};
-use est_core::policy::{Plan, Profile, SubjectPattern, decide};
+use est_core::policy::{NameRules, Pattern, Plan, Profile, SubjectRules, decide};
 use est_core::{Label, NameBinding, Principal, Refusal, Seconds, UnixTime};
 use est_testkit::der;
 use est_testkit::pki::{Key, NOW, TestCa, general_names, name, parse_csr, password_holder, profile};
+
+fn matching(pattern: Pattern) -> SubjectRules {
+    SubjectRules { patterns: vec![pattern], ..SubjectRules::default() }
+}
 
 // Keys.
 
@@ -25,7 +29,7 @@ fn takes_only_the_key_types_of_the_profile() {
 
 #[test]
 fn requires_a_san_where_the_profile_does() {
-    let strict = Profile { require_san: true, ..profile() };
+    let strict = Profile { names: NameRules { require_san: true, ..NameRules::default() }, ..profile() };
     let key = Key::p256();
     assert_eq!(decided(strict.clone(), &key.csr("CN=a", &[])).unwrap_err(), Refusal::SubjectAltNameRequired);
     assert!(decided(strict, &key.csr("CN=a", &["DNS:a.example"])).is_ok());
@@ -38,21 +42,21 @@ fn refuses_a_request_for_no_name_at_all() {
 
 #[test]
 fn matches_the_subject_pattern_against_rfc_4514_text() {
-    let pattern = Some(SubjectPattern::new("^CN=device-[0-9]+,O=Example$").unwrap());
-    let devices = Profile { subject_pattern: pattern, ..profile() };
+    let pattern = Pattern::new("^CN=device-[0-9]+,O=Example$").unwrap();
+    let devices = Profile { subject: matching(pattern), ..profile() };
     let key = Key::p256();
     assert!(decided(devices.clone(), &key.csr("CN=device-12,O=Example", &[])).is_ok());
     for subject in ["CN=device-x,O=Example", "CN=device-1,O=Other", "CN=device-1,O=Example,C=DE", ""] {
         let refused = decided(devices.clone(), &key.csr(subject, &["DNS:a.example"])).unwrap_err();
         assert_eq!(refused.row().code, "subject-pattern", "{subject}");
     }
-    assert!(SubjectPattern::new("(").is_err());
+    assert!(Pattern::new("(").is_err());
 }
 
 #[test]
 fn an_attribute_value_cannot_pass_for_another_attribute() {
-    let pattern = Some(SubjectPattern::new("^CN=[^,]+,O=Example$").unwrap());
-    let devices = Profile { subject_pattern: pattern, ..profile() };
+    let pattern = Pattern::new("^CN=[^,]+,O=Example$").unwrap();
+    let devices = Profile { subject: matching(pattern), ..profile() };
     let sly = Key::p256().csr("CN=root\\,O=Example", &[]);
     assert_eq!(parse_csr(&sly).subject().common_name(), Some("root,O=Example"));
     assert_eq!(decided(devices, &sly).unwrap_err().row().code, "subject-pattern");

@@ -79,6 +79,8 @@ impl Sqlite {
 /// What is to be reserved: an [`Intent`] as far as the tables want it.
 struct Reservation {
     identity: [u8; 32],
+    /// The SHA-256 of the key to certify.
+    key: [u8; 32],
     serial: Serial,
     password: Option<String>,
     request: Option<NewRequest>,
@@ -97,6 +99,7 @@ impl Reservation {
         };
         Self {
             identity: intent.identity.0,
+            key: intent.csr.public_key().digest(),
             serial: intent.serial,
             password,
             request: (intent.approval == Approval::Manual).then(|| NewRequest::of(intent)),
@@ -173,6 +176,9 @@ fn find(db: &Connection, identity: &[u8; 32]) -> Result<Option<Found>, StoreErro
 
 /// Makes the claim, in place of one whose time is over.
 fn reserve(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result<Claimed, StoreError> {
+    if db.prepare_cached("SELECT 1 FROM compromised_keys WHERE key = ?1")?.exists([reservation.key])? {
+        return Ok(Claimed::KeyCompromised);
+    }
     if let Some(password) = &reservation.password
         && !passwords::consume(db, password, reservation.now)?
     {

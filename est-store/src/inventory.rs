@@ -164,15 +164,19 @@ fn revoke(
     at: UnixMicros,
 ) -> Result<Revocation, StoreError> {
     let certificate = read(db, number)?;
-    let contents = Certificate::parse(&certificate.der)
-        .map_err(|_| StoreError::Damaged { column: "certificates.der" })?
-        .contents_digest();
+    let parsed =
+        Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+    // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
+    if revoked.reason == RevocationReason::KeyCompromise {
+        db.prepare_cached("INSERT INTO compromised_keys (key) VALUES (?1) ON CONFLICT DO NOTHING")?
+            .execute([parsed.key_digest()])?;
+    }
     let inserted = db
         .prepare_cached(
             "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (certificate) DO NOTHING",
         )?
-        .execute(params![number, contents, seconds(revoked.at), revoked.reason.code()])?;
+        .execute(params![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()])?;
     if inserted == 0 {
         return Ok(Revocation::AlreadyRevoked);
     }

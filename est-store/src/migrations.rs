@@ -18,8 +18,14 @@ struct Migration {
     sql: &'static str,
 }
 
-const ALL: &[Migration] =
-    &[Migration { number: 1, name: "0001_initial", sql: include_str!("../migrations/0001_initial.sql") }];
+const ALL: &[Migration] = &[
+    Migration { number: 1, name: "0001_initial", sql: include_str!("../migrations/0001_initial.sql") },
+    Migration {
+        number: 2,
+        name: "0002_compromised_keys",
+        sql: include_str!("../migrations/0002_compromised_keys.sql"),
+    },
+];
 
 /// Which migrations a database has, and which it lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]

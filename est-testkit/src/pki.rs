@@ -303,6 +303,7 @@ impl TestCa {
             not_after: NOW + Seconds::from_days(30),
             clamped_from: None,
             dropped: Vec::new(),
+            ra: None,
         };
         Arc::new(Certificate::parse(&self.issue(&plan, serial(2))).expect("a certificate that was just made"))
     }
@@ -343,14 +344,10 @@ impl Default for TestCa {
 #[must_use]
 pub fn profile() -> Profile {
     Profile {
-        name: "default".into(),
-        key_types: None,
-        require_san: false,
-        subject_pattern: None,
-        key_usage: KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT),
         ext_key_usage: vec![oid::CLIENT_AUTH, oid::SERVER_AUTH],
         validity: Seconds::from_days(90),
         max_validity: Seconds::from_days(365),
+        ..Profile::new("default")
     }
 }
 

@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair
 use est_core::pkix::{
     Certificate, Extension, KeyUsage, Name, SubjectPublicKeyInfo, TbsCertificate, assemble_certificate, oid,
 };
-use est_core::policy::Profile;
+use est_core::policy::{NameRules, Profile};
 use est_core::{Approval, Ca, Entropy, Label, NameBinding, Operations, Seconds, Serial, Site, UnixTime};
 use pki_types::alg_id;
 
@@ -20,14 +20,11 @@ use pki_types::alg_id;
 #[must_use]
 pub fn site(ca: &Arc<Ca>) -> Site {
     let profile = Profile {
-        name: "devices".into(),
-        key_types: None,
-        require_san: true,
-        subject_pattern: None,
-        key_usage: KeyUsage::DIGITAL_SIGNATURE,
+        names: NameRules { require_san: true, ..NameRules::default() },
         ext_key_usage: vec![oid::CLIENT_AUTH, oid::SERVER_AUTH],
         validity: Seconds::from_days(90),
         max_validity: Seconds::from_days(90),
+        ..Profile::new("devices")
     };
     Site {
         base_path: "/.well-known/est".into(),

@@ -46,7 +46,7 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
     let find = |id: &str| cas.get(id).cloned().ok_or_else(|| SiteError::UnknownCa(id.to_owned()));
     let mut labels = BTreeMap::new();
     for label in &settings.labels {
-        labels.insert(label.name.clone(), Arc::new(labelled(label, find(&label.ca_id)?)));
+        labels.insert(label.name.clone(), Arc::new(labelled(settings, label, find(&label.ca_id)?)));
     }
     let default_label = match &settings.est.default_label {
         Some(name) => labels.get(name).cloned().ok_or_else(|| SiteError::UnknownLabel(name.clone()))?,
@@ -71,31 +71,22 @@ fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
     Arc::new(est_core::Ca { id: ca.id.clone(), certificate: ca.certificate.clone(), chain: ca.chain.clone() })
 }
 
-fn labelled(label: &config::Label, ca: Arc<est_core::Ca>) -> est_core::Label {
-    let profile = Profile {
-        name: label.name.clone(),
-        key_types: label.key_types.clone(),
-        require_san: label.require_san,
-        subject_pattern: label.subject_pattern.clone(),
-        key_usage: label.key_usage,
-        ext_key_usage: label.ext_key_usage.clone(),
-        validity: label.validity,
-        max_validity: label.max_validity,
-    };
-    let name = Some(label.name.clone());
-    est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes)
+fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -> est_core::Label {
+    let (name, profile) = (Some(label.name.clone()), label.profile.clone());
+    let own = settings.ras.iter().filter(|ra| ra.labels.contains(&label.name));
+    let mut made =
+        est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes);
+    made.authorities = own.map(|ra| ra.authority.clone()).collect();
+    made
 }
 
 fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -> est_core::Label {
     let profile = Profile {
-        name: "default".to_owned(),
-        key_types: None,
-        require_san: false,
-        subject_pattern: None,
         key_usage: settings.key_usage,
         ext_key_usage: settings.ext_key_usage.clone(),
         validity: settings.validity,
         max_validity: settings.max_validity,
+        ..Profile::new("default")
     };
     est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
 }

@@ -174,16 +174,19 @@ fn a_label_takes_what_it_does_not_say_from_its_ca() {
     let (settings, _) = Folder::new().parse(&format!("{MINIMAL}{label}")).unwrap();
     let [plain, strict] = &settings.labels[..] else { panic!("two labels") };
 
-    assert_eq!((plain.validity, plain.max_validity), (Seconds::from_days(90), Seconds::from_days(398)));
-    assert_eq!(plain.ext_key_usage, [oid::SERVER_AUTH]);
+    assert_eq!((plain.profile.validity, plain.profile.max_validity), (Seconds::from_days(90), Seconds::from_days(398)));
+    assert_eq!(plain.profile.ext_key_usage, [oid::SERVER_AUTH]);
     assert_eq!(plain.csr_attributes, [oid::CHALLENGE_PASSWORD]);
-    assert!(plain.require_san && plain.key_types.is_none());
-    assert_eq!((strict.validity, strict.max_validity), (Seconds::from_days(30), Seconds::from_days(30)));
-    assert_eq!(strict.ext_key_usage, [oid::SERVER_AUTH, oid::CLIENT_AUTH]);
-    assert_eq!(strict.key_types, Some(vec![KeyType::EcdsaP256, KeyType::Rsa(4096), KeyType::EcdsaP384]));
+    assert!(plain.profile.names.require_san && plain.profile.key_types.is_none());
+    assert_eq!(
+        (strict.profile.validity, strict.profile.max_validity),
+        (Seconds::from_days(30), Seconds::from_days(30))
+    );
+    assert_eq!(strict.profile.ext_key_usage, [oid::SERVER_AUTH, oid::CLIENT_AUTH]);
+    assert_eq!(strict.profile.key_types, Some(vec![KeyType::EcdsaP256, KeyType::Rsa(4096), KeyType::EcdsaP384]));
     assert_eq!((strict.approval, strict.certificate_names), (Approval::Manual, NameBinding::Any));
     assert_eq!(strict.csr_attributes, []);
-    assert_eq!(strict.subject_pattern.as_ref().unwrap().as_str(), "^CN=[a-z]+$");
+    assert_eq!(strict.profile.subject.patterns.first().as_ref().unwrap().as_str(), "^CN=[a-z]+$");
 }
 
 #[test]
@@ -281,8 +284,8 @@ fn an_unlabelled_request_gets_the_first_ca_or_the_default_label() {
     let site = host::site(&settings, algorithms).unwrap();
     let unlabelled = site.label(None).unwrap();
     assert_eq!((unlabelled.name.as_deref(), unlabelled.ca.id.as_str()), (None, "main"));
-    assert!(!unlabelled.profile.require_san && unlabelled.profile.key_types.is_none());
-    assert!(site.label(Some("devices")).unwrap().profile.require_san);
+    assert!(!unlabelled.profile.names.require_san && unlabelled.profile.key_types.is_none());
+    assert!(site.label(Some("devices")).unwrap().profile.names.require_san);
     assert!(site.label(Some("others")).is_none());
 
     let (mut settings, _) = folder.parse(&format!("{MINIMAL}[est]\ndefault_label = \"devices\"\n{label}")).unwrap();

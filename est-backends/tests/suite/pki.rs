@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use est_backends::authority::{Validity, self_signed_ca};
 use est_backends::{FileSigner, LocalCa, SignatureCheck, Signer, algorithms};
-use est_core::pkix::{Certificate, Csr, KeyUsage, Name, oid};
+use est_core::pkix::{Certificate, Csr, Name, oid};
 use est_core::policy::{Profile, decide};
 use est_core::{
     Approval, Ca, CaBackend, Entropy, Issuance, Label, NameBinding, Order, PortError, Principal, Seconds, Serial,
@@ -29,14 +29,10 @@ pub(crate) async fn root(id: &str, signer: &dyn Signer) -> Arc<Ca> {
 /// What a label with an ordinary profile orders for this request.
 pub(crate) fn order(ca: &Arc<Ca>, csr: &[u8]) -> Order {
     let profile = Profile {
-        name: "device".into(),
-        key_types: None,
-        require_san: false,
-        subject_pattern: None,
-        key_usage: KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT),
         ext_key_usage: vec![oid::CLIENT_AUTH, oid::SERVER_AUTH],
         validity: Seconds::from_days(90),
         max_validity: Seconds::from_days(90),
+        ..Profile::new("device")
     };
     let label = Label::new(None, ca.clone(), profile, Approval::Automatic, NameBinding::Own, &[]);
     let principal = Principal::OneTimePassword { id: "id".into(), entity: None, expires: NOW };

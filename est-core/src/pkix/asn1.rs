@@ -5,8 +5,10 @@
 
 use alloc::vec::Vec;
 
+use pki_types::SignatureVerificationAlgorithm;
 use rasn::prelude::*;
 
+use super::SubjectPublicKeyInfo as PublicKey;
 use super::der::{self, DerError};
 
 /// `SIGNED{}` of RFC 5912: a certificate, a certification request.
@@ -15,6 +17,29 @@ pub(super) struct Signed {
     pub(super) to_be_signed: Any,
     pub(super) algorithm: Any,
     pub(super) signature: BitString,
+}
+
+impl Signed {
+    /// The one of `algorithms` that fits both what it names and the key.
+    pub(super) fn fitting<'a>(
+        &self,
+        key: &PublicKey,
+        algorithms: &[&'a dyn SignatureVerificationAlgorithm],
+    ) -> Option<&'a dyn SignatureVerificationAlgorithm> {
+        let identifier = der::contents(self.algorithm.as_bytes());
+        algorithms.iter().copied().find(|known| {
+            known.signature_alg_id().as_ref() == identifier && known.public_key_alg_id().as_ref() == key.algorithm()
+        })
+    }
+
+    /// Whether the signature is one of `key`.
+    pub(super) fn is_signed_with(&self, key: &PublicKey, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        self.signature.len().is_multiple_of(8)
+            && self.fitting(key, algorithms).is_some_and(|algorithm| {
+                let signature = self.signature.as_raw_slice();
+                algorithm.verify_signature(key.key(), self.to_be_signed.as_bytes(), signature).is_ok()
+            })
+    }
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug)]
@@ -30,6 +55,14 @@ pub(super) struct CertificationRequestInfo {
 pub(super) struct Attribute {
     pub(super) id: Any,
     pub(super) values: SetOf<Any>,
+}
+
+/// RFC 6402 §2.8 as its erratum 3943 mends it: without the tag nobody could tell the two names apart.
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct ChangeSubjectName {
+    pub(super) subject: Option<SequenceOf<Any>>,
+    #[rasn(tag(1))]
+    pub(super) subject_alt_name: Option<SequenceOf<Any>>,
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug)]
@@ -100,6 +133,23 @@ pub(super) struct BasicConstraints {
     #[rasn(default)]
     pub(super) ca: bool,
     pub(super) path_len: Option<Integer>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct NameConstraints {
+    #[rasn(tag(0))]
+    pub(super) permitted: Option<SequenceOf<GeneralSubtree>>,
+    #[rasn(tag(1))]
+    pub(super) excluded: Option<SequenceOf<GeneralSubtree>>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct GeneralSubtree {
+    pub(super) base: Any,
+    #[rasn(tag(0), default)]
+    pub(super) minimum: Integer,
+    #[rasn(tag(1))]
+    pub(super) maximum: Option<Integer>,
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug)]

@@ -4,10 +4,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use pki_types::SignatureVerificationAlgorithm;
 use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf};
 use sha2::{Digest, Sha256};
 
-use super::{Extension, GeneralNames, Name, Oid, asn1, assemble_csr, der, oid, time};
+use super::{Extension, GeneralNames, Name, Oid, SubjectPublicKeyInfo, asn1, assemble_csr, der, oid, time};
 use crate::serial::colon_hex;
 use crate::{Serial, UnixTime};
 
@@ -159,6 +160,12 @@ impl Certificate {
         &self.public_key
     }
 
+    /// The SHA-256 of the SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn key_digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.public_key).into()
+    }
+
     /// Every extension.
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
@@ -186,13 +193,31 @@ impl Certificate {
         })
     }
 
+    /// Whether extKeyUsage names id-kp-cmcRA (RFC 6402 §2.10).
+    #[must_use]
+    pub fn is_for_ra(&self) -> bool {
+        self.extension(&oid::EXT_KEY_USAGE)
+            .and_then(|value| asn1::decode::<SequenceOf<Any>>(value).ok())
+            .is_some_and(|purposes| purposes.iter().any(|purpose| purpose.as_bytes() == oid::CMC_RA.as_der()))
+    }
+
+    /// Whether the key of `issuer` made the signature, and `issuer` is whom it names as its issuer.
+    #[must_use]
+    pub fn is_signed_by(&self, issuer: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        let Ok(signed) = asn1::decode::<asn1::Signed>(&self.der) else { return false };
+        let Ok(key) = SubjectPublicKeyInfo::parse(&issuer.public_key) else { return false };
+        self.issuer == issuer.subject && signed.is_signed_with(&key, algorithms)
+    }
+
     /// Whether subject and issuer are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
     }
 
-    fn extension(&self, id: &Oid) -> Option<&[u8]> {
+    /// The value, DER, of the extension with this identifier.
+    #[must_use]
+    pub fn extension(&self, id: &Oid) -> Option<&[u8]> {
         self.extensions.iter().find(|extension| extension.id == *id).map(|extension| extension.value.as_slice())
     }
 }

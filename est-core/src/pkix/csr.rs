@@ -8,7 +8,7 @@ use pki_types::SignatureVerificationAlgorithm;
 use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
-use super::der::{self, DerError};
+use super::der::DerError;
 use super::{Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
 
 /// A certification request whose sender has proven to hold the private key.
@@ -19,6 +19,31 @@ pub struct Csr {
     public_key: SubjectPublicKeyInfo,
     extensions: Vec<Extension>,
     subject_alt_name: Option<GeneralNames>,
+    change_subject_name: Option<ChangeSubjectName>,
+}
+
+/// The names that somebody wants instead of those of the certificate that authenticates (RFC 6402 §2.8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChangeSubjectName {
+    /// The subject: empty where none is asked for.
+    pub subject: Name,
+    /// The subjectAltName: none where none is asked for.
+    pub subject_alt_name: Option<GeneralNames>,
+}
+
+impl ChangeSubjectName {
+    fn parse(der: &[u8]) -> Option<Self> {
+        let change: asn1::ChangeSubjectName = asn1::decode_checked(der).ok()?;
+        if change.subject.is_none() && change.subject_alt_name.is_none() {
+            return None;
+        }
+        let subject = Name::parse(&asn1::encode(&change.subject.unwrap_or_default())).ok()?;
+        let subject_alt_name = match change.subject_alt_name {
+            Some(names) => Some(GeneralNames::parse(&asn1::encode(&names))?),
+            None => None,
+        };
+        Some(Self { subject, subject_alt_name })
+    }
 }
 
 /// Why octets are not a request that can be acted on.
@@ -49,6 +74,8 @@ pub enum CsrError {
     DuplicateExtension(Oid),
     /// The subjectAltName is malformed, empty, or holds a value that contradicts its kind.
     SubjectAltName,
+    /// The ChangeSubjectName is malformed, or has neither name.
+    ChangeSubjectName,
 }
 
 impl fmt::Display for CsrError {
@@ -78,6 +105,9 @@ impl fmt::Display for CsrError {
                 write!(f, "the certification request asks for extension {extension} twice")
             }
             Self::SubjectAltName => f.write_str("the requested subjectAltName is malformed or empty"),
+            Self::ChangeSubjectName => {
+                f.write_str("the ChangeSubjectName attribute is malformed: it holds a subject, a [1] subjectAltName, or both")
+            }
         }
     }
 }
@@ -112,7 +142,11 @@ impl Csr {
             Some(extension) => Some(GeneralNames::parse(&extension.value).ok_or(CsrError::SubjectAltName)?),
             None => None,
         };
-        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name })
+        let change_subject_name = match single_value(&info.attributes, &oid::CHANGE_SUBJECT_NAME)? {
+            Some(value) => Some(ChangeSubjectName::parse(value.as_bytes()).ok_or(CsrError::ChangeSubjectName)?),
+            None => None,
+        };
+        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name, change_subject_name })
     }
 
     /// The request as it came.
@@ -144,6 +178,23 @@ impl Csr {
     pub fn subject_alt_name(&self) -> Option<&GeneralNames> {
         self.subject_alt_name.as_ref()
     }
+
+    /// The names to have instead of those above, which are then those of the certificate that authenticates.
+    #[must_use]
+    pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
+        self.change_subject_name.as_ref()
+    }
+}
+
+/// The value of an attribute that has one value, if it is there.
+fn single_value<'a>(attributes: &'a SetOf<asn1::Attribute>, id: &Oid) -> Result<Option<&'a Any>, CsrError> {
+    let Some(attribute) = attributes.iter().find(|attribute| attribute.id.as_bytes() == id.as_der()) else {
+        return Ok(None);
+    };
+    match attribute.values.len() {
+        1 => Ok(attribute.values.iter().next()),
+        _ => Err(CsrError::Attribute(id.clone())),
+    }
 }
 
 fn prove_possession(
@@ -151,22 +202,16 @@ fn prove_possession(
     public_key: &SubjectPublicKeyInfo,
     algorithms: &[&dyn SignatureVerificationAlgorithm],
 ) -> Result<(), CsrError> {
-    let identifier = der::contents(signed.algorithm.as_bytes());
     let algorithm: asn1::AlgorithmIdentifier = asn1::decode_checked(signed.algorithm.as_bytes())?;
     let algorithm = Oid::from_der(algorithm.algorithm.as_bytes()).ok_or(CsrError::NotACsr)?;
     if !signed.signature.len().is_multiple_of(8) {
         return Err(CsrError::NotACsr);
     }
-    let fits = |known: &&&dyn SignatureVerificationAlgorithm| {
-        known.signature_alg_id().as_ref() == identifier && known.public_key_alg_id().as_ref() == public_key.algorithm()
-    };
-    match algorithms.iter().find(fits) {
-        Some(fitting) => fitting
-            .verify_signature(public_key.key(), signed.to_be_signed.as_bytes(), signed.signature.as_raw_slice())
-            .map_err(|_| CsrError::Possession),
-        None if WEAK.contains(&algorithm.as_der()) => Err(CsrError::WeakHash),
-        None => Err(CsrError::SignatureAlgorithm(algorithm)),
+    if signed.fitting(public_key, algorithms).is_none() {
+        let weak = WEAK.contains(&algorithm.as_der());
+        return Err(if weak { CsrError::WeakHash } else { CsrError::SignatureAlgorithm(algorithm) });
     }
+    if signed.is_signed_with(public_key, algorithms) { Ok(()) } else { Err(CsrError::Possession) }
 }
 
 /// md5WithRSAEncryption, sha1WithRSAEncryption, ecdsa-with-SHA1, dsa-with-SHA1.

@@ -6,7 +6,7 @@ use core::fmt;
 
 use rasn::types::{Any, BitString, OctetString, SequenceOf};
 
-use super::{Oid, asn1, oid};
+use super::{GeneralName, GeneralNames, Oid, asn1, oid};
 
 /// One extension: its value is the DER inside the OCTET STRING.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,40 @@ impl Extension {
     pub fn subject_key_identifier(identifier: &[u8]) -> Self {
         let value = asn1::encode(&OctetString::from_slice(identifier));
         Self { id: oid::SUBJECT_KEY_IDENTIFIER, critical: false, value }
+    }
+
+    /// certificatePolicies without qualifiers. `policies` is not empty, and lists each once.
+    #[must_use]
+    pub fn certificate_policies(policies: &[Oid]) -> Self {
+        let policies: SequenceOf<SequenceOf<Any>> =
+            policies.iter().map(|policy| Vec::from([Any::new(policy.as_der().to_vec())])).collect();
+        Self { id: oid::CERTIFICATE_POLICIES, critical: false, value: asn1::encode(&policies) }
+    }
+
+    /// cRLDistributionPoints: one point, with these URLs as its names. `urls` is not empty, and ASCII.
+    #[must_use]
+    pub fn crl_distribution_points(urls: &[String]) -> Self {
+        let names = GeneralNames::from_names(&urls.iter().cloned().map(GeneralName::Uri).collect::<Vec<_>>());
+        let mut full_name = names.expect("at least one URL").as_der().to_vec();
+        // fullName [0] IMPLICIT, within distributionPoint [0]: a CHOICE, and so EXPLICIT.
+        full_name[0] = 0xa0;
+        let mut distribution_point = asn1::encode(&OctetString::from_slice(&full_name));
+        distribution_point[0] = 0xa0;
+        let points: SequenceOf<SequenceOf<Any>> = Vec::from([Vec::from([Any::new(distribution_point)])]);
+        Self { id: oid::CRL_DISTRIBUTION_POINTS, critical: false, value: asn1::encode(&points) }
+    }
+
+    /// authorityInfoAccess: where the CA's certificate lies, and where its OCSP responder answers. Not both are empty.
+    #[must_use]
+    pub fn authority_info_access(issuers: &[String], responders: &[String]) -> Self {
+        let described = |method: &Oid, url: &String| {
+            let location = GeneralName::Uri(url.clone()).to_der();
+            Vec::from([Any::new(method.as_der().to_vec()), Any::new(location)])
+        };
+        let issuers = issuers.iter().map(|url| described(&oid::CA_ISSUERS, url));
+        let responders = responders.iter().map(|url| described(&oid::OCSP, url));
+        let descriptions: SequenceOf<SequenceOf<Any>> = issuers.chain(responders).collect();
+        Self { id: oid::AUTHORITY_INFO_ACCESS, critical: false, value: asn1::encode(&descriptions) }
     }
 
     /// authorityKeyIdentifier with a key identifier alone.

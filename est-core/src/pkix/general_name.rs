@@ -105,7 +105,24 @@ impl GeneralName {
         }
     }
 
-    fn to_der(&self) -> Vec<u8> {
+    /// The type and the value, DER, of an otherName.
+    #[must_use]
+    pub fn other_name(&self) -> Option<(Oid, Vec<u8>)> {
+        let Self::Other(der) = self else { return None };
+        if der.first() != Some(&0xa0) {
+            return None;
+        }
+        let name: asn1::OtherName = asn1::decode_explicit(&retagged(der, 0x30), &[0x80]).ok()?;
+        Some((Oid::from_der(name.id.as_bytes())?, name.value.into_bytes()))
+    }
+
+    /// Whether it is a registeredID.
+    #[must_use]
+    pub fn is_registered_id(&self) -> bool {
+        matches!(self, Self::Other(der) if der.first() == Some(&0x88))
+    }
+
+    pub(super) fn to_der(&self) -> Vec<u8> {
         let tagged = |tag: u8, contents: &[u8]| {
             let mut der = asn1::encode(&OctetString::from_slice(contents));
             der[0] = tag;
@@ -138,6 +155,12 @@ impl GeneralName {
             _ => Some(text.parse().map_or_else(|_| Self::Dns(text.to_string()), Self::Ip)),
         }
     }
+}
+
+/// The text of a UTF8String, PrintableString or IA5String, DER.
+pub(crate) fn text_of(der: &[u8]) -> Option<String> {
+    let is_text = matches!(der.first(), Some(0x0c | 0x13 | 0x16));
+    core::str::from_utf8(der::contents(der)).ok().filter(|_| is_text).map(ToString::to_string)
 }
 
 fn is_other_name(value: &[u8]) -> bool {

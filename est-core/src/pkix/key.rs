@@ -125,6 +125,12 @@ impl SubjectPublicKeyInfo {
         &self.key
     }
 
+    /// The SHA-256 of the whole structure: what to know a key by.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        Sha256::digest(&self.der).into()
+    }
+
     /// A key identifier: the leftmost 160 bits of the SHA-256 of the key (RFC 7093 §2, method 1).
     #[must_use]
     pub fn key_identifier(&self) -> [u8; 20] {

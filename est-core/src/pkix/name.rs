@@ -1,5 +1,7 @@
 //! Distinguished names (RFC 5280 §4.1.2.4), kept as their octets.
 
+mod matching;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
@@ -30,9 +32,17 @@ struct NameAttribute {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Value {
     /// A string type of RFC 5280, with text that belongs in it.
-    Text(String),
+    Text(StringType, String),
     /// Anything else, as its DER.
     Other(Vec<u8>),
+}
+
+/// The string types that new names may use (RFC 5280 §4.1.2.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum StringType {
+    Utf8,
+    Printable,
+    Ia5,
 }
 
 /// Why a name is not accepted.
@@ -45,6 +55,10 @@ pub enum NameError {
     TooLong,
     /// A value that is not text in a string type of RFC 5280 §4.1.2.4.
     NotText(Oid),
+    /// A value in another string type than RFC 5280 gives its attribute.
+    StringType(Oid),
+    /// A value that begins or ends with a space.
+    Spaces(Oid),
     /// A value that is empty.
     Empty(Oid),
     /// A value with a control character in it, or with one that turns text around for whoever reads it.
@@ -61,6 +75,13 @@ impl fmt::Display for NameError {
             Self::Malformed => f.write_str("the name is malformed"),
             Self::TooLong => write!(f, "the name has more than {MAX_ATTRIBUTES} attributes"),
             Self::NotText(id) => write!(f, "the name's {} is not in a string type of RFC 5280", keyword(id)),
+            Self::StringType(id) => write!(
+                f,
+                "the name's {} is not in the string type that RFC 5280 gives it, {}",
+                keyword(id),
+                fitting_types(id)
+            ),
+            Self::Spaces(id) => write!(f, "the name's {} begins or ends with a space", keyword(id)),
             Self::Empty(id) => write!(f, "the name's {} is empty", keyword(id)),
             Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
             Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
@@ -103,7 +124,30 @@ const UPPER_BOUNDS: [(Oid, usize); 9] = [
     (oid::EMAIL_ADDRESS, 255),
 ];
 
-fn keyword(id: &Oid) -> String {
+/// Those whose values are PrintableString, and those whose are IA5String (RFC 5280, appendix A.1).
+const PRINTABLE: [Oid; 3] = [oid::COUNTRY, oid::SERIAL_NUMBER, oid::DN_QUALIFIER];
+const IA5: [Oid; 2] = [oid::EMAIL_ADDRESS, oid::DOMAIN_COMPONENT];
+
+fn fits(string_type: StringType, id: &Oid) -> bool {
+    match string_type {
+        StringType::Printable => !IA5.contains(id),
+        StringType::Ia5 => IA5.contains(id),
+        StringType::Utf8 => !IA5.contains(id) && !PRINTABLE.contains(id),
+    }
+}
+
+fn fitting_types(id: &Oid) -> &'static str {
+    if PRINTABLE.contains(id) {
+        "PrintableString"
+    } else if IA5.contains(id) {
+        "IA5String"
+    } else {
+        "PrintableString or UTF8String"
+    }
+}
+
+/// What people call an attribute type: `CN`, or the dotted form of one without a keyword.
+pub(crate) fn keyword(id: &Oid) -> String {
     match KEYWORDS.iter().find(|(_, known)| known == id) {
         Some((keyword, _)) => (*keyword).to_string(),
         None => id.to_string(),
@@ -137,8 +181,9 @@ impl Name {
         Ok(Self { der: der.to_vec(), attributes })
     }
 
-    /// Checks that every value is text of RFC 5280 §4.1.2.4: a string type whose contents fit it, not empty, no
-    /// longer than it may be, and without control characters or those that change the direction of writing.
+    /// Checks that every value is text of RFC 5280 §4.1.2.4: in the string type of its attribute, whose contents fit
+    /// it, not empty, no longer than it may be, without spaces around it, and without control characters or those that
+    /// change the direction of writing.
     ///
     /// # Errors
     /// [`NameError`], naming the first attribute that is not.
@@ -146,12 +191,16 @@ impl Name {
         for NameAttribute { id, value, .. } in &self.attributes {
             match value {
                 Value::Other(_) => return Err(NameError::NotText(id.clone())),
-                Value::Text(text) if text.is_empty() => return Err(NameError::Empty(id.clone())),
-                Value::Text(text) if text.chars().any(is_treacherous) => {
+                Value::Text(_, text) if text.is_empty() => return Err(NameError::Empty(id.clone())),
+                Value::Text(_, text) if text.chars().any(is_treacherous) => {
                     return Err(NameError::ControlCharacter(id.clone()));
                 }
-                Value::Text(text) if !has_fitting_length(id, text) => return Err(NameError::Length(id.clone())),
-                Value::Text(_) => {}
+                Value::Text(_, text) if text.trim() != text => return Err(NameError::Spaces(id.clone())),
+                Value::Text(_, text) if !has_fitting_length(id, text) => return Err(NameError::Length(id.clone())),
+                Value::Text(string_type, _) if !fits(*string_type, id) => {
+                    return Err(NameError::StringType(id.clone()));
+                }
+                Value::Text(..) => {}
             }
         }
         Ok(())
@@ -198,25 +247,47 @@ impl Name {
     /// The last commonName, which is the most specific one.
     #[must_use]
     pub fn common_name(&self) -> Option<&str> {
-        self.attributes.iter().rev().filter(|attribute| attribute.id == oid::COMMON_NAME).find_map(|attribute| {
-            match &attribute.value {
-                Value::Text(text) => Some(text.as_str()),
-                Value::Other(_) => None,
-            }
-        })
+        self.attributes
+            .iter()
+            .rev()
+            .filter(|attribute| attribute.id == oid::COMMON_NAME)
+            .find_map(|attribute| attribute.text())
+    }
+
+    /// Its attributes in their order: the type, and the value if it is text.
+    pub fn attributes(&self) -> impl Iterator<Item = (&Oid, Option<&str>)> {
+        self.attributes.iter().map(|attribute| (&attribute.id, attribute.text()))
+    }
+
+    /// Whether an RDN has more than one attribute.
+    #[must_use]
+    pub fn has_joined_attributes(&self) -> bool {
+        self.attributes.iter().any(|attribute| attribute.joined)
+    }
+}
+
+impl NameAttribute {
+    fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Text(_, text) => Some(text),
+            Value::Other(_) => None,
+        }
     }
 }
 
 impl Value {
     fn read(der: &[u8]) -> Self {
         let contents = der::contents(der);
-        let text = match der.first() {
-            Some(0x0c) => core::str::from_utf8(contents).ok().map(ToString::to_string),
-            Some(0x13) if contents.iter().all(|octet| is_printable(*octet)) => Some(ascii(contents)),
-            Some(0x16) if contents.is_ascii() => Some(ascii(contents)),
-            _ => None,
+        let (string_type, fits) = match der.first() {
+            Some(0x0c) => (StringType::Utf8, true),
+            Some(0x13) => (StringType::Printable, contents.iter().all(|octet| is_printable(*octet))),
+            Some(0x16) => (StringType::Ia5, contents.is_ascii()),
+            _ => (StringType::Utf8, false),
         };
-        text.map_or_else(|| Self::Other(der.to_vec()), Self::Text)
+        match core::str::from_utf8(contents) {
+            Ok(text) if fits => Self::Text(string_type, text.to_string()),
+            Ok(_) | Err(_) => Self::Other(der.to_vec()),
+        }
     }
 }
 
@@ -232,10 +303,6 @@ fn has_fitting_length(id: &Oid, text: &str) -> bool {
     bound.is_none_or(|bound| if *id == oid::COUNTRY { length == bound } else { length <= bound })
 }
 
-fn ascii(octets: &[u8]) -> String {
-    octets.iter().map(|octet| char::from(*octet)).collect()
-}
-
 /// The PrintableString alphabet (X.680 §41.4).
 fn is_printable(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&octet)
@@ -248,16 +315,16 @@ fn attribute_from_text(part: &str) -> Option<asn1::AttributeTypeAndValue> {
         Some((_, id)) => id.clone(),
         None => Oid::from_dotted(keyword)?,
     };
-    let tag = if [oid::COUNTRY, oid::SERIAL_NUMBER, oid::DN_QUALIFIER].contains(&id) {
+    let tag = if PRINTABLE.contains(&id) {
         0x13
-    } else if [oid::EMAIL_ADDRESS, oid::DOMAIN_COMPONENT].contains(&id) {
+    } else if IA5.contains(&id) {
         0x16
     } else {
         0x0c
     };
     let mut der = asn1::encode(&rasn::types::OctetString::from_slice(value.as_bytes()));
     *der.first_mut()? = tag;
-    let fits = matches!(Value::read(&der), Value::Text(text) if !text.is_empty());
+    let fits = matches!(Value::read(&der), Value::Text(_, text) if !text.is_empty());
     fits.then(|| asn1::AttributeTypeAndValue { id: Any::new(id.as_der().to_vec()), value: Any::new(der) })
 }
 
@@ -317,7 +384,7 @@ impl fmt::Display for Name {
                 let plus = if index == 0 { "" } else { "+" };
                 write!(f, "{plus}{}=", keyword(&attribute.id))?;
                 match &attribute.value {
-                    Value::Text(text) => write_escaped(f, text)?,
+                    Value::Text(_, text) => write_escaped(f, text)?,
                     Value::Other(der) => {
                         f.write_char('#')?;
                         der.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;

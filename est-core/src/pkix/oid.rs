@@ -156,6 +156,36 @@ known! {
     OCSP_SIGNING = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x09";
     /// id-kp-cmcRA (RFC 6402): the EST server's own mark.
     CMC_RA = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x1c";
+    /// certificatePolicies.
+    CERTIFICATE_POLICIES = b"\x06\x03\x55\x1d\x20";
+    /// cRLDistributionPoints.
+    CRL_DISTRIBUTION_POINTS = b"\x06\x03\x55\x1d\x1f";
+    /// nameConstraints.
+    NAME_CONSTRAINTS = b"\x06\x03\x55\x1d\x1e";
+    /// policyMappings.
+    POLICY_MAPPINGS = b"\x06\x03\x55\x1d\x21";
+    /// policyConstraints.
+    POLICY_CONSTRAINTS = b"\x06\x03\x55\x1d\x24";
+    /// inhibitAnyPolicy.
+    INHIBIT_ANY_POLICY = b"\x06\x03\x55\x1d\x36";
+    /// authorityInfoAccess.
+    AUTHORITY_INFO_ACCESS = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x01";
+    /// id-ad-caIssuers.
+    CA_ISSUERS = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x02";
+    /// id-ad-ocsp.
+    OCSP = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x01";
+    /// anyExtendedKeyUsage.
+    ANY_EXT_KEY_USAGE = b"\x06\x04\x55\x1d\x25\x00";
+    /// The policy of the Baseline Requirements for domain-validated certificates.
+    BR_DOMAIN_VALIDATED = b"\x06\x06\x67\x81\x0c\x01\x02\x01";
+    /// id-cmc-changeSubjectName (RFC 6402).
+    CHANGE_SUBJECT_NAME = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x07\x24";
+    /// Microsoft's user principal name, an otherName.
+    UPN = b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x14\x02\x03";
+    /// id-on-hardwareModuleName (RFC 4108), an otherName.
+    HARDWARE_MODULE_NAME = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x04";
+    /// id-on-SmtpUTF8Mailbox (RFC 9598), an otherName.
+    SMTP_UTF8_MAILBOX = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x09";
     /// id-data (CMS).
     ID_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
     /// id-signedData (CMS).

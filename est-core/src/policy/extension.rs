@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::Profile;
+use super::{Profile, Wanted};
 use crate::Refusal;
 use crate::pkix::{Csr, Extension, KeyUsage, Oid, oid};
 
@@ -11,9 +11,24 @@ pub(super) struct Decided {
     pub(super) dropped: Vec<Oid>,
 }
 
-pub(super) fn decide(profile: &Profile, csr: &Csr) -> Result<Decided, Refusal> {
+/// The extensions of which the profile, the request's names and the CA decide themselves: nothing else adds them.
+pub const DECIDED: [Oid; 6] = [
+    oid::BASIC_CONSTRAINTS,
+    oid::KEY_USAGE,
+    oid::EXT_KEY_USAGE,
+    oid::SUBJECT_KEY_IDENTIFIER,
+    oid::SUBJECT_ALT_NAME,
+    oid::AUTHORITY_KEY_IDENTIFIER,
+];
+
+/// The extensions that only a CA's certificate may have (RFC 5280 §4.2.1.5, §4.2.1.10, §4.2.1.11, §4.2.1.14).
+pub const OF_CAS: [Oid; 4] =
+    [oid::NAME_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::POLICY_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
+
+pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>) -> Result<Decided, Refusal> {
     let mut dropped = Vec::new();
-    for extension in csr.extensions() {
+    let mut passed = Vec::new();
+    for extension in wanted.csr.extensions() {
         match &extension.id {
             id if *id == oid::BASIC_CONSTRAINTS && extension.value != Extension::end_entity().value => {
                 // Whatever is not plainly an end entity's asks to be a CA, or cannot be read.
@@ -25,35 +40,36 @@ pub(super) fn decide(profile: &Profile, csr: &Csr) -> Result<Decided, Refusal> {
                     dropped.push(id.clone());
                 }
             }
+            id if profile.extensions.iter().any(|constant| constant == extension && constant.id == *id) => {}
+            id if profile.passes.contains(id) && !profile.extensions.iter().any(|constant| constant.id == *id) => {
+                passed.push(extension.clone());
+            }
             id => dropped.push(id.clone()),
         }
     }
-    let mut extensions = Vec::from([Extension::end_entity(), Extension::key_usage(key_usage(profile, csr)?)]);
+    let mut extensions = Vec::from([Extension::end_entity(), Extension::key_usage(key_usage(profile, wanted.csr)?)]);
     if !profile.ext_key_usage.is_empty() {
         extensions.push(Extension::ext_key_usage(&profile.ext_key_usage));
     }
-    extensions.push(Extension::subject_key_identifier(&csr.public_key().key_identifier()));
-    if let Some(names) = csr.subject_alt_name() {
+    if profile.subject_key_identifier {
+        extensions.push(Extension::subject_key_identifier(&wanted.csr.public_key().key_identifier()));
+    }
+    if let Some(names) = wanted.subject_alt_name {
         // Critical exactly when nothing else names the subject (RFC 5280 §4.2.1.6).
-        let critical = csr.subject().is_empty();
+        let critical = wanted.subject.is_empty();
         extensions.push(Extension { id: oid::SUBJECT_ALT_NAME, critical, value: names.as_der().to_vec() });
     }
+    extensions.extend(profile.extensions.iter().cloned());
+    extensions.extend(passed);
     Ok(Decided { extensions, dropped })
 }
 
 /// The profile's key usages that the key's type can have, narrowed to the requested ones.
 ///
-/// A request that asks only for others is refused: an intent may be ignored but not reversed (RFC 10002 §3.1).
+/// A request that asks only for others is refused: an intent may be ignored but not reversed (RFC 10002 §3.1). So is
+/// one whose usages fit none of the profile's purposes: nobody could use the certificate (RFC 5280 §4.2.1.12).
 fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
-    let encipherment = KeyUsage::KEY_ENCIPHERMENT.with(KeyUsage::DATA_ENCIPHERMENT);
-    let key_type = csr.public_key().key_type();
-    let mut given = profile.key_usage;
-    if !key_type.can_encipher() {
-        given = given.without(encipherment);
-    }
-    if !key_type.can_agree() {
-        given = given.without(KeyUsage::KEY_AGREEMENT);
-    }
+    let given = profile.key_usage_of(csr.public_key().key_type());
     let Some(requested) = csr.extensions().iter().find(|extension| extension.id == oid::KEY_USAGE) else {
         return if given.is_empty() { Err(Refusal::KeyUsage { allowed: given }) } else { Ok(given) };
     };
@@ -62,5 +78,26 @@ fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
         return Err(Refusal::CaCertificate);
     }
     let granted = given.common(requested);
-    if granted.is_empty() { Err(Refusal::KeyUsage { allowed: given }) } else { Ok(granted) }
+    let fits = |purpose: &Oid| usages_of(purpose).is_none_or(|usages| !usages.common(granted).is_empty());
+    let has_use = profile.ext_key_usage.is_empty() || profile.ext_key_usage.iter().any(fits);
+    if granted.is_empty() || !has_use {
+        return Err(Refusal::KeyUsage { allowed: given });
+    }
+    Ok(granted)
+}
+
+/// The key usages of which one must stand beside a purpose (RFC 5280 §4.2.1.12); `None` where none need.
+#[must_use]
+pub fn usages_of(purpose: &Oid) -> Option<KeyUsage> {
+    let signing = KeyUsage::DIGITAL_SIGNATURE;
+    match purpose {
+        id if *id == oid::SERVER_AUTH => Some(signing.with(KeyUsage::KEY_ENCIPHERMENT).with(KeyUsage::KEY_AGREEMENT)),
+        id if *id == oid::CLIENT_AUTH => Some(signing.with(KeyUsage::KEY_AGREEMENT)),
+        id if *id == oid::CODE_SIGNING => Some(signing),
+        id if *id == oid::EMAIL_PROTECTION => {
+            Some(signing.with(KeyUsage::NON_REPUDIATION).with(KeyUsage::KEY_ENCIPHERMENT).with(KeyUsage::KEY_AGREEMENT))
+        }
+        id if *id == oid::TIME_STAMPING || *id == oid::OCSP_SIGNING => Some(signing.with(KeyUsage::NON_REPUDIATION)),
+        _ => None,
+    }
 }

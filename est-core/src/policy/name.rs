@@ -2,102 +2,171 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt;
+use alloc::vec::Vec;
 
-use regex::Regex;
-
-use super::Profile;
+use super::host::is_dns_name;
+use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::Refusal;
-use crate::pkix::{Csr, GeneralName};
+use crate::pkix::{GeneralName, GeneralNames, Name, oid, text_of};
 
-/// A regular expression that a subject's RFC 4514 text must match. Matching takes linear time.
-///
-/// A comma or plus sign within a value is written as `\2C` and `\2B`: a value cannot pass for another attribute.
-#[derive(Clone)]
-pub struct SubjectPattern(Regex);
-
-impl SubjectPattern {
-    /// Compiles `pattern`.
-    ///
-    /// # Errors
-    /// What is wrong with it, for the operator.
-    pub fn new(pattern: &str) -> Result<Self, String> {
-        Regex::new(pattern).map(Self).map_err(|error| error.to_string())
-    }
-
-    /// The pattern as it was written.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-}
-
-impl fmt::Debug for SubjectPattern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SubjectPattern({})", self.as_str())
-    }
-}
-
-pub(super) fn check(profile: &Profile, csr: &Csr) -> Result<(), Refusal> {
-    let subject = csr.subject();
-    subject.check_text().map_err(Refusal::Subject)?;
-    match csr.subject_alt_name() {
-        None if profile.require_san => return Err(Refusal::SubjectAltNameRequired),
-        None if subject.is_empty() => return Err(Refusal::NoName),
+pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    subject(&profile.subject, wanted.subject)?;
+    match wanted.subject_alt_name {
+        None if profile.names.require_san => return Err(Refusal::SubjectAltNameRequired),
+        None if wanted.subject.is_empty() => return Err(Refusal::NoName),
         None => {}
-        Some(names) if names.has_duplicates() => return Err(Refusal::DuplicateName),
-        Some(names) => {
-            if let Some(name) = names.names().iter().find(|name| !is_well_formed(name)) {
-                return Err(Refusal::MalformedName(name.to_string()));
-            }
+        Some(names) => subject_alt_name(&profile.names, names)?,
+    }
+    for kind in &profile.names.required {
+        let names = wanted.names();
+        if !names.iter().any(|name| NameKind::of(name).as_ref() == Some(kind)) {
+            return Err(Refusal::NameRequired(kind.clone()));
         }
     }
-    match &profile.subject_pattern {
-        Some(pattern) if !pattern.0.is_match(&format!("{subject:#}")) => {
-            Err(Refusal::SubjectPattern { pattern: pattern.as_str().to_string() })
+    common_name(profile.common_name, wanted)
+}
+
+fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
+    subject.check_text().map_err(Refusal::Subject)?;
+    let mut attributes = subject.attributes();
+    if let Some(allowed) = &rules.attributes
+        && let Some((id, _)) = attributes.find(|(id, _)| !allowed.contains(id))
+    {
+        return Err(Refusal::SubjectAttributeNotAllowed(id.clone()));
+    }
+    if let Some(id) = rules.required.iter().find(|id| !subject.attributes().any(|(own, _)| own == *id)) {
+        return Err(Refusal::SubjectAttributeRequired(id.clone()));
+    }
+    let text = || format!("{subject:#}");
+    match rules.patterns.iter().find(|pattern| !pattern.matches(&text())) {
+        Some(pattern) => Err(Refusal::SubjectPattern { pattern: pattern.as_str().to_string() }),
+        None => Ok(()),
+    }
+}
+
+fn subject_alt_name(rules: &NameRules, names: &GeneralNames) -> Result<(), Refusal> {
+    if names.has_duplicates() {
+        return Err(Refusal::DuplicateName);
+    }
+    for name in names.names() {
+        let kind = NameKind::of(name).filter(|_| is_well_formed(name));
+        let Some(kind) = kind else { return Err(Refusal::MalformedName(name.to_string())) };
+        if !rules.wildcards && matches!(name, GeneralName::Dns(text) if text.starts_with('*')) {
+            return Err(Refusal::Wildcard(name.to_string()));
         }
-        Some(_) | None => Ok(()),
+        let Some(allowed) = &rules.allowed else { continue };
+        let mut fitting = allowed.iter().filter(|rule| rule.kind == kind).peekable();
+        if fitting.peek().is_none() {
+            return Err(Refusal::NameKindNotAllowed { name: name.to_string(), allowed: kinds(rules) });
+        }
+        let text = text(name);
+        let matches = |pattern: &Pattern| pattern.matches(&text);
+        if !fitting.any(|rule| rule.pattern.as_ref().is_none_or(matches)) {
+            let patterns = allowed.iter().filter(|rule| rule.kind == kind).filter_map(|rule| rule.pattern.as_ref());
+            let patterns: Vec<&str> = patterns.map(Pattern::as_str).collect();
+            return Err(Refusal::NamePattern { name: name.to_string(), pattern: patterns.join(" or ") });
+        }
+    }
+    Ok(())
+}
+
+fn kinds(rules: &NameRules) -> String {
+    let kinds = rules.allowed.iter().flatten().map(|rule| rule.kind.to_string());
+    kinds.collect::<Vec<_>>().join(", ")
+}
+
+/// The commonName is one of the names, or is not asked to be: but a wildcard for hosts is only one among the names,
+/// where name constraints and clients look for it.
+fn common_name(rule: CommonName, wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    let names = wanted.names();
+    let is_among_names = |common_name: &str| {
+        names.iter().any(|name| match name {
+            GeneralName::Dns(text) => text == common_name,
+            GeneralName::Ip(address) => address.to_string() == common_name,
+            GeneralName::Rfc822(_) | GeneralName::Directory(_) | GeneralName::Uri(_) | GeneralName::Other(_) => false,
+        })
+    };
+    let common_names = wanted.subject.attributes().filter(|(id, _)| **id == oid::COMMON_NAME);
+    for (index, (_, common_name)) in common_names.enumerate() {
+        let common_name = common_name.unwrap_or_default();
+        let bound = rule == CommonName::AmongNames || common_name.starts_with("*.");
+        if bound && !is_among_names(common_name) {
+            return Err(Refusal::CommonNameNotInSan(common_name.escape_default().to_string()));
+        }
+        if rule == CommonName::AmongNames && index > 0 {
+            return Err(Refusal::SeveralCommonNames);
+        }
+    }
+    Ok(())
+}
+
+/// A name without the prefix of its kind: what patterns match.
+fn text(name: &GeneralName) -> String {
+    match name {
+        GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text) => text.clone(),
+        GeneralName::Ip(address) => address.to_string(),
+        GeneralName::Directory(name) => format!("{name:#}"),
+        GeneralName::Other(_) => match name.other_name() {
+            Some((_, value)) => text_of(&value).unwrap_or_else(|| name.to_string()),
+            None => name.to_string(),
+        },
     }
 }
 
 /// Whether a name has the syntax of its kind (RFC 5280 §4.2.1.6).
 fn is_well_formed(name: &GeneralName) -> bool {
-    let is_graphic = |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic());
     match name {
         GeneralName::Dns(text) => is_dns_name(text),
         GeneralName::Rfc822(text) => match text.rsplit_once('@') {
-            Some((local, host)) => is_graphic(local) && !local.contains('@') && is_dns_name(host),
+            Some((local, host)) => is_graphic(local) && !local.contains('@') && is_host(host),
             None => false,
         },
-        GeneralName::Uri(text) => match text.split_once(':') {
-            Some((scheme, rest)) => {
-                scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-                    && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet))
-                    && is_graphic(rest)
-            }
-            None => false,
-        },
+        GeneralName::Uri(text) => is_absolute_uri(text),
         GeneralName::Directory(name) => !name.is_empty() && name.check_text().is_ok(),
         GeneralName::Ip(_) => true,
-        // x400Address and ediPartyName are certified for nobody: their contents are never looked at.
-        GeneralName::Other(der) => matches!(der.first(), Some(0xa0 | 0x88)),
+        GeneralName::Other(_) => match name.other_name() {
+            Some((id, value)) if id == oid::SMTP_UTF8_MAILBOX => is_utf8_mailbox(&value),
+            Some(_) | None => true,
+        },
     }
 }
 
-/// Letters, digits, hyphens and underscores in labels of 1 to 63; `*` only as the whole first label of three or more.
-fn is_dns_name(text: &str) -> bool {
-    let host = match text.strip_prefix("*.") {
-        Some(host) if host.contains('.') => host,
-        Some(_) => return false,
-        None => text,
-    };
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    text.len() <= 253 && host.split('.').all(is_label)
+fn is_graphic(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())
+}
+
+fn is_host(text: &str) -> bool {
+    is_dns_name(text) && !text.starts_with('*')
+}
+
+/// Absolute, and with a host's name or address where there is an authority (RFC 5280 §4.2.1.6).
+fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
+    is_scheme && is_graphic(rest) && rest.strip_prefix("//").is_none_or(has_host)
+}
+
+fn has_host(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let is_port = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').is_some_and(|(address, port)| {
+            address.parse::<core::net::Ipv6Addr>().is_ok() && port.strip_prefix(':').is_none_or(is_port)
+        }),
+        None => match host.split_once(':') {
+            Some((host, port)) => is_host(host) && is_port(port),
+            None => is_host(host),
+        },
+    }
+}
+
+/// UTF8String with letters beyond ASCII before the `@`, and a host in A-labels after it (RFC 9598 §3).
+fn is_utf8_mailbox(value: &[u8]) -> bool {
+    let Some(mailbox) = text_of(value).filter(|_| value.first() == Some(&0x0c)) else { return false };
+    let Some((local, host)) = mailbox.rsplit_once('@') else { return false };
+    !local.is_ascii() && !local.contains('@') && !local.chars().any(char::is_control) && is_host(host)
 }
 
 #[cfg(test)]
@@ -114,6 +183,9 @@ mod tests {
             "IP:::1",
             "email:a@example.org",
             "URI:urn:uuid:1",
+            "URI:https://a.example/x",
+            "URI:coaps://[2001:db8::1]:5684",
+            "URI:spiffe://plant.example/line/4",
         ] {
             let name = GeneralName::from_text(text).expect("a name");
             assert!(is_well_formed(&name), "{text}");
@@ -127,15 +199,23 @@ mod tests {
             "DNS:*.com",
             "DNS:a.*.b",
             "DNS:a*.example.org",
+            "DNS:*.*.example.org",
             "DNS:-a",
             "DNS:a b",
             "DNS:a\0.example",
             "email:a",
             "email:@a",
             "email:a@b@c",
+            "email:a@*.example.org",
             "URI:nothing",
             "URI:1x:y",
             "URI:x:",
+            "URI:https://",
+            "URI:https:///path",
+            "URI:https://a b/",
+            "URI:https://[::1",
+            "URI:https://a..b/",
+            "URI:https://a.example:x/",
         ] {
             let name = GeneralName::from_text(text).expect("a name");
             assert!(!is_well_formed(&name), "{text}");

@@ -62,6 +62,37 @@ async fn a_certificate_that_was_revoked_is_not_handed_out_again() {
     assert_eq!(store.claim(&again(&first, after(2))).await.unwrap(), Claimed::Revoked);
 }
 
+#[tokio::test]
+async fn a_compromised_key_gets_no_certificate_again() {
+    let Subject { store, .. } = &Subject::fresh();
+    let (stolen, other) = (csr("device-1"), csr("device-2"));
+    for (request, reason) in [(&stolen, RevocationReason::KeyCompromise), (&other, RevocationReason::Superseded)] {
+        let first = intent(certificate_holder("device-1"), request);
+        store.claim(&first).await.unwrap();
+        store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+        let serial = SerialNumber::from_contents(first.serial.as_bytes());
+        store.revoke(&serial, None, reason, after(1), "admin").await.unwrap();
+    }
+    let somebody_else = intent(certificate_holder("device-3"), &stolen);
+    assert_eq!(store.claim(&somebody_else).await.unwrap(), Claimed::KeyCompromised);
+    assert_eq!(store.claim(&intent(certificate_holder("device-3"), &other)).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_key_found_compromised_after_its_certificate_was_revoked_is_known_too() {
+    let Subject { store, .. } = &Subject::fresh();
+    let stolen = csr("device-1");
+    let first = intent(certificate_holder("device-1"), &stolen);
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let serial = SerialNumber::from_contents(first.serial.as_bytes());
+    for reason in [RevocationReason::Superseded, RevocationReason::KeyCompromise] {
+        store.revoke(&serial, None, reason, after(1), "admin").await.unwrap();
+    }
+    let somebody_else = intent(certificate_holder("device-3"), &stolen);
+    assert_eq!(store.claim(&somebody_else).await.unwrap(), Claimed::KeyCompromised);
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_waits_in_vain_for_somebody_else_is_told_busy() {
     let Subject { store, .. } = &Subject::fresh();

@@ -1,7 +1,7 @@
 //! Names that stand for something else: algorithms, purposes, attributes, CAs, labels.
 
 use est_core::Operation;
-use est_core::pkix::{KeyType, KeyUsage, Oid, oid};
+use est_core::pkix::{KeyType, KeyUsage, Name, Oid, oid};
 
 use super::diagnostic::Fault;
 use super::spelling;
@@ -69,6 +69,25 @@ pub(super) fn ext_key_usage(given: &Given<'_>) -> Result<Oid, Fault> {
 /// What `/csrattrs` lists, by name or as an OID.
 pub(super) fn csr_attribute(given: &Given<'_>) -> Result<Oid, Fault> {
     identified(given, &ATTRIBUTES)
+}
+
+/// An attribute of a name, as RFC 4514 spells it, or as an OID.
+pub(super) fn name_attribute(given: &Given<'_>) -> Result<Oid, Fault> {
+    let text = given.text()?;
+    match Name::from_text(&format!("{text}=AA")) {
+        Ok(name) if !text.contains([',', '=', '/', '+']) => {
+            let id = name.attributes().next().map(|(id, _)| id.clone());
+            id.ok_or_else(|| Fault::new(format!("{} is not an attribute of a name", given.quoted())))
+        }
+        _ => Err(Fault::new(format!("{} is not an attribute of a name", given.quoted()))
+            .help("write CN, O, OU, C, serialNumber, …, or an OID in numbers and dots")),
+    }
+}
+
+/// An OID in numbers and dots.
+pub(super) fn object_identifier(given: &Given<'_>) -> Result<Oid, Fault> {
+    let id = Oid::from_dotted(&given.text()?);
+    id.ok_or_else(|| Fault::new(format!("{} is not an object identifier", given.quoted())).help("write 1.3.6.1.…"))
 }
 
 fn identified(given: &Given<'_>, known: &'static [(&'static str, Named)]) -> Result<Oid, Fault> {

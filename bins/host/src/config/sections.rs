@@ -2,6 +2,9 @@
 
 mod ca;
 mod est;
+mod pattern;
+mod profile;
+mod ra;
 mod tls;
 
 use std::path::PathBuf;
@@ -31,7 +34,9 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let est_reader = root.open(&keys::EST);
     let est = est::read(&est_reader);
     let renews_with = tls.as_ref().map(|tls| &tls.client_auth);
-    let labels = est::labels(&est_reader, est.as_ref(), &cas, renews_with);
+    let profiles = profile::read(&root);
+    let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
+    let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
@@ -42,6 +47,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         cas: cas.all()?,
         est: est?,
         labels: labels?,
+        ras: ras?,
         otp: otp?,
         log: log?,
     })

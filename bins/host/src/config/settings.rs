@@ -5,8 +5,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use est_core::pkix::{Certificate, KeyType, KeyUsage, Oid};
-use est_core::policy::SubjectPattern;
+use est_core::pkix::{Certificate, KeyUsage, Oid};
+use est_core::policy::{Profile, RegistrationAuthority};
 use est_core::{Approval, NameBinding, Operations, Seconds, Secret};
 use rustls::CipherSuite;
 use tracing::Level;
@@ -28,6 +28,8 @@ pub struct Settings {
     pub est: Est,
     /// `[[est.label]]`: their names unique, each with a CA that exists.
     pub labels: Vec<Label>,
+    /// `[[ra]]`.
+    pub ras: Vec<Ra>,
     /// `[otp]`.
     pub otp: Otp,
     /// `[log]`.
@@ -213,26 +215,23 @@ pub struct Label {
     pub name: String,
     /// The CA that issues.
     pub ca_id: String,
-    /// The key types it takes; every one if `None`, and never an empty list.
-    pub key_types: Option<Vec<KeyType>>,
-    /// The key usages given.
-    pub key_usage: KeyUsage,
-    /// The extended key usages given: the default ones, then the required ones.
-    pub ext_key_usage: Vec<Oid>,
-    /// For how long a certificate is valid; at most `max_validity`.
-    pub validity: Seconds,
-    /// For how long at most; at most that of the CA.
-    pub max_validity: Seconds,
-    /// Whether a request must ask for a subjectAltName.
-    pub require_san: bool,
-    /// What the subject must match.
-    pub subject_pattern: Option<SubjectPattern>,
+    /// What is issued: never more than the CA's longest validity.
+    pub profile: Profile,
     /// Whether a person looks at each request first.
     pub approval: Approval,
     /// Which names somebody with a certificate may ask for.
     pub certificate_names: NameBinding,
     /// What `/csrattrs` lists.
     pub csr_attributes: Vec<Oid>,
+}
+
+/// `[[ra]]`: a registration authority.
+#[derive(Clone, Debug)]
+pub struct Ra {
+    /// The labels that it may use.
+    pub labels: Vec<String>,
+    /// Who it is, and for whom it may ask.
+    pub authority: RegistrationAuthority,
 }
 
 /// `[otp]`: one-time passwords.

@@ -26,7 +26,9 @@ pub(super) fn unknown_key(section: &Section, name: &str) -> Fault {
     if let Some(key) = nearest(name, names) {
         return fault.help(format!("did you mean `{key}`?"));
     }
-    if let Some(home) = SECTIONS.iter().find(|other| other.key(name).is_some()) {
+    let homes = || SECTIONS.iter().filter(|other| other.key(name).is_some());
+    // A section within this one is meant before another that knows the same key.
+    if let Some(home) = homes().find(|other| other.parent() == section.name).or_else(|| homes().next()) {
         return fault.help(format!("`{name}` belongs in {}", home.header()));
     }
     let names: Vec<&str> = section.keys.iter().map(|key| key.name).collect();

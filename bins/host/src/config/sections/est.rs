@@ -1,13 +1,14 @@
 //! `[est]` and `[[est.label]]`.
 
-use est_core::pkix::oid;
-use est_core::policy::SubjectPattern;
+use est_core::pkix::{SubjectPublicKeyInfo, oid};
+use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
 use est_core::{Approval, NameBinding, Operations, Seconds};
 
 use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
-use super::{DAY, Reader};
+use super::profile::{Issuing, Profiles, approval, tightened};
+use super::{DAY, Reader, pattern};
 use crate::config::diagnostic::Fault;
-use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
+use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
 use crate::config::{keys, names, value};
 
@@ -71,6 +72,7 @@ pub(super) fn labels(
     est_section: &Reader<'_>,
     est: Option<&Est>,
     cas: &Cas,
+    profiles: &Profiles,
     client_auth: Option<&ClientAuth>,
 ) -> Option<Vec<Label>> {
     let needs_client_auth = est.is_some_and(|est| est.operations.simplereenroll)
@@ -82,7 +84,7 @@ pub(super) fn labels(
         if name.is_some() && labels.iter().any(|(known, _)| *known == name) {
             section.fault("name", Fault::new("another [[est.label]] has this name"));
         }
-        let label = label(&section, name.clone(), est, cas);
+        let label = label(&section, name.clone(), est, cas, profiles);
         if let Some(label) = &label {
             warn_if_final(&section, label, needs_client_auth);
             warn_if_avoidable(&section, label, est, cas);
@@ -98,7 +100,8 @@ pub(super) fn labels(
 
 /// Tells when a label's certificates are the last that their holders will get.
 fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
-    let lacks_it = !label.ext_key_usage.is_empty() && !label.ext_key_usage.contains(&oid::CLIENT_AUTH);
+    let purposes = &label.profile.ext_key_usage;
+    let lacks_it = !purposes.is_empty() && !purposes.contains(&oid::CLIENT_AUTH);
     if needs_client_auth && lacks_it {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
@@ -107,7 +110,11 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
 
 /// Tells when the rules of a label are those of its path alone: the same CA serves requests without a label by none.
 fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas: &Cas) {
-    let has_rules = label.approval == Approval::Manual || label.key_types.is_some() || label.subject_pattern.is_some();
+    let profile = &label.profile;
+    let has_rules = label.approval == Approval::Manual
+        || section.has("profile")
+        || profile.key_types.is_some()
+        || !profile.subject.patterns.is_empty();
     let serves_unlabelled = cas.ids().is_some_and(|ids| ids.first() == Some(&label.ca_id.as_str()));
     if has_rules && serves_unlabelled && est.is_some_and(|est| est.default_label.is_none()) {
         let fault =
@@ -116,30 +123,73 @@ fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas
     }
 }
 
-fn label(section: &Reader<'_>, name: Option<String>, est: Option<&Est>, cas: &Cas) -> Option<Label> {
+fn label(
+    section: &Reader<'_>,
+    name: Option<String>,
+    est: Option<&Est>,
+    cas: &Cas,
+    profiles: &Profiles,
+) -> Option<Label> {
     let ca_id = section.get("ca_id", |given| match cas.ids() {
         Some(ids) => names::existing(given, "CA", "[[ca]]", &ids),
         None => given.text(),
     });
+    let certificate_names =
+        section.get("certificate_names", |given| given.choice(&[("own", NameBinding::Own), ("any", NameBinding::Any)]));
+    let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
+    let profile = section.optional("profile", |given| profiles.named(given));
+    let ca = ca_id.as_deref().and_then(|id| cas.find(id));
+    let max_validity = ca.map_or(Seconds(u64::MAX), |ca| ca.max_validity);
+    let issuing = match profile {
+        Some(Some(Some(profile))) => tightened(section, profile, max_validity),
+        Some(None) => of_ca(section, name.as_deref(), ca),
+        // The profile has a mistake: the other keys are read for theirs.
+        None | Some(Some(None)) => of_ca(section, name.as_deref(), ca).and(None),
+    };
+    let issuing = issuing?;
+    if issuing.profile.requirements == Requirements::Baseline {
+        check_baseline(section, &issuing.profile, ca?);
+    }
+    Some(Label {
+        name: name?,
+        ca_id: ca_id?,
+        profile: issuing.profile,
+        approval: issuing.approval,
+        certificate_names: certificate_names?,
+        csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
+    })
+}
+
+/// The Baseline Requirements know RSA and ECDSA alone (§7.1.3.2), and want to know where the CA's certificate is.
+fn check_baseline(section: &Reader<'_>, profile: &Profile, ca: &Ca) {
+    // A profile of the file's own has been told where it stands.
+    let is_built_in = Profile::built_in(&profile.name).is_some();
+    if is_built_in && !profile.extensions.iter().any(|extension| extension.id == oid::AUTHORITY_INFO_ACCESS) {
+        let fault = Fault::new(format!("{} does not say where the CA's certificate and CRL are", profile.name));
+        section.fault("profile", fault.help("write a [[profile]] with base = \"br-tls\", issuer_urls and crl_urls"));
+    }
+    let key_type = SubjectPublicKeyInfo::parse(ca.certificate.public_key_der()).map(|key| key.key_type());
+    if !key_type.is_ok_and(|key| key.can_encipher() || key.can_agree()) {
+        section.fault("ca_id", Fault::new("must be a CA with an RSA key, or one on a NIST curve (BR §7.1.3.2)"));
+    }
+}
+
+/// What a label without a profile issues: what its CA gives, as its own keys change that.
+fn of_ca(section: &Reader<'_>, name: Option<&str>, ca: Option<&Ca>) -> Option<Issuing> {
     let key_types = section.optional_list("allowed_key_types", names::key_type);
     let required = section.list("required_ext_key_usage", names::ext_key_usage);
     let key_usage = section.optional_list("default_key_usage", names::key_usage);
     let ext_key_usage = section.optional_list("default_ext_key_usage", names::ext_key_usage);
     let max_validity_days = section.optional("max_validity_days", days);
     let validity_days = section.optional("validity_days", days);
-    let require_san = section.get("require_san", value::boolean);
-    let subject_pattern = section.optional("subject_pattern", subject_pattern);
-    let approval = section
-        .get("approval", |given| given.choice(&[("automatic", Approval::Automatic), ("manual", Approval::Manual)]));
-    let certificate_names =
-        section.get("certificate_names", |given| given.choice(&[("own", NameBinding::Own), ("any", NameBinding::Any)]));
-    let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
+    let require_san = section.optional("require_san", value::boolean);
+    let subject_pattern = section.optional("subject_pattern", pattern::subject);
+    let approval = section.optional("approval", approval);
     if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
         let fault = Fault::new("must not be empty: the label would refuse every request");
         section.fault("allowed_key_types", fault.help("leave the key out to allow all"));
     }
-    let ca_id = ca_id?;
-    let ca = cas.find(&ca_id)?;
+    let ca = ca?;
     let ca_max_days = u32::try_from(ca.max_validity.0 / DAY.as_secs()).unwrap_or(u32::MAX);
     let written_max = max_validity_days?;
     if let Some(days) = written_max.filter(|days| *days > ca_max_days) {
@@ -154,69 +204,15 @@ fn label(section: &Reader<'_>, name: Option<String>, est: Option<&Est>, cas: &Ca
     let max_validity = Seconds::from_days(max_days);
     let mut ext_key_usage = ext_key_usage?.unwrap_or_else(|| ca.ext_key_usage.clone());
     ext_key_usage.extend(required?);
-    Some(Label {
-        name: name?,
-        ca_id,
+    let profile = Profile {
         key_types: key_types?,
+        subject: SubjectRules { patterns: subject_pattern?.into_iter().collect(), ..SubjectRules::default() },
+        names: NameRules { require_san: require_san?.unwrap_or(true), ..NameRules::default() },
         key_usage: key_usage?.map_or(ca.key_usage, |usages| all_of(&usages)),
         ext_key_usage: once_each(ext_key_usage),
         validity: written_days.map_or(ca.validity, Seconds::from_days).min(max_validity),
         max_validity,
-        require_san: require_san?,
-        subject_pattern: subject_pattern?,
-        approval: approval?,
-        certificate_names: certificate_names?,
-        csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
-    })
-}
-
-fn subject_pattern(given: &Given<'_>) -> Result<SubjectPattern, Fault> {
-    let text = given.text()?;
-    let pattern = SubjectPattern::new(&text).map_err(|error| {
-        // The engine draws the pattern over several lines; its last one says what is wrong.
-        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Fault::new(format!("{} is not a regular expression: {reason}", given.quoted()))
-    })?;
-    if !is_anchored(&text) {
-        let fault = Fault::new(format!("{} matches subjects that merely contain it", given.quoted()));
-        given.warn(fault.help("begin it with `^` and end it with `$`; put alternatives into parentheses"));
-    }
-    Ok(pattern)
-}
-
-/// Whether a pattern visibly has to match from end to end.
-fn is_anchored(pattern: &str) -> bool {
-    let (mut depth, mut in_class, mut escaped, mut alternatives) = (0_u32, false, false, false);
-    for letter in pattern.chars() {
-        match letter {
-            _ if escaped => escaped = false,
-            '\\' => escaped = true,
-            '[' if !in_class => in_class = true,
-            ']' => in_class = false,
-            '(' if !in_class => depth += 1,
-            ')' if !in_class => depth = depth.saturating_sub(1),
-            '|' if !in_class && depth == 0 => alternatives = true,
-            _ => {}
-        }
-    }
-    let backslashes = |text: &str| text.chars().rev().take_while(|letter| *letter == '\\').count();
-    let begins = pattern.starts_with('^') || pattern.starts_with("\\A");
-    let ends = pattern.strip_suffix('$').is_some_and(|rest| backslashes(rest).is_multiple_of(2))
-        || pattern.strip_suffix('z').is_some_and(|rest| !backslashes(rest).is_multiple_of(2));
-    begins && ends && !alternatives
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sees_whether_a_pattern_is_anchored() {
-        for pattern in ["^CN=a$", r"\ACN=a\z", "^(CN=a|CN=b)$", "^CN=[|]$", r"^CN=a\|b$", r"^CN=a\\$"] {
-            assert!(is_anchored(pattern), "{pattern}");
-        }
-        for pattern in ["CN=a", "^CN=a", "CN=a$", r"^CN=a\$", "^CN=a|CN=b$", r"^CN=a\\z", ""] {
-            assert!(!is_anchored(pattern), "{pattern}");
-        }
-    }
+        ..Profile::new(name.unwrap_or_default())
+    };
+    Some(Issuing { profile, approval: approval?.unwrap_or(Approval::Automatic) })
 }
