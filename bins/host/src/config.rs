@@ -25,7 +25,7 @@ pub use diagnostic::{Diagnostic, Position};
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
-    RsaPadding, Server, Settings, Tls, TlsVersion,
+    RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;
