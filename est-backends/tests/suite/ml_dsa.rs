@@ -82,6 +82,23 @@ fn refuses_private_keys_that_contradict_themselves() {
     }
 }
 
+/// The parts of an expanded key (FIPS 204, algorithm 24) that its public key or its own hash of that depends on: a
+/// change in any of them makes another key or none. (What is left out is the seed of deterministic signatures.)
+#[test]
+fn refuses_an_expanded_key_with_a_changed_part() {
+    let expanded = expanded_alone(&der_of(VECTORS[0].both));
+    let start = expanded.len() - 2560;
+    for (part, offset) in [("rho", 0), ("tr", 64), ("s1", 128), ("s2", 128 + 4 * 96), ("t0", 128 + 8 * 96)] {
+        let mut changed = expanded.clone();
+        changed[start + offset] ^= 1;
+        assert_eq!(FileSigner::from_der(&changed, None).err(), Some(KeyFileError::Inconsistent), "{part}");
+    }
+    // Coefficients of s1 and s2 are at most 2 in magnitude: three set bits stand for none of them.
+    let mut out_of_range = expanded;
+    out_of_range[start + 128] = 0xff;
+    assert_eq!(FileSigner::from_der(&out_of_range, None).err(), Some(KeyFileError::Inconsistent));
+}
+
 #[test]
 fn refuses_a_private_key_without_its_form() {
     let seed = der_of(VECTORS[0].seed);
