@@ -172,8 +172,10 @@ pub(super) static TLS: Section =
 pub(super) static TLS_ADDITIONAL: Section = Section {
     name: "tls.additional",
     repeated: true,
-    about: "One more certificate of the server, with a key of another type. Each client is shown the first that it can \
-            verify: those with ML-DSA keys before all others, then that of `[tls]`, then these in their order.",
+    about: "One more certificate of the server, with a key of another type. Each client is shown the first whose \
+            signatures it can verify: those with ML-DSA keys before all others, then that of `[tls]`, then these in \
+            their order. A client that names the CAs which it trusts, as `est` does, gets a certificate of theirs; let \
+            the others trust the root of an ML-DSA certificate before the server shows it.",
     keys: &[
         key("cert", "path", Mistake, "PEM file with the certificate, then those between it and its root.").also(&[
             "cert_path",
