@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use est_backends::authority::{self, ServerCertificate, Validity};
-use est_backends::{FileSigner, Signer};
+use est_backends::{FileSigner, RsaPadding, Signer};
 use est_core::pkix::{Certificate, Extension, KeyType, KeyUsage, TbsCertificate, assemble_certificate, oid, pem};
 use est_core::{Seconds, UnixTime};
 use est_testkit::pki::{Key, NOW, TestCa, name, serial};
@@ -13,9 +13,11 @@ use crate::linter::Linter;
 use crate::now;
 
 /// The id, the subject and the key of each root.
-const ROOTS: [(&str, &str, KeyType); 3] = [
+const ROOTS: [(&str, &str, KeyType); 5] = [
     ("p256", "CN=P-256 Root,O=Example,C=DE", KeyType::EcdsaP256),
     ("rsa", "CN=RSA Root,O=Example,C=DE", KeyType::Rsa(2048)),
+    ("pss", "CN=PSS Root,O=Example,C=DE", KeyType::Rsa(3072)),
+    ("ed25519", "CN=Ed25519 Root,O=Example,C=DE", KeyType::Ed25519),
     ("ml-dsa", "CN=ML-DSA Root,O=Example,C=DE", KeyType::MlDsa65),
 ];
 
@@ -33,7 +35,10 @@ impl Authorities {
         let mut certificates = Vec::new();
         let validity = |years: u64| Validity { not_before: FROM, span: Seconds(YEAR.0 * years) };
         for (id, subject, key_type) in ROOTS {
-            let (signer, key) = FileSigner::generate(key_type).unwrap();
+            let (mut signer, key) = FileSigner::generate(key_type).unwrap();
+            if id == "pss" {
+                signer = signer.with_rsa_padding(RsaPadding::Pss);
+            }
             let root = now(authority::self_signed_ca(&name(subject), &signer, validity(10), serial(1))).unwrap();
             let parsed = Certificate::parse(&root).unwrap();
             write(folder, id, &root, &key);
@@ -49,7 +54,7 @@ impl Authorities {
             let server = now(authority::server_certificate(&parsed, &signer, &wanted)).unwrap();
             write(folder, &format!("{id}-server"), &server, &server_key);
             certificates.push((format!("{id}/root"), root, id));
-            certificates.push((format!("{id}/server"), server, id));
+            certificates.push((format!("{id}/own server"), server, id));
 
             if id == "p256" {
                 let (below, key) = FileSigner::generate(KeyType::EcdsaP384).unwrap();
@@ -80,7 +85,10 @@ impl Authorities {
 }
 
 fn ca(id: &str) -> String {
-    format!("[[ca]]\nid = \"{id}\"\ncert = \"{id}.pem\"\nkey = \"{id}-key.pem\"\nvalidity_days = 90\n")
+    let padding = if id == "pss" { "pss" } else { "pkcs1" };
+    format!(
+        "[[ca]]\nid = \"{id}\"\ncert = \"{id}.pem\"\nkey = \"{id}-key.pem\"\nrsa_padding = \"{padding}\"\nvalidity_days = 90\n"
+    )
 }
 
 fn write(folder: &Path, id: &str, certificate: &[u8], key: &str) {

@@ -3,12 +3,15 @@
     python lint.py MANIFEST
 
 Each line of the manifest is a JSON object: `file` and `issuer`, DER files, and `linters`, any of `pkix`, `chain` and
-`serverauth`. Findings below WARNING are left out. The validators are put together once: that is what takes time.
+`serverauth`. Whether the issuer signed the file is checked for all of them by `cryptography`, which knows more kinds of
+signatures than the chain linter. Findings below WARNING are left out. The validators are put together once: that is what takes time.
 """
 
 import json
 import sys
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from pkilint import finding_filter, loader, validation
 from pkilint.cabf import serverauth
 from pkilint.cabf.serverauth import serverauth_constants
@@ -61,20 +64,30 @@ def lint_chain(entry):
 
 LINTERS = {"pkix": lint_pkix, "serverauth": lint_serverauth, "chain": lint_chain}
 
+
+def is_signed(entry):
+    issuer, subject = (x509.load_der_x509_certificate(open(entry[name], "rb").read()) for name in ("issuer", "file"))
+    try:
+        subject.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def report(entry, linter, severity, code, details=""):
+    found = {"file": entry["file"], "linter": linter, "severity": severity, "code": code, "details": details}
+    print(json.dumps(found))
+
+
 with open(sys.argv[1], encoding="utf-8") as manifest:
     for line in manifest:
         entry = json.loads(line)
+        if not is_signed(entry):
+            report(entry, "cryptography", "ERROR", "signature")
         for linter in entry["linters"]:
             for result in LINTERS[linter](entry):
                 for description in result.finding_descriptions:
                     finding = description.finding
                     if finding.severity <= validation.ValidationFindingSeverity.WARNING:
-                        found = {
-                            "file": entry["file"],
-                            "linter": linter,
-                            "severity": finding.severity.name,
-                            "code": finding.code,
-                            "node": result.node.path,
-                            "message": description.message or "",
-                        }
-                        print(json.dumps(found))
+                        details = f"{result.node.path} {description.message or ''}"
+                        report(entry, linter, finding.severity.name, finding.code, details)

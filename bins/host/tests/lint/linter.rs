@@ -43,7 +43,7 @@ impl Linter {
         fs::write(self.folder().join(format!("{ca}.der")), certificate).unwrap();
     }
 
-    /// Adds a certificate of `ca`; `is_br` says that it keeps the Baseline Requirements.
+    /// Adds a certificate of `ca`, its name in parts between slashes; `is_br` says that it keeps the Baseline Requirements.
     pub(crate) fn add(&mut self, name: &str, certificate: &[u8], ca: &str, is_br: bool) {
         let file = format!("{}.der", self.names.len());
         fs::write(self.folder().join(&file), certificate).unwrap();
@@ -65,7 +65,7 @@ impl Linter {
                 linter: text("linter"),
                 severity: text("severity"),
                 code: text("code"),
-                details: format!("{} {}", text("node"), text("message")),
+                details: text("details"),
             }
         });
         findings.collect()
@@ -77,22 +77,22 @@ impl Linter {
 pub(crate) struct Exception<'a> {
     linter: &'a str,
     code: &'a str,
-    shape: &'a str,
+    place: &'a str,
 }
 
 impl Exception<'_> {
     pub(crate) fn covers(&self, finding: &Finding) -> bool {
-        let shape = finding.certificate.rsplit('/').next();
-        finding.linter == self.linter && finding.code == self.code && shape == Some(self.shape)
+        let is_there = finding.certificate.split('/').any(|part| part == self.place);
+        finding.linter == self.linter && finding.code == self.code && is_there
     }
 }
 
-/// Reads a list with `linter | code | shape of names | reason` in each line.
+/// Reads a list with `linter | code | part of the certificate's name | reason` in each line.
 pub(crate) fn exceptions(list: &str) -> Vec<Exception<'_>> {
     let lines = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let entries = lines.map(|line| match line.split(" | ").collect::<Vec<_>>()[..] {
-        [linter, code, shape, reason] if !reason.is_empty() => Exception { linter, code, shape },
-        _ => panic!("exceptions.txt: `{line}` is not `linter | code | shape of names | reason`"),
+        [linter, code, place, reason] if !reason.is_empty() => Exception { linter, code, place },
+        _ => panic!("exceptions.txt: `{line}` lacks a part"),
     });
     entries.collect()
 }
