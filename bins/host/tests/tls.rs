@@ -15,6 +15,7 @@ use rustls::SignatureScheme;
 use rustls::sign::CertifiedKey;
 
 const SEED: &str = include_str!("../../../est-backends/tests/vectors/ml-dsa/65-seed.pem");
+const EXPANDED: &str = include_str!("../../../est-backends/tests/vectors/ml-dsa/65-expanded.pem");
 const BOTH: &str = include_str!("../../../est-backends/tests/vectors/ml-dsa/65-both.pem");
 const CONTRADICTING: &str = include_str!("../../../est-backends/tests/vectors/ml-dsa/44-both-bad-seed.pem");
 
@@ -55,22 +56,9 @@ fn load(certified: &str, key: &str) -> Result<Vec<Arc<CertifiedKey>>, String> {
     wiring::tls_certificates(&settings.tls).map_err(|error| error.to_string())
 }
 
-/// The same private key with its expanded form alone (RFC 9881 §6).
-fn expanded_alone() -> String {
-    let both = pem::decode(BOTH).unwrap().remove(0).contents;
-    // SEQUENCE { version, algorithm, OCTET STRING { SEQUENCE { OCTET STRING seed, OCTET STRING expanded } } }, each of
-    // the four headers with two length octets; the seed takes 34 octets.
-    let (head, expanded) = (&both[4..4 + 3 + 13], &both[4 + 3 + 13 + 4 + 4 + 34..]);
-    let wrap = |tag: u8, contents: &[u8]| {
-        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-        [&[tag, 0x82, length[0], length[1]], contents].concat()
-    };
-    pem::encode("PRIVATE KEY", &wrap(0x30, &[head, &wrap(0x04, expanded)].concat()))
-}
-
 #[test]
 fn reads_the_three_forms_of_an_ml_dsa_key() {
-    for key in [SEED, BOTH, &expanded_alone()] {
+    for key in [SEED, EXPANDED, BOTH] {
         let loaded = load(SEED, key).unwrap();
         let signer = loaded[0].key.choose_scheme(&[SignatureScheme::ML_DSA_65]).unwrap();
         assert_eq!(signer.sign(b"message").unwrap().len(), 3309);

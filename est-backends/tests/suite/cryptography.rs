@@ -3,6 +3,7 @@
 use std::fs;
 
 use est_backends::{FileSigner, Signer, algorithms};
+use est_core::Secret;
 use est_core::pkix::{Certificate, Csr, CsrTemplate, GeneralName, GeneralNames, KeyType, Name, assemble_csr};
 use est_testkit::peers::Directory;
 use est_testkit::python::Python;
@@ -33,7 +34,7 @@ usage = leaf.extensions.get_extension_for_class(x509.KeyUsage)
 assert usage.critical and usage.value.digital_signature and not usage.value.key_encipherment, usage
 "#;
 
-/// Writes `key.der`, the seed, and `request.der`.
+/// Writes `request.der`, and its key in `key.der`, `closed.pem` (encrypted with `secret`) and `public.der`.
 const REQUEST: &str = r#"
 import sys
 from cryptography import x509
@@ -48,6 +49,9 @@ der = serialization.Encoding.DER
 open("request.der", "wb").write(request.public_bytes(der))
 with open("key.der", "wb") as file:
     file.write(key.private_bytes(der, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+with open("closed.pem", "wb") as file:
+    encryption = serialization.BestAvailableEncryption(b"secret")
+    file.write(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption))
 with open("public.der", "wb") as file:
     file.write(key.public_key().public_bytes(der, serialization.PublicFormat.SubjectPublicKeyInfo))
 "#;
@@ -103,6 +107,9 @@ async fn makes_ml_dsa_requests_and_keys_that_we_read() {
         let signer = FileSigner::from_der(&read("key.der"), None).unwrap();
         assert_eq!(signer.public_key().as_der(), read("public.der"));
         assert_eq!(signer.public_key(), csr.public_key());
+        let closed = String::from_utf8(read("closed.pem")).unwrap();
+        let opened = FileSigner::from_pem(&closed, Some(&Secret::new("secret".into()))).unwrap();
+        assert_eq!(opened.public_key(), signer.public_key());
         let (ca_signer, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
         let ca = root("root", &ca_signer).await;
         let leaf = issue(&local_ca(&ca, ca_signer), &order(&ca, &read("request.der"))).await.unwrap();
