@@ -22,7 +22,7 @@ packages=(
     "curl=curl" "openssl=openssl" "sqlite3=sqlite3" "jq=jq" "procps=ps" "util-linux=prlimit"
     "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
-    "valgrind=valgrind"
+    "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )
 install_peers() {
     local missing=() entry
@@ -50,9 +50,25 @@ install_peers() {
     rm -rf "$scratch"
 }
 
+# Python libraries that check ours, in an environment of their own.
+libraries=("pkilint==0.13.3" "cryptography==50.0.2")
+install_python_peers() {
+    local venv=target/peers/venv
+    [[ "$(cat "$venv/installed" 2>/dev/null)" == "${libraries[*]}" ]] && return
+    [[ -n ${OHIA_PYTHON:-} ]] && return
+    echo "Installing with pip: ${libraries[*]}"
+    rm -rf "$venv"
+    if python3 -m venv "$venv" && "$venv/bin/pip" install --quiet --disable-pip-version-check "${libraries[@]}"; then
+        echo "${libraries[*]}" >"$venv/installed"
+    else
+        echo "Could not be installed: tests that need them will be skipped by name." >&2
+    fi
+}
+
 if ! $quick; then
     step "Packages"
     install_peers
+    install_python_peers
 fi
 
 step "Formatting"

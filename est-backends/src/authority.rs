@@ -37,7 +37,7 @@ pub struct ServerCertificate<'a> {
 }
 
 /// Makes the certificate of a root CA: version 3, critical basicConstraints with `CA:TRUE`, critical keyUsage with
-/// keyCertSign and cRLSign, and a subjectKeyIdentifier. Returns its DER.
+/// keyCertSign and cRLSign, and both key identifiers, which are the same. Returns its DER.
 ///
 /// # Errors
 /// [`PortError`] when the signer made no signature, or one that does not verify.
@@ -47,10 +47,14 @@ pub async fn self_signed_ca(
     validity: Validity,
     serial: Serial,
 ) -> Result<Vec<u8>, PortError> {
+    let identifier = signer.public_key().key_identifier();
     let extensions = [
         Extension::certificate_authority(),
         Extension::key_usage(KeyUsage::KEY_CERT_SIGN.with(KeyUsage::CRL_SIGN)),
-        Extension::subject_key_identifier(&signer.public_key().key_identifier()),
+        Extension::subject_key_identifier(&identifier),
+        // RFC 5280 §4.2.1.1 lets a self-signed certificate do without; the Baseline Requirements (7.1.2.1) and path
+        // building across a rollover are better off with it.
+        Extension::authority_key_identifier(&identifier),
     ];
     let certificate = TbsCertificate {
         serial,

@@ -3,7 +3,8 @@
 //! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
 //! - [`der`] puts arbitrary values together, the wrong ones too;
 //! - [`trusting`] passes by signature checks, for fuzzers;
-//! - [`peers`] runs what other people wrote (`openssl`), and skips a test by name where it is not installed;
+//! - [`peers`] runs what other people wrote (`openssl`), [`python`] their libraries; a test is skipped by name where they are
+//!   not installed;
 //! - [`shell`] runs scripts as an operator would type them;
 //! - [`server`] runs a real `estd`, and [`https`] sends it exactly the octets that a test wants.
 //!
@@ -13,6 +14,7 @@ pub mod der;
 pub mod https;
 pub mod peers;
 pub mod pki;
+pub mod python;
 pub mod server;
 pub mod shell;
 pub mod trusting;

@@ -18,13 +18,19 @@ pub fn is_installed(program: &str) -> bool {
     if env::split_paths(&path).any(|folder| folder.join(program).is_file()) {
         return true;
     }
-    let test = thread::current().name().unwrap_or("a test without a name").to_string();
-    assert!(env::var_os("EST_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{test} needs {program}");
-    #[expect(clippy::print_stderr, reason = "the one way in which a test tells that it was skipped")]
-    {
-        eprintln!("skipped: {test} ({program} is not installed)");
-    }
+    skip(program);
     false
+}
+
+/// Prints the name of the calling test as skipped, since `peer` is not there.
+///
+/// # Panics
+/// When `EST_REQUIRE_PEERS` is `1`.
+#[expect(clippy::print_stderr, reason = "the one way in which a test tells that it was skipped")]
+pub(crate) fn skip(peer: &str) {
+    let test = thread::current().name().unwrap_or("a test without a name").to_string();
+    assert!(env::var_os("EST_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{test} needs {peer}");
+    eprintln!("skipped: {test} ({peer} is not installed)");
 }
 
 /// OpenSSL's command line in a directory of its own, which is removed at the end.

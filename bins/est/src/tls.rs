@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use est_core::pkix::Certificate;
-use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
-    SupportedProtocolVersion,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, DistinguishedName, RootCertStore,
+    SignatureScheme, SupportedProtocolVersion,
 };
 use tokio_rustls::TlsConnector;
 
@@ -69,7 +69,9 @@ pub(crate) fn connector(
         .with_protocol_versions(versions)
         .map_err(|error| Failure::error(format!("TLS cannot be set up: {error}")))?;
     let builder = match trust {
-        Trust::Anchors(path) => builder.with_root_certificates(anchors(path)?),
+        Trust::Anchors(path) => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Anchored::new(anchors(path)?, provider)?))
+        }
         Trust::Nobody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
     };
     let mut config = match identity {
@@ -95,6 +97,63 @@ fn anchors(path: &Path) -> Result<RootCertStore, Failure> {
             .map_err(|error| Failure::error(format!("{} holds an unusable certificate: {error}", path.display())))?;
     }
     Ok(store)
+}
+
+/// Validates as rustls does, and names the CAs that it trusts (RFC 8446 §4.2.4): a server with several certificates then
+/// shows one of theirs, not merely one whose signature can be verified.
+#[derive(Debug)]
+struct Anchored {
+    webpki: Arc<WebPkiServerVerifier>,
+    subjects: Vec<DistinguishedName>,
+}
+
+impl Anchored {
+    fn new(anchors: RootCertStore, provider: Arc<CryptoProvider>) -> Result<Self, Failure> {
+        let subjects = anchors.subjects();
+        let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(anchors), provider)
+            .build()
+            .map_err(|error| Failure::error(format!("TLS cannot be set up: {error}")))?;
+        Ok(Self { webpki, subjects })
+    }
+}
+
+impl ServerCertVerifier for Anchored {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.webpki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+
+    fn root_hint_subjects(&self) -> Option<&[DistinguishedName]> {
+        Some(&self.subjects)
+    }
 }
 
 /// Takes any certificate, but lets nobody use one whose key they do not hold.

@@ -1,19 +1,25 @@
 //! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
 
+mod shown;
+
 use std::fmt;
 use std::sync::Arc;
 
 use est_core::UnixTime;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::aws_lc_rs;
-use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime as TlsTime};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use rustls::pki_types::{CertificateDer, UnixTime as TlsTime};
 use rustls::server::ServerSessionMemoryCache;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::sign::CertifiedKey;
 use rustls::{
     CertificateError, CipherSuite, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
     version,
 };
+
+use shown::ShownCertificates;
 
 /// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
 pub(crate) type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> bool + Send + Sync>;
@@ -31,10 +37,8 @@ pub(crate) enum ClientCertificates {
 
 /// What of TLS an operator decides.
 pub(crate) struct TlsOptions {
-    /// The server's certificate and its intermediates, leaf first.
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    /// The leaf's key.
-    pub(crate) key: PrivateKeyDer<'static>,
+    /// The server's certificates with their keys; the first that a client can verify is shown, ML-DSA before all others.
+    pub(crate) certificates: Vec<Arc<CertifiedKey>>,
     /// Whether TLS 1.2 is off.
     pub(crate) only_tls13: bool,
     /// The TLS 1.2 cipher suites to keep; all of rustls' if `None`.
@@ -46,7 +50,7 @@ pub(crate) struct TlsOptions {
 /// Puts the configuration together: TLS 1.2 and 1.3, X25519MLKEM768 first, no renegotiation, no early data.
 ///
 /// # Errors
-/// What rustls says when the key is not the certificate's, or no cipher suite is left.
+/// What rustls says when no cipher suite is left.
 pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> {
     let mut provider = aws_lc_rs::default_provider();
     if let Some(kept) = &options.tls12_suites {
@@ -65,7 +69,7 @@ pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> 
             builder.with_client_cert_verifier(Arc::new(Possession { algorithms, path: Some(path) }))
         }
     };
-    let mut config = builder.with_single_cert(options.chain, options.key)?;
+    let mut config = builder.with_cert_resolver(Arc::new(ShownCertificates::new(options.certificates)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.session_storage = ServerSessionMemoryCache::new(1024);
     config.send_tls13_tickets = 1;

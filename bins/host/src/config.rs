@@ -25,7 +25,7 @@ pub use diagnostic::{Diagnostic, Position};
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
-    Ra, RsaPadding, Server, Settings, Tls, TlsVersion,
+    Ra, RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

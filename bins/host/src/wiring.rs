@@ -12,11 +12,13 @@ use est_backends::{Cas, FileSigner, LocalCa, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
 use est_core::{Authenticator, PortError, PortFuture, Ports, Site, UnixTime};
 use est_store::Sqlite;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings};
+use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings, Tls, TlsCertificate};
 use crate::shell;
 use crate::telemetry::logged;
 
@@ -50,21 +52,47 @@ pub fn signer(key: &KeyFile) -> Result<FileSigner, WiringError> {
         .map_err(|error| WiringError(format!("{}: {error}", key.path.display())))
 }
 
-/// Reads the TLS server's private key from its file, for rustls.
+/// The certificates that a TLS server can show, each with its key.
 ///
 /// # Errors
-/// [`WiringError`] with the file's name and what to do.
-pub fn tls_key(key: &KeyFile) -> Result<PrivateKeyDer<'static>, WiringError> {
-    let text = read_secret(&key.path)?;
-    let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", key.path.display()));
-    let blocks = pem::decode(&text).unwrap_or_default();
-    let encrypted = blocks.into_iter().find(|block| block.label == "ENCRYPTED PRIVATE KEY");
-    match encrypted {
+/// [`WiringError`] with the file's name when a key cannot be read or is not its certificate's.
+pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError> {
+    tls.certificates.iter().map(tls_certificate).collect()
+}
+
+fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
+    let file = &certificate.key;
+    let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
+    let text = read_secret(&file.path)?;
+    let key = private_key(&text, file).map_err(|error| failed(&error))?;
+    let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|error| {
+        // Why a key is no key is told better by whoever reads those of CAs.
+        match FileSigner::from_pem(&text, file.passphrase.as_ref()) {
+            Err(why) => failed(&why),
+            Ok(_) => failed(&error),
+        }
+    })?;
+    let chain = certificate.chain.iter().map(|one| CertificateDer::from(one.as_der().to_vec())).collect();
+    let certified = CertifiedKey::new(chain, key);
+    match certified.keys_match() {
+        Ok(()) => Ok(Arc::new(certified)),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            let subject = certificate.chain.first().map(|leaf| leaf.subject().to_string()).unwrap_or_default();
+            Err(failed(&format!("it is not the key of the certificate of {subject}: give the file that is")))
+        }
+        Err(error) => Err(failed(&error)),
+    }
+}
+
+fn private_key(text: &str, file: &KeyFile) -> Result<PrivateKeyDer<'static>, String> {
+    let blocks = pem::decode(text).unwrap_or_default();
+    match blocks.into_iter().find(|block| block.label == "ENCRYPTED PRIVATE KEY") {
         Some(block) => {
-            let decrypted = decrypt_pkcs8(&block.contents, key.passphrase.as_ref()).map_err(|error| failed(&error))?;
+            let decrypted =
+                decrypt_pkcs8(&block.contents, file.passphrase.as_ref()).map_err(|error| error.to_string())?;
             Ok(PrivatePkcs8KeyDer::from(decrypted.to_vec()).into())
         }
-        None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| failed(&error)),
+        None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string()),
     }
 }
 

@@ -212,7 +212,7 @@ fn the_environment_fills_strings_numbers_and_truth_values() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(settings.server.workers.unwrap().get(), 3);
     assert!(settings.otp.enabled);
-    assert_eq!(settings.tls.key.passphrase.as_ref().unwrap().reveal(), "correct-horse");
+    assert_eq!(settings.tls.certificates[0].key.passphrase.as_ref().unwrap().reveal(), "correct-horse");
     assert_eq!(settings.tls.client_auth.trust_anchors.len(), 3);
     assert_eq!(settings.cas[0].name, "costs ${5}");
     assert!(!format!("{settings:?}").contains("correct-horse"));
@@ -261,7 +261,7 @@ fn relative_paths_begin_at_the_folder_of_the_file() {
     fs::write(&path, format!("{MINIMAL}\n[db]\nurl = \"sqlite://state.db?mode=rwc\"\n")).unwrap();
     let (settings, _) = config::load(&path, environment, NOW).unwrap();
 
-    assert_eq!(settings.tls.key.path, folder.0.join("server-key.pem"));
+    assert_eq!(settings.tls.certificates[0].key.path, folder.0.join("server-key.pem"));
     assert_eq!(settings.db.path, folder.0.join("state.db"));
 
     fs::write(&path, MINIMAL.replace("key = \"ca-key.pem\"", "")).unwrap();

@@ -8,6 +8,7 @@ use crate::now;
 struct Vector {
     key_type: KeyType,
     seed: &'static str,
+    expanded: &'static str,
     both: &'static str,
     public: &'static str,
     /// The AlgorithmIdentifier of key and signature: no parameters (RFC 9881 §2).
@@ -20,6 +21,7 @@ macro_rules! vector {
         Vector {
             key_type: KeyType::$key_type,
             seed: include_str!(concat!("../vectors/ml-dsa/", $set, "-seed.pem")),
+            expanded: include_str!(concat!("../vectors/ml-dsa/", $set, "-expanded.pem")),
             both: include_str!(concat!("../vectors/ml-dsa/", $set, "-both.pem")),
             public: include_str!(concat!("../vectors/ml-dsa/", $set, "-public.pem")),
             identifier: &[0x30, 0x0b, 6, 9, 0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, $last],
@@ -35,18 +37,6 @@ fn der_of(text: &str) -> Vec<u8> {
     pem::decode(text).unwrap().remove(0).contents
 }
 
-/// The same PKCS #8 with the expanded key alone.
-fn expanded_alone(both: &[u8]) -> Vec<u8> {
-    // SEQUENCE { version, algorithm, OCTET STRING { SEQUENCE { OCTET STRING seed, OCTET STRING expanded } } }, each of
-    // the four headers with two length octets; the seed takes 34 octets.
-    let (head, expanded) = (&both[4..4 + 3 + 13], &both[4 + 3 + 13 + 4 + 4 + 34..]);
-    let wrap = |tag: u8, contents: &[u8]| {
-        let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
-        [&[tag, 0x82, length[0], length[1]], contents].concat()
-    };
-    wrap(0x30, &[head, &wrap(0x04, expanded)].concat())
-}
-
 fn verifies(signer: &FileSigner, message: &[u8], signature: &[u8]) -> bool {
     let identifier = der::contents(signer.signature_algorithm());
     let algorithm = algorithms().iter().find(|known| known.signature_alg_id().as_ref() == identifier).unwrap();
@@ -56,10 +46,8 @@ fn verifies(signer: &FileSigner, message: &[u8], signature: &[u8]) -> bool {
 #[test]
 fn reads_the_three_forms_of_a_private_key() {
     for vector in VECTORS {
-        let both = der_of(vector.both);
-        let expanded = expanded_alone(&both);
-        for pkcs8 in [der_of(vector.seed), both, expanded] {
-            let signer = FileSigner::from_der(&pkcs8, None).unwrap();
+        for text in [vector.seed, vector.expanded, vector.both] {
+            let signer = FileSigner::from_pem(text, None).unwrap();
             assert_eq!(signer.public_key().key_type(), vector.key_type);
             assert_eq!(signer.public_key().as_der(), der_of(vector.public));
             assert_eq!(signer.signature_algorithm(), vector.identifier);
@@ -80,6 +68,23 @@ fn refuses_private_keys_that_contradict_themselves() {
     ] {
         assert_eq!(FileSigner::from_pem(text, None).err(), Some(KeyFileError::Inconsistent));
     }
+}
+
+/// The parts of an expanded key (FIPS 204, algorithm 24) that its public key or its own hash of that depends on: a
+/// change in any of them makes another key or none. (What is left out is the seed of deterministic signatures.)
+#[test]
+fn refuses_an_expanded_key_with_a_changed_part() {
+    let expanded = der_of(VECTORS[0].expanded);
+    let start = expanded.len() - 2560;
+    for (part, offset) in [("rho", 0), ("tr", 64), ("s1", 128), ("s2", 128 + 4 * 96), ("t0", 128 + 8 * 96)] {
+        let mut changed = expanded.clone();
+        changed[start + offset] ^= 1;
+        assert_eq!(FileSigner::from_der(&changed, None).err(), Some(KeyFileError::Inconsistent), "{part}");
+    }
+    // Coefficients of s1 and s2 are at most 2 in magnitude: three set bits stand for none of them.
+    let mut out_of_range = expanded;
+    out_of_range[start + 128] = 0xff;
+    assert_eq!(FileSigner::from_der(&out_of_range, None).err(), Some(KeyFileError::Inconsistent));
 }
 
 #[test]

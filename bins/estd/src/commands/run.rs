@@ -1,7 +1,6 @@
 //! `estd run`: serve.
 
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
@@ -12,7 +11,6 @@ use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::shell::ServerShell;
 use host::wiring::{self, Services};
 use rustls::ServerConfig;
-use rustls::pki_types::CertificateDer;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing::info;
@@ -108,15 +106,10 @@ fn tls_config(settings: &Settings, paths: Option<Arc<est_auth::PathValidator>>) 
         (_, None) | (ClientAuthMode::None, _) => ClientCertificates::None,
     };
     let options = TlsOptions {
-        chain: tls.certificates.iter().map(|one| CertificateDer::from(one.as_der().to_vec())).collect(),
-        key: wiring::tls_key(&tls.key)?,
+        certificates: wiring::tls_certificates(tls)?,
         only_tls13: tls.min_version == TlsVersion::V1_3,
         tls12_suites: tls.cipher_suites.clone(),
         client_certificates,
     };
-    tls::server_config(options).with_context(|| format!("tls.key {}", display(&tls.key.path)))
-}
-
-fn display(path: &Path) -> std::path::Display<'_> {
-    path.display()
+    tls::server_config(options).context("[tls]")
 }

@@ -96,8 +96,22 @@ pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 13] =
-    [&SERVER, &TLS, &CLIENT_AUTH, &LIMITS, &DB, &CA, &PROFILE, &PROFILE_EXTENSION, &EST, &LABEL, &RA, &OTP, &LOG];
+pub(super) static SECTIONS: [&Section; 14] = [
+    &SERVER,
+    &TLS,
+    &TLS_ADDITIONAL,
+    &CLIENT_AUTH,
+    &LIMITS,
+    &DB,
+    &CA,
+    &PROFILE,
+    &PROFILE_EXTENSION,
+    &EST,
+    &LABEL,
+    &RA,
+    &OTP,
+    &LOG,
+];
 
 pub(super) static SERVER: Section = Section {
     name: "server",
@@ -170,6 +184,35 @@ pub(super) static TLS: Section =
         ],
         later: &[],
     };
+
+pub(super) static TLS_ADDITIONAL: Section = Section {
+    name: "tls.additional",
+    repeated: true,
+    about: "One more certificate of the server, with a key of another type. Each client is shown the first whose \
+            signatures it can verify: those with ML-DSA keys before all others, then that of `[tls]`, then these in \
+            their order. A client that names the CAs which it trusts, as `est` does, gets a certificate of theirs; let \
+            the others trust the root of an ML-DSA certificate before the server shows it.",
+    keys: &[
+        key("cert", "path", Mistake, "PEM file with the certificate, then those between it and its root.").also(&[
+            "cert_path",
+            "certificate",
+            "cert_file",
+        ]),
+        key("key", "path", Mistake, "PEM file with its private key: PKCS#8, PKCS#1 or SEC1.").also(&[
+            "key_path",
+            "private_key",
+            "key_file",
+        ]),
+        key(
+            "key_passphrase",
+            "string",
+            Means("the key is not encrypted"),
+            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+        )
+        .also(&["passphrase", "key_password", "password"]),
+    ],
+    later: &[],
+};
 
 pub(super) static CLIENT_AUTH: Section = Section {
     name: "tls.client_auth",

@@ -54,16 +54,23 @@ pub struct Server {
 /// `[tls]`: the server's own certificate and its TLS.
 #[derive(Clone, Debug)]
 pub struct Tls {
-    /// The server's certificate, then those above it; at least one.
-    pub certificates: Vec<Certificate>,
-    /// Its private key.
-    pub key: KeyFile,
+    /// The server's certificates: that of `[tls]` itself, then each `[[tls.additional]]`.
+    pub certificates: Vec<TlsCertificate>,
     /// The oldest TLS that is spoken.
     pub min_version: TlsVersion,
     /// The cipher suites of TLS 1.2; all that the library has if `None`.
     pub cipher_suites: Option<Vec<CipherSuite>>,
     /// `[tls.client_auth]`.
     pub client_auth: ClientAuth,
+}
+
+/// A certificate that a TLS server can show.
+#[derive(Clone, Debug)]
+pub struct TlsCertificate {
+    /// The certificate, then those above it; at least one.
+    pub chain: Vec<Certificate>,
+    /// Its private key.
+    pub key: KeyFile,
 }
 
 /// A file with a private key: found, and PEM, but not parsed.

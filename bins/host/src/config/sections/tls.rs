@@ -1,18 +1,21 @@
 //! `[tls]` and `[tls.client_auth]`.
 
+use std::mem::discriminant;
+
 use est_core::Secret;
+use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
 use rustls::CipherSuite;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, KeyFile, Tls, TlsVersion};
+use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, KeyFile, Tls, TlsCertificate, TlsVersion};
 use crate::config::value::Given;
 use crate::config::{files, keys};
 
 pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
-    let certificates = section.get("cert", files::certificates);
-    let key = key_file(section);
+    let own = certificate(section);
+    let additional = additional(section, own.as_ref());
     let min_version =
         section.get("min_version", |given| given.choice(&[("1.2", TlsVersion::V1_2), ("1.3", TlsVersion::V1_3)]));
     let cipher_suites = section.optional("cipher_suites", cipher_suites);
@@ -21,12 +24,41 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     }
     let client_auth = client_auth(&section.open(&keys::CLIENT_AUTH));
     Some(Tls {
-        certificates: certificates?,
-        key: key?,
+        certificates: std::iter::once(own?).chain(additional?).collect(),
         min_version: min_version?,
         cipher_suites: cipher_suites?.flatten(),
         client_auth: client_auth?,
     })
+}
+
+fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
+    let chain = section.get("cert", files::certificates);
+    let key = key_file(section);
+    Some(TlsCertificate { chain: chain?, key: key? })
+}
+
+/// The certificates besides `own`.
+fn additional(section: &Reader<'_>, own: Option<&TlsCertificate>) -> Option<Vec<TlsCertificate>> {
+    let mut seen: Vec<KeyType> = own.and_then(key_type).into_iter().collect();
+    let sections = section.open_all(&keys::TLS_ADDITIONAL);
+    let read = sections.iter().map(|section| {
+        let certificate = certificate(section)?;
+        let key_type = key_type(&certificate);
+        // Two sizes of RSA are one type here: whoever verifies the one verifies the other.
+        if key_type.is_some_and(|key_type| seen.iter().any(|seen| discriminant(seen) == discriminant(&key_type))) {
+            let fault = Fault::new("is never shown: an earlier certificate has a key of the same type");
+            section.warn("cert", fault.help("leave it out, or take a key of another type"));
+        }
+        seen.extend(key_type);
+        Some(certificate)
+    });
+    // Every one is read before one with a mistake ends it all.
+    read.collect::<Vec<_>>().into_iter().collect()
+}
+
+fn key_type(certificate: &TlsCertificate) -> Option<KeyType> {
+    let leaf = certificate.chain.first()?;
+    SubjectPublicKeyInfo::parse(leaf.public_key_der()).ok().map(|key| key.key_type())
 }
 
 /// `key` and `key_passphrase`, of the server as of a CA.

@@ -1,0 +1,156 @@
+//! Linters that others wrote find nothing in what we issue (X-072): certificates for every profile, type of key and
+//! shape of name, by the decisions and the CAs of a server.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod authorities;
+mod linter;
+mod requests;
+
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use est_core::pkix::KeyType;
+use est_core::{CaBackend, Issuance, Order, Seconds, Site, policy};
+use est_testkit::pki::{Key, NOW, parse_csr, password_holder, serial};
+use host::config;
+
+use authorities::Authorities;
+use linter::Linter;
+use requests::SHAPES;
+
+/// A profile, what its label says besides, and the CAs that may issue it.
+struct Profile {
+    name: &'static str,
+    label: &'static str,
+    cas: &'static [&'static str],
+}
+
+const EVERY_CA: &[&str] = &["p256", "rsa", "pss", "ed25519", "ml-dsa", "below"];
+
+const PROFILES: &[Profile] = &[
+    Profile { name: "plain", label: "require_san = false", cas: EVERY_CA },
+    Profile { name: "named", label: "", cas: EVERY_CA },
+    Profile {
+        name: "client",
+        label: r#"require_san = false
+                  default_key_usage = ["digitalSignature"]
+                  default_ext_key_usage = ["clientAuth"]"#,
+        cas: EVERY_CA,
+    },
+    Profile {
+        name: "server",
+        label: r#"default_key_usage = ["digitalSignature"]
+                  default_ext_key_usage = ["serverAuth"]
+                  max_validity_days = 90"#,
+        cas: EVERY_CA,
+    },
+];
+
+const KEY_TYPES: [KeyType; 9] = [
+    KeyType::Rsa(2048),
+    KeyType::Rsa(3072),
+    KeyType::EcdsaP256,
+    KeyType::EcdsaP384,
+    KeyType::EcdsaP521,
+    KeyType::Ed25519,
+    KeyType::MlDsa44,
+    KeyType::MlDsa65,
+    KeyType::MlDsa87,
+];
+
+/// At least so many certificates are looked at: fewer would mean that requests are refused which should not be.
+const AT_LEAST: usize = 600;
+
+#[test]
+fn find_nothing_in_what_is_issued() {
+    let Some(mut linter) = Linter::find() else { return };
+    let authorities = Authorities::new(linter.folder());
+    let settings = settings(&authorities, linter.folder());
+    let site = host::site(&settings, est_backends::algorithms()).unwrap();
+    let backends = host::wiring::backends(&settings, &site).unwrap();
+    let keys = KEY_TYPES.map(Key::generate);
+    let mut issued = 0;
+    for (number, profile) in PROFILES.iter().enumerate() {
+        for (key_number, key) in keys.iter().enumerate() {
+            for (shape_number, shape) in SHAPES.iter().enumerate() {
+                // Each profile meets each CA, though not with each key and name.
+                let ca = profile.cas[(number + key_number + shape_number) % profile.cas.len()];
+                let label = format!("{}-{ca}", profile.name);
+                if let Some(certificate) = issue(&site, &backends, &label, &shape.request(key)) {
+                    let name = format!("{}/{ca}/{}/{}", profile.name, KEY_TYPES[key_number], shape.name);
+                    linter.add(&name, &certificate, ca, profile.name == "br-tls");
+                    issued += 1;
+                }
+            }
+        }
+    }
+    authorities.lint(&mut linter);
+    assert!(issued >= AT_LEAST, "only {issued} certificates were issued");
+
+    let exceptions = linter::exceptions(include_str!("exceptions.txt"));
+    let found = linter.run();
+    let wrong: Vec<_> = found.iter().filter(|found| !exceptions.iter().any(|one| one.covers(found))).collect();
+    assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), linter::summary(&wrong));
+    let idle: Vec<_> = exceptions.iter().filter(|one| !found.iter().any(|found| one.covers(found))).collect();
+    assert!(idle.is_empty(), "exceptions.txt lists what nothing reports: {idle:#?}");
+}
+
+/// A linter that never finds anything would pass the test above.
+#[test]
+fn find_what_is_wrong() {
+    let Some(mut linter) = Linter::find() else { return };
+    let wrong = authorities::wrong();
+    for (ca, certificate) in [("root", &wrong.ca), ("other", &wrong.other_ca)] {
+        linter.add_ca(ca, certificate);
+    }
+    linter.add("a key usage that the key cannot have", &wrong.leaf, "root", true);
+    linter.add("a certificate of another issuer", &wrong.leaf, "other", false);
+    let found = linter.run();
+    for (linter, code) in [
+        ("pkix", "pkix.key_usage_value_prohibited_for_mldsa"),
+        ("serverauth", "cabf.serverauth.prohibited_subject_public_key_algorithm_encoding"),
+        ("chain", "pkix.signature_verification_failed"),
+        ("cryptography", "signature"),
+    ] {
+        let is_found =
+            found.iter().any(|found| found.linter == linter && found.code == code && found.severity == "ERROR");
+        assert!(is_found, "{linter} does not find {code}:\n{}", linter::summary(&found.iter().collect::<Vec<_>>()));
+    }
+}
+
+fn settings(authorities: &Authorities, folder: &Path) -> config::Settings {
+    let labels = PROFILES.iter().flat_map(|profile| {
+        profile.cas.iter().map(move |ca| {
+            format!("[[est.label]]\nname = \"{}-{ca}\"\nca_id = \"{ca}\"\n{}\n", profile.name, profile.label)
+        })
+    });
+    let text = authorities.configuration() + &labels.collect::<String>();
+    match config::parse(&text, folder, |_| None, NOW) {
+        Ok((settings, _)) => settings,
+        Err(errors) => panic!("{}", errors.iter().map(|error| format!("{error}\n")).collect::<String>()),
+    }
+}
+
+/// What the server would issue; `None` where it refuses.
+fn issue(site: &Site, backends: &dyn CaBackend, label: &str, request: &[u8]) -> Option<Vec<u8>> {
+    let label = &site.labels[label];
+    let csr = Arc::new(parse_csr(request));
+    let plan = policy::decide(label, &password_holder("device"), &csr, None, NOW + Seconds(1)).ok()?;
+    let order = Order { ca: label.ca.clone(), serial: serial(7), plan, csr, ticket: None };
+    match now(backends.issue(&order)).unwrap() {
+        Issuance::Issued(der) => Some(der),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Runs a future that never waits: without a runtime nothing of ours does.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}

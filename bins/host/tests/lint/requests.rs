@@ -1,0 +1,70 @@
+//! What requests ask for.
+
+use est_testkit::pki::Key;
+
+/// A shape of names.
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    subject: &'static str,
+    names: &'static [&'static str],
+}
+
+impl Shape {
+    /// A certification request with these names for this key.
+    pub(crate) fn request(&self, key: &Key) -> Vec<u8> {
+        key.csr(self.subject, self.names)
+    }
+}
+
+const fn shape(name: &'static str, subject: &'static str, names: &'static [&'static str]) -> Shape {
+    Shape { name, subject, names }
+}
+
+/// Some fit no profile but one: where they are refused there is nothing to look at.
+pub(crate) const SHAPES: &[Shape] = &[
+    shape("subject alone", "CN=device-1", &[]),
+    shape("organisation alone", "O=Example,C=DE", &[]),
+    shape("dns", "CN=a.example.com", &["DNS:a.example.com"]),
+    shape("dns and ip", "CN=a.example.com", &["DNS:a.example.com", "IP:192.0.2.1", "IP:2001:db8::1"]),
+    shape(
+        "many names",
+        "CN=a1.example.com",
+        &[
+            "DNS:a1.example.com",
+            "DNS:a2.example.com",
+            "DNS:a3.example.com",
+            "DNS:a4.example.com",
+            "DNS:a5.example.com",
+            "DNS:a6.example.com",
+            "DNS:a7.example.com",
+            "DNS:a8.example.com",
+            "DNS:a9.example.com",
+            "DNS:b1.example.com",
+            "DNS:b2.example.com",
+            "DNS:b3.example.com",
+        ],
+    ),
+    shape("idn", "CN=xn--mnchen-3ya.example.com", &["DNS:xn--mnchen-3ya.example.com"]),
+    shape("wildcard", "CN=*.example.com", &["DNS:*.example.com", "DNS:example.com"]),
+    shape("uri", "CN=device-1", &["URI:urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"]),
+    shape("uri with host", "CN=device-1", &["URI:https://device-1.example.com/unit"]),
+    shape("email", "CN=Ada Example", &["email:ada@example.com"]),
+    shape("names alone", "", &["DNS:a.example.com"]),
+    shape("ip alone", "", &["IP:192.0.2.1"]),
+    shape("mail alone", "", &["email:ada@example.com"]),
+    shape("utf-8", "CN=Zähler №7,O=Größe und Maß", &["DNS:a.example.com"]),
+    shape(
+        "long",
+        "CN=cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc,\
+         OU=uuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuuu,\
+         O=oooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooooo",
+        &["DNS:device-0123456789-0123456789-0123456789-0123456789.example.com"],
+    ),
+    shape(
+        "every attribute",
+        "CN=device-1,SERIALNUMBER=0815-4711,OU=Meters,O=Example,L=Berlin,ST=Berlin,C=DE",
+        &["DNS:device-1.example.com"],
+    ),
+    shape("domain components", "CN=device-1,DC=example,DC=com", &["DNS:device-1.example.com"]),
+    shape("of a server", "", &["DNS:www.example.com", "DNS:example.com"]),
+];
