@@ -4,10 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use pki_types::SignatureVerificationAlgorithm;
 use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf};
 use sha2::{Digest, Sha256};
 
-use super::{Extension, GeneralNames, Name, Oid, asn1, assemble_csr, der, oid, time};
+use super::csr::verify;
+use super::{Extension, GeneralNames, Name, Oid, SubjectPublicKeyInfo, asn1, assemble_csr, der, oid, time};
 use crate::serial::colon_hex;
 use crate::{Serial, UnixTime};
 
@@ -190,6 +192,16 @@ impl Certificate {
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
+    }
+
+    /// Whether `issuer` bears the name of this one's issuer, and its key made the signature: with one of `algorithms`.
+    ///
+    /// Says nothing of what `issuer` may do, and when.
+    #[must_use]
+    pub fn is_issued_by(&self, issuer: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        let signed = asn1::decode::<asn1::Signed>(&self.der);
+        let (Ok(signed), Ok(key)) = (signed, SubjectPublicKeyInfo::parse(&issuer.public_key)) else { return false };
+        self.issuer == issuer.subject && verify(&signed, &key, algorithms).is_ok()
     }
 
     fn extension(&self, id: &Oid) -> Option<&[u8]> {

@@ -106,7 +106,7 @@ impl Csr {
         }
         let subject = Name::parse(info.subject.as_bytes()).map_err(CsrError::Subject)?;
         let public_key = SubjectPublicKeyInfo::parse(info.public_key.as_bytes()).map_err(CsrError::Key)?;
-        prove_possession(&signed, &public_key, algorithms)?;
+        verify(&signed, &public_key, algorithms)?;
         let extensions = requested_extensions(&info.attributes)?;
         let subject_alt_name = match extensions.iter().find(|extension| extension.id == oid::SUBJECT_ALT_NAME) {
             Some(extension) => Some(GeneralNames::parse(&extension.value).ok_or(CsrError::SubjectAltName)?),
@@ -146,7 +146,8 @@ impl Csr {
     }
 }
 
-fn prove_possession(
+/// Checks the signature: of a request, which proves possession, or of a certificate, which has the same outer shape.
+pub(super) fn verify(
     signed: &asn1::Signed,
     public_key: &SubjectPublicKeyInfo,
     algorithms: &[&dyn SignatureVerificationAlgorithm],
