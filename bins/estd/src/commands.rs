@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod audit;
+pub(crate) mod ca;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod dev;

@@ -72,7 +72,7 @@ fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
         id: ca.id.clone(),
         certificate: ca.certificate.clone(),
         chain: ca.chain.clone(),
-        rollover: Vec::new(),
+        rollover: ca.rollover.clone(),
     })
 }
 
