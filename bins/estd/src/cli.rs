@@ -7,8 +7,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use est_core::pkix::KeyType;
 
 /// The Ohia EST server: gives devices, routers, workloads and people their certificates, and renews them.
+///
+/// Begin with `estd dev` to try it out, with `estd init DIR` and `estd run --config DIR/estd.toml` to operate it.
 #[derive(Parser)]
-#[command(name = "estd", version, about, max_term_width = 100)]
+#[command(name = "estd", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -270,7 +272,7 @@ pub(crate) enum Requests {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// List audit records, the oldest first.
+    /// List audit records, the newest first.
     List {
         #[command(flatten)]
         config: Config,
