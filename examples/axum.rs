@@ -68,7 +68,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let (subject, serial) = (Name::from_text("CN=Example CA")?, Serial::from_entropy(&examples::entropy()?));
     let der = est_backends::authority::self_signed_ca(&subject, &signer, validity, serial).await?;
-    let ca = Arc::new(Ca { id: "example".into(), certificate: Certificate::parse(&der)?, chain: Vec::new() });
+    let ca = Arc::new(Ca {
+        id: "example".into(),
+        certificate: Certificate::parse(&der)?,
+        chain: Vec::new(),
+        rollover: Vec::new(),
+    });
     let store = Sqlite::in_memory(Clock::system())?;
     // The store gives a password's uses out, so it has to know of it.
     let now = validity.not_before;

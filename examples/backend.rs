@@ -80,7 +80,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     openssl.run(&[make.split(' ').collect::<Vec<_>>(), vec!["-subj", "/CN=OpenSSL CA"]].concat())?;
     let blocks = pem::decode(&fs::read_to_string(folder.path().join("ca.pem"))?).ok_or("not PEM")?;
     let certificate = Certificate::parse(&blocks[0].contents)?;
-    let ca = Arc::new(Ca { id: "openssl".into(), certificate, chain: Vec::new() });
+    let ca = Arc::new(Ca { id: "openssl".into(), certificate, chain: Vec::new(), rollover: Vec::new() });
 
     let key = examples::Key::generate()?;
     let template = CsrTemplate {

@@ -20,7 +20,12 @@ use examples::{Key, entropy, self_signed, site};
 fn main() -> Result<(), Box<dyn Error>> {
     let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
     let (ca_key, device_key) = (Key::generate()?, Key::generate()?);
-    let ca = Arc::new(Ca { id: "example".into(), certificate: self_signed(&ca_key, now)?, chain: Vec::new() });
+    let ca = Arc::new(Ca {
+        id: "example".into(),
+        certificate: self_signed(&ca_key, now)?,
+        chain: Vec::new(),
+        rollover: Vec::new(),
+    });
     let site = Arc::new(site(&ca));
 
     // The device asks.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use est_core::pkix::{Csr, assemble_certificate, certs_only};
 use est_core::policy::{Plan, decide};
-use est_core::wire::http::{Head, Response, Route, respond};
+use est_core::wire::http::{Head, Preferences, Response, Route, respond};
 use est_core::{
     Algorithms, Body, Claimed, Evidence, Issuance, Label, Operation, Principal, Reply, Request, Seconds, Site, Step,
     Verdict, begin,
@@ -47,7 +47,7 @@ impl Fixture {
         let plan = decide(&label, &principal, &csr, None, NOW).expect("the profile takes it");
         let certificate = ca.issue(&plan, serial(1));
         let site = Arc::new(ca.site());
-        let body = respond(&site, &Reply::Certificate(P256.to_vec()), None).body;
+        let body = respond(&site, &Reply::Certificate(P256.to_vec()), Preferences::default(), NOW).body;
         let algorithms = [ALGORITHMS, *TRUSTING];
         Self { ca, site, label, principal, csr, plan, certificate, body, algorithms }
     }
@@ -123,7 +123,7 @@ impl Fixture {
         let Step::Record(step) = step.answer(Ok(Issuance::Issued(certificate))) else { panic!("record") };
         let Step::Done(reply) = step.answer(Ok(())) else { panic!("done") };
         assert!(matches!(reply, Reply::Certificate(_)));
-        respond(&self.site, &reply, None)
+        respond(&self.site, &reply, Preferences::default(), NOW)
     }
 
     /// Signs with the CA's key, for comparison.

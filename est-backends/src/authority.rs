@@ -1,4 +1,6 @@
-//! The certificates that must exist before a server can issue its first one.
+//! The certificates that must exist before a server can issue its first one, and when a root gets another key.
+
+mod rollover;
 
 use est_core::pkix::{
     Certificate, Extension, GeneralName, GeneralNames, KeyUsage, Name, NameError, SubjectPublicKeyInfo, TbsCertificate,
@@ -7,6 +9,8 @@ use est_core::pkix::{
 use est_core::{PortError, Seconds, Serial, UnixTime};
 
 use crate::signer::{SignatureCheck, Signer, sign_checked};
+
+pub use rollover::{NewRoot, Rollover, RolloverError, roll_over};
 
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

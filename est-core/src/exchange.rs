@@ -27,7 +27,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         return Step::Done(Reply::Refused(Refusal::OperationDisabled(operation)));
     }
     match operation {
-        Operation::CaCerts => return Step::Done(Reply::CaCertificates(label.cacerts().clone())),
+        Operation::CaCerts => return Step::Done(Reply::CaCertificates(label.cacerts(now))),
         Operation::CsrAttrs if !site.csrattrs_auth => return Step::Done(Reply::CsrAttrs(label.csrattrs().cloned())),
         Operation::CsrAttrs | Operation::SimpleEnroll | Operation::SimpleReenroll => {}
     }

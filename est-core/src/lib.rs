@@ -58,5 +58,5 @@ pub use reply::Reply;
 pub use request::{Body, Operation, Request};
 pub use secret::Secret;
 pub use serial::{Entropy, Serial};
-pub use site::{Algorithms, Approval, Ca, Label, NameBinding, Operations, Site};
+pub use site::{Algorithms, Approval, Ca, CaCerts, Label, NameBinding, Operations, Site};
 pub use time::{Seconds, UnixTime};

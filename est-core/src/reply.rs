@@ -3,13 +3,13 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::{Refusal, Seconds};
+use crate::{CaCerts, Refusal, Seconds};
 
 /// The end of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
-    /// The CA certificates as a certs-only CMS, DER (RFC 7030 §4.1.3).
-    CaCertificates(Arc<Vec<u8>>),
+    /// The CA certificates (RFC 7030 §4.1.3).
+    CaCertificates(Arc<CaCerts>),
     /// The issued certificate alone, as a certs-only CMS, DER (RFC 7030 §4.2.3).
     Certificate(Vec<u8>),
     /// CsrAttrs, DER; `None` when there are none (RFC 7030 §4.5.2).

@@ -9,7 +9,7 @@ use pki_types::SignatureVerificationAlgorithm;
 
 use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
 use crate::policy::{Profile, RegistrationAuthority};
-use crate::{Operation, Seconds};
+use crate::{Operation, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
@@ -90,6 +90,34 @@ pub struct Ca {
     pub certificate: Certificate,
     /// The certificates above it, the self-signed root last.
     pub chain: Vec<Certificate>,
+    /// What else clients need while a root is being replaced: the other root, and each signed by the other's key
+    /// (RFC 4210 §4.4).
+    pub rollover: Vec<Certificate>,
+}
+
+/// The answer of `/cacerts`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaCerts {
+    /// The certificates, certs-only CMS, DER.
+    pub message: Vec<u8>,
+    /// When the first of them ends: its last second.
+    pub not_after: UnixTime,
+}
+
+impl CaCerts {
+    /// Lists a CA's certificate, those above it, and of those of a rollover the ones that `is_of_use`; each once.
+    fn of(ca: &Ca, is_of_use: impl Fn(&Certificate) -> bool) -> Self {
+        let rollover = ca.rollover.iter().filter(|certificate| is_of_use(certificate));
+        let mut listed: Vec<&Certificate> =
+            core::iter::once(&ca.certificate).chain(&ca.chain).chain(rollover).collect();
+        listed.sort_unstable_by_key(|certificate| certificate.as_der());
+        listed.dedup();
+        let not_after = listed.iter().map(|certificate| certificate.not_after()).min();
+        Self {
+            message: certs_only(listed.iter().map(|certificate| certificate.as_der())),
+            not_after: not_after.unwrap_or(ca.certificate.not_after()),
+        }
+    }
 }
 
 /// What one path of the server issues, from which CA, to whom.
@@ -107,8 +135,8 @@ pub struct Label {
     pub certificate_names: NameBinding,
     /// Who may enroll for others here.
     pub authorities: Vec<RegistrationAuthority>,
-    /// The answer of `/cacerts`.
-    cacerts: Arc<Vec<u8>>,
+    /// The answer of `/cacerts` until one of the certificates ends.
+    cacerts: Arc<CaCerts>,
     /// The answer of `/csrattrs`.
     csrattrs: Option<Arc<Vec<u8>>>,
 }
@@ -124,8 +152,7 @@ impl Label {
         certificate_names: NameBinding,
         csr_attributes: &[Oid],
     ) -> Self {
-        let certificates = core::iter::once(&ca.certificate).chain(&ca.chain).map(Certificate::as_der);
-        let cacerts = Arc::new(certs_only(certificates));
+        let cacerts = Arc::new(CaCerts::of(&ca, |_| true));
         let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
         Self { name, ca, profile, approval, certificate_names, authorities: Vec::new(), cacerts, csrattrs }
     }
@@ -135,10 +162,14 @@ impl Label {
         self.authorities.iter().find(|authority| authority.is(own, &self.ca, algorithms))
     }
 
-    /// The CA's certificate and those above it, certs-only CMS, DER.
+    /// The CA's certificate, those above it and those of its rollover, unless that is over for them: there are clients
+    /// that refuse the whole answer for one certificate that has ended.
     #[must_use]
-    pub fn cacerts(&self) -> &Arc<Vec<u8>> {
-        &self.cacerts
+    pub fn cacerts(&self, now: UnixTime) -> Arc<CaCerts> {
+        if now <= self.cacerts.not_after {
+            return self.cacerts.clone();
+        }
+        Arc::new(CaCerts::of(&self.ca, |certificate| now <= certificate.not_after()))
     }
 
     /// CsrAttrs, DER, if there are any.

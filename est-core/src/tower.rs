@@ -15,14 +15,14 @@ use core::task::{Context, Poll};
 use std::error::Error;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
-use http::{HeaderValue, Request, Response};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tower_service::Service;
 
-use crate::wire::http::{Head, Route, respond};
+use crate::wire::http::{Head, Preferences, Route, respond};
 use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, UnixTime, begin, drive};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
@@ -100,7 +100,7 @@ impl Est {
     /// Writes what the server itself refuses, before or instead of the service.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal) -> Response<Full<Bytes>> {
-        into_http(respond(&self.shell.site(), &Reply::Refused(refusal), None))
+        into_http(respond(&self.shell.site(), &Reply::Refused(refusal), Preferences::default(), self.shell.now()))
     }
 
     async fn answer<B>(self, request: Request<B>) -> Response<Full<Bytes>>
@@ -110,12 +110,16 @@ impl Est {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let site = self.shell.site();
+        let is_head = request.method() == Method::HEAD;
         let accept = text(request.headers(), &ACCEPT).map(String::from);
+        let if_none_match = text(request.headers(), &IF_NONE_MATCH).map(String::from);
         let reply = match self.exchange(&site, request).await {
             Ok(step) => self.finish(step).await,
             Err(refusal) => Reply::Refused(refusal),
         };
-        into_http(respond(&site, &reply, accept.as_deref()))
+        let preferences = Preferences { accept: accept.as_deref(), if_none_match: if_none_match.as_deref() };
+        let answer = into_http(respond(&site, &reply, preferences, self.shell.now()));
+        if is_head { without_body(answer) } else { answer }
     }
 
     /// Reads head and body, and begins.
@@ -182,8 +186,20 @@ fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {
     *answer.status_mut() = http::StatusCode::from_u16(response.status).expect("the table holds real status codes");
     for (name, value) in response.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("header names are constants");
-        let value = HeaderValue::from_str(&value).expect("header values are constants and numbers");
+        let value = HeaderValue::from_str(&value).expect("header values are constants, numbers and digests");
         answer.headers_mut().insert(name, value);
+    }
+    answer
+}
+
+/// What a HEAD request gets: the length of a body that does not come (RFC 9110 §9.3.2). hyper leaves the body out over
+/// HTTP/1, but sends it over HTTP/2.
+fn without_body(answer: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    let length = answer.body().size_hint().exact().unwrap_or_default();
+    let has_one = !matches!(answer.status().as_u16(), 204 | 304);
+    let mut answer = answer.map(|_| Full::default());
+    if has_one {
+        answer.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     }
     answer
 }

@@ -195,7 +195,7 @@ fn answers_plain_reads_at_once() {
     let fixture = Fixture::new();
     let label = &fixture.site.default_label;
     let Step::Done(reply) = fixture.begin(Operation::CaCerts, None, Body::Der(Vec::new())) else { panic!("done") };
-    assert_eq!(reply, Reply::CaCertificates(label.cacerts().clone()));
+    assert_eq!(reply, Reply::CaCertificates(label.cacerts(NOW)));
     let Step::Done(reply) = fixture.begin(Operation::CsrAttrs, Some("devices"), Body::Der(Vec::new())) else {
         panic!("done")
     };

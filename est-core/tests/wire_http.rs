@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use est_core::wire::http::{Head, Response, Route, respond};
-use est_core::{Body, Evidence, Operation, Refusal, Reply, Request, Seconds, Site};
-use est_testkit::pki::TestCa;
+use est_core::pkix::read_certs_only;
+use est_core::wire::http::{self, Head, Preferences, Response, Route};
+use est_core::{Body, Ca, Evidence, Label, Operation, Refusal, Reply, Request, Seconds, Site, UnixTime};
+use est_testkit::pki::{Key, NOW, TestCa};
 
 // Paths and methods.
 
@@ -316,7 +317,8 @@ fn csr_attrs_are_typed_and_absent_ones_are_204() {
     assert_eq!((response.status, header(&response, "Content-Type")), (200, Some("application/csrattrs")));
     assert_eq!(header(&response, "Content-Transfer-Encoding"), Some("base64"));
     let response = respond(&site, &Reply::CsrAttrs(None), None);
-    assert_eq!((response.status, response.headers.len(), response.body.len()), (204, 0, 0));
+    assert_eq!((response.status, response.body.len()), (204, 0));
+    assert_eq!(header(&response, "Content-Type"), None);
 }
 
 #[test]
@@ -331,9 +333,74 @@ fn who_has_to_wait_is_told_in_digits() {
 fn answers_are_not_cached() {
     let site = site();
     let refused = Reply::Refused(Refusal::Unauthenticated);
-    for reply in [Reply::Certificate(vec![0x30]), Reply::RetryAfter(Seconds(1)), refused] {
-        assert_eq!(header(&respond(&site, &reply, None), "Cache-Control"), Some("no-store"));
+    let csrattrs = [Reply::CsrAttrs(None), Reply::CsrAttrs(Some(Arc::new(vec![0x30])))];
+    for reply in [Reply::Certificate(vec![0x30]), Reply::RetryAfter(Seconds(1)), refused].into_iter().chain(csrattrs) {
+        for response in [respond(&site, &reply, None), respond_if_none_match(&site, &reply, "*", NOW)] {
+            assert_eq!(header(&response, "Cache-Control"), Some("no-store"), "{reply:?}");
+            assert_eq!(header(&response, "ETag"), None);
+            assert_ne!(response.status, 304);
+        }
     }
+}
+
+#[test]
+fn the_certificates_of_a_rollover_are_listed_once_and_until_they_end() {
+    let (new, end) = (TestCa::new(), NOW + Seconds::from_days(1));
+    let old = TestCa::with_key(Key::p256(), end);
+    let (new, old) = (new.certificate().clone(), old.certificate().clone());
+    let ca =
+        Ca { id: "a".into(), certificate: new.clone(), chain: Vec::new(), rollover: vec![old.clone(), new.clone()] };
+    let Label { profile, approval, certificate_names, .. } = TestCa::new().label(None);
+    let label = Label::new(None, Arc::new(ca), profile, approval, certificate_names, &[]);
+    let listed = |now| read_certs_only(&label.cacerts(now).message).unwrap();
+    assert_eq!(label.cacerts(NOW).not_after, end);
+    assert_eq!(listed(end).len(), 2);
+    assert!(listed(end).iter().any(|der| der == old.as_der()));
+    assert_eq!(listed(end + Seconds(1)), [new.as_der()]);
+    assert_eq!(label.cacerts(end + Seconds(1)).not_after, new.not_after());
+}
+
+#[test]
+fn ca_certificates_are_fresh_for_a_day_and_never_beyond_the_first_end_among_them() {
+    let site = site();
+    let not_after = site.default_label.cacerts(NOW).not_after;
+    let max_age = |now| {
+        let reply = Reply::CaCertificates(site.default_label.cacerts(now));
+        let response = http::respond(&site, &reply, Preferences::default(), now);
+        header(&response, "Cache-Control").map(str::to_owned)
+    };
+    assert_eq!(max_age(NOW).as_deref(), Some("max-age=86400"));
+    assert_eq!(max_age(UnixTime(not_after.0 - 60)).as_deref(), Some("max-age=60"));
+    assert_eq!(max_age(UnixTime(not_after.0 + 60)).as_deref(), Some("max-age=0"));
+}
+
+#[test]
+fn who_has_the_ca_certificates_is_told_that_nothing_has_changed() {
+    let site = site();
+    let reply = cacerts(&site);
+    let full = respond(&site, &reply, None);
+    let etag = header(&full, "ETag").unwrap();
+    assert!(etag.len() == 34 && etag.starts_with('"') && etag.ends_with('"'), "{etag}");
+    for tags in [etag.to_string(), format!("W/{etag}"), format!("\"a,b\" , {etag}"), "*".into()] {
+        let response = respond_if_none_match(&site, &reply, &tags, NOW);
+        assert_eq!((response.status, response.body.as_slice()), (304, &b""[..]), "{tags}");
+        assert_eq!(header(&response, "ETag"), Some(etag));
+        assert_eq!(header(&response, "Cache-Control"), Some("max-age=86400"));
+        assert_eq!(header(&response, "Content-Type"), None);
+    }
+    for tags in ["", "\"other\"", etag.trim_matches('"'), "W/*"] {
+        assert_eq!(respond_if_none_match(&site, &reply, tags, NOW), full, "{tags}");
+    }
+}
+
+#[test]
+fn the_entity_tag_changes_with_the_body() {
+    let (site, other) = (site(), site());
+    let etag = |site: &Site| header(&respond(site, &cacerts(site), None), "ETag").unwrap().to_owned();
+    let wrapped = Site { base64_line_length: Some(64), ..site.clone() };
+    assert_eq!(etag(&site), etag(&site));
+    assert_ne!(etag(&site), etag(&other), "other certificates");
+    assert_ne!(etag(&site), etag(&wrapped), "the same ones in other lines");
 }
 
 #[test]
@@ -347,7 +414,8 @@ fn headers_are_in_title_case_few_and_short() {
         assert!(length < 512);
         for (name, value) in &response.headers {
             let is_title = |word: &str| {
-                word == "WWW" || word.starts_with(char::is_uppercase) && !word[1..].contains(char::is_uppercase)
+                ["WWW", "ETag"].contains(&word)
+                    || word.starts_with(char::is_uppercase) && !word[1..].contains(char::is_uppercase)
             };
             assert!(name.split('-').all(is_title), "{name}");
             assert!(!value.contains(['\r', '\n']) && value.is_ascii(), "{name}: {value}");
@@ -442,7 +510,17 @@ fn authorized(value: &[u8]) -> Result<Request, Refusal> {
 }
 
 fn cacerts(site: &Site) -> Reply {
-    Reply::CaCertificates(site.default_label.cacerts().clone())
+    Reply::CaCertificates(site.default_label.cacerts(NOW))
+}
+
+/// Responds to a client that has nothing yet.
+fn respond(site: &Site, reply: &Reply, accept: Option<&str>) -> Response {
+    http::respond(site, reply, Preferences { accept, ..Preferences::default() }, NOW)
+}
+
+/// Responds to a client that has something already.
+fn respond_if_none_match(site: &Site, reply: &Reply, tags: &str, now: UnixTime) -> Response {
+    http::respond(site, reply, Preferences { if_none_match: Some(tags), ..Preferences::default() }, now)
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> Option<&'a str> {

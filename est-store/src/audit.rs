@@ -95,7 +95,7 @@ pub struct AuditFilter {
 }
 
 impl Sqlite {
-    /// Reads events, the oldest first, up to `limit` of them and from `after` on.
+    /// Reads events, the latest first, up to `limit` of them and from `after` on.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
@@ -185,9 +185,9 @@ fn read(
 ) -> Result<Page<AuditRecord>, StoreError> {
     let mut sql = String::from(
         "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint \
-         FROM audit WHERE number > ?",
+         FROM audit WHERE number < ?",
     );
-    let mut values: Vec<rusqlite::types::Value> = vec![after.map_or(0, |cursor| cursor.0).into()];
+    let mut values: Vec<rusqlite::types::Value> = vec![after.map_or(i64::MAX, |cursor| cursor.0).into()];
     if let Some(event) = &filter.event {
         // '/' is the character after '.': this is every name that begins with the event's and a dot.
         sql.push_str(" AND (event = ? OR (event >= ? AND event < ?))");
@@ -205,7 +205,7 @@ fn read(
         sql.push_str(" AND at_micros >= ?");
         values.push(micros(since).into());
     }
-    sql.push_str(" ORDER BY number LIMIT ?");
+    sql.push_str(" ORDER BY number DESC LIMIT ?");
     values.push((i64::from(limit) + 1).into());
     let mut statement = db.prepare_cached(&sql)?;
     let mut rows = statement.query(params_from_iter(values))?;

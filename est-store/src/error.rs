@@ -84,15 +84,8 @@ impl fmt::Display for StoreError {
     }
 }
 
-impl Error for StoreError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::File { source, .. } => Some(source),
-            Self::Database(source) => Some(source.as_ref()),
-            _ => None,
-        }
-    }
-}
+/// Without a source: the text has the cause in it, and whoever prints both would say it twice.
+impl Error for StoreError {}
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {

@@ -266,7 +266,7 @@ impl TestCa {
         };
         let certificate = key.signed(to_be_signed.to_der());
         let certificate = Certificate::parse(&certificate).expect("a certificate that was just made");
-        Self { key, ca: Arc::new(Ca { id: "test".into(), certificate, chain: Vec::new() }) }
+        Self { key, ca: Arc::new(Ca { id: "test".into(), certificate, chain: Vec::new(), rollover: Vec::new() }) }
     }
 
     /// Its certificate.

@@ -3,9 +3,9 @@
 use std::str;
 use std::sync::LazyLock;
 
-use est_core::wire::http::{Head, Response, Route, respond};
+use est_core::wire::http::{Head, Preferences, Response, Route, respond};
 use est_core::{Evidence, Operation, Refusal, Reply, Site};
-use est_testkit::pki::TestCa;
+use est_testkit::pki::{NOW, TestCa};
 
 static SITE: LazyLock<Site> = LazyLock::new(|| TestCa::new().site());
 
@@ -46,7 +46,7 @@ fn found(route: Route, head: &Head<'_>, body: Vec<u8>, accept: Option<&str>) {
     match (strict, lenient) {
         (Ok(strict), lenient) => {
             assert_eq!(Ok(&strict), lenient.as_ref(), "what the strict reader takes, the lenient one takes alike");
-            let response = respond(&SITE, &Reply::Certificate(strict.clone()), accept);
+            let response = respond(&SITE, &Reply::Certificate(strict.clone()), preferences(accept), NOW);
             let body = est_core::Body::Text(response.body);
             assert_eq!(body.into_der(true), Ok(strict), "what is sent can be read");
         }
@@ -55,10 +55,14 @@ fn found(route: Route, head: &Head<'_>, body: Vec<u8>, accept: Option<&str>) {
     }
 }
 
+fn preferences(accept: Option<&str>) -> Preferences<'_> {
+    Preferences { accept, ..Preferences::default() }
+}
+
 fn refused(refusal: Refusal, accept: Option<&str>) {
     let status = refusal.row().http_status;
     assert!((400..500).contains(&status), "{refusal} is the client's fault");
-    let Response { status: sent, headers, body } = respond(&SITE, &Reply::Refused(refusal), accept);
+    let Response { status: sent, headers, body } = respond(&SITE, &Reply::Refused(refusal), preferences(accept), NOW);
     assert_eq!(sent, status);
     assert!(headers.iter().all(|(_, value)| !value.contains(char::is_control)), "{headers:?}");
     assert_eq!(body.iter().filter(|octet| **octet == b'\n').count(), 1, "one line");

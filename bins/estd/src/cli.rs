@@ -4,10 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use est_core::pkix::KeyType;
 
 /// The Ohia EST server: gives devices, routers, workloads and people their certificates, and renews them.
+///
+/// Begin with `estd dev` to try it out, with `estd init DIR` and `estd run --config DIR/estd.toml` to operate it.
 #[derive(Parser)]
-#[command(name = "estd", version, about, max_term_width = 100)]
+#[command(name = "estd", version, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -25,6 +28,11 @@ pub(crate) enum Command {
     Check(Check),
     /// Bring the database to this version.
     Migrate(Migrate),
+    /// The CAs' own keys and certificates.
+    Ca {
+        #[command(subcommand)]
+        command: Ca,
+    },
     /// One-time passwords.
     Otp {
         #[command(subcommand)]
@@ -106,6 +114,35 @@ pub(crate) struct Output {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Ca {
+    /// Make the new key and root of a CA, and what leads from each root to the other. Changes nothing that is there.
+    Rollover(Rollover),
+}
+
+#[derive(Args)]
+pub(crate) struct Rollover {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Which CA, by its id; may be left out when there is only one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ca: Option<String>,
+    /// What the new key is: ecdsa-p256, ecdsa-p384, rsa-3072, ml-dsa-65, … [default: what the old one is].
+    #[arg(long, value_name = "TYPE", value_parser = key_type)]
+    pub(crate) key_type: Option<KeyType>,
+    /// For how many days the new root is valid.
+    #[arg(long, value_name = "N", default_value_t = 3650, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) days: u32,
+    /// The folder for the files; it is made if need be, and must hold none of them yet.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+fn key_type(text: &str) -> Result<KeyType, String> {
+    text.parse()
+        .map_err(|()| format!("the known types are {}", KeyType::USUAL.map(|known| known.to_string()).join(", ")))
 }
 
 #[derive(Subcommand)]
@@ -235,7 +272,7 @@ pub(crate) enum Requests {
 
 #[derive(Subcommand)]
 pub(crate) enum Audit {
-    /// List audit records, the oldest first.
+    /// List audit records, the newest first.
     List {
         #[command(flatten)]
         config: Config,

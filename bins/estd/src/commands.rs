@@ -1,6 +1,7 @@
 //! What each command does.
 
 pub(crate) mod audit;
+pub(crate) mod ca;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod dev;
@@ -12,7 +13,7 @@ pub(crate) mod run;
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use est_store::{Cursor, Page, Pending, Sqlite, StoreError};
 use host::config::{self, Diagnostic, Settings};
 use host::shell;
@@ -26,11 +27,22 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
-    /// Opens both.
+    /// Opens both, the database only if there is one: a listing makes none.
     ///
     /// # Errors
     /// When the configuration has mistakes, which are printed, or the database cannot be opened.
     pub(crate) fn open(config: &Path) -> Result<Self> {
+        let settings = settings(config)?;
+        let path = &settings.db.path;
+        if !path.exists() {
+            anyhow::bail!("there is no database {} yet: `estd run` makes it, or `estd migrate`", path.display());
+        }
+        let store = open_store(&settings)?;
+        Ok(Self { settings, store })
+    }
+
+    /// As [`open`](Self::open), and makes the database if there is none.
+    pub(crate) fn open_or_make(config: &Path) -> Result<Self> {
         let settings = settings(config)?;
         let store = open_store(&settings)?;
         Ok(Self { settings, store })
@@ -62,7 +74,12 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 /// Opens the database, bringing it to this version where the configuration allows that.
 pub(crate) fn open_store(settings: &Settings) -> Result<Sqlite> {
     let pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
-    Sqlite::open(&settings.db.path, pending).with_context(|| format!("the database {}", settings.db.path.display()))
+    let path = &settings.db.path;
+    Sqlite::open(path, pending).map_err(|error| match error {
+        // It names the file itself.
+        StoreError::File { .. } => error.into(),
+        other => anyhow::anyhow!("{}: {other}", path.display()),
+    })
 }
 
 /// Who runs the command, for the audit record.

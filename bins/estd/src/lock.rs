@@ -17,13 +17,18 @@ impl Lock {
     /// Takes the lock beside the database.
     ///
     /// # Errors
-    /// When another server holds it.
+    /// When another server holds it, or the file cannot be made.
     pub(crate) fn take(database: &Path) -> Result<Self> {
         let mut path = database.as_os_str().to_owned();
         path.push(".lock");
         let path = Path::new(&path);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-        let file = file.with_context(|| format!("cannot make {}", path.display()))?;
+        let file = file.with_context(|| {
+            format!(
+                "cannot make {}: estd must be able to make files in the folder of its database (db.url)",
+                path.display()
+            )
+        })?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self(file)),
             Err(Errno::WOULDBLOCK) => bail!(

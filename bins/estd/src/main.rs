@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod file;
 mod lock;
 mod output;
 mod server;
@@ -17,7 +18,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command};
-use commands::{audit, certs, check, dev, init, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, dev, init, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -53,6 +54,7 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }),
         Command::Check(options) => check::run(&options.config.config),
+        Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),

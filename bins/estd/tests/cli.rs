@@ -152,7 +152,7 @@ fn certificates_are_found_by_every_form_of_their_serial_number() {
     let events = server.estd_json(&["audit", "list", "--event", "cert"]);
     let events = events["events"].as_array().expect("a list");
     let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
-    assert_eq!(names, ["cert.issued", "cert.revoked"]);
+    assert_eq!(names, ["cert.revoked", "cert.issued"]);
     assert!(events.iter().all(|event| event["fingerprint"] == certificate.fingerprint().to_string()));
 }
 
@@ -197,6 +197,7 @@ fn every_command_explains_itself() {
         &["requests", "approve"],
         &["requests", "deny"],
         &["audit", "list"],
+        &["ca", "rollover"],
     ] {
         let help = stdout(&estd(&[command, &["--help"]].concat()));
         assert!(help.contains("Usage: estd"), "{command:?}: {help}");
@@ -208,4 +209,107 @@ fn sigterm_ends_it_well() {
     let (status, log) = Server::dev(ESTD).stop();
     assert!(status.success());
     assert!(log.contains("stopped"), "{log}");
+}
+
+#[test]
+fn the_help_says_what_the_server_is_for_and_how_to_begin() {
+    let help = stdout(&estd(&["--help"]));
+    assert!(help.starts_with("The Ohia EST server: gives devices"), "{help}");
+    assert!(help.contains("estd dev") && help.contains("estd init"), "{help}");
+}
+
+#[test]
+fn dev_shows_no_password_to_other_users_of_the_machine_and_hides_no_failure() {
+    let mut server = Server::dev(ESTD);
+    let _ = server.line_with("Stop with");
+    let text = server.printed().join("\n");
+    assert!(text.contains("  EST_PASSWORD=") && !text.contains("--password"), "{text}");
+    assert!(text.contains("curl -fsS --cacert"), "{text}");
+}
+
+#[test]
+fn listings_begin_with_the_newest() {
+    let server = Server::dev(ESTD);
+    let id = |audit: &serde_json::Value| audit["events"][0]["number"].as_u64().expect("a number");
+    let newest = id(&server.estd_json(&["audit", "list", "--limit", "1"]));
+    let first = server.estd_json(&["audit", "list", "--limit", "2"]);
+    assert_eq!((id(&first), &first["events"][1]["number"]), (newest, &(newest - 1).into()));
+    let cursor = first["cursor"].as_str().expect("there are more");
+    assert_eq!(id(&server.estd_json(&["audit", "list", "--after", cursor])), newest - 2);
+    for (command, order) in [(["audit", "list"], "the newest first"), (["certs", "list"], "the newest first")] {
+        let help = stdout(&estd(&[&command[..], &["--help"]].concat()));
+        assert!(help.contains(order) && help.contains("--limit"), "{help}");
+    }
+}
+
+#[test]
+fn a_serial_number_that_is_none_is_told_once() {
+    let server = Server::dev(ESTD);
+    let shown = stderr(&server.estd(&["certs", "show", "zz"]));
+    assert_eq!(
+        shown.trim(),
+        "estd: `zz` is not a serial number: write it in hexadecimal, as 0A:1B:2C, 0a1b2c or 0x0a1b2c"
+    );
+}
+
+/// A folder after `estd init`, and its configuration.
+fn initialized() -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    stdout(&estd(&["init", dir.to_str().expect("UTF-8")]));
+    let config = dir.join("estd.toml").to_str().expect("UTF-8").to_owned();
+    (folder, config)
+}
+
+#[test]
+fn a_database_that_is_none_is_told_once() {
+    let (folder, config) = initialized();
+    std::fs::write(folder.path().join("pki/estd.db"), "nothing that SQLite has ever written, ".repeat(200))
+        .expect("it can");
+    for command in [&["otp", "list"][..], &["run", "--listen", "127.0.0.1:0"]] {
+        let shown = stderr(&estd(&[command, &["--config", &config]].concat()));
+        assert_eq!(shown.matches("not a database").count(), 1, "{shown}");
+        assert!(shown.contains("estd.db: "), "{shown}");
+    }
+}
+
+#[test]
+fn only_what_writes_makes_a_database() {
+    let (folder, config) = initialized();
+    let database = folder.path().join("pki/estd.db");
+    for command in [
+        &["otp", "list"][..],
+        &["otp", "revoke", "a"],
+        &["certs", "list"],
+        &["certs", "show", "0a"],
+        &["requests", "list"],
+        &["audit", "list"],
+        &["migrate", "--status"],
+        &["check"],
+    ] {
+        let output = estd(&[command, &["--config", &config]].concat());
+        assert!(!database.exists(), "{command:?}");
+        if !["migrate", "check"].contains(&command[0]) {
+            assert_eq!(output.status.code(), Some(1), "{command:?}");
+            assert!(stderr(&output).contains("there is no database") && stderr(&output).contains("estd run"));
+        }
+    }
+    stdout(&estd(&["otp", "create", "--config", &config]));
+    assert!(database.exists());
+    assert!(stdout(&estd(&["otp", "list", "--config", &config])).contains("good"));
+}
+
+#[test]
+fn a_database_whose_folder_is_missing_or_closed_is_told_with_what_to_do() {
+    let (folder, config) = initialized();
+    let run = || stderr(&estd(&["run", "--listen", "127.0.0.1:0", "--config", &config]));
+    // Where no file can be made, whoever runs this.
+    std::fs::create_dir(folder.path().join("pki/estd.db.lock")).expect("a folder");
+    let shown = run();
+    assert!(shown.contains("estd.db.lock") && shown.contains("must be able to make files in the folder"), "{shown}");
+
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, text.replace("sqlite://estd.db", "sqlite://state/estd.db")).expect("it can be written");
+    let shown = run();
+    assert!(shown.contains("there is no folder") && shown.contains("mkdir -p"), "{shown}");
 }

@@ -68,7 +68,12 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
 }
 
 fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
-    Arc::new(est_core::Ca { id: ca.id.clone(), certificate: ca.certificate.clone(), chain: ca.chain.clone() })
+    Arc::new(est_core::Ca {
+        id: ca.id.clone(),
+        certificate: ca.certificate.clone(),
+        chain: ca.chain.clone(),
+        rollover: ca.rollover.clone(),
+    })
 }
 
 fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -> est_core::Label {

@@ -18,7 +18,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings, Tls, TlsCertificate};
+use crate::config::{Ca, ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings, Tls, TlsCertificate};
 use crate::shell;
 use crate::telemetry::logged;
 
@@ -50,6 +50,23 @@ pub fn signer(key: &KeyFile) -> Result<FileSigner, WiringError> {
     let text = read_secret(&key.path)?;
     FileSigner::from_pem(&text, key.passphrase.as_ref())
         .map_err(|error| WiringError(format!("{}: {error}", key.path.display())))
+}
+
+/// Reads a CA's private key from its file; it will sign as the configuration says.
+///
+/// # Errors
+/// [`WiringError`] with the file's name and what to do.
+pub fn ca_signer(ca: &Ca) -> Result<FileSigner, WiringError> {
+    Ok(signer(&ca.key)?.with_rsa_padding(rsa_padding(ca)))
+}
+
+/// How a CA pads what it signs with RSA.
+#[must_use]
+pub fn rsa_padding(ca: &Ca) -> est_backends::RsaPadding {
+    match ca.rsa_padding {
+        RsaPadding::Pkcs1 => est_backends::RsaPadding::Pkcs1,
+        RsaPadding::Pss => est_backends::RsaPadding::Pss,
+    }
 }
 
 /// The certificates that a TLS server can show, each with its key.
@@ -170,10 +187,7 @@ pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
         let Some(settings) = settings.cas.iter().find(|settings| settings.id == ca.id) else {
             return Err(WiringError(format!("a label names the CA {}, which is not configured", ca.id)));
         };
-        let signer = signer(&settings.key)?.with_rsa_padding(match settings.rsa_padding {
-            RsaPadding::Pkcs1 => est_backends::RsaPadding::Pkcs1,
-            RsaPadding::Pss => est_backends::RsaPadding::Pss,
-        });
+        let signer = ca_signer(settings)?;
         let check = if settings.check_signatures { SignatureCheck::Always } else { SignatureCheck::WhereFaultsLeak };
         let backend = LocalCa::new(ca.clone(), Arc::new(signer), check)
             .map_err(|error| WiringError(format!("{}: {error}", settings.key.path.display())))?;

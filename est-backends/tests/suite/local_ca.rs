@@ -112,7 +112,7 @@ async fn refuses_certificates_that_may_not_sign() {
     ] {
         openssl.run(&format!("req -x509 -new -key key.pem -subj /CN=root {extensions} -outform DER -out root.der"));
         let certificate = Certificate::parse(&openssl.read("root.der")).unwrap();
-        let ca = Arc::new(Ca { id: "root".into(), certificate, chain: Vec::new() });
+        let ca = Arc::new(Ca { id: "root".into(), certificate, chain: Vec::new(), rollover: Vec::new() });
         let signer = Arc::new(FileSigner::from_pem(&openssl.text("key.pem"), None).unwrap());
         assert_eq!(LocalCa::new(ca, signer, SignatureCheck::default()).err(), Some(expected));
     }

@@ -10,6 +10,7 @@ mod local_ca;
 mod ml_dsa;
 mod openssl;
 mod pki;
+mod rollover;
 
 use std::future::Future;
 use std::pin::pin;

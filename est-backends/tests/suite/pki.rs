@@ -23,11 +23,21 @@ pub(crate) async fn root(id: &str, signer: &dyn Signer) -> Arc<Ca> {
     let validity = Validity { not_before: NOW, span: Seconds::from_days(3650) };
     let subject = Name::from_text(&format!("CN={id},O=Example")).unwrap();
     let der = self_signed_ca(&subject, signer, validity, serial(1)).await.unwrap();
-    Arc::new(Ca { id: id.into(), certificate: Certificate::parse(&der).unwrap(), chain: Vec::new() })
+    Arc::new(Ca {
+        id: id.into(),
+        certificate: Certificate::parse(&der).unwrap(),
+        chain: Vec::new(),
+        rollover: Vec::new(),
+    })
 }
 
 /// What a label with an ordinary profile orders for this request.
 pub(crate) fn order(ca: &Arc<Ca>, csr: &[u8]) -> Order {
+    order_at(ca, csr, NOW)
+}
+
+/// As [`order`], at another time.
+pub(crate) fn order_at(ca: &Arc<Ca>, csr: &[u8], now: UnixTime) -> Order {
     let profile = Profile {
         ext_key_usage: vec![oid::CLIENT_AUTH, oid::SERVER_AUTH],
         validity: Seconds::from_days(90),
@@ -35,9 +45,9 @@ pub(crate) fn order(ca: &Arc<Ca>, csr: &[u8]) -> Order {
         ..Profile::new("device")
     };
     let label = Label::new(None, ca.clone(), profile, Approval::Automatic, NameBinding::Own, &[]);
-    let principal = Principal::OneTimePassword { id: "id".into(), entity: None, expires: NOW };
+    let principal = Principal::OneTimePassword { id: "id".into(), entity: None, expires: now };
     let csr = Arc::new(Csr::parse(csr, algorithms()).unwrap());
-    let plan = decide(&label, &principal, &csr, None, NOW).unwrap();
+    let plan = decide(&label, &principal, &csr, None, now).unwrap();
     Order { ca: ca.clone(), serial: serial(2), plan, csr, ticket: None }
 }
 

@@ -201,18 +201,20 @@ impl Certificate {
             .is_some_and(|purposes| purposes.iter().any(|purpose| purpose.as_bytes() == oid::CMC_RA.as_der()))
     }
 
-    /// Whether the key of `issuer` made the signature, and `issuer` is whom it names as its issuer.
-    #[must_use]
-    pub fn is_signed_by(&self, issuer: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
-        let Ok(signed) = asn1::decode::<asn1::Signed>(&self.der) else { return false };
-        let Ok(key) = SubjectPublicKeyInfo::parse(&issuer.public_key) else { return false };
-        self.issuer == issuer.subject && signed.is_signed_with(&key, algorithms)
-    }
-
     /// Whether subject and issuer are the same name.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
         self.subject == self.issuer
+    }
+
+    /// Whether `issuer` bears the name of this one's issuer, and its key made the signature: with one of `algorithms`.
+    ///
+    /// Says nothing of what `issuer` may do, and when.
+    #[must_use]
+    pub fn is_issued_by(&self, issuer: &Self, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
+        let signed = asn1::decode::<asn1::Signed>(&self.der);
+        let (Ok(signed), Ok(key)) = (signed, SubjectPublicKeyInfo::parse(&issuer.public_key)) else { return false };
+        self.issuer == issuer.subject && signed.is_signed_with(&key, algorithms)
     }
 
     /// The value, DER, of the extension with this identifier.

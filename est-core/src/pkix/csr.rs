@@ -197,6 +197,7 @@ fn single_value<'a>(attributes: &'a SetOf<asn1::Attribute>, id: &Oid) -> Result<
     }
 }
 
+/// Checks that the key in the request made its signature.
 fn prove_possession(
     signed: &asn1::Signed,
     public_key: &SubjectPublicKeyInfo,

@@ -7,13 +7,20 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::{Body, Credentials, Evidence, Operation, Refusal, Reply, Request, Secret, Site, base64};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Body, CaCerts, Credentials, Evidence, Operation, Refusal, Reply, Request, Seconds, Secret, Site, UnixTime, base64,
+};
 
 pub(crate) const PKCS10: &str = "application/pkcs10";
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
 const CSRATTRS: &str = "application/csrattrs";
 const TEXT: &str = "text/plain; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
+
+/// For how long a client may go on with the CA certificates that it has, at most.
+const CACERTS_MAX_AGE: Seconds = Seconds::from_days(1);
 
 /// What of a request's head matters here.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,6 +33,15 @@ pub struct Head<'a> {
     pub content_type: Option<&'a str>,
     /// Authorization.
     pub authorization: Option<&'a [u8]>,
+}
+
+/// What of a request's head its response depends on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Preferences<'a> {
+    /// Accept.
+    pub accept: Option<&'a str>,
+    /// If-None-Match.
+    pub if_none_match: Option<&'a str>,
 }
 
 /// A request's head, understood; its body may be read now.
@@ -160,14 +176,16 @@ fn read_authorization(value: &[u8]) -> Result<Option<Credentials>, Refusal> {
 /// Writes a reply.
 ///
 /// Base64 goes in one line with a final LF unless the site asks for wrapping; a refusal is one line of text, or
-/// RFC 9457 JSON for a client whose Accept header asks for JSON.
+/// RFC 9457 JSON for a client whose Accept header asks for JSON. Only the CA certificates may be cached.
 #[must_use]
-pub fn respond(site: &Site, reply: &Reply, accept: Option<&str>) -> Response {
+pub fn respond(site: &Site, reply: &Reply, preferences: Preferences<'_>, now: UnixTime) -> Response {
     match reply {
-        Reply::CaCertificates(der) => encoded(site, CERTS_ONLY, der),
+        Reply::CaCertificates(cacerts) => ca_certificates(site, cacerts, preferences.if_none_match, now),
         Reply::Certificate(der) => encoded(site, CERTS_ONLY, der).with("Cache-Control", "no-store"),
         Reply::CsrAttrs(Some(der)) => encoded(site, CSRATTRS, der).with("Cache-Control", "no-store"),
-        Reply::CsrAttrs(None) => Response { status: 204, headers: Vec::new(), body: Vec::new() },
+        Reply::CsrAttrs(None) => {
+            Response { status: 204, headers: Vec::new(), body: Vec::new() }.with("Cache-Control", "no-store")
+        }
         Reply::RetryAfter(seconds) => Response {
             status: 202,
             headers: Vec::from([("Content-Type", Cow::Borrowed(TEXT))]),
@@ -175,8 +193,34 @@ pub fn respond(site: &Site, reply: &Reply, accept: Option<&str>) -> Response {
         }
         .with("Retry-After", seconds.0.to_string())
         .with("Cache-Control", "no-store"),
-        Reply::Refused(refusal) => refused(site, refusal, accept),
+        Reply::Refused(refusal) => refused(site, refusal, preferences.accept),
     }
+}
+
+/// Fresh for a day, but never beyond the end of a certificate; 304 for who has them already (RFC 9110 §13.1.2).
+fn ca_certificates(site: &Site, cacerts: &CaCerts, if_none_match: Option<&str>, now: UnixTime) -> Response {
+    let response = encoded(site, CERTS_ONLY, &cacerts.message);
+    let etag = entity_tag(&response.body);
+    let max_age = CACERTS_MAX_AGE.0.min(cacerts.not_after.0.saturating_sub(now.0));
+    let response = if if_none_match.is_some_and(|listed| lists(listed, &etag)) {
+        Response { status: 304, headers: Vec::new(), body: Vec::new() }
+    } else {
+        response
+    };
+    response.with("ETag", etag).with("Cache-Control", format!("max-age={max_age}"))
+}
+
+/// A strong validator: 128 bits of the body's SHA-256.
+fn entity_tag(body: &[u8]) -> String {
+    let digest: String = Sha256::digest(body)[..16].iter().map(|octet| format!("{octet:02x}")).collect();
+    format!("\"{digest}\"")
+}
+
+/// Whether If-None-Match lists the tag, weak or strong, or is the asterisk for any. A comma within somebody else's tag
+/// makes pieces that are not ours either.
+fn lists(if_none_match: &str, etag: &str) -> bool {
+    let mut tags = if_none_match.split(',').map(str::trim);
+    tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
 }
 
 fn encoded(site: &Site, content_type: &'static str, der: &[u8]) -> Response {

@@ -11,7 +11,13 @@ use crate::support::{
 
 async fn read(store: &Store, event: &str) -> Vec<AuditRecord> {
     let event = (!event.is_empty()).then(|| event.to_owned());
-    store.audit(AuditFilter { event, ..Default::default() }, 100, None).await.unwrap().items
+    in_order(store.audit(AuditFilter { event, ..Default::default() }, 100, None).await.unwrap().items)
+}
+
+/// As it happened: the trail is read the latest first.
+fn in_order(mut records: Vec<AuditRecord>) -> Vec<AuditRecord> {
+    records.reverse();
+    records
 }
 
 fn names(records: &[AuditRecord]) -> Vec<&str> {
@@ -133,7 +139,7 @@ async fn the_trail_is_filtered() {
     let second = intent(certificate_holder("device-2"), &csr("device-2"));
     store.claim(&second).await.unwrap();
     store.record(&entry(&second, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
-    let of = |filter| async move { store.audit(filter, 100, None).await.unwrap().items };
+    let of = |filter| async move { in_order(store.audit(filter, 100, None).await.unwrap().items) };
     let failures = of(AuditFilter { success: Some(false), ..Default::default() }).await;
     assert_eq!(names(&failures), ["enroll.failure"]);
     assert_eq!(failures[0].reason.as_deref(), Some("ca-unavailable"));
@@ -145,7 +151,7 @@ async fn the_trail_is_filtered() {
 }
 
 #[tokio::test]
-async fn the_trail_is_read_on_where_one_stopped() {
+async fn the_trail_is_read_from_its_end_and_on_where_one_stopped() {
     let Subject { store, .. } = &Subject::fresh();
     for _ in 0..5 {
         store.note(ServerEvent::Startup, None).await.unwrap();
@@ -159,7 +165,7 @@ async fn the_trail_is_read_on_where_one_stopped() {
             break;
         }
     }
-    assert_eq!(numbers, [1, 2, 3, 4, 5]);
+    assert_eq!(numbers, [5, 4, 3, 2, 1]);
 }
 
 #[tokio::test]

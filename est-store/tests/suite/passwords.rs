@@ -102,7 +102,7 @@ async fn what_operators_do_with_passwords_is_on_record() {
     let told: Vec<_> =
         audit.items.iter().map(|r| (r.event.as_str(), r.actor.as_deref(), r.reason.as_deref())).collect();
     let reason = Some("password p1 of device-1");
-    assert_eq!(told, [("otp.created", Some("alice"), reason), ("otp.revoked", Some("bob"), reason)]);
+    assert_eq!(told, [("otp.revoked", Some("bob"), reason), ("otp.created", Some("alice"), reason)]);
     assert!(audit.items.iter().all(|record| record.method == Some(Method::Local) && record.success));
 }
 

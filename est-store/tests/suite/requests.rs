@@ -131,8 +131,8 @@ async fn decisions_are_on_record() {
     let audit =
         store.audit(AuditFilter { event: Some("request".into()), ..Default::default() }, 10, None).await.unwrap();
     let told: Vec<_> = audit.items.iter().map(|record| (record.event.as_str(), record.actor.as_deref())).collect();
-    assert_eq!(told, [("request.approved", Some("alice")), ("request.denied", Some("alice"))]);
-    assert!(audit.items[0].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
+    assert_eq!(told, [("request.denied", Some("alice")), ("request.approved", Some("alice"))]);
+    assert!(audit.items[1].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
 }
 
 #[tokio::test]

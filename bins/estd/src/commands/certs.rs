@@ -1,6 +1,6 @@
 //! `estd certs`.
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use est_core::pkix::pem;
 use est_store::{CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason, SerialNumber};
 use host::shell;
@@ -70,7 +70,7 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
 }
 
 fn parse_serial(text: &str) -> Result<SerialNumber> {
-    text.parse().with_context(|| format!("`{text}` is not a serial number: write it in hexadecimal"))
+    text.parse().map_err(|error| anyhow::anyhow!("`{text}` is {error}"))
 }
 
 fn unknown(serial: &SerialNumber) -> String {

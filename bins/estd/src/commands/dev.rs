@@ -44,14 +44,14 @@ The CA's SHA-256 fingerprint is {fingerprint}
 
 Enroll with est (cargo run --release --bin est -- …):
 
-  est enroll --server {url} --cacert {ca} --user device-1 --password {password} \
+  EST_PASSWORD={password} est enroll --server {url} --cacert {ca} --user device-1 \
       --subject CN=device-1 --san DNS:device-1.example --key-out device-1.key --out device-1.pem
 
 or with OpenSSL and curl:
 
   openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout device-2.key \
       -subj /CN=device-2 -addext subjectAltName=DNS:device-2.example -outform DER | openssl base64 -out device-2.csr
-  curl --cacert {ca} --user device-2:{other} -H 'Content-Type: application/pkcs10' \
+  curl -fsS --cacert {ca} --user device-2:{other} -H 'Content-Type: application/pkcs10' \
       --data-binary @device-2.csr {url}/.well-known/est/simpleenroll |
       openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs -out device-2.pem
 

@@ -1,16 +1,16 @@
 //! The files of a first run.
 
-use std::fs::{self, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use est_backends::authority::{self, ServerCertificate, Validity};
 use est_backends::{FileSigner, Signer as _};
 use est_core::pkix::{Certificate, GeneralName, GeneralNames, KeyType, Name, pem};
 use est_core::{Entropy, Seconds, Serial, UnixTime};
 use host::shell;
+
+use crate::file::{self, Readers};
 
 /// The configuration's name in the folder.
 pub(crate) const CONFIG: &str = "estd.toml";
@@ -76,12 +76,7 @@ impl FirstRun<'_> {
     /// When a file is there already: nothing is overwritten.
     pub(crate) async fn make(&self, now: UnixTime) -> Result<()> {
         fs::create_dir_all(self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
-        for name in [CA, CA_KEY, SERVER, SERVER_KEY, CONFIG] {
-            let path = self.path(name);
-            if path.exists() {
-                bail!("{} exists already: choose another folder, or move it away", path.display());
-            }
-        }
+        file::refuse_existing(self.dir, &[CA, CA_KEY, SERVER, SERVER_KEY, CONFIG])?;
         let subject = Name::from_text(self.subject).context("--subject")?;
         let names = self.server_names()?;
 
@@ -98,11 +93,11 @@ impl FirstRun<'_> {
         };
         let server_der = authority::server_certificate(&ca, &ca_key, &server).await?;
 
-        self.write(CA_KEY, &ca_key_pem, Access::Owner)?;
-        self.write(SERVER_KEY, &server_key_pem, Access::Owner)?;
-        self.write(CA, &pem::encode("CERTIFICATE", &ca_der), Access::All)?;
-        self.write(SERVER, &pem::encode("CERTIFICATE", &server_der), Access::All)?;
-        self.write(CONFIG, TEMPLATE, Access::All)
+        self.write(CA_KEY, &ca_key_pem, Readers::Owner)?;
+        self.write(SERVER_KEY, &server_key_pem, Readers::Owner)?;
+        self.write(CA, &pem::encode("CERTIFICATE", &ca_der), Readers::All)?;
+        self.write(SERVER, &pem::encode("CERTIFICATE", &server_der), Readers::All)?;
+        self.write(CONFIG, TEMPLATE, Readers::All)
     }
 
     fn server_names(&self) -> Result<GeneralNames> {
@@ -117,31 +112,13 @@ impl FirstRun<'_> {
         GeneralNames::from_names(&names).context("the server's names")
     }
 
-    fn write(&self, name: &str, text: &str, access: Access) -> Result<()> {
-        let path = self.path(name);
-        let mode = match access {
-            Access::Owner => 0o600,
-            Access::All => 0o644,
-        };
-        let write = || {
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&path)?;
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        };
-        write().with_context(|| format!("cannot write {}", path.display()))
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+    fn write(&self, name: &str, text: &str, readers: Readers) -> Result<()> {
+        file::write_new(&self.dir.join(name), text, readers)
     }
 }
 
-enum Access {
-    Owner,
-    All,
-}
-
-fn serial() -> Result<Serial> {
+/// A serial number that nobody can guess.
+pub(crate) fn serial() -> Result<Serial> {
     let entropy: Entropy = shell::entropy()?;
     Ok(Serial::from_entropy(&entropy))
 }

@@ -23,7 +23,7 @@ pub(crate) struct Created {
 pub(crate) async fn run(command: Otp) -> Result<()> {
     match command {
         Otp::Create { config, entity, ttl, uses, count, output } => {
-            let Opened { settings, store, .. } = Opened::open(&config.config)?;
+            let Opened { settings, store } = Opened::open_or_make(&config.config)?;
             let ttl = ttl.unwrap_or(settings.otp.default_ttl);
             let uses = uses.unwrap_or(settings.otp.max_uses);
             if !settings.otp.enabled {

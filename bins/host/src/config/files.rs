@@ -12,8 +12,23 @@ use super::value::Given;
 /// The longest file that is read: a bundle of a few thousand certificates.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// Reads every certificate of a PEM file; at least one.
+/// Reads every certificate of a PEM file, at least one, and tells of those that are not in their time.
 pub(super) fn certificates(given: &Given<'_>) -> Result<Vec<Certificate>, Fault> {
+    let certificates = certificates_of_any_time(given)?;
+    let now = given.context.now;
+    for certificate in &certificates {
+        let subject = certificate.subject();
+        if now > certificate.not_after() {
+            given.warn(Fault::new(format!("the certificate of {subject} ended at {}", certificate.not_after())));
+        } else if now < certificate.not_before() {
+            given.warn(Fault::new(format!("the certificate of {subject} begins at {}", certificate.not_before())));
+        }
+    }
+    Ok(certificates)
+}
+
+/// Reads every certificate of a PEM file; at least one.
+pub(super) fn certificates_of_any_time(given: &Given<'_>) -> Result<Vec<Certificate>, Fault> {
     let path = given.path()?;
     let octets = read(&path)?;
     let not_pem = || Fault::new(format!("{} has no certificate in PEM", path.display()));
@@ -31,15 +46,6 @@ pub(super) fn certificates(given: &Given<'_>) -> Result<Vec<Certificate>, Fault>
     let certificates = parsed.collect::<Result<Vec<_>, _>>()?;
     if certificates.is_empty() {
         return Err(not_pem());
-    }
-    let now = given.context.now;
-    for certificate in &certificates {
-        let subject = certificate.subject();
-        if now > certificate.not_after() {
-            given.warn(Fault::new(format!("the certificate of {subject} ended at {}", certificate.not_after())));
-        } else if now < certificate.not_before() {
-            given.warn(Fault::new(format!("the certificate of {subject} begins at {}", certificate.not_before())));
-        }
     }
     Ok(certificates)
 }

@@ -358,6 +358,14 @@ pub(super) static CA: Section = Section {
             "PEM file with the certificates above it: its issuer first, the self-signed root last.",
         )
         .also(&["chain_path", "ca_chain", "chain_file", "intermediates"]),
+        key(
+            "rollover",
+            "path or array of paths",
+            Default("[]"),
+            "PEM files with what `/cacerts` lists besides while a root gets another key: the other root, and each root's \
+             key certified by the other one. `estd ca rollover` makes them.",
+        )
+        .also(&["rollover_certs", "cross_certs", "cross_certificates", "extra_certs"]),
         key("validity_days", "integer", Default("365"), "For how many days a certificate is valid; 1 to 36500.")
             .also(&["default_validity_days", "validity", "days"]),
         key("max_validity_days", "integer", Default("398"), "For how many days at most; 1 to 36500.")

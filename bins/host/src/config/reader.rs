@@ -146,6 +146,11 @@ impl<'a> Reader<'a> {
         reader
     }
 
+    /// The time that certificates are looked at.
+    pub(super) fn now(&self) -> UnixTime {
+        self.context.now
+    }
+
     fn table(&self) -> Option<&'a dyn TableLike> {
         match self.found {
             Found::Table(table) => Some(table),

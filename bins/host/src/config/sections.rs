@@ -137,7 +137,8 @@ fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
     let path = given.context.base_dir.join(file);
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
-            Err(Fault::new(format!("there is no folder {}", folder.display())))
+            let fault = Fault::new(format!("there is no folder {}", folder.display()));
+            Err(fault.help(format!("make it: mkdir -p {}", folder.display())))
         }
         _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
         _ => Ok(path),

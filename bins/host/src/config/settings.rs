@@ -167,6 +167,8 @@ pub struct Ca {
     pub certificate: Certificate,
     /// The certificates above it, each the issuer of the one before.
     pub chain: Vec<Certificate>,
+    /// What clients need besides while a root gets another key; none has ended.
+    pub rollover: Vec<Certificate>,
     /// Its private key.
     pub key: KeyFile,
     /// For how long a certificate is valid; at most `max_validity`.

@@ -52,6 +52,7 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let certificate = section.get("cert", own_certificate);
     let key = key_file(section);
     let chain = section.optional("chain", files::certificates);
+    let rollover = section.get("rollover", |given| given.one_or_more(files::certificates_of_any_time)).flatten();
     let validity_days = section.get("validity_days", days);
     let max_validity_days = section.get("max_validity_days", days);
     let key_usage = section.list("default_key_usage", names::key_usage);
@@ -60,7 +61,11 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let rsa_padding =
         section.get("rsa_padding", |given| given.choice(&[("pkcs1", RsaPadding::Pkcs1), ("pss", RsaPadding::Pss)]));
     if let (Some(certificate), Some(chain)) = (&certificate, &chain) {
-        check_chain(section, certificate, chain.as_deref().unwrap_or_default());
+        let chain = chain.as_deref().unwrap_or_default();
+        check_chain(section, certificate, chain);
+        if let Some(rollover) = &rollover {
+            check_rollover(section, certificate, chain, &rollover.concat());
+        }
     }
     let (validity_days, max_validity_days) = (validity_days?, max_validity_days?);
     warn_if_clamped(section, validity_days, max_validity_days);
@@ -70,6 +75,7 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
         id,
         certificate: certificate?,
         chain: chain?.unwrap_or_default(),
+        rollover: without_ended(section, rollover?.concat()),
         key: key?,
         validity: Seconds::from_days(validity_days.min(max_validity_days)),
         max_validity: Seconds::from_days(max_validity_days),
@@ -143,4 +149,40 @@ fn check_chain(section: &Reader<'_>, certificate: &Certificate, chain: &[Certifi
         let fault = Fault::new(format!("/cacerts will lack the root: {} issued {}", last.issuer(), last.subject()));
         section.warn(name, fault.help("add it at the end of `chain`"));
     }
+}
+
+/// Every certificate must be a CA's, belong to this CA or to one above it, and be signed by one that is listed: clients
+/// can do nothing with another.
+fn check_rollover(section: &Reader<'_>, certificate: &Certificate, chain: &[Certificate], rollover: &[Certificate]) {
+    let own: Vec<&Certificate> = std::iter::once(certificate).chain(chain).collect();
+    let listed: Vec<&Certificate> = own.iter().copied().chain(rollover).collect();
+    let issued = |one: &Certificate, other: &Certificate| other.is_issued_by(one, est_backends::algorithms());
+    for one in rollover {
+        let subject = one.subject();
+        let fault = |text: String, help: &str| section.fault("rollover", Fault::new(text).help(help));
+        let is_of_the_ca = own.iter().any(|own| own.subject() == subject)
+            || listed.iter().any(|other| *other != one && issued(one, other));
+        if !one.is_ca() {
+            fault(format!("the certificate of {subject} is not a CA's"), "its basicConstraints must say CA:TRUE");
+        } else if !is_of_the_ca {
+            fault(format!("{subject} is neither this CA nor one above it"), "give what `estd ca rollover` made for it");
+        } else if !listed.iter().any(|other| issued(other, one)) {
+            let text = format!(
+                "none of the listed certificates has issued that of {subject}, serial number {}",
+                one.serial_text()
+            );
+            fault(text, "list the root that signed it too");
+        }
+    }
+}
+
+/// Leaves out what clients would choke on.
+fn without_ended(section: &Reader<'_>, rollover: Vec<Certificate>) -> Vec<Certificate> {
+    let (kept, ended): (Vec<_>, Vec<_>) =
+        rollover.into_iter().partition(|certificate| section.now() <= certificate.not_after());
+    for certificate in ended {
+        let text = format!("the certificate of {} ended at {}", certificate.subject(), certificate.not_after());
+        section.warn("rollover", Fault::new(text).help("/cacerts leaves it out: take it out here too"));
+    }
+    kept
 }

@@ -1,0 +1,151 @@
+//! `estd ca`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result, bail};
+use est_backends::authority::{NewRoot, Validity, roll_over};
+use est_backends::{FileSigner, Signer as _};
+use est_core::Seconds;
+use est_core::pkix::{Certificate, pem};
+use host::config::{self, Settings};
+use host::{shell, wiring};
+
+use super::init::serial;
+use crate::cli::{Ca, Rollover};
+use crate::file::{self, Readers};
+use crate::output;
+
+const NEW_KEY: &str = "new-key.pem";
+const NEW: &str = "new.pem";
+const OLD: &str = "old.pem";
+const OLD_WITH_NEW: &str = "old-with-new.pem";
+const NEW_WITH_OLD: &str = "new-with-old.pem";
+
+pub(crate) async fn run(command: Ca) -> Result<()> {
+    let Ca::Rollover(options) = command;
+    roll(&options).await
+}
+
+/// Makes a root's successor and what leads from each to the other; changes nothing that is there.
+async fn roll(options: &Rollover) -> Result<()> {
+    let settings = super::settings(&options.config.config)?;
+    let ca = find(&settings.cas, options.ca.as_deref())?;
+    file::refuse_existing(&options.out, &[NEW_KEY, NEW, OLD, OLD_WITH_NEW, NEW_WITH_OLD])?;
+
+    let old = wiring::ca_signer(ca)?;
+    let (new, new_key_pem) = FileSigner::generate(options.key_type.unwrap_or(old.public_key().key_type()))
+        .context("--key-type of the new key")?;
+    let new = new.with_rsa_padding(wiring::rsa_padding(ca));
+    let validity = Validity { not_before: shell::now(), span: Seconds::from_days(options.days) };
+    let wanted = NewRoot { validity, serials: [serial()?, serial()?, serial()?] };
+    let made = roll_over(&ca.certificate, &old, &new, &wanted)
+        .await
+        .with_context(|| format!("the key of CA `{}` cannot be rolled over", ca.id))?;
+
+    fs::create_dir_all(&options.out).with_context(|| format!("cannot make the folder {}", options.out.display()))?;
+    let folder = fs::canonicalize(&options.out).with_context(|| options.out.display().to_string())?;
+    file::write_new(&folder.join(NEW_KEY), &new_key_pem, Readers::Owner)?;
+    for (name, der) in [
+        (NEW, made.new_with_new.as_slice()),
+        (OLD, ca.certificate.as_der()),
+        (OLD_WITH_NEW, &made.old_with_new),
+        (NEW_WITH_OLD, &made.new_with_old),
+    ] {
+        file::write_new(&folder.join(name), &pem::encode("CERTIFICATE", der), Readers::All)?;
+    }
+    tell(&settings, ca, &Certificate::parse(&made.new_with_new)?, &Made { folder, config: &options.config.config });
+    Ok(())
+}
+
+/// The CA with this id; the only one if none is named.
+fn find<'a>(cas: &'a [config::Ca], id: Option<&str>) -> Result<&'a config::Ca> {
+    let ids = || cas.iter().map(|ca| ca.id.as_str()).collect::<Vec<_>>().join(", ");
+    match (id, cas) {
+        (None, [ca]) => Ok(ca),
+        (None, _) => bail!("say which CA: --ca with one of {}", ids()),
+        (Some(id), _) => cas
+            .iter()
+            .find(|ca| ca.id == id)
+            .with_context(|| format!("--ca {id}: there is no such [[ca]], but {}", ids())),
+    }
+}
+
+/// Where the files are, and which configuration is to name them.
+struct Made<'a> {
+    folder: PathBuf,
+    config: &'a Path,
+}
+
+impl Made<'_> {
+    /// A path as a TOML string: JSON's escapes are among TOML's.
+    fn toml(&self, name: &str) -> String {
+        serde_json::Value::from(self.folder.join(name).display().to_string()).to_string()
+    }
+
+    /// The paths as a TOML array.
+    fn array(&self, names: [&str; 3]) -> String {
+        format!("[{}]", names.map(|name| self.toml(name)).join(", "))
+    }
+}
+
+/// Says what to write into the configuration, and when.
+fn tell(settings: &Settings, ca: &config::Ca, new: &Certificate, made: &Made<'_>) {
+    let client_auth = &settings.tls.client_auth;
+    output::line(format!(
+        r#"made the new root of {subject} in {folder}
+its SHA-256 fingerprint is {fingerprint}
+
+Step 1: let every client learn it, while the old key goes on signing. Add to [[ca]] with id = "{id}":
+
+  rollover = {with_new}
+
+then `estd check --config {config}`, and start estd again. Wait until the clients have asked for /cacerts once more.
+
+Step 2: let the new key sign. In the same [[ca]], put this in the place of cert, key and rollover:
+
+  cert = {cert}
+  key = {key}
+  rollover = {with_old}
+"#,
+        subject = new.subject(),
+        folder = made.folder.display(),
+        fingerprint = new.fingerprint(),
+        id = ca.id,
+        config = made.config.display(),
+        with_new = made.array([NEW, OLD_WITH_NEW, NEW_WITH_OLD]),
+        cert = made.toml(NEW),
+        key = made.toml(NEW_KEY),
+        with_old = made.array([OLD, OLD_WITH_NEW, NEW_WITH_OLD]),
+    ));
+    if ca.key.passphrase.is_some() {
+        output::line(format!(
+            "Take key_passphrase out of it, for {NEW_KEY} is not encrypted; `openssl pkcs8 -topk8` does that.\n"
+        ));
+    }
+    if client_auth.trust_anchors.contains(&ca.certificate) {
+        output::line(format!(
+            "In [tls.client_auth], let certificates of either key renew; keep the other files that stand there:\n\n  \
+             trust_anchors = [{}, {}]\n",
+            made.toml(NEW),
+            made.toml(OLD)
+        ));
+    }
+    let shown = settings.tls.certificates.first().and_then(|shown| shown.chain.first());
+    if shown.is_some_and(|tls| tls.is_issued_by(&ca.certificate, est_backends::algorithms())) {
+        output::line(format!(
+            "Append {OLD_WITH_NEW} to the file of tls.cert: clients that trust the new root alone reach the server by it.\n"
+        ));
+    }
+    output::line(format!(
+        "Step 3: the old root ends at {}. When no certificate of the old key is in use any more, take rollover out.",
+        ca.certificate.not_after()
+    ));
+    if new.not_after() <= ca.certificate.not_after() {
+        output::error(format!(
+            "warning: the new root ends at {}, before the old one: clients take the root that lasts longest for the \
+             newest (RFC 7030 §4.1.3); more --days help",
+            new.not_after()
+        ));
+    }
+}
