@@ -138,6 +138,14 @@ known! {
     SUBJECT_ALT_NAME = b"\x06\x03\x55\x1d\x11";
     /// basicConstraints.
     BASIC_CONSTRAINTS = b"\x06\x03\x55\x1d\x13";
+    /// cRLNumber.
+    CRL_NUMBER = b"\x06\x03\x55\x1d\x14";
+    /// nameConstraints.
+    NAME_CONSTRAINTS = b"\x06\x03\x55\x1d\x1e";
+    /// cRLDistributionPoints.
+    CRL_DISTRIBUTION_POINTS = b"\x06\x03\x55\x1d\x1f";
+    /// policyConstraints.
+    POLICY_CONSTRAINTS = b"\x06\x03\x55\x1d\x24";
     /// authorityKeyIdentifier.
     AUTHORITY_KEY_IDENTIFIER = b"\x06\x03\x55\x1d\x23";
     /// extKeyUsage.
