@@ -32,7 +32,8 @@ pub struct Credentials {
 /// A peer whose evidence an [`Authenticator`](crate::Authenticator) accepted.
 #[derive(Clone, Debug)]
 pub enum Principal {
-    /// Holds the key of this certificate, which chains to a trust anchor and is neither expired nor revoked.
+    /// Holds the key of this certificate, which chains to a trust anchor and is not revoked. If it has expired, it was
+    /// found good enough for its own renewal, and for nothing else.
     Certificate(Arc<Certificate>),
     /// Knows a one-time password.
     OneTimePassword {
@@ -113,6 +114,13 @@ pub enum Doubt {
     },
     /// The certificate's extended key usage does not allow client authentication.
     CertificatePurpose,
+    /// The certificate, which can be read and verified, breaks a rule.
+    CertificateNonconforming {
+        /// What is wrong with it, after "the client certificate".
+        fault: &'static str,
+    },
     /// The certificate was revoked.
     CertificateRevoked,
+    /// Whether the certificate was revoked cannot be told, for want of a CRL that says so.
+    RevocationUnknown,
 }
