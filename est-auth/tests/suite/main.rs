@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 mod certificates;
+mod limbo;
 mod openssl;
 mod passwords;
 mod paths;
