@@ -75,15 +75,13 @@ impl Search<'_> {
         if good != Err(Doubt::RevocationUnknown) {
             return good.map(|found| (found, RevocationStatus::Good));
         }
-        if !self.validator.own_cas.is_empty()
-            && let Ok(found) = self.find(chain, ask(&current, UnknownStatusPolicy::Allow))
-            && found.is_own
-        {
-            return Ok((found, RevocationStatus::Good));
-        }
-        match policy {
-            RevocationPolicy::Hard => Err(Doubt::RevocationUnknown),
-            RevocationPolicy::Soft => {
+        // What the CRLs do tell counts against a client whatever else is unknown; for one whose certificate an own CA
+        // issued, the inventory tells the rest.
+        match (self.find(chain, ask(&current, UnknownStatusPolicy::Allow)), policy) {
+            (Err(Doubt::CertificateRevoked), _) => Err(Doubt::CertificateRevoked),
+            (Ok(found), _) if found.is_own => Ok((found, RevocationStatus::Good)),
+            (_, RevocationPolicy::Hard) => Err(Doubt::RevocationUnknown),
+            (_, RevocationPolicy::Soft) => {
                 let all = in_order(self.crls.all(), &certificates);
                 let found = match self.find(chain, ask(&all, UnknownStatusPolicy::Allow)) {
                     Err(Doubt::RevocationUnknown) => self.find(chain, None),

@@ -8,6 +8,7 @@ mod openssl;
 mod passwords;
 mod paths;
 mod pki;
+mod revocation;
 
 use std::future::Future;
 use std::pin::pin;
