@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use est_auth::{
     AnyOf, CertificateAuthenticator, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
-    StoredPassword,
+    RevocationPolicy, StoredPassword,
 };
 use est_backends::{Cas, FileSigner, LocalCa, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
@@ -16,7 +16,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
-use crate::config::{ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings};
+use crate::config::{ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, RsaPadding, Settings};
+use crate::crls::{self, CrlFiles};
 use crate::shell;
 use crate::telemetry::logged;
 
@@ -37,7 +38,15 @@ pub struct Services {
     /// The ports, for EST.
     pub ports: Ports,
     /// Validates client certificates; `None` when none are asked for.
-    pub paths: Option<Arc<PathValidator>>,
+    pub paths: Option<ClientPaths>,
+}
+
+/// Validates client certificates.
+pub struct ClientPaths {
+    /// The validator.
+    pub validator: Arc<PathValidator>,
+    /// Where its CRLs come from, if it asks some.
+    pub crls: Option<CrlFiles>,
 }
 
 /// Reads a private key from its file.
@@ -82,11 +91,11 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, WiringError> {
 /// # Errors
 /// [`WiringError`] when a key cannot be read or is not its certificate's.
 pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Services, WiringError> {
-    let paths = path_validator(settings)?.map(Arc::new);
+    let paths = client_paths(settings)?;
     let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
     if let Some(paths) = &paths {
         let inventory = Arc::new(Stored(store.clone()));
-        authenticators.push(Arc::new(CertificateAuthenticator::new(paths.clone(), inventory)));
+        authenticators.push(Arc::new(CertificateAuthenticator::new(paths.validator.clone(), inventory)));
     }
     if settings.otp.enabled {
         let entropy = shell::entropy().map_err(|error| WiringError(error.to_string()))?;
@@ -111,8 +120,8 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
 /// Validates client certificates; `None` when none are asked for.
 ///
 /// # Errors
-/// [`WiringError`] when a trust anchor cannot be used.
-pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, WiringError> {
+/// [`WiringError`] when a trust anchor or a CRL cannot be used.
+pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringError> {
     let client_auth = &settings.tls.client_auth;
     if client_auth.mode == ClientAuthMode::None {
         return Ok(None);
@@ -124,8 +133,21 @@ pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, Wiri
     let octets =
         |certificates: &[Certificate]| certificates.iter().map(|one| one.as_der().to_vec()).collect::<Vec<_>>();
     let validator =
-        PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose);
-    validator.map(Some).map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))
+        PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose)
+            .map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))?
+            .with_own_cas(settings.cas.iter().map(|ca| ca.certificate.clone()).collect())
+            .with_expired_grace(client_auth.expired_grace);
+    if client_auth.crls.is_empty() {
+        return Ok(Some(ClientPaths { validator: Arc::new(validator), crls: None }));
+    }
+    let policy = match client_auth.revocation {
+        ClientRevocation::Hard => RevocationPolicy::Hard,
+        ClientRevocation::Soft => RevocationPolicy::Soft,
+    };
+    let (files, crls) = CrlFiles::read(client_auth.crls.clone())
+        .map_err(|error| WiringError(format!("tls.client_auth.crls: {error}")))?;
+    crls::tell(&crls);
+    Ok(Some(ClientPaths { validator: Arc::new(validator.with_crls(crls, policy)), crls: Some(files) }))
 }
 
 /// The CAs that the labels of `site` name.
