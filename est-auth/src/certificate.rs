@@ -1,13 +1,18 @@
 //! Client certificates.
 
+pub(crate) mod crl;
+mod memory;
 pub(crate) mod path;
+mod rules;
+mod search;
 
 use std::sync::Arc;
 
 use est_core::pkix::Certificate;
 use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, Principal, UnixTime, Verdict};
+use tracing::warn;
 
-use path::PathValidator;
+use path::{PathValidator, RevocationStatus, Validated};
 
 /// Knows which certificates were revoked.
 pub trait Inventory: Send + Sync {
@@ -32,12 +37,21 @@ impl CertificateAuthenticator {
     }
 
     async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {
-        let certificate = match self.paths.validate(&evidence.certificates, now) {
-            Ok(certificate) => certificate,
+        let Validated { certificate, revocation, has_expired } = match self.paths.validate(&evidence.certificates, now)
+        {
+            Ok(validated) => validated,
             Err(doubt) => return Ok(Verdict::Unknown(doubt)),
         };
+        // Its grace is for renewing without anything else to show.
+        if has_expired && evidence.credentials.is_some() {
+            return Ok(Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() }));
+        }
         if self.inventory.is_revoked(&certificate).await? {
             return Ok(Verdict::Unknown(Doubt::CertificateRevoked));
+        }
+        if revocation == RevocationStatus::Unknown {
+            let (serial, subject) = (certificate.serial_text(), certificate.subject());
+            warn!(serial, %subject, "let in a client although no CRL tells whether its certificate was revoked");
         }
         Ok(Verdict::Known(Principal::Certificate(certificate)))
     }

@@ -12,7 +12,10 @@ mod one_time;
 mod recent;
 
 pub use any_of::AnyOf;
-pub use certificate::path::{PathValidator, Purpose, UnreadableCertificate};
+pub use certificate::crl::{Crl, UnusableCrl};
+pub use certificate::path::{
+    PathValidator, Purpose, RevocationPolicy, RevocationStatus, UnreadableCertificate, Validated,
+};
 pub use certificate::{CertificateAuthenticator, Inventory};
 pub use one_time::password::OneTimePassword;
 pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};

@@ -32,7 +32,8 @@ pub struct Credentials {
 /// A peer whose evidence an [`Authenticator`](crate::Authenticator) accepted.
 #[derive(Clone, Debug)]
 pub enum Principal {
-    /// Holds the key of this certificate, which chains to a trust anchor and is neither expired nor revoked.
+    /// Holds the key of this certificate, which chains to a trust anchor and is not revoked. If it has expired, it was
+    /// found good enough for its own renewal, and for nothing else.
     Certificate(Arc<Certificate>),
     /// Knows a one-time password.
     OneTimePassword {
@@ -113,6 +114,15 @@ pub enum Doubt {
     },
     /// The certificate's extended key usage does not allow client authentication.
     CertificatePurpose,
+    /// The certificate can be read, and it or one above it breaks a rule of RFC 5280.
+    CertificateNonconforming {
+        /// Which one, as the subject of a sentence: "the client certificate".
+        which: &'static str,
+        /// What is wrong with it, as the rest of the sentence.
+        fault: &'static str,
+    },
     /// The certificate was revoked.
     CertificateRevoked,
+    /// Whether the certificate was revoked cannot be told, for want of a CRL that says so.
+    RevocationUnknown,
 }

@@ -97,7 +97,7 @@ impl Authenticate {
     /// Goes on with the outcome. The body is read only after a principal is known.
     pub fn answer(self, outcome: Result<Verdict, PortError>) -> Step {
         let Self { mut context, evidence, body } = self;
-        let principal = match outcome {
+        let principal = match outcome.map(|verdict| context.lapsed(verdict)) {
             Ok(Verdict::Known(principal)) => principal,
             Ok(Verdict::Unknown(doubt)) => {
                 let refusal = Refusal::from(doubt);
@@ -136,6 +136,18 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Pla
 }
 
 impl Context {
+    /// An expired certificate is good for its renewal at most, however much grace an authenticator grants.
+    fn lapsed(&self, verdict: Verdict) -> Verdict {
+        match &verdict {
+            Verdict::Known(Principal::Certificate(certificate))
+                if certificate.not_after() < self.now && self.operation != Operation::SimpleReenroll =>
+            {
+                Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
+            }
+            Verdict::Known(_) | Verdict::Unknown(_) => verdict,
+        }
+    }
+
     fn note(&mut self, kind: EventKind, reason: Option<String>) {
         self.events.push(Event { kind, reason });
     }
@@ -315,7 +327,9 @@ impl From<Doubt> for Refusal {
             Doubt::CertificateExpired { not_after } => Self::ClientCertificateExpired { not_after },
             Doubt::CertificateNotYetValid { not_before } => Self::ClientCertificateNotYetValid { not_before },
             Doubt::CertificatePurpose => Self::ClientCertificatePurpose,
+            Doubt::CertificateNonconforming { which, fault } => Self::ClientCertificateNonconforming { which, fault },
             Doubt::CertificateRevoked => Self::ClientCertificateRevoked,
+            Doubt::RevocationUnknown => Self::RevocationUnknown,
         }
     }
 }

@@ -7,6 +7,7 @@
 mod asn1;
 mod certificate;
 mod certs_only;
+mod crl;
 mod csr;
 mod csrattrs;
 pub mod der;
@@ -21,6 +22,7 @@ mod time;
 
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
+pub use crl::CrlHead;
 pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, assemble_csr};
 pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};

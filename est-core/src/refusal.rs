@@ -67,6 +67,13 @@ pub enum Refusal {
     },
     /// The client's certificate is not meant for client authentication.
     ClientCertificatePurpose,
+    /// The client's certificate, or one above it, breaks a rule.
+    ClientCertificateNonconforming {
+        /// Which one, as the subject of a sentence.
+        which: &'static str,
+        /// What is wrong with it, as the rest of the sentence.
+        fault: &'static str,
+    },
     /// The client's certificate was revoked.
     ClientCertificateRevoked,
     /// Renewal is for those who show the certificate that they renew.
@@ -184,6 +191,9 @@ pub enum Refusal {
     InProgress,
     /// Nobody could tell who the peer is just now.
     DirectoryUnavailable,
+    /// Nobody could tell just now whether the client's certificate was revoked: the server lacks a CRL that says so,
+    /// which is no fault of the client's and may be different in a while.
+    RevocationUnknown,
     /// The CA could not be reached, or answered with something else.
     CaUnavailable,
     /// The store could not be reached.
@@ -226,6 +236,7 @@ impl Refusal {
             Self::ClientCertificateExpired { .. } => ("client-certificate-expired", 401, (4, 1)),
             Self::ClientCertificateNotYetValid { .. } => ("client-certificate-not-yet-valid", 401, (4, 1)),
             Self::ClientCertificatePurpose => ("client-certificate-purpose", 401, (4, 1)),
+            Self::ClientCertificateNonconforming { .. } => ("client-certificate-nonconforming", 401, (4, 1)),
             Self::ClientCertificateRevoked => ("client-certificate-revoked", 403, (4, 3)),
             Self::CertificateRequired => ("certificate-required", 403, (4, 3)),
             Self::EmptyBody => ("empty-body", 400, (4, 0)),
@@ -264,6 +275,7 @@ impl Refusal {
             Self::CaNotValid => ("ca-not-valid", 503, (5, 3)),
             Self::InProgress => ("in-progress", 503, (5, 3)),
             Self::DirectoryUnavailable => ("directory-unavailable", 503, (5, 3)),
+            Self::RevocationUnknown => ("revocation-unknown", 503, (5, 3)),
             Self::CaUnavailable => ("ca-unavailable", 503, (5, 3)),
             Self::StoreUnavailable => ("store-unavailable", 503, (5, 3)),
             Self::Overloaded => ("overloaded", 503, (5, 3)),
@@ -333,6 +345,7 @@ impl fmt::Display for Refusal {
             Self::ClientCertificatePurpose => {
                 f.write_str("the client certificate's extended key usage does not allow client authentication")
             }
+            Self::ClientCertificateNonconforming { which, fault } => write!(f, "{which} {fault}"),
             Self::ClientCertificateRevoked => f.write_str("the client certificate has been revoked"),
             Self::CertificateRequired => {
                 f.write_str("renew with the certificate that is to be renewed as TLS client certificate")
@@ -391,6 +404,9 @@ impl fmt::Display for Refusal {
             Self::CaNotValid => f.write_str("the CA's own certificate is not valid at the moment"),
             Self::InProgress => f.write_str("the same request is being answered: ask again"),
             Self::DirectoryUnavailable => f.write_str("authentication is not available at the moment"),
+            Self::RevocationUnknown => {
+                f.write_str("whether the client certificate was revoked cannot be told at the moment")
+            }
             Self::CaUnavailable => f.write_str("the CA is not available at the moment"),
             Self::StoreUnavailable => f.write_str("the database is not available at the moment"),
             Self::Overloaded => f.write_str("the server is busy: ask again"),

@@ -167,7 +167,9 @@ fn names_every_doubt_to_the_client() {
         (Doubt::CertificateExpired { not_after: NOW }, 401),
         (Doubt::CertificateNotYetValid { not_before: NOW }, 401),
         (Doubt::CertificatePurpose, 401),
+        (Doubt::CertificateNonconforming { which: "it", fault: "is odd" }, 401),
         (Doubt::CertificateRevoked, 403),
+        (Doubt::RevocationUnknown, 503),
     ] {
         let Step::Authenticate(step) = fixture.enroll() else { panic!("who asks") };
         let Step::Record(step) = step.answer(Ok(Verdict::Unknown(doubt.clone()))) else { panic!("record") };
@@ -274,6 +276,26 @@ fn renews_only_for_who_shows_a_certificate() {
     let Step::Record(step) = step.answer(Ok(Issuance::Issued(certificate))) else { panic!("record") };
     assert_eq!(kinds(&step), [EventKind::MtlsSuccess, EventKind::CertRenewed, EventKind::ReenrollSuccess]);
     assert!(matches!(reply(step), Reply::Certificate(_)));
+}
+
+#[test]
+fn lets_an_expired_certificate_do_nothing_but_renew_itself() {
+    let fixture = Fixture::new();
+    let Principal::Certificate(certificate) = fixture.device() else { panic!("a certificate") };
+    let not_after = certificate.not_after();
+    let ask = |operation, now| {
+        let evidence = Evidence { certificates: Arc::new(vec![b"shown".to_vec()]), ..Evidence::default() };
+        let request = Request { operation, label: None, evidence, body: Body::Der(fixture.csr.clone()) };
+        let Step::Authenticate(step) = begin(fixture.site.clone(), request, now, &entropy(7)) else { panic!("who") };
+        step.answer(Ok(Verdict::Known(fixture.device())))
+    };
+    let late = not_after + Seconds(1);
+    assert!(matches!(ask(Operation::SimpleReenroll, late), Step::Claim(_)));
+    assert!(matches!(ask(Operation::SimpleEnroll, not_after), Step::Claim(_)));
+    let Step::Record(step) = ask(Operation::SimpleEnroll, late) else { panic!("refused") };
+    assert_eq!(kinds(&step), [EventKind::MtlsFailure, EventKind::EnrollFailure]);
+    assert!(step.entry().principal.is_none());
+    assert_eq!(reply(step), Reply::Refused(Refusal::ClientCertificateExpired { not_after }));
 }
 
 #[test]

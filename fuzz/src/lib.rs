@@ -10,6 +10,7 @@ pub mod certificate;
 pub mod certs_only;
 pub mod client;
 pub mod corpus;
+pub mod crl;
 pub mod csr;
 pub mod csrattrs;
 pub mod der;
@@ -22,10 +23,11 @@ pub mod oracle;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("der", der::run),
     ("csr", csr::run),
     ("certificate", certificate::run),
+    ("crl", crl::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
     ("client", client::run),

@@ -24,8 +24,8 @@ use toml_edit::Document;
 pub use diagnostic::{Diagnostic, Position};
 pub use reference::reference;
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
-    Ra, RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
+    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
+    Log, LogFormat, Otp, Ra, RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

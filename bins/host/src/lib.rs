@@ -1,6 +1,7 @@
 //! What the servers share: configuration, wiring, telemetry.
 
 pub mod config;
+pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
 pub mod shell;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use est_auth::{
     AnyOf, CertificateAuthenticator, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
-    StoredPassword,
+    RevocationPolicy, StoredPassword,
 };
 use est_backends::{Cas, FileSigner, LocalCa, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
@@ -18,7 +18,10 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
-use crate::config::{Ca, ClientAuthMode, ClientPurpose, KeyFile, RsaPadding, Settings, Tls, TlsCertificate};
+use crate::config::{
+    Ca, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, RsaPadding, Settings, Tls, TlsCertificate,
+};
+use crate::crls::{self, CrlFiles};
 use crate::shell;
 use crate::telemetry::logged;
 
@@ -39,7 +42,15 @@ pub struct Services {
     /// The ports, for EST.
     pub ports: Ports,
     /// Validates client certificates; `None` when none are asked for.
-    pub paths: Option<Arc<PathValidator>>,
+    pub paths: Option<ClientPaths>,
+}
+
+/// Validates client certificates.
+pub struct ClientPaths {
+    /// The validator.
+    pub validator: Arc<PathValidator>,
+    /// Where its CRLs come from, if it asks some.
+    pub crls: Option<CrlFiles>,
 }
 
 /// Reads a private key from its file.
@@ -127,11 +138,11 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, WiringError> {
 /// # Errors
 /// [`WiringError`] when a key cannot be read or is not its certificate's.
 pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Services, WiringError> {
-    let paths = path_validator(settings)?.map(Arc::new);
+    let paths = client_paths(settings)?;
     let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
     if let Some(paths) = &paths {
         let inventory = Arc::new(Stored(store.clone()));
-        authenticators.push(Arc::new(CertificateAuthenticator::new(paths.clone(), inventory)));
+        authenticators.push(Arc::new(CertificateAuthenticator::new(paths.validator.clone(), inventory)));
     }
     if settings.otp.enabled {
         let entropy = shell::entropy().map_err(|error| WiringError(error.to_string()))?;
@@ -156,8 +167,8 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
 /// Validates client certificates; `None` when none are asked for.
 ///
 /// # Errors
-/// [`WiringError`] when a trust anchor cannot be used.
-pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, WiringError> {
+/// [`WiringError`] when a trust anchor or a CRL cannot be used.
+pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringError> {
     let client_auth = &settings.tls.client_auth;
     if client_auth.mode == ClientAuthMode::None {
         return Ok(None);
@@ -169,8 +180,21 @@ pub fn path_validator(settings: &Settings) -> Result<Option<PathValidator>, Wiri
     let octets =
         |certificates: &[Certificate]| certificates.iter().map(|one| one.as_der().to_vec()).collect::<Vec<_>>();
     let validator =
-        PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose);
-    validator.map(Some).map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))
+        PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose)
+            .map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))?
+            .with_own_cas(settings.cas.iter().map(|ca| ca.certificate.clone()).collect())
+            .with_expired_grace(client_auth.expired_grace);
+    if client_auth.crls.is_empty() {
+        return Ok(Some(ClientPaths { validator: Arc::new(validator), crls: None }));
+    }
+    let policy = match client_auth.revocation {
+        ClientRevocation::Hard => RevocationPolicy::Hard,
+        ClientRevocation::Soft => RevocationPolicy::Soft,
+    };
+    let (files, crls) = CrlFiles::read(client_auth.crls.clone())
+        .map_err(|error| WiringError(format!("tls.client_auth.crls: {error}")))?;
+    crls::tell(&crls);
+    Ok(Some(ClientPaths { validator: Arc::new(validator.with_crls(crls, policy)), crls: Some(files) }))
 }
 
 /// The CAs that the labels of `site` name.

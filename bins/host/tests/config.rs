@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use est_core::pkix::{KeyType, KeyUsage, oid};
 use est_core::{Approval, NameBinding, Seconds, UnixTime};
-use host::config::{self, ClientAuthMode, ClientPurpose, Diagnostic, LogFormat, RsaPadding, Settings, TlsVersion};
+use host::config::{
+    self, ClientAuthMode, ClientPurpose, ClientRevocation, Diagnostic, LogFormat, RsaPadding, Settings, TlsVersion,
+};
 
 /// In June 2027: `old-ca.pem` is over, everything else is valid.
 const NOW: UnixTime = UnixTime(1_812_000_000);
@@ -127,7 +129,10 @@ fn little_is_needed() {
     assert_eq!(settings.tls.min_version, TlsVersion::V1_2);
     assert_eq!(settings.tls.cipher_suites, None);
     assert_eq!(settings.tls.client_auth.mode, ClientAuthMode::Required);
-    assert_eq!(settings.tls.client_auth.ext_key_usage, ClientPurpose::ClientAuth);
+    let client_auth = &settings.tls.client_auth;
+    assert_eq!(client_auth.ext_key_usage, ClientPurpose::ClientAuth);
+    assert_eq!((client_auth.crls.len(), client_auth.revocation), (0, ClientRevocation::Hard));
+    assert_eq!(client_auth.expired_grace, Seconds(0));
     assert_eq!(settings.limits.header_bytes, 16 << 10);
     assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(10));
     assert_eq!(settings.limits.max_connections.get(), 10_000);
@@ -147,6 +152,24 @@ fn little_is_needed() {
     assert!(!settings.otp.enabled);
     assert_eq!((settings.otp.token_length, settings.otp.default_ttl), (20, Seconds(86_400)));
     assert_eq!((settings.log.level, settings.log.format), (tracing::Level::INFO, LogFormat::Text));
+}
+
+#[test]
+fn crls_are_files_and_folders_and_grace_is_a_duration() {
+    let keys = r#"
+        client_auth.crls = ["crl.pem", "."]
+        client_auth.revocation = "soft"
+        client_auth.expired_grace = "7d"
+        [[ca]]"#;
+    let folder = Folder::new();
+    let (settings, warnings) = folder.parse(&MINIMAL.replace("[[ca]]", keys)).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
+    let client_auth = settings.tls.client_auth;
+    assert_eq!(client_auth.crls, [folder.0.join("crl.pem"), folder.0.join(".")]);
+    assert_eq!((client_auth.revocation, client_auth.expired_grace), (ClientRevocation::Soft, Seconds::from_days(7)));
+    let (settings, _) = folder.parse(&MINIMAL.replace("[[ca]]", "client_auth.crls = \"crl.pem\"\n[[ca]]")).unwrap();
+    assert_eq!(settings.tls.client_auth.crls, [folder.0.join("crl.pem")]);
+    assert_eq!(settings.tls.client_auth.revocation, ClientRevocation::Hard);
 }
 
 #[test]

@@ -5,7 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use est_auth::{CertificateAuthenticator, Inventory};
 use est_core::pkix::Certificate;
-use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, Principal, UnixTime, Verdict};
+use est_core::{
+    Authenticator, Credentials, Doubt, Evidence, PortError, PortFuture, Principal, Seconds, Secret, UnixTime, Verdict,
+};
 
 use crate::now;
 use crate::pki::{CLIENT, Pki, days_into};
@@ -76,4 +78,19 @@ fn asks_the_inventory_every_time_and_lets_nobody_in_without_it() {
     assert!(now(authenticator.authenticate(&evidence, at)).is_err());
     inventory.0.store(GOOD, Ordering::Relaxed);
     assert!(matches!(now(authenticator.authenticate(&evidence, at)), Ok(Verdict::Known(_))));
+}
+
+#[test]
+fn lets_a_password_count_beside_an_expired_certificate_that_has_grace() {
+    let Some(pki) = Pki::new("lets_a_password_count_beside_an_expired_certificate_that_has_grace") else { return };
+    let leaf = pki.issue("leaf", "root", 30, CLIENT);
+    let root = Certificate::parse(&pki.der("root")).unwrap();
+    let paths = pki.paths().with_own_cas(vec![root]).with_expired_grace(Seconds::from_days(7));
+    let authenticator = CertificateAuthenticator::new(Arc::new(paths), Arc::new(Says::default()));
+    let (late, alone) = (days_into(&leaf, 31), evidence(&[&leaf]));
+    assert!(matches!(now(authenticator.authenticate(&alone, late)), Ok(Verdict::Known(_))));
+    let credentials = Some(Credentials { user: String::new(), password: Secret::new("p".to_owned()) });
+    let both = Evidence { credentials, ..alone };
+    assert!(matches!(doubt(&authenticator, &both, late), Doubt::CertificateExpired { .. }));
+    assert!(matches!(now(authenticator.authenticate(&both, days_into(&leaf, 1))), Ok(Verdict::Known(_))));
 }

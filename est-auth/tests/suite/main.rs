@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 mod certificates;
+mod limbo;
 mod openssl;
 mod passwords;
 mod paths;
 mod pki;
+mod revocation;
 
 use std::future::Future;
 use std::pin::pin;

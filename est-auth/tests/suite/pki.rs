@@ -1,6 +1,6 @@
 //! Certificates by openssl.
 
-use est_auth::{PathValidator, Purpose};
+use est_auth::{Crl, PathValidator, Purpose};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
 
@@ -52,6 +52,31 @@ impl Pki {
     pub(crate) fn der(&self, name: &str) -> Vec<u8> {
         self.openssl.run(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
         self.openssl.read(format!("{name}.der"))
+    }
+
+    /// A CRL of so many days that lists these certificates.
+    pub(crate) fn crl(&self, issuer: &str, revoked: &[&str], days: u32) -> Crl {
+        self.crl_with(issuer, revoked, &format!("-crldays {days}"))
+    }
+
+    pub(crate) fn crl_with(&self, issuer: &str, revoked: &[&str], options: &str) -> Crl {
+        Crl::read_all(self.crl_pem(issuer, revoked, options).as_bytes()).unwrap().remove(0)
+    }
+
+    pub(crate) fn crl_pem(&self, issuer: &str, revoked: &[&str], options: &str) -> String {
+        let config = "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\n\
+                      crl_extensions=e\n[e]\nauthorityKeyIdentifier=keyid\n";
+        let line = |name: &&str| {
+            let serial = Certificate::parse(&self.der(name)).unwrap().serial_text().replace(':', "");
+            format!("R\t401121000000Z\t261121000000Z\t{serial}\tunknown\t/CN={name}\n")
+        };
+        self.openssl.write("ca.conf", config);
+        self.openssl.write("index", revoked.iter().map(line).collect::<String>());
+        self.openssl.write("number", "01\n");
+        self.openssl.run(&format!(
+            "ca -config ca.conf -gencrl -cert {issuer}.pem -keyfile {issuer}.key {options} -out crl.pem"
+        ));
+        String::from_utf8(self.openssl.read("crl.pem")).unwrap()
     }
 
     /// Whether openssl accepts the chain for a TLS client.

@@ -8,6 +8,7 @@ use pki_types::SignatureVerificationAlgorithm;
 use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf};
 use sha2::{Digest, Sha256};
 
+use super::crl::key_identifier;
 use super::{Extension, GeneralNames, Name, Oid, SubjectPublicKeyInfo, asn1, assemble_csr, der, oid, time};
 use crate::serial::colon_hex;
 use crate::{Serial, UnixTime};
@@ -183,6 +184,12 @@ impl Certificate {
     pub fn subject_key_identifier(&self) -> Option<Vec<u8>> {
         let value = self.extension(&oid::SUBJECT_KEY_IDENTIFIER)?;
         asn1::decode::<OctetString>(value).ok().map(|identifier| identifier.to_vec())
+    }
+
+    /// The keyIdentifier of the authorityKeyIdentifier.
+    #[must_use]
+    pub fn authority_key_identifier(&self) -> Option<Vec<u8>> {
+        key_identifier(self.extension(&oid::AUTHORITY_KEY_IDENTIFIER)?)
     }
 
     /// Whether basicConstraints says that it is a CA's, or says what cannot be read.

@@ -97,7 +97,7 @@ pub fn contents(value: &[u8]) -> &[u8] {
 }
 
 /// The values in the contents of a constructed one that [`check`] accepted; ends early for anything else.
-pub(super) fn parts(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub fn parts(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = contents;
     core::iter::from_fn(move || {
         let first = header(rest).ok()?;

@@ -138,6 +138,14 @@ known! {
     SUBJECT_ALT_NAME = b"\x06\x03\x55\x1d\x11";
     /// basicConstraints.
     BASIC_CONSTRAINTS = b"\x06\x03\x55\x1d\x13";
+    /// cRLNumber.
+    CRL_NUMBER = b"\x06\x03\x55\x1d\x14";
+    /// nameConstraints.
+    NAME_CONSTRAINTS = b"\x06\x03\x55\x1d\x1e";
+    /// cRLDistributionPoints.
+    CRL_DISTRIBUTION_POINTS = b"\x06\x03\x55\x1d\x1f";
+    /// policyConstraints.
+    POLICY_CONSTRAINTS = b"\x06\x03\x55\x1d\x24";
     /// authorityKeyIdentifier.
     AUTHORITY_KEY_IDENTIFIER = b"\x06\x03\x55\x1d\x23";
     /// extKeyUsage.
@@ -158,14 +166,8 @@ known! {
     CMC_RA = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x1c";
     /// certificatePolicies.
     CERTIFICATE_POLICIES = b"\x06\x03\x55\x1d\x20";
-    /// cRLDistributionPoints.
-    CRL_DISTRIBUTION_POINTS = b"\x06\x03\x55\x1d\x1f";
-    /// nameConstraints.
-    NAME_CONSTRAINTS = b"\x06\x03\x55\x1d\x1e";
     /// policyMappings.
     POLICY_MAPPINGS = b"\x06\x03\x55\x1d\x21";
-    /// policyConstraints.
-    POLICY_CONSTRAINTS = b"\x06\x03\x55\x1d\x24";
     /// inhibitAnyPolicy.
     INHIBIT_ANY_POLICY = b"\x06\x03\x55\x1d\x36";
     /// authorityInfoAccess.

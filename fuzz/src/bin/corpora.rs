@@ -17,6 +17,7 @@ fn main() {
     der();
     certificates(&openssl);
     messages(&openssl);
+    crls(&openssl);
     attributes();
     heads(&requests);
     exchanges(&requests);
@@ -188,6 +189,38 @@ fn messages(openssl: &OpenSsl) {
     write("certs_only", "openssl-signed", &openssl.read("s.der"));
     openssl.run("cms -data_create -in text -outform DER -out d.der");
     write("certs_only", "openssl-data", &openssl.read("d.der"));
+}
+
+fn crls(openssl: &OpenSsl) {
+    let make = |extensions: &str, index: &str, name: &str| {
+        let config =
+            "[ca]\ndefault_ca=c\n[c]\ndatabase=index\ncrlnumber=number\ndefault_md=sha256\ncrl_extensions=e\n[e]\n";
+        openssl.write("ca.conf", format!("{config}{extensions}"));
+        openssl.write("index", index);
+        openssl.write("number", "01\n");
+        openssl.run(
+            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout k.pem -subj /O=Example/CN=ca -out c.pem",
+        );
+        openssl.run("ca -config ca.conf -gencrl -cert c.pem -keyfile k.pem -crldays 30 -out crl.pem");
+        let pem = openssl.read("crl.pem");
+        let text = std::str::from_utf8(&pem).expect("PEM is text");
+        write("crl", name, &pem::decode(text).expect("PEM").remove(0).contents);
+        pem
+    };
+    let revoked = |reason: &str| format!("R\t401121000000Z\t261121000000Z{reason}\t0A\tunknown\t/CN=a\n");
+    let identifier = "authorityKeyIdentifier=keyid\n";
+    let empty = make(identifier, "", "empty");
+    let entry = make(identifier, &revoked(",keyCompromise"), "entry-with-reason");
+    make("authorityKeyIdentifier=keyid,issuer:always\n", &revoked(""), "issuer-and-serial");
+    make(
+        "issuingDistributionPoint=critical,@i\n[i]\nonlyuser=TRUE\nfullname=URI:http://a.example/crl\n",
+        "",
+        "only-users",
+    );
+    make("issuingDistributionPoint=critical,@i\n[i]\nindirectCRL=TRUE\n", "", "indirect");
+    make("2.5.29.27=critical,DER:020101\n", "", "delta");
+    write("crl", "two-in-pem", &[&empty[..], b"between\n", &entry].concat());
+    write("crl", "half-of-pem", &empty[..empty.len() / 2]);
 }
 
 fn attributes() {

@@ -2,30 +2,37 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use est_auth::PathValidator;
 use est_core::Site;
 use est_core::tower::Est;
 use est_store::{ServerEvent, Sqlite};
 use host::config::{ClientAuthMode, Settings, TlsVersion};
+use host::crls::CrlFiles;
 use host::shell::ServerShell;
-use host::wiring::{self, Services};
+use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info};
 
 use crate::lock::Lock;
 use crate::output;
 use crate::server::{Limits, Parts, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
 
+/// How often the CRLs are looked at.
+const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
+
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
-    let paths = wiring::path_validator(settings)?.map(Arc::new);
-    tls_config(settings, paths)?;
+    let paths = wiring::client_paths(settings)?;
+    tls_config(settings, paths.as_ref())?;
     Ok(site)
 }
 
@@ -40,7 +47,7 @@ pub(crate) async fn serve(
     let store = super::open_store(settings)?;
     store.serve_alone().await?;
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
-    let tls = Arc::new(tls_config(settings, paths)?);
+    let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
     let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(task)));
@@ -63,6 +70,9 @@ pub(crate) async fn serve(
     let address = server.local_addr()?;
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
+        tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
+    }
     announce(address, &store).await?;
     server.serve(stop).await;
     store.note(ServerEvent::Shutdown, None).await?;
@@ -96,11 +106,30 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     Ok(receiver)
 }
 
-fn tls_config(settings: &Settings, paths: Option<Arc<est_auth::PathValidator>>) -> Result<ServerConfig> {
+/// Looks at the CRLs again and again, until the server ends.
+async fn keep_crls_fresh(mut files: CrlFiles, validator: Arc<PathValidator>, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let validator = validator.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            files.look_for(&validator);
+            files
+        });
+        match look.await {
+            Ok(looked) => files = looked,
+            Err(error) => return error!(%error, "the CRLs are looked at no more"),
+        }
+    }
+}
+
+fn tls_config(settings: &Settings, paths: Option<&ClientPaths>) -> Result<ServerConfig> {
     let tls = &settings.tls;
     let client_certificates = match (tls.client_auth.mode, paths) {
         (ClientAuthMode::Required, Some(paths)) => {
-            ClientCertificates::Required(Arc::new(move |chain, now| paths.validate(chain, now).is_ok()))
+            let validator = paths.validator.clone();
+            ClientCertificates::Required(Arc::new(move |chain, now| validator.validate(chain, now).is_ok()))
         }
         (ClientAuthMode::Optional | ClientAuthMode::RequiredForReenroll, Some(_)) => ClientCertificates::Optional,
         (_, None) | (ClientAuthMode::None, _) => ClientCertificates::None,

@@ -1,7 +1,7 @@
 //! The files that a configuration names.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use est_core::pkix::{Certificate, pem};
 use zeroize::Zeroizing;
@@ -74,6 +74,13 @@ pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
     Ok(FoundKey { path, is_encrypted })
 }
 
+/// Finds a file or a folder, without reading it.
+pub(super) fn file_or_folder(given: &Given<'_>) -> Result<PathBuf, Fault> {
+    let path = given.path()?;
+    fs::metadata(&path).map_err(|error| cannot_read(&path, &error))?;
+    Ok(path)
+}
+
 /// The label and the contents of the first block that is a private key.
 fn private_key(text: &str) -> Option<(&str, &str)> {
     text.split("-----BEGIN ").skip(1).find_map(|block| {
@@ -84,14 +91,7 @@ fn private_key(text: &str) -> Option<(&str, &str)> {
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Fault> {
-    let cannot = |error: std::io::Error| {
-        let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-            std::io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
-            _ => error.to_string(),
-        };
-        Fault::new(format!("cannot read {}: {reason}", path.display()))
-    };
+    let cannot = |error: io::Error| cannot_read(path, &error);
     let metadata = fs::metadata(path).map_err(cannot)?;
     if !metadata.is_file() {
         return Err(Fault::new(format!("{} is not a file", path.display())));
@@ -100,6 +100,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Fault> {
         return Err(Fault::new(format!("{} is longer than {MAX_BYTES} octets", path.display())));
     }
     fs::read(path).map_err(cannot)
+}
+
+fn cannot_read(path: &Path, error: &io::Error) -> Fault {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        io::ErrorKind::PermissionDenied => "this user may not".to_owned(),
+        _ => error.to_string(),
+    };
+    Fault::new(format!("cannot read {}: {reason}", path.display()))
 }
 
 #[cfg(unix)]

@@ -249,6 +249,30 @@ pub(super) static CLIENT_AUTH: Section = Section {
             "Which purpose a client's certificate must have.",
         )
         .also(&["eku", "extended_key_usage"]),
+        key(
+            "crls",
+            "path or array of paths",
+            Default("[]"),
+            "CRLs that tell which clients' certificates and CAs were revoked: files in PEM or DER, or folders of them. \
+             They are read again when they change. Of what this server's own CAs issued, the database tells.",
+        )
+        .also(&["crl", "crl_file", "crl_path", "crl_dir"]),
+        key(
+            "revocation",
+            "`\"hard\"` or `\"soft\"`",
+            Default(r#""hard""#),
+            "What becomes of a client whose certificate no current CRL of `crls` covers: it is refused, or let in and \
+             logged. Without `crls` nothing is asked but the database.",
+        )
+        .also(&["revocation_mode", "crl_mode", "crl_policy"]),
+        key(
+            "expired_grace",
+            "duration",
+            Means("none"),
+            "For how long a certificate that one of this server's own CAs issued may be renewed after its end; 1s to \
+             365d.",
+        )
+        .also(&["grace", "grace_period", "renewal_grace"]),
     ],
     later: &[],
 };

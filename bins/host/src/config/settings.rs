@@ -102,6 +102,12 @@ pub struct ClientAuth {
     pub mode: ClientAuthMode,
     /// Which purpose a client's certificate must have.
     pub ext_key_usage: ClientPurpose,
+    /// The files and folders that CRLs come from; none are asked if there are none.
+    pub crls: Vec<PathBuf>,
+    /// What becomes of a client whose certificate no current CRL covers.
+    pub revocation: ClientRevocation,
+    /// For how long an own CA's certificate may be renewed after its end.
+    pub expired_grace: Seconds,
 }
 
 /// Whether a client must show a certificate.
@@ -124,6 +130,15 @@ pub enum ClientPurpose {
     ClientAuth,
     /// Any.
     Any,
+}
+
+/// What becomes of a client whose certificate no current CRL covers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientRevocation {
+    /// It is refused.
+    Hard,
+    /// It is let in.
+    Soft,
 }
 
 /// `[limits]`: what one client, or all of them, may take.

@@ -1,17 +1,22 @@
 //! `[tls]` and `[tls.client_auth]`.
 
 use std::mem::discriminant;
+use std::time::Duration;
 
-use est_core::Secret;
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
+use est_core::{Seconds, Secret};
 use rustls::CipherSuite;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{ClientAuth, ClientAuthMode, ClientPurpose, KeyFile, Tls, TlsCertificate, TlsVersion};
+use crate::config::settings::{
+    ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion,
+};
 use crate::config::value::Given;
 use crate::config::{files, keys};
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     let own = certificate(section);
@@ -121,6 +126,13 @@ fn client_auth(section: &Reader<'_>) -> Option<ClientAuth> {
     let ext_key_usage = section.get("ext_key_usage", |given| {
         given.choice(&[("clientAuth", ClientPurpose::ClientAuth), ("any", ClientPurpose::Any)])
     });
+    let crls = section.get("crls", |given| given.one_or_more(files::file_or_folder));
+    let revocation = section
+        .get("revocation", |given| given.choice(&[("hard", ClientRevocation::Hard), ("soft", ClientRevocation::Soft)]));
+    if section.has("revocation") && matches!(&crls, Some(Some(crls)) if crls.is_empty()) {
+        section.warn("revocation", Fault::new("does nothing without crls"));
+    }
+    let expired_grace = section.optional("expired_grace", |given| given.seconds(365 * DAY));
     match mode {
         Some(ClientAuthMode::None) => {
             let fault = Fault::new("no client's certificate is looked at, so that nobody can renew");
@@ -142,5 +154,8 @@ fn client_auth(section: &Reader<'_>) -> Option<ClientAuth> {
         intermediates: intermediates??.concat(),
         mode: mode?,
         ext_key_usage: ext_key_usage?,
+        crls: crls??,
+        revocation: revocation?,
+        expired_grace: expired_grace?.unwrap_or(Seconds(0)),
     })
 }

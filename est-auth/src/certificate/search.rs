@@ -1,0 +1,212 @@
+//! The search for one path.
+
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use est_core::pkix::Certificate;
+use est_core::{Doubt, Seconds, UnixTime};
+use pki_types::CertificateDer;
+use webpki::{
+    CertRevocationList, EndEntityCert, Error, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
+};
+
+use super::crl::{Crls, in_order};
+use super::memory::VerifiedPath;
+use super::path::{PathValidator, RevocationPolicy, RevocationStatus};
+use super::rules::{self, Fault};
+
+const THE_CLIENTS: &str = "the client certificate";
+
+/// What a search begins with.
+pub(super) struct Search<'a> {
+    pub(super) validator: &'a PathValidator,
+    pub(super) crls: &'a Crls,
+    /// The client's own certificate first; at least that one.
+    pub(super) shown: &'a [Vec<u8>],
+    pub(super) now: UnixTime,
+}
+
+/// The client's certificate, twice read, and those that may lie above it.
+struct Chain<'a> {
+    certificate: &'a Certificate,
+    leaf: &'a EndEntityCert<'a>,
+    intermediates: &'a [CertificateDer<'a>],
+}
+
+/// What there is to say of a path that was found.
+#[derive(Clone, Copy, PartialEq)]
+struct Found {
+    not_before: UnixTime,
+    not_after: UnixTime,
+    /// Whether an own CA issued the client's certificate.
+    is_own: bool,
+}
+
+impl Search<'_> {
+    pub(super) fn run(&self) -> Result<VerifiedPath, Doubt> {
+        let certificate = Certificate::parse(&self.shown[0]).map_err(|_| Doubt::CertificateMalformed)?;
+        let leaf = CertificateDer::from(self.shown[0].as_slice());
+        let leaf = EndEntityCert::try_from(&leaf).map_err(doubt)?;
+        rules::of_a_client(&certificate)
+            .map_err(|fault| Doubt::CertificateNonconforming { which: THE_CLIENTS, fault })?;
+        let sent = self.shown[1..].iter().map(|der| CertificateDer::from(der.as_slice()));
+        let known = self.validator.intermediates.iter().map(|der| CertificateDer::from(der.as_ref()));
+        let intermediates: Vec<_> = sent.chain(known).collect();
+        let chain = Chain { certificate: &certificate, leaf: &leaf, intermediates: &intermediates };
+        let (found, revocation, next_update) = match self.validator.revocation {
+            None => (self.find(&chain, None)?, RevocationStatus::NotAsked, UnixTime(u64::MAX)),
+            Some(policy) => {
+                let (found, status) = self.find_unrevoked(&chain, policy)?;
+                let ends = self.crls.current(self.now).map(|crl| crl.next_update());
+                (found, status, ends.min().unwrap_or(UnixTime(u64::MAX)))
+            }
+        };
+        let Found { not_before, not_after, .. } = found;
+        Ok(VerifiedPath { certificate: Arc::new(certificate), revocation, not_before, not_after, next_update })
+    }
+
+    /// Finds a path of which CRLs tell that it is good, or which `policy` lets pass.
+    fn find_unrevoked(&self, chain: &Chain<'_>, policy: RevocationPolicy) -> Result<(Found, RevocationStatus), Doubt> {
+        let read = chain.intermediates.iter().filter_map(|der| Certificate::parse(der).ok());
+        let certificates: Vec<_> = std::iter::once(chain.certificate.clone()).chain(read).collect();
+        let current = in_order(self.crls.current(self.now), &certificates);
+        let good = match ask(&current, UnknownStatusPolicy::Deny) {
+            Some(options) => self.find(chain, Some(options)),
+            None => self.find(chain, None).and(Err(Doubt::RevocationUnknown)),
+        };
+        if good != Err(Doubt::RevocationUnknown) {
+            return good.map(|found| (found, RevocationStatus::Good));
+        }
+        // What the CRLs do tell counts against a client whatever else is unknown; for one whose certificate an own CA
+        // issued, the inventory tells the rest.
+        match (self.find(chain, ask(&current, UnknownStatusPolicy::Allow)), policy) {
+            (Err(Doubt::CertificateRevoked), _) => Err(Doubt::CertificateRevoked),
+            (Ok(found), _) if found.is_own => Ok((found, RevocationStatus::Good)),
+            (_, RevocationPolicy::Hard) => Err(Doubt::RevocationUnknown),
+            (_, RevocationPolicy::Soft) => {
+                let all = in_order(self.crls.all(), &certificates);
+                let found = match self.find(chain, ask(&all, UnknownStatusPolicy::Allow)) {
+                    Err(Doubt::RevocationUnknown) => self.find(chain, None),
+                    found => found,
+                };
+                found.map(|found| (found, RevocationStatus::Unknown))
+            }
+        }
+    }
+
+    /// Finds a path. A certificate that may have its grace is looked at as in its last second; the CAs above it are
+    /// not.
+    fn find(&self, chain: &Chain<'_>, revocation: Option<RevocationOptions<'_>>) -> Result<Found, Doubt> {
+        let end = chain.certificate.not_after();
+        let in_grace = end < self.now && self.now <= end + self.validator.expired_grace;
+        let at = if in_grace { end } else { self.now };
+        let (found, broken) = (Cell::new(None), Cell::new(None));
+        let judge = |path: &webpki::VerifiedPath<'_>| {
+            let judged = self.judge(chain.certificate, path, revocation.is_some(), &broken)?;
+            found.set(Some(judged));
+            Ok(())
+        };
+        let path = chain.leaf.verify_for_usage(
+            webpki::ALL_VERIFICATION_ALGS,
+            &self.validator.anchors,
+            chain.intermediates,
+            webpki_time(at),
+            self.validator.purpose,
+            revocation,
+            Some(&judge),
+        );
+        match (path, broken.take()) {
+            (Ok(_), _) => Ok(found.get().expect("webpki finds no path that was not judged")),
+            (Err(Error::UnknownIssuer), Some(doubt)) => Err(doubt),
+            (Err(error), _) => Err(doubt(error)),
+        }
+    }
+
+    /// Looks at what webpki does not. `broken` becomes the doubt about a rule that is broken.
+    fn judge(
+        &self,
+        certificate: &Certificate,
+        path: &webpki::VerifiedPath<'_>,
+        crls_were_asked: bool,
+        broken: &Cell<Option<Doubt>>,
+    ) -> Result<Found, Error> {
+        let breaks = |which| {
+            move |fault: Fault| {
+                broken.set(Some(Doubt::CertificateNonconforming { which, fault }));
+                Error::UnknownIssuer
+            }
+        };
+        let intermediates = path.intermediate_certificates().map(|one| Certificate::parse(&one.der()));
+        let intermediates = intermediates.collect::<Result<Vec<_>, _>>().map_err(|_| Error::UnknownIssuer)?;
+        let place = self.validator.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
+        let anchor = &self.validator.anchor_certificates[place.expect("a path ends at one of the anchors")];
+        let issuers: Vec<&Certificate> = intermediates.iter().chain([anchor]).collect();
+        rules::of_an_anchor(anchor).map_err(breaks("the trust anchor of the client certificate"))?;
+        if crls_were_asked && !rules::may_sign_crls(anchor) {
+            return Err(Error::IssuerNotCrlSigner);
+        }
+        for (ca, issuer) in intermediates.iter().zip(&issuers[1..]) {
+            let kept = rules::of_a_ca(ca).and_then(|()| rules::names_the_key_of(issuer, ca));
+            kept.map_err(breaks("a CA certificate above the client certificate"))?;
+        }
+        rules::names_the_key_of(issuers[0], certificate).map_err(breaks(THE_CLIENTS))?;
+        let is_own =
+            self.validator.own_cas.iter().any(|own| {
+                own.subject() == issuers[0].subject() && own.public_key_der() == issuers[0].public_key_der()
+            });
+        let grace = if is_own { self.validator.expired_grace } else { Seconds(0) };
+        let (mut not_before, mut not_after) = (certificate.not_before(), certificate.not_after() + grace);
+        for issuer in issuers {
+            not_before = not_before.max(issuer.not_before());
+            not_after = not_after.min(issuer.not_after());
+        }
+        let (time, now) = (webpki_time(self.now), self.now);
+        if now < not_before {
+            return Err(Error::CertNotValidYet { time, not_before: webpki_time(not_before) });
+        }
+        if now > not_after {
+            return Err(Error::CertExpired { time, not_after: webpki_time(not_after.min(certificate.not_after())) });
+        }
+        Ok(Found { not_before, not_after, is_own })
+    }
+}
+
+/// Asks the first of these that is the issuer's; `None` when there are none at all.
+fn ask<'a>(crls: &'a [&'a CertRevocationList<'static>], unknown: UnknownStatusPolicy) -> Option<RevocationOptions<'a>> {
+    RevocationOptionsBuilder::new(crls).ok().map(|builder| builder.with_status_policy(unknown).build())
+}
+
+fn webpki_time(at: UnixTime) -> pki_types::UnixTime {
+    pki_types::UnixTime::since_unix_epoch(Duration::from_secs(at.0))
+}
+
+fn doubt(error: Error) -> Doubt {
+    match error {
+        Error::CertExpired { not_after, .. } => Doubt::CertificateExpired { not_after: UnixTime(not_after.as_secs()) },
+        Error::CertNotValidYet { not_before, .. } => {
+            Doubt::CertificateNotYetValid { not_before: UnixTime(not_before.as_secs()) }
+        }
+        Error::CertRevoked => Doubt::CertificateRevoked,
+        Error::UnknownRevocationStatus
+        | Error::CrlExpired { .. }
+        | Error::InvalidCrlSignatureForPublicKey
+        | Error::IssuerNotCrlSigner
+        | Error::UnsupportedCrlSignatureAlgorithmContext(_)
+        | Error::UnsupportedCrlSignatureAlgorithmForPublicKeyContext(_) => Doubt::RevocationUnknown,
+        // A CA's own certificate is for signing others.
+        Error::RequiredEkuNotFoundContext(_) | Error::EmptyEkuExtension | Error::CaUsedAsEndEntity => {
+            Doubt::CertificatePurpose
+        }
+        Error::BadDer
+        | Error::BadDerTime
+        | Error::TrailingData(_)
+        | Error::ExtensionValueInvalid
+        | Error::InvalidCertValidity
+        | Error::InvalidSerialNumber
+        | Error::MalformedExtensions
+        | Error::SignatureAlgorithmMismatch
+        | Error::UnsupportedCertVersion => Doubt::CertificateMalformed,
+        _ => Doubt::CertificateUntrusted,
+    }
+}
