@@ -114,9 +114,11 @@ pub enum Doubt {
     },
     /// The certificate's extended key usage does not allow client authentication.
     CertificatePurpose,
-    /// The certificate, which can be read and verified, breaks a rule.
+    /// The certificate can be read, and it or one above it breaks a rule of RFC 5280.
     CertificateNonconforming {
-        /// What is wrong with it, after "the client certificate".
+        /// Which one, as the subject of a sentence: "the client certificate".
+        which: &'static str,
+        /// What is wrong with it, as the rest of the sentence.
         fault: &'static str,
     },
     /// The certificate was revoked.

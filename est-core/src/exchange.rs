@@ -325,7 +325,7 @@ impl From<Doubt> for Refusal {
             Doubt::CertificateExpired { not_after } => Self::ClientCertificateExpired { not_after },
             Doubt::CertificateNotYetValid { not_before } => Self::ClientCertificateNotYetValid { not_before },
             Doubt::CertificatePurpose => Self::ClientCertificatePurpose,
-            Doubt::CertificateNonconforming { fault } => Self::ClientCertificateNonconforming { fault },
+            Doubt::CertificateNonconforming { which, fault } => Self::ClientCertificateNonconforming { which, fault },
             Doubt::CertificateRevoked => Self::ClientCertificateRevoked,
             Doubt::RevocationUnknown => Self::RevocationUnknown,
         }

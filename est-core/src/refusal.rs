@@ -66,9 +66,11 @@ pub enum Refusal {
     },
     /// The client's certificate is not meant for client authentication.
     ClientCertificatePurpose,
-    /// The client's certificate breaks a rule.
+    /// The client's certificate, or one above it, breaks a rule.
     ClientCertificateNonconforming {
-        /// What is wrong with it, after "the client certificate".
+        /// Which one, as the subject of a sentence.
+        which: &'static str,
+        /// What is wrong with it, as the rest of the sentence.
         fault: &'static str,
     },
     /// The client's certificate was revoked.
@@ -275,7 +277,7 @@ impl fmt::Display for Refusal {
             Self::ClientCertificatePurpose => {
                 f.write_str("the client certificate's extended key usage does not allow client authentication")
             }
-            Self::ClientCertificateNonconforming { fault } => write!(f, "the client certificate {fault}"),
+            Self::ClientCertificateNonconforming { which, fault } => write!(f, "{which} {fault}"),
             Self::ClientCertificateRevoked => f.write_str("the client certificate has been revoked"),
             Self::CertificateRequired => {
                 f.write_str("renew with the certificate that is to be renewed as TLS client certificate")

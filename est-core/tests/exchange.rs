@@ -167,7 +167,7 @@ fn names_every_doubt_to_the_client() {
         (Doubt::CertificateExpired { not_after: NOW }, 401),
         (Doubt::CertificateNotYetValid { not_before: NOW }, 401),
         (Doubt::CertificatePurpose, 401),
-        (Doubt::CertificateNonconforming { fault: "is odd" }, 401),
+        (Doubt::CertificateNonconforming { which: "it", fault: "is odd" }, 401),
         (Doubt::CertificateRevoked, 403),
         (Doubt::RevocationUnknown, 503),
     ] {

@@ -5,7 +5,7 @@
 
 use est_core::pkix::{Certificate, Extension, KeyUsage, Oid, der, oid};
 
-/// What is wrong with a certificate, after "the certificate".
+/// What is wrong with a certificate, as the rest of a sentence that begins with it.
 pub(super) type Fault = &'static str;
 
 /// What the certificate of a client keeps to.
@@ -28,10 +28,10 @@ pub(super) fn of_a_client(certificate: &Certificate) -> Result<(), Fault> {
 pub(super) fn of_a_ca(certificate: &Certificate) -> Result<(), Fault> {
     of_any(certificate)?;
     if certificate.subject().is_empty() {
-        return Err("is a CA's without a subject (RFC 5280 §4.1.2.6)");
+        return Err("has no subject (RFC 5280 §4.1.2.6)");
     }
     if find(certificate, &oid::SUBJECT_KEY_IDENTIFIER).is_none() {
-        return Err("is a CA's without subjectKeyIdentifier (RFC 5280 §4.2.1.2)");
+        return Err("has no subjectKeyIdentifier (RFC 5280 §4.2.1.2)");
     }
     if find(certificate, &oid::POLICY_CONSTRAINTS).is_some_and(|constraints| !constraints.critical) {
         return Err("has policyConstraints that are not critical (RFC 5280 §4.2.1.11)");

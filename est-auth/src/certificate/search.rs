@@ -16,6 +16,8 @@ use super::memory::VerifiedPath;
 use super::path::{PathValidator, RevocationPolicy, RevocationStatus};
 use super::rules::{self, Fault};
 
+const THE_CLIENTS: &str = "the client certificate";
+
 /// What a search begins with.
 pub(super) struct Search<'a> {
     pub(super) validator: &'a PathValidator,
@@ -46,7 +48,8 @@ impl Search<'_> {
         let certificate = Certificate::parse(&self.shown[0]).map_err(|_| Doubt::CertificateMalformed)?;
         let leaf = CertificateDer::from(self.shown[0].as_slice());
         let leaf = EndEntityCert::try_from(&leaf).map_err(doubt)?;
-        rules::of_a_client(&certificate).map_err(|fault| Doubt::CertificateNonconforming { fault })?;
+        rules::of_a_client(&certificate)
+            .map_err(|fault| Doubt::CertificateNonconforming { which: THE_CLIENTS, fault })?;
         let sent = self.shown[1..].iter().map(|der| CertificateDer::from(der.as_slice()));
         let known = self.validator.intermediates.iter().map(|der| CertificateDer::from(der.as_ref()));
         let intermediates: Vec<_> = sent.chain(known).collect();
@@ -98,9 +101,9 @@ impl Search<'_> {
         let end = chain.certificate.not_after();
         let in_grace = end < self.now && self.now <= end + self.validator.expired_grace;
         let at = if in_grace { end } else { self.now };
-        let (found, fault) = (Cell::new(None), Cell::new(None));
+        let (found, broken) = (Cell::new(None), Cell::new(None));
         let judge = |path: &webpki::VerifiedPath<'_>| {
-            let judged = self.judge(chain.certificate, path, revocation.is_some(), &fault)?;
+            let judged = self.judge(chain.certificate, path, revocation.is_some(), &broken)?;
             found.set(Some(judged));
             Ok(())
         };
@@ -113,39 +116,41 @@ impl Search<'_> {
             revocation,
             Some(&judge),
         );
-        match (path, found.get(), fault.get()) {
-            (Ok(_), Some(found), _) => Ok(found),
-            (Err(Error::UnknownIssuer), _, Some(fault)) => Err(Doubt::CertificateNonconforming { fault }),
-            (Err(error), _, _) => Err(doubt(error)),
-            (Ok(_), None, _) => unreachable!("a path is found when it was judged"),
+        match (path, broken.take()) {
+            (Ok(_), _) => Ok(found.get().expect("webpki finds no path that was not judged")),
+            (Err(Error::UnknownIssuer), Some(doubt)) => Err(doubt),
+            (Err(error), _) => Err(doubt(error)),
         }
     }
 
-    /// Looks at what webpki does not. `fault` becomes what is wrong with the client's own certificate.
+    /// Looks at what webpki does not. `broken` becomes the doubt about a rule that is broken.
     fn judge(
         &self,
         certificate: &Certificate,
         path: &webpki::VerifiedPath<'_>,
         crls_were_asked: bool,
-        fault: &Cell<Option<Fault>>,
+        broken: &Cell<Option<Doubt>>,
     ) -> Result<Found, Error> {
-        let untrusted = |_| Error::UnknownIssuer;
+        let breaks = |which| {
+            move |fault: Fault| {
+                broken.set(Some(Doubt::CertificateNonconforming { which, fault }));
+                Error::UnknownIssuer
+            }
+        };
         let intermediates = path.intermediate_certificates().map(|one| Certificate::parse(&one.der()));
         let intermediates = intermediates.collect::<Result<Vec<_>, _>>().map_err(|_| Error::UnknownIssuer)?;
         let place = self.validator.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
         let anchor = &self.validator.anchor_certificates[place.expect("a path ends at one of the anchors")];
         let issuers: Vec<&Certificate> = intermediates.iter().chain([anchor]).collect();
-        rules::of_an_anchor(anchor).map_err(untrusted)?;
+        rules::of_an_anchor(anchor).map_err(breaks("the trust anchor of the client certificate"))?;
         if crls_were_asked && !rules::may_sign_crls(anchor) {
             return Err(Error::IssuerNotCrlSigner);
         }
         for (ca, issuer) in intermediates.iter().zip(&issuers[1..]) {
-            rules::of_a_ca(ca).and_then(|()| rules::names_the_key_of(issuer, ca)).map_err(untrusted)?;
+            let kept = rules::of_a_ca(ca).and_then(|()| rules::names_the_key_of(issuer, ca));
+            kept.map_err(breaks("a CA certificate above the client certificate"))?;
         }
-        rules::names_the_key_of(issuers[0], certificate).map_err(|broken| {
-            fault.set(Some(broken));
-            Error::UnknownIssuer
-        })?;
+        rules::names_the_key_of(issuers[0], certificate).map_err(breaks(THE_CLIENTS))?;
         let is_own =
             self.validator.own_cas.iter().any(|own| {
                 own.subject() == issuers[0].subject() && own.public_key_der() == issuers[0].public_key_der()

@@ -180,7 +180,9 @@ fn refuses_a_ca_that_may_not_sign_certificates() {
     let mute = pki.issue("mute", "root", 90, &format!("{CA}\nkeyUsage=critical,cRLSign"));
     let leaf = pki.issue("leaf", "mute", 30, CLIENT);
     let now = days_into(&leaf, 1);
-    assert_eq!(pki.paths().validate(&[leaf, mute], now), Err(Doubt::CertificateUntrusted));
+    let fault = "may not sign certificates (RFC 5280 §4.2.1.3)";
+    let which = "a CA certificate above the client certificate";
+    assert_eq!(pki.paths().validate(&[leaf, mute], now), Err(Doubt::CertificateNonconforming { which, fault }));
     assert!(!pki.openssl_accepts("root", &["mute"], "leaf"));
 }
 
@@ -203,6 +205,35 @@ fn refuses_extensions_that_it_must_know_and_does_not() {
     let leaf = pki.issue("leaf", "root", 30, &format!("{CLIENT}\n1.2.3.4=critical,DER:0500"));
     let now = days_into(&leaf, 1);
     assert_eq!(pki.paths().validate(&[leaf], now), Err(Doubt::CertificateUntrusted));
+}
+
+#[test]
+fn says_which_rule_a_certificate_breaks() {
+    let Some(pki) = Pki::new("says_which_rule_a_certificate_breaks") else { return };
+    for (name, extensions, fault) in [
+        ("signing", "keyUsage=keyCertSign", "has the key usage keyCertSign and is no CA's (RFC 5280 §4.2.1.3)"),
+        ("keyless", "authorityKeyIdentifier=none", "has no authorityKeyIdentifier (RFC 5280 §4.2.1.1)"),
+        (
+            "constraining",
+            "nameConstraints=permitted;DNS:a.example",
+            "has nameConstraints, which are for CAs (RFC 5280 §4.2.1.10)",
+        ),
+    ] {
+        let leaf = pki.issue(name, "root", 30, extensions);
+        let now = days_into(&leaf, 1);
+        let refused = Err(Doubt::CertificateNonconforming { which: "the client certificate", fault });
+        assert_eq!(pki.paths().validate(&[leaf], now), refused, "{name}");
+    }
+}
+
+#[test]
+fn refuses_an_anchor_that_is_over() {
+    let Some(pki) = Pki::new("refuses_an_anchor_that_is_over") else { return };
+    let leaf = pki.issue("leaf", "root", 200, CLIENT);
+    let not_after = Certificate::parse(&pki.der("root")).unwrap().not_after();
+    assert!(pki.paths().validate(std::slice::from_ref(&leaf), not_after).is_ok());
+    let late = UnixTime(not_after.0 + 1);
+    assert_eq!(pki.paths().validate(&[leaf], late), Err(Doubt::CertificateExpired { not_after }));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! CRLs that openssl made, and certificates that are over.
 
+use std::slice;
+
 use est_auth::{Crl, PathValidator, Purpose, RevocationPolicy, RevocationStatus, Validated};
 use est_core::pkix::Certificate;
 use est_core::{Doubt, Seconds, UnixTime};
@@ -25,8 +27,8 @@ fn refuses_whom_a_crl_lists_and_accepts_whom_it_does_not() {
     let now = days_into(&bad, 1);
     for policy in [RevocationPolicy::Hard, RevocationPolicy::Soft] {
         let paths = asking(&pki, vec![pki.crl("root", &["bad"], 7)], policy);
-        assert_eq!(status(paths.validate(&[good.clone()], now)), Ok(RevocationStatus::Good));
-        assert_eq!(status(paths.validate(&[bad.clone()], now)), Err(Doubt::CertificateRevoked));
+        assert_eq!(status(paths.validate(slice::from_ref(&good), now)), Ok(RevocationStatus::Good));
+        assert_eq!(status(paths.validate(slice::from_ref(&bad), now)), Err(Doubt::CertificateRevoked));
     }
     assert_eq!(status(pki.paths().validate(&[bad], now)), Ok(RevocationStatus::NotAsked));
 }
@@ -58,7 +60,7 @@ fn lets_the_soft_policy_pass_what_cannot_be_told_and_says_so() {
     let bad = pki.issue("bad", "root", 30, CLIENT);
     let (now, late) = (days_into(&leaf, 1), days_into(&leaf, 8));
     let none = asking(&pki, vec![], RevocationPolicy::Soft);
-    assert_eq!(status(none.validate(&[leaf.clone()], now)), Ok(RevocationStatus::Unknown));
+    assert_eq!(status(none.validate(slice::from_ref(&leaf), now)), Ok(RevocationStatus::Unknown));
     // A CRL that is over says nothing for anybody, and still something against those whom it lists.
     let over = asking(&pki, vec![pki.crl("root", &["bad"], 7)], RevocationPolicy::Soft);
     assert_eq!(status(over.validate(&[leaf], late)), Ok(RevocationStatus::Unknown));
@@ -125,8 +127,8 @@ fn tells_the_crls_of_an_old_and_a_new_key_apart() {
             crls.reverse();
         }
         let paths = trusting(&[pki.der("root"), new_root.clone()]).with_crls(crls, RevocationPolicy::Hard);
-        assert_eq!(status(paths.validate(&[of_old.clone()], now)), Ok(RevocationStatus::Good));
-        assert_eq!(status(paths.validate(&[of_new.clone()], now)), Ok(RevocationStatus::Good));
+        assert_eq!(status(paths.validate(slice::from_ref(&of_old), now)), Ok(RevocationStatus::Good));
+        assert_eq!(status(paths.validate(slice::from_ref(&of_new), now)), Ok(RevocationStatus::Good));
     }
 }
 
@@ -150,17 +152,17 @@ fn needs_no_crl_for_what_its_own_ca_issued_and_believes_one_that_is_there() {
     let (mine, other) = (pki.issue("mine", "own", 30, CLIENT), pki.issue("other", "root", 30, CLIENT));
     let now = days_into(&other, 1);
     let paths = |crls| {
-        let paths = PathValidator::new(&[pki.der("root")], std::slice::from_ref(&own), Purpose::ClientAuth).unwrap();
+        let paths = PathValidator::new(&[pki.der("root")], slice::from_ref(&own), Purpose::ClientAuth).unwrap();
         paths.with_own_cas(vec![Certificate::parse(&own).unwrap()]).with_crls(crls, RevocationPolicy::Hard)
     };
-    assert_eq!(status(paths(vec![]).validate(&[mine.clone()], now)), Ok(RevocationStatus::Good));
+    assert_eq!(status(paths(vec![]).validate(slice::from_ref(&mine), now)), Ok(RevocationStatus::Good));
     assert_eq!(status(paths(vec![]).validate(&[other], now)), Err(Doubt::RevocationUnknown));
     for crls in [
         vec![pki.crl("own", &["mine"], 7), pki.crl("root", NONE, 7)],
         vec![pki.crl("own", NONE, 7), pki.crl("root", &["own"], 7)],
         vec![pki.crl("own", &["mine"], 7)],
     ] {
-        assert_eq!(status(paths(crls).validate(&[mine.clone()], now)), Err(Doubt::CertificateRevoked));
+        assert_eq!(status(paths(crls).validate(slice::from_ref(&mine), now)), Err(Doubt::CertificateRevoked));
     }
 }
 
@@ -212,7 +214,7 @@ fn reads_crls_in_der_and_pem_and_names_what_it_cannot_use() {
     for (octets, complaint) in [
         (&b""[..], "it has no CRL"),
         (b"\xff\xfe", "it is neither PEM nor DER"),
-        (pem[..pem.len() / 2].as_bytes(), "it has a broken PEM block"),
+        (&pem.as_bytes()[..pem.len() / 2], "it has a broken PEM block"),
         (certificate.as_bytes(), "it has no CRL"),
         (&der[..der.len() - 1], "it holds a CRL that is malformed"),
     ] {
