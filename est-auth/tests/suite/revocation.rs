@@ -214,7 +214,7 @@ fn reads_crls_in_der_and_pem_and_names_what_it_cannot_use() {
     for (octets, complaint) in [
         (&b""[..], "it has no CRL"),
         (b"\xff\xfe", "it is neither PEM nor DER"),
-        (pem[..pem.len() / 2].as_bytes(), "it has a broken PEM block"),
+        (&pem.as_bytes()[..pem.len() / 2], "it has a broken PEM block"),
         (certificate.as_bytes(), "it has no CRL"),
         (&der[..der.len() - 1], "it holds a CRL that is malformed"),
     ] {
