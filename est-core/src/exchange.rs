@@ -114,7 +114,7 @@ impl Authenticate {
         match vet(&context, &principal, body) {
             Ok((csr, plan)) => context.claim(principal, csr, plan),
             Err(refusal) => {
-                context.note(EventKind::CertDenied, Some(refusal.row().code.to_string()));
+                context.note(EventKind::CertDenied, Some(refusal.explanation(&context.label.profile)));
                 context.end(None, Outcome::Refused(refusal))
             }
         }
@@ -272,7 +272,7 @@ impl Issue {
                 Ok(certificate) if order.plan.is_met_by(&certificate) => {
                     let renewal = context.operation == Operation::SimpleReenroll;
                     let kind = if renewal { EventKind::CertRenewed } else { EventKind::CertIssued };
-                    context.note(kind, order.plan.remarks());
+                    context.note(kind, Some(order.plan.explanation()));
                     Outcome::Issued { certificate: Arc::new(certificate), profile: order.plan.profile.clone() }
                 }
                 Ok(_) | Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),

@@ -53,7 +53,7 @@ pub use evidence::{Credentials, Doubt, Evidence, Principal, Verdict};
 pub use exchange::{Authenticate, Claim, Issue, Record, Step, begin};
 pub use ports::{Authenticator, CaBackend, PortFuture, Ports, Store};
 pub use record::{Claimed, Entry, Event, EventKind, Identity, Intent, Issuance, Order, Outcome, PortError, Ticket};
-pub use refusal::{Refusal, Row};
+pub use refusal::{Refusal, Row, Rule};
 pub use reply::Reply;
 pub use request::{Body, Operation, Request};
 pub use secret::Secret;

@@ -3,6 +3,7 @@
 mod authority;
 mod baseline;
 mod constraint;
+mod explanation;
 mod extension;
 mod host;
 mod key;

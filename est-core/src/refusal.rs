@@ -1,11 +1,15 @@
 //! Why a request is turned down: the one table.
 
+mod rule;
+
 use alloc::string::String;
 use core::fmt;
 
 use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword};
 use crate::policy::{BaselineRule, NameKind};
 use crate::{Operation, Seconds, UnixTime};
+
+pub use rule::Rule;
 
 /// Every reason for which a request is turned down.
 ///

@@ -158,7 +158,8 @@ impl Label {
     }
 
     /// The registration authority that the holder of this certificate is here.
-    pub(crate) fn authority(&self, own: &Certificate, algorithms: Algorithms) -> Option<&RegistrationAuthority> {
+    #[must_use]
+    pub fn authority(&self, own: &Certificate, algorithms: Algorithms) -> Option<&RegistrationAuthority> {
         self.authorities.iter().find(|authority| authority.is(own, &self.ca, algorithms))
     }
 

@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Report every mistake in a configuration file.
     Check(Check),
+    /// Tell what a request would get, or which rule refuses it and where that is written. Issues nothing.
+    Explain(Explain),
     /// Bring the database to this version.
     Migrate(Migrate),
     /// The CAs' own keys and certificates.
@@ -97,6 +99,26 @@ pub(crate) struct Run {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) config: Config,
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// The label; the unlabelled path without it.
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// The certification request: PEM, DER, or base64 of DER.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csr: PathBuf,
+    /// Who asks: a file with their certificate, `otp` or `otp:ENTITY` for who has a one-time password.
+    #[arg(long = "as", value_name = "PRINCIPAL", default_value = "otp")]
+    pub(crate) principal: String,
+    /// Explain a renewal (/simplereenroll) of the certificate of --as.
+    #[arg(long)]
+    pub(crate) renew: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Args)]

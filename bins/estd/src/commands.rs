@@ -5,6 +5,7 @@ pub(crate) mod ca;
 pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod dev;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod migrate;
 pub(crate) mod otp;

@@ -53,6 +53,7 @@ fn start(command: Command) -> Result<()> {
             output::line(format!("made {}; next: estd run --config {}", options.dir.display(), config.display()));
             Ok(())
         }),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),

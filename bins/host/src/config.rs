@@ -7,6 +7,7 @@
 mod diagnostic;
 mod files;
 mod keys;
+mod locate;
 mod names;
 mod reader;
 mod reference;
@@ -22,6 +23,8 @@ use est_core::UnixTime;
 use toml_edit::Document;
 
 pub use diagnostic::{Diagnostic, Position};
+pub use locate::{Place, locate};
+pub use names::purpose;
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,

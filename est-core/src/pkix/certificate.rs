@@ -203,9 +203,8 @@ impl Certificate {
     /// Whether extKeyUsage names id-kp-cmcRA (RFC 6402 §2.10).
     #[must_use]
     pub fn is_for_ra(&self) -> bool {
-        self.extension(&oid::EXT_KEY_USAGE)
-            .and_then(|value| asn1::decode::<SequenceOf<Any>>(value).ok())
-            .is_some_and(|purposes| purposes.iter().any(|purpose| purpose.as_bytes() == oid::CMC_RA.as_der()))
+        let purposes = self.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage);
+        purposes.is_some_and(|purposes| purposes.contains(&oid::CMC_RA))
     }
 
     /// Whether subject and issuer are the same name.

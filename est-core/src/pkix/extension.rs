@@ -59,6 +59,14 @@ impl Extension {
         Self { id: oid::EXT_KEY_USAGE, critical: false, value: asn1::encode(&purposes) }
     }
 
+    /// Reads the value of an extKeyUsage; `None` when it is malformed or empty.
+    #[must_use]
+    pub fn read_ext_key_usage(value: &[u8]) -> Option<Vec<Oid>> {
+        let purposes: SequenceOf<Any> = asn1::decode(value).ok()?;
+        let purposes: Option<Vec<Oid>> = purposes.iter().map(|purpose| Oid::from_der(purpose.as_bytes())).collect();
+        purposes.filter(|purposes| !purposes.is_empty())
+    }
+
     /// subjectKeyIdentifier.
     #[must_use]
     pub fn subject_key_identifier(identifier: &[u8]) -> Self {

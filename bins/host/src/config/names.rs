@@ -66,6 +66,13 @@ pub(super) fn ext_key_usage(given: &Given<'_>) -> Result<Oid, Fault> {
     identified(given, &PURPOSES)
 }
 
+/// What people call an extended key usage: `clientAuth`; the dotted form of one without a name.
+#[must_use]
+pub fn purpose(id: &Oid) -> String {
+    let known = PURPOSES.iter().find(|(_, named)| named.id() == *id);
+    known.map_or_else(|| id.to_string(), |(name, _)| (*name).to_owned())
+}
+
 /// What `/csrattrs` lists, by name or as an OID.
 pub(super) fn csr_attribute(given: &Given<'_>) -> Result<Oid, Fault> {
     identified(given, &ATTRIBUTES)
