@@ -9,6 +9,7 @@ mod local_ca;
 mod ml_dsa;
 mod openssl;
 mod pki;
+mod wycheproof;
 
 use std::future::Future;
 use std::pin::pin;
