@@ -6,6 +6,7 @@ use est_core::pkix::{Certificate, Csr, Extension, GeneralName, GeneralNames, Nam
 use est_core::{Algorithms, Refusal};
 use x509_cert::der::asn1::ObjectIdentifier;
 use x509_cert::der::{Decode, Encode};
+use x509_cert::ext::Extensions;
 use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName as TheirName;
 use x509_cert::request::CertReq;
@@ -55,6 +56,10 @@ pub(crate) fn read_request(der: &[u8], algorithms: Algorithms) -> Reading {
     match (Csr::parse(der, algorithms), CertReq::from_der(der)) {
         (Ok(ours), Ok(theirs)) => same_request(&ours, &theirs).map_or_else(Reading::Differently, |()| Reading::Both),
         (Ok(_), Err(_)) => Reading::Ours(known_difference(der)),
+        // It looks into extensions only when asked to.
+        (Err(_), Ok(theirs)) if !their_extensions(&theirs).is_some_and(|listed| can_be_read(&listed)) => {
+            Reading::Neither
+        }
         (Err(error), Ok(_)) => Reading::Theirs(Some(Refusal::Csr(error).row().code)),
         (Err(_), Err(_)) => Reading::Neither,
     }
@@ -67,6 +72,7 @@ pub(crate) fn read_certificate(der: &[u8]) -> Reading {
             same_certificate(&ours, &theirs).map_or_else(Reading::Differently, |()| Reading::Both)
         }
         (Ok(_), Err(_)) => Reading::Ours(known_difference(der)),
+        (Err(_), Ok(theirs)) if !can_be_read(listed_in(&theirs)) => Reading::Neither,
         (Err(_), Ok(theirs)) => {
             let fitting = STRICTER.iter().find(|(_, holds)| holds(der, &theirs));
             Reading::Theirs(fitting.map(|(rule, _)| *rule))
@@ -79,25 +85,18 @@ pub(crate) fn read_certificate(der: &[u8]) -> Reading {
 type Rule = (&'static str, fn(&[u8], &x509_cert::Certificate) -> bool);
 
 /// Why we refuse certificates that `x509-cert` reads.
-const STRICTER: [Rule; 6] = [
+const STRICTER: [Rule; 5] = [
     ("not DER", |der, _| der::check(der).is_err()),
     ("not of version 3", |_, theirs| theirs.tbs_certificate().version() != x509_cert::Version::V3),
     ("two signature algorithms", |_, theirs| theirs.signature_algorithm() != theirs.tbs_certificate().signature()),
-    ("a name that is none", |_, theirs| {
-        let tbs = theirs.tbs_certificate();
-        [tbs.issuer(), tbs.subject()].iter().any(|name| Name::parse(&name.to_der().unwrap()).is_err())
-    }),
     ("an extension twice", |_, theirs| {
-        let listed = theirs.tbs_certificate().extensions().map_or(&[][..], |listed| listed);
-        let mut ids: Vec<_> = listed.iter().map(|extension| extension.extn_id).collect();
+        let mut ids: Vec<_> = listed_in(theirs).iter().map(|extension| extension.extn_id).collect();
         ids.sort_unstable();
         ids.windows(2).any(|pair| pair[0] == pair[1])
     }),
     ("a malformed subjectAltName", |_, theirs| {
-        let listed = theirs.tbs_certificate().extensions().map_or(&[][..], |listed| listed);
-        let names =
-            listed.iter().find(|extension| extension.extn_id.to_der().unwrap() == oid::SUBJECT_ALT_NAME.as_der());
-        names.is_some_and(|names| GeneralNames::parse(names.extn_value.as_bytes()).is_none())
+        alternative_names(listed_in(theirs))
+            .is_some_and(|names| GeneralNames::parse(names.extn_value.as_bytes()).is_none())
     }),
 ];
 
@@ -108,20 +107,36 @@ fn same_request(ours: &Csr, theirs: &CertReq) -> Same {
     equal("version", theirs.info.version as u8, 0)?;
     equal("public key", theirs.info.public_key.to_der().unwrap().as_slice(), ours.public_key().as_der())?;
     same_name("subject", &theirs.info.subject, ours.subject())?;
+    let Some(listed) = their_extensions(theirs) else {
+        return known_difference(ours.as_der()).map(|_| ()).ok_or("list of extensions");
+    };
+    same_extensions(&listed, ours.extensions())?;
+    same_alternative_names(&listed, ours.subject_alt_name())
+}
+
+/// The extensions that a request asks for, as `x509-cert` reads them when asked to.
+fn their_extensions(theirs: &CertReq) -> Option<Extensions> {
     let ids = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST];
     let requests = theirs.info.attributes.iter().filter(|attribute| {
         let id = attribute.oid.to_der().unwrap();
         ids.iter().any(|known| known.as_der() == id)
     });
-    let mut listed = Vec::new();
-    for value in requests.flat_map(|attribute| attribute.values.iter()) {
-        match value.decode_as::<x509_cert::ext::Extensions>() {
-            Ok(extensions) => listed.extend(extensions),
-            Err(_) => return known_difference(ours.as_der()).map(|_| ()).ok_or("list of extensions"),
-        }
-    }
-    same_extensions(&listed, ours.extensions())?;
-    same_alternative_names(&listed, ours.subject_alt_name())
+    let values = requests.flat_map(|attribute| attribute.values.iter());
+    let lists: Result<Vec<Extensions>, _> = values.map(|value| value.decode_as()).collect();
+    lists.ok().map(|lists| lists.concat())
+}
+
+fn listed_in(certificate: &x509_cert::Certificate) -> &[x509_cert::ext::Extension] {
+    certificate.tbs_certificate().extensions().map_or(&[][..], |listed| listed)
+}
+
+/// Whether `x509-cert` reads the subjectAltName among these.
+fn can_be_read(listed: &[x509_cert::ext::Extension]) -> bool {
+    alternative_names(listed).is_none_or(|names| SubjectAltName::from_der(names.extn_value.as_bytes()).is_ok())
+}
+
+fn alternative_names(listed: &[x509_cert::ext::Extension]) -> Option<&x509_cert::ext::Extension> {
+    listed.iter().find(|extension| extension.extn_id.to_der().unwrap() == oid::SUBJECT_ALT_NAME.as_der())
 }
 
 fn same_certificate(ours: &Certificate, theirs: &x509_cert::Certificate) -> Same {
@@ -133,7 +148,7 @@ fn same_certificate(ours: &Certificate, theirs: &x509_cert::Certificate) -> Same
     equal("notAfter", seconds(tbs.validity().not_after), ours.not_after().0)?;
     same_name("subject", tbs.subject(), ours.subject())?;
     same_name("issuer", tbs.issuer(), ours.issuer())?;
-    let listed = tbs.extensions().map_or(&[][..], |listed| listed);
+    let listed = listed_in(theirs);
     same_extensions(listed, ours.extensions())?;
     same_alternative_names(listed, ours.subject_alt_name())
 }
@@ -157,9 +172,8 @@ fn same_extensions(theirs: &[x509_cert::ext::Extension], ours: &[Extension]) -> 
 }
 
 fn same_alternative_names(listed: &[x509_cert::ext::Extension], ours: Option<&GeneralNames>) -> Same {
-    let theirs = listed.iter().find(|extension| extension.extn_id.to_der().unwrap() == oid::SUBJECT_ALT_NAME.as_der());
-    let (Some(theirs), Some(ours)) = (theirs, ours) else {
-        return equal("presence of subjectAltName", theirs.is_some(), ours.is_some());
+    let (Some(theirs), Some(ours)) = (alternative_names(listed), ours) else {
+        return equal("presence of subjectAltName", alternative_names(listed).is_some(), ours.is_some());
     };
     let value = theirs.extn_value.as_bytes();
     let Ok(SubjectAltName(theirs)) = SubjectAltName::from_der(value) else {
