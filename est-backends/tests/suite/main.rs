@@ -11,6 +11,7 @@ mod ml_dsa;
 mod openssl;
 mod pki;
 mod rollover;
+mod wycheproof;
 
 use std::future::Future;
 use std::pin::pin;
