@@ -28,7 +28,7 @@ pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub(crate) use general_name::text_of;
 pub use general_name::{GeneralName, GeneralNames};
-pub use key::{KeyError, KeyType, SubjectPublicKeyInfo};
+pub use key::{BlocklistError, KeyBlocklist, KeyError, KeyType, SubjectPublicKeyInfo};
 pub(crate) use name::keyword;
 pub use name::{Name, NameError};
 pub use name_constraints::NameConstraints;

@@ -304,7 +304,7 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::NotACsr => "not-a-csr",
         CsrError::Version => "csr-version",
         CsrError::Subject(_) => "csr-subject",
-        CsrError::Key(_) => "csr-key",
+        CsrError::Key(error) => error.code(),
         CsrError::WeakHash => "weak-hash",
         CsrError::SignatureAlgorithm(_) => "signature-algorithm",
         CsrError::Possession => "possession",

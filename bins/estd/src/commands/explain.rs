@@ -62,7 +62,7 @@ fn principal(text: &str, expires: est_core::UnixTime) -> Result<Principal> {
     }
     let octets = fs::read(Path::new(text))
         .with_context(|| format!("--as is a file with a certificate, `otp` or `otp:ENTITY`: cannot read {text}"))?;
-    let blocks = std::str::from_utf8(&octets).ok().and_then(|text| pem::decode(text)).unwrap_or_default();
+    let blocks = std::str::from_utf8(&octets).ok().and_then(pem::decode).unwrap_or_default();
     let der =
         blocks.into_iter().find(|block| block.label == "CERTIFICATE").map_or(octets, |block| block.contents.to_vec());
     let certificate = Certificate::parse(&der).with_context(|| text.to_owned())?;
