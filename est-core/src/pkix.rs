@@ -24,6 +24,6 @@ pub use csr::{Csr, CsrError, CsrTemplate, assemble_csr};
 pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub use general_name::{GeneralName, GeneralNames};
-pub use key::{KeyError, KeyType, SubjectPublicKeyInfo};
+pub use key::{BlocklistError, KeyBlocklist, KeyError, KeyType, SubjectPublicKeyInfo};
 pub use name::{Name, NameError};
 pub use oid::Oid;

@@ -7,9 +7,12 @@ use std::fs;
 use std::path::Path;
 
 use est_core::Refusal;
-use est_core::pkix::{CsrError, KeyError, KeyType, SubjectPublicKeyInfo};
+use est_core::pkix::{
+    BlocklistError, Csr, CsrError, KeyBlocklist, KeyError, KeyType, SubjectPublicKeyInfo, assemble_csr,
+};
 use est_testkit::der;
-use est_testkit::pki::Key;
+use est_testkit::pki::{ALGORITHMS, Key};
+use sha2::{Digest, Sha256};
 
 /// A key of `tests/keys`; `make.py` there says how it was made.
 fn read(name: &str) -> Vec<u8> {
@@ -151,6 +154,54 @@ fn refuses_parameters_that_are_not_those_of_the_algorithm() {
         let other = algorithm.strip_suffix(null).map_or_else(|| [algorithm, null].concat(), <[u8]>::to_vec);
         assert_eq!(with(algorithm), Ok(key_type));
         assert_eq!(with(&other), Err(KeyError::Parameters), "{key_type}");
+    }
+}
+
+#[test]
+fn refuses_keys_of_the_weak_generator_of_debian() {
+    for name in ["debian-weak-rsa-64", "debian-weak-rsa-32", "debian-weak-p256", "debian-weak-p384"] {
+        assert_eq!(requested(read(name)), CsrError::Key(KeyError::DebianWeak), "{name}");
+    }
+}
+
+#[test]
+fn refuses_keys_whose_private_keys_are_published() {
+    for name in ["published-rsa", "published-p256", "published-ed25519"] {
+        assert_eq!(requested(read(name)), CsrError::Key(KeyError::Published), "{name}");
+    }
+    // Other keys come to the question whether their private halves are there.
+    for name in ["rsa-even-modulus-twin", "ec-encodings-twin", "ed25519-not-canonical-twin"] {
+        assert!(!matches!(requested(read(name)), CsrError::Key(_)), "{name}");
+    }
+}
+
+/// Why a request for a key is refused that another key has signed.
+fn requested(key: Vec<u8>) -> CsrError {
+    let signer = Key::p256();
+    let info = der::sequence(&[b"\x02\x01\x00", b"\x30\x00", &key, b"\xa0\x00"]);
+    let csr = assemble_csr(info.clone(), signer.signature_algorithm(), &signer.sign(&info));
+    Csr::parse(&csr, ALGORITHMS).unwrap_err()
+}
+
+#[test]
+fn an_operators_blocklist_names_keys_by_their_sha256() {
+    let [listed, other] = [Key::p256(), Key::p256()];
+    let hash: String =
+        Sha256::digest(listed.public_key().as_der()).iter().map(|octet| format!("{octet:02x}")).collect();
+    let text = format!("# stolen in May\r\n\r\n  {} # laptop 17\r\n{hash}\n{}", hash.to_uppercase(), "0".repeat(64));
+    let list = KeyBlocklist::parse(text.as_bytes()).unwrap();
+    assert_eq!((list.len(), list.is_empty()), (2, false));
+    assert!(list.contains(listed.public_key()));
+    assert!(!list.contains(other.public_key()));
+    assert!(KeyBlocklist::parse(b"# none yet\n").unwrap().is_empty());
+}
+
+#[test]
+fn a_blocklist_with_anything_else_on_a_line_is_refused() {
+    let hash = "ab".repeat(32);
+    for line in [&hash[1..], &hash[2..], &format!("{hash}00"), &format!("{hash} {hash}"), &"xy".repeat(32), "-"] {
+        let text = format!("{hash}\n# a comment\n{line}\n");
+        assert_eq!(KeyBlocklist::parse(text.as_bytes()).unwrap_err(), BlocklistError { line: 3 }, "{line}");
     }
 }
 

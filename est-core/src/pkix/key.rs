@@ -1,10 +1,12 @@
 //! Public keys: what they are, and whether anybody should have them.
 
+mod blocklist;
 mod ec;
 mod ed25519;
 mod error;
 mod rsa;
 
+pub use blocklist::{BlocklistError, KeyBlocklist};
 pub use error::KeyError;
 
 use alloc::string::ToString;
@@ -55,10 +57,11 @@ pub enum KeyType {
 }
 
 impl SubjectPublicKeyInfo {
-    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) and checks that nobody can find its private
+    /// half; whether somebody has published it is what [`KeyBlocklist`] tells.
     ///
     /// # Errors
-    /// [`KeyError`] when it is malformed or of no supported type.
+    /// [`KeyError`], the first reason for which it is not accepted.
     pub fn parse(der: &[u8]) -> Result<Self, KeyError> {
         let info: asn1::SubjectPublicKeyInfo = asn1::decode(der).map_err(|_| KeyError::Malformed)?;
         let is_sequence = info.algorithm.as_bytes().first() == Some(&0x30);

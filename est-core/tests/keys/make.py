@@ -1,5 +1,8 @@
 """Makes the keys in this directory: SubjectPublicKeyInfo in hexadecimal, each with a flaw or, as `-twin`, just without.
 
+`debian-weak-*` are the keys of process 1001 as `src/pkix/key/blocklist/generate.c` makes them, `published-*` those of
+RFC 9500 and RFC 9216; the rest is made here.
+
 `python3 make.py`, which needs nothing but Python and `openssl` (for the encodings of `ec-*`).
 The primes come from a seeded generator, so that the same files come out again.
 """
