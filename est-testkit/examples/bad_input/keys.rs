@@ -1,5 +1,8 @@
 //! Keys that nobody should have.
 
+use std::fs;
+use std::path::Path;
+
 use crate::{Maker, NO_ATTRIBUTES, VERSION};
 use est_core::pkix::{KeyError, KeyType};
 use est_testkit::der::{bit_string, sequence, set, value};
@@ -187,6 +190,21 @@ pub(crate) fn keys(maker: &mut Maker) {
         "RFC 9881 §2",
         &with_key(b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12\x05\x00", &[7; 1952]),
     );
+    let br = "CA/Browser Forum BR §6.1.1.3";
+    for (flawed, about, error, cite) in [
+        ("rsa-small-factor", "A modulus with a small factor", KeyError::RsaSmallFactor { factor: 751 }, br),
+        ("rsa-power-3", "A modulus that is a cube", KeyError::RsaPower { exponent: 3 }, br),
+        ("rsa-roca", "A modulus of a flawed chip", KeyError::RsaRoca, br),
+        ("rsa-close-primes-2048", "A modulus of two close primes", KeyError::RsaClosePrimes, br),
+        ("debian-weak-rsa-64", "A key of Debian's weak generator", KeyError::DebianWeak, br),
+        ("published-p256", "The key of RFC 9500", KeyError::Published, "RFC 9500 §2"),
+        ("ec-coordinate-p384", "A coordinate over p", KeyError::EcCoordinate, "NIST SP 800-56A §5.6.2.3.3"),
+        ("ed25519-not-canonical", "An Ed25519 key over p", KeyError::Ed25519NotCanonical, "RFC 8032 §5.1.3"),
+    ] {
+        let spki = flawed_key(flawed);
+        let body = signer.signed(sequence(&[VERSION, name("CN=keys").as_der(), &spki, NO_ATTRIBUTES]));
+        maker.bad(flawed, about, error, cite, &body);
+    }
     let not_whole = sequence(&[&sequence(&[p256]), b"\x03\x02\x04\xf0"]);
     maker.bad(
         "half-an-octet",
@@ -199,4 +217,12 @@ pub(crate) fn keys(maker: &mut Maker) {
         let spki = sequence(&[&set(&[p256]), &bit_string(signer.public_key().key())]);
         signer.signed(sequence(&[VERSION, name("CN=keys").as_der(), &spki, NO_ATTRIBUTES]))
     });
+}
+
+/// A key that est-core's own tests refuse.
+fn flawed_key(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../est-core/tests/keys");
+    let text = fs::read_to_string(folder.join(name).with_extension("hex")).expect("a key").replace('\n', "");
+    let octet = |pair| u8::from_str_radix(str::from_utf8(pair).expect("ASCII"), 16).expect("hexadecimal");
+    text.as_bytes().chunks(2).map(octet).collect()
 }
