@@ -130,6 +130,9 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Pla
     };
     let der = body.into_der(context.site.strict_encoding)?;
     let csr = Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?;
+    if context.site.blocks(csr.public_key()) {
+        return Err(Refusal::KeyBlocked);
+    }
     let ra = principal.certificate().and_then(|own| context.label.authority(own, context.site.algorithms));
     let plan = policy::decide_for(&context.label, principal, ra, &csr, renewing, context.now)?;
     Ok((csr, plan))

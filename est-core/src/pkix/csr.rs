@@ -9,7 +9,7 @@ use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::DerError;
-use super::{Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+use super::{Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
 
 /// A certification request whose sender has proven to hold the private key.
 #[derive(Clone, Debug)]
@@ -136,6 +136,7 @@ impl Csr {
         }
         let subject = Name::parse(info.subject.as_bytes()).map_err(CsrError::Subject)?;
         let public_key = SubjectPublicKeyInfo::parse(info.public_key.as_bytes()).map_err(CsrError::Key)?;
+        KeyBlocklist::refuse_known(&public_key).map_err(CsrError::Key)?;
         prove_possession(&signed, &public_key, algorithms)?;
         let extensions = requested_extensions(&info.attributes)?;
         let subject_alt_name = match extensions.iter().find(|extension| extension.id == oid::SUBJECT_ALT_NAME) {

@@ -57,7 +57,8 @@ pub enum KeyType {
 }
 
 impl SubjectPublicKeyInfo {
-    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) and checks that the key is one that somebody should have.
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) and checks that nobody can find its private
+    /// half; whether somebody has published it is what [`KeyBlocklist`] tells.
     ///
     /// # Errors
     /// [`KeyError`], the first reason for which it is not accepted.
@@ -70,7 +71,6 @@ impl SubjectPublicKeyInfo {
         let algorithm = der::contents(info.algorithm.as_bytes()).to_vec();
         let key = info.key.as_raw_slice().to_vec();
         let key_type = KeyType::of(&algorithm, &key)?;
-        blocklist::check(der)?;
         Ok(Self { der: der.to_vec(), algorithm, key, key_type })
     }
 

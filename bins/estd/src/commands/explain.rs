@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
     let body = fs::read(&arguments.csr).with_context(|| format!("cannot read {}", arguments.csr.display()))?;
     let der = Body::Text(body).into_der(false);
     let decided = der.and_then(|der| Csr::parse(&der, site.algorithms).map_err(Refusal::Csr)).and_then(|csr| {
+        if site.blocks(csr.public_key()) {
+            return Err(Refusal::KeyBlocked);
+        }
         let ra = principal.certificate().and_then(|own| label.authority(own, site.algorithms));
         decide_for(&label, &principal, ra, &csr, renewing, now)
     });

@@ -3,8 +3,6 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use sha2::{Digest, Sha256};
-
 use super::{KeyError, SubjectPublicKeyInfo};
 
 /// The first octets of a SHA-256: with half a million of them, one innocent key in 500 million is mistaken for another.
@@ -46,6 +44,21 @@ impl KeyBlocklist {
         Self(Hashes::Prefixes(PUBLISHED))
     }
 
+    /// Refuses the keys of the two lists that are built in. [`Csr::parse`](crate::pkix::Csr::parse) does so; whoever
+    /// takes a key from elsewhere calls it.
+    ///
+    /// # Errors
+    /// [`KeyError::DebianWeak`], [`KeyError::Published`].
+    pub fn refuse_known(key: &SubjectPublicKeyInfo) -> Result<(), KeyError> {
+        if Self::debian_weak().contains(key) {
+            return Err(KeyError::DebianWeak);
+        }
+        if Self::published().contains(key) {
+            return Err(KeyError::Published);
+        }
+        Ok(())
+    }
+
     /// Reads an operator's own list: on each line the SHA-256 of a SubjectPublicKeyInfo in DER, in hexadecimal; what
     /// follows a `#` is a comment.
     ///
@@ -67,7 +80,11 @@ impl KeyBlocklist {
     /// Whether a key is on the list.
     #[must_use]
     pub fn contains(&self, key: &SubjectPublicKeyInfo) -> bool {
-        self.has(&Sha256::digest(key.as_der()).into())
+        let hash = key.digest();
+        match &self.0 {
+            Hashes::Prefixes(hashes) => hash.first_chunk().is_some_and(|prefix| hashes.binary_search(prefix).is_ok()),
+            Hashes::Whole(hashes) => hashes.binary_search(&hash).is_ok(),
+        }
     }
 
     /// How many keys are on the list.
@@ -84,25 +101,6 @@ impl KeyBlocklist {
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
-
-    fn has(&self, hash: &[u8; 32]) -> bool {
-        match &self.0 {
-            Hashes::Prefixes(hashes) => hash.first_chunk().is_some_and(|prefix| hashes.binary_search(prefix).is_ok()),
-            Hashes::Whole(hashes) => hashes.binary_search(hash).is_ok(),
-        }
-    }
-}
-
-/// Refuses the keys of the lists that are built in.
-pub(super) fn check(der: &[u8]) -> Result<(), KeyError> {
-    let hash = Sha256::digest(der).into();
-    if KeyBlocklist::debian_weak().has(&hash) {
-        return Err(KeyError::DebianWeak);
-    }
-    if KeyBlocklist::published().has(&hash) {
-        return Err(KeyError::Published);
-    }
-    Ok(())
 }
 
 fn read_hash(line: &[u8]) -> Option<[u8; 32]> {
