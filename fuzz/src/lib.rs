@@ -24,7 +24,7 @@ pub mod spki;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("der", der::run),
     ("csr", csr::run),
     ("spki", spki::run),
