@@ -29,7 +29,7 @@ pub use extension::{Extension, KeyUsage};
 pub(crate) use general_name::text_of;
 pub use general_name::{GeneralName, GeneralNames};
 pub use key::{BlocklistError, KeyBlocklist, KeyError, KeyType, SubjectPublicKeyInfo};
-pub(crate) use name::keyword;
 pub use name::{Name, NameError};
+pub(crate) use name::{is_treacherous, keyword};
 pub use name_constraints::NameConstraints;
 pub use oid::Oid;

@@ -8,10 +8,12 @@ mod extension;
 mod host;
 mod key;
 mod kind;
+mod mailbox;
 mod name;
 mod pattern;
 mod profile;
 mod renewal;
+mod uri;
 mod validity;
 
 use alloc::format;

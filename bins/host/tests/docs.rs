@@ -67,7 +67,8 @@ fn every_page_is_in_the_summary() {
 fn the_operators_page_lists_every_refusal() {
     let page = fs::read_to_string(root().join("docs/operate.md")).expect("docs/operate.md");
     let source = fs::read_to_string(root().join("est-core/src/refusal.rs")).expect("the table");
-    let table = source.split("pub fn row").nth(1).and_then(|rest| rest.split("impl fmt::Display").next()).expect("the table");
+    let table =
+        source.split("pub fn row").nth(1).and_then(|rest| rest.split("impl fmt::Display").next()).expect("the table");
     let codes: Vec<(&str, &str)> = table
         .lines()
         .filter_map(|line| line.split_once("=> (\"")?.1.split_once("\", "))
@@ -96,7 +97,7 @@ fn the_operators_page_lists_every_fault_of_a_request() {
     }
     let of_keys = listed("est-core/src/pkix/key/error.rs", "fn code");
     let of_names = listed("est-core/src/policy/baseline.rs", "fn code");
-    assert!(of_keys.len() > 20 && of_names.len() > 9, "{of_keys:?} {of_names:?}");
+    assert!(of_keys.len() > 20 && of_names.len() > 8, "{of_keys:?} {of_names:?}");
     for code in of_keys.iter().chain(&of_names) {
         assert!(page.contains(&format!("`{code}`")), "docs/operate.md lacks {code}");
     }
@@ -109,9 +110,8 @@ fn the_audit_page_lists_every_event() {
     let record = fs::read_to_string(root().join("est-core/src/record.rs")).expect("the events");
     let mut events: Vec<&str> =
         record.lines().filter_map(|line| line.split_once("=> \"")?.1.split_once('"')).map(|(name, _)| name).collect();
-    let sources = ["passwords", "requests", "inventory", "audit"].map(|name| {
-        fs::read_to_string(root().join(format!("est-store/src/{name}.rs"))).expect("a source")
-    });
+    let sources = ["passwords", "requests", "inventory", "audit"]
+        .map(|name| fs::read_to_string(root().join(format!("est-store/src/{name}.rs"))).expect("a source"));
     events.extend(sources.iter().flat_map(|text| text.split('"').skip(1).step_by(2)).filter(|text| {
         ["otp.", "cert.", "request.", "server."].iter().any(|area| text.starts_with(area) && text.len() < 30)
     }));
