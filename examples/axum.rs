@@ -15,8 +15,8 @@ use est_core::client::Call;
 use est_core::pkix::{Certificate, CsrTemplate, GeneralName, GeneralNames, KeyType, Name, assemble_csr};
 use est_core::tower::{Est, Shell, Task};
 use est_core::{
-    Authenticator, Ca, Doubt, Entropy, Evidence, PortError, PortFuture, Ports, Principal, Seconds, Secret, Serial,
-    Site, UnixTime, Verdict,
+    Authenticator, Ca, Doubt, Entropy, Evidence, NoKeyGenerator, PortError, PortFuture, Ports, Principal, Seconds,
+    Secret, Serial, Site, UnixTime, Verdict,
 };
 use est_store::{Clock, Sqlite};
 
@@ -85,6 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let ports = Ports {
         authenticator: Arc::new(Word("sesame")),
         ca: Arc::new(LocalCa::new(ca.clone(), Arc::new(signer), SignatureCheck::default())?),
+        keys: Arc::new(NoKeyGenerator),
         store: Arc::new(store),
     };
     let est = Est::new(Arc::new(Here(Arc::new(examples::site(&ca)))), ports, 64 * 1024);

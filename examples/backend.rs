@@ -13,8 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use est_core::pkix::{Certificate, CsrTemplate, GeneralName, GeneralNames, Name, assemble_csr, pem, read_certs_only};
 use est_core::{
-    Authenticator, Body, Ca, CaBackend, Claimed, Entry, Evidence, Intent, Issuance, Operation, Order, PortError,
-    PortFuture, Ports, Principal, Reply, Request, Seconds, Store, UnixTime, Verdict, begin, drive,
+    Authenticator, Body, Ca, CaBackend, Claimed, Entry, Evidence, Intent, Issuance, NoKeyGenerator, Operation, Order,
+    PortError, PortFuture, Ports, Principal, Reply, Request, Seconds, Store, UnixTime, Verdict, begin, drive,
 };
 
 /// Issues with `openssl x509 -req`. The core checks what comes back: other names, another key or a later end than was
@@ -95,7 +95,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let request = Request { operation: Operation::SimpleEnroll, label: None, evidence: Evidence::default(), body };
 
     let now = UnixTime(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs());
-    let ports = Ports { authenticator: Arc::new(Anybody), ca: Arc::new(openssl), store: Arc::new(Anybody) };
+    let ports = Ports {
+        authenticator: Arc::new(Anybody),
+        ca: Arc::new(openssl),
+        keys: Arc::new(NoKeyGenerator),
+        store: Arc::new(Anybody),
+    };
     let step = begin(Arc::new(examples::site(&ca)), request, now, &examples::entropy()?);
     match drive(step, &ports).await {
         Reply::Certificate(message) => {

@@ -5,6 +5,7 @@
 //! content headers say (RFC 8951 §3.1 and §3.2).
 
 mod ber;
+mod multipart;
 mod retry_after;
 
 use alloc::format;
@@ -14,7 +15,7 @@ use core::fmt;
 
 use crate::pkix::{read_certs_only, read_csr_attrs};
 use crate::wire::http::{PKCS10, percent_encode};
-use crate::{Body, Operation, Refusal, Seconds, Secret, UnixTime, base64};
+use crate::{Body, KeyPart, Operation, Refusal, Seconds, Secret, UnixTime, base64};
 
 /// The path under which EST servers serve (RFC 7030 §3.2.2, RFC 8615).
 pub const DEFAULT_BASE_PATH: &str = "/.well-known/est";
@@ -82,6 +83,13 @@ impl Call {
         Self::post(Operation::SimpleReenroll, base_path, label, csr)
     }
 
+    /// Asks for a key and a certificate (RFC 7030 §4.4.1). `csr` is the DER of a PKCS #10, in which the key and the
+    /// signature count for nothing.
+    #[must_use]
+    pub fn server_key_gen(base_path: &str, label: Option<&str>, csr: &[u8]) -> Self {
+        Self::post(Operation::ServerKeyGen, base_path, label, csr)
+    }
+
     /// Adds Basic credentials in UTF-8 (RFC 7617).
     ///
     /// Only for a server that has been authenticated (RFC 7030 §3.2.3). A `user` with a colon in it cannot be
@@ -136,6 +144,13 @@ pub enum Answer {
     /// Certificates, DER, at least one, in no particular order: the CA's, or the issued one and at some servers its
     /// chain. None has been looked into.
     Certificates(Vec<Vec<u8>>),
+    /// A private key, and certificates, DER, at least one. Neither has been looked into.
+    KeyAndCertificates {
+        /// The key.
+        key: KeyPart,
+        /// The certificates, in no particular order.
+        certificates: Vec<Vec<u8>>,
+    },
     /// The elements of a CsrAttrs, DER, at least one: object identifiers and Attributes.
     CsrAttrs(Vec<Vec<u8>>),
     /// The server has no CsrAttrs: 204, 404, or an empty list (RFC 7030 §4.5.2).
@@ -178,6 +193,8 @@ pub enum ClientError {
     NoCertificate,
     /// The body is not a CsrAttrs.
     NotCsrAttrs,
+    /// The body is not one part with a key and one with certificates (RFC 7030 §4.4.2).
+    NotKeyAndCertificate,
 }
 
 impl fmt::Display for ClientError {
@@ -191,6 +208,9 @@ impl fmt::Display for ClientError {
             Self::NotBase64 => f.write_str("the server's answer is not base64: is this an EST server?"),
             Self::NotCertsOnly => f.write_str("the server's answer is not a certs-only CMS message"),
             Self::NoCertificate => f.write_str("the server's answer holds no certificate"),
+            Self::NotKeyAndCertificate => {
+                f.write_str("the server's answer is not a multipart message with a key and a certificate")
+            }
             Self::NotCsrAttrs => f.write_str("the server's answer is not a CsrAttrs"),
         }
     }
@@ -206,8 +226,13 @@ impl core::error::Error for ClientError {}
 /// [`ClientError`] when the answer is no answer to this operation. A refusal is an [`Answer`].
 pub fn read(operation: Operation, received: &Received<'_>, now: UnixTime) -> Result<Answer, ClientError> {
     let retry_after = || received.header("retry-after").next().and_then(|value| retry_after::read(value, now));
-    let enrolls = matches!(operation, Operation::SimpleEnroll | Operation::SimpleReenroll);
+    let enrolls = matches!(operation, Operation::SimpleEnroll | Operation::SimpleReenroll | Operation::ServerKeyGen);
     match (received.status, operation) {
+        (200, Operation::ServerKeyGen) => {
+            let content_type = received.header("content-type").next().unwrap_or_default();
+            let (key, message) = multipart::read(content_type, received.body)?;
+            Ok(Answer::KeyAndCertificates { key, certificates: certificates(&message)? })
+        }
         (200, Operation::CsrAttrs) => read_attributes(received.body),
         (200, _) => read_certificates(received.body),
         (204 | 404, Operation::CsrAttrs) => Ok(Answer::NoCsrAttrs),
@@ -235,11 +260,14 @@ impl<'a> Received<'a> {
 }
 
 fn read_certificates(body: &[u8]) -> Result<Answer, ClientError> {
-    let der = read_body(body)?;
-    let certificates = read_certs_only(&der).or_else(|| read_certs_only(&ber::to_definite(&der)?));
+    certificates(&read_body(body)?).map(Answer::Certificates)
+}
+
+fn certificates(message: &[u8]) -> Result<Vec<Vec<u8>>, ClientError> {
+    let certificates = read_certs_only(message).or_else(|| read_certs_only(&ber::to_definite(message)?));
     match certificates.ok_or(ClientError::NotCertsOnly)? {
         none if none.is_empty() => Err(ClientError::NoCertificate),
-        certificates => Ok(Answer::Certificates(certificates)),
+        certificates => Ok(certificates),
     }
 }
 

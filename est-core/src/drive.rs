@@ -18,6 +18,10 @@ pub async fn drive(mut step: Step, ports: &Ports) -> Reply {
                 let claimed = ports.store.claim(s.intent()).await;
                 s.answer(claimed)
             }
+            Step::GenerateKey(s) => {
+                let generated = ports.keys.generate(s.wish()).await;
+                s.answer(generated)
+            }
             Step::Issue(s) => {
                 let issuance = ports.ca.issue(s.order()).await;
                 s.answer(issuance)

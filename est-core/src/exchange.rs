@@ -1,15 +1,17 @@
 //! The life of one request: a chain of owned states, each waiting for one answer.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::pkix::{Certificate, Csr, certs_only};
+use crate::pkix::{Certificate, Csr, KeyRequest, certs_only};
 use crate::policy::{self, Plan};
 use crate::{
-    Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Identity, Intent, Issuance, Label, Operation,
-    Order, Outcome, PortError, Principal, Refusal, Reply, Request, Seconds, Serial, Site, Ticket, UnixTime, Verdict,
+    Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Generated, GeneratedKey, Identity, Intent,
+    Issuance, KeyPart, KeyWish, Label, Operation, Order, Outcome, PortError, Principal, Refusal, Reply, Request,
+    Seconds, Serial, Site, Ticket, UnixTime, Verdict,
 };
 
 /// For how long a claim keeps others from working on the same request. Longer than any CA may take.
@@ -29,7 +31,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
     match operation {
         Operation::CaCerts => return Step::Done(Reply::CaCertificates(label.cacerts(now))),
         Operation::CsrAttrs if !site.csrattrs_auth => return Step::Done(Reply::CsrAttrs(label.csrattrs().cloned())),
-        Operation::CsrAttrs | Operation::SimpleEnroll | Operation::SimpleReenroll => {}
+        Operation::CsrAttrs | Operation::SimpleEnroll | Operation::SimpleReenroll | Operation::ServerKeyGen => {}
     }
     let context = Context {
         site,
@@ -52,6 +54,8 @@ pub enum Step {
     Authenticate(Authenticate),
     /// Reserve a serial number and remember the intent.
     Claim(Claim),
+    /// Make a key for the client.
+    GenerateKey(GenerateKey),
     /// Ask the CA for a certificate.
     Issue(Issue),
     /// Remember how it ended.
@@ -112,7 +116,7 @@ impl Authenticate {
             return Step::Done(Reply::CsrAttrs(context.label.csrattrs().cloned()));
         }
         match vet(&context, &principal, body) {
-            Ok((csr, plan)) => context.claim(principal, csr, plan),
+            Ok(vetted) => context.claim(principal, vetted),
             Err(refusal) => {
                 context.note(EventKind::CertDenied, Some(refusal.explanation(&context.label.profile)));
                 context.end(None, Outcome::Refused(refusal))
@@ -121,24 +125,52 @@ impl Authenticate {
     }
 }
 
+/// A request that may have what it asks for.
+#[derive(Debug)]
+struct Vetted {
+    csr: Csr,
+    plan: Plan,
+    /// The key that is to be made first, and is not the plan's yet.
+    wish: Option<Box<KeyWish>>,
+}
+
 /// Reads the body and decides about it.
-fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Plan), Refusal> {
+fn vet(context: &Context, principal: &Principal, body: Body) -> Result<Vetted, Refusal> {
     let renewing = match (context.operation, principal.certificate()) {
         (Operation::SimpleReenroll, None) => return Err(Refusal::CertificateRequired),
         (Operation::SimpleReenroll, certificate) => certificate,
-        (Operation::CaCerts | Operation::CsrAttrs | Operation::SimpleEnroll, _) => None,
+        (Operation::CaCerts | Operation::CsrAttrs | Operation::SimpleEnroll | Operation::ServerKeyGen, _) => None,
     };
+    let profile = &context.label.profile;
+    if context.operation == Operation::ServerKeyGen && !profile.server_key_generation {
+        return Err(Refusal::ServerKeyGenerationForbidden);
+    }
     let der = body.into_der(context.site.strict_encoding)?;
-    let csr = Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?;
+    let (csr, wish) = if context.operation == Operation::ServerKeyGen {
+        let request = KeyRequest::parse(&der).map_err(Refusal::Csr)?;
+        let key_type = request.key_type(profile.key_types.as_deref());
+        let shown = match principal {
+            Principal::Certificate(certificate) => Some(certificate.clone()),
+            Principal::OneTimePassword { .. } => None,
+        };
+        let (csr, wish) = request.wish(key_type, shown);
+        (csr, Some(Box::new(wish)))
+    } else {
+        (Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?, None)
+    };
     if context.site.blocks(csr.public_key()) {
         return Err(Refusal::KeyBlocked);
     }
-    let ra = principal.certificate().and_then(|own| context.label.authority(own, context.site.algorithms));
-    let plan = policy::decide_for(&context.label, principal, ra, &csr, renewing, context.now)?;
-    Ok((csr, plan))
+    let plan = context.decide(principal, &csr, renewing)?;
+    Ok(Vetted { csr, plan, wish })
 }
 
 impl Context {
+    fn decide(&self, principal: &Principal, csr: &Csr, renewing: Option<&Certificate>) -> Result<Plan, Refusal> {
+        let ra = principal.certificate().and_then(|own| self.label.authority(own, self.site.algorithms));
+        policy::decide_for(&self.label, principal, ra, csr, renewing, self.now)
+    }
+
     /// An expired certificate is good for its renewal at most, however much grace an authenticator grants.
     fn lapsed(&self, verdict: Verdict) -> Verdict {
         match &verdict {
@@ -155,7 +187,7 @@ impl Context {
         self.events.push(Event { kind, reason });
     }
 
-    fn claim(self, principal: Principal, csr: Csr, plan: Plan) -> Step {
+    fn claim(self, principal: Principal, Vetted { csr, plan, wish }: Vetted) -> Step {
         let label = self.label.name.as_deref();
         let window_end = self.now + self.site.replay_window;
         let replay_until = match &principal {
@@ -175,11 +207,16 @@ impl Context {
             lease: LEASE,
             replay_until,
         };
-        Step::Claim(Claim { context: self, intent: Box::new(intent), plan })
+        Step::Claim(Claim { context: self, intent: Box::new(intent), plan, wish })
     }
 
     /// Turns to the last step: whatever happened is recorded before anybody hears of it.
-    fn end(mut self, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
+    fn end(self, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
+        self.end_with(None, intent, outcome)
+    }
+
+    /// As `end`, with a key to hand out beside the certificate. It is no part of what is recorded.
+    fn end_with(mut self, key: Option<KeyPart>, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
         let renewal = self.operation == Operation::SimpleReenroll;
         let (kind, reason) = match &outcome {
             Outcome::Issued { .. } => {
@@ -208,7 +245,7 @@ impl Context {
             outcome,
             events: self.events,
         };
-        Step::Record(Record { entry: Box::new(entry), retry_after: self.site.retry_after })
+        Step::Record(Record { entry: Box::new(entry), key, retry_after: self.site.retry_after })
     }
 }
 
@@ -218,6 +255,7 @@ pub struct Claim {
     context: Context,
     intent: Box<Intent>,
     plan: Plan,
+    wish: Option<Box<KeyWish>>,
 }
 
 impl Claim {
@@ -229,11 +267,24 @@ impl Claim {
 
     /// Goes on with the outcome.
     pub fn answer(self, outcome: Result<Claimed, PortError>) -> Step {
-        let Self { context, intent, plan } = self;
+        let Self { context, intent, plan, wish } = self;
+        let refused = |context: Context, refusal| context.end(None, Outcome::Refused(refusal));
+        match (outcome, wish) {
+            (Ok(Claimed::Fresh), Some(wish)) => Step::GenerateKey(GenerateKey { context, intent, wish }),
+            (Ok(Claimed::Open(_)), Some(_)) => refused(context, Refusal::KeyCannotWait),
+            (Ok(Claimed::Finished(certificate)), Some(_)) => {
+                let serial = Certificate::parse(&certificate).map(|certificate| certificate.serial_text());
+                refused(context, Refusal::KeyAlreadyDelivered { serial: serial.unwrap_or_default() })
+            }
+            (outcome, _) => Self::go_on(context, intent, plan, outcome),
+        }
+    }
+
+    fn go_on(context: Context, intent: Box<Intent>, plan: Plan, outcome: Result<Claimed, PortError>) -> Step {
         let refused = |context: Context, refusal| context.end(None, Outcome::Refused(refusal));
         match outcome {
-            Ok(Claimed::Fresh) => Self::order(context, intent, plan, None),
-            Ok(Claimed::Open(ticket)) => Self::order(context, intent, plan, Some(ticket)),
+            Ok(Claimed::Fresh) => Issue::begin(context, intent, plan, None, None),
+            Ok(Claimed::Open(ticket)) => Issue::begin(context, intent, plan, Some(ticket), None),
             Ok(Claimed::Finished(certificate)) => context.end(None, Outcome::Replayed(certificate)),
             Ok(Claimed::AwaitingApproval) => context.end(None, Outcome::AwaitingApproval),
             Ok(Claimed::Denied) => refused(context, Refusal::Denied),
@@ -244,11 +295,46 @@ impl Claim {
             Err(_) => refused(context, Refusal::StoreUnavailable),
         }
     }
+}
 
-    fn order(context: Context, intent: Box<Intent>, plan: Plan, ticket: Option<Ticket>) -> Step {
-        let order =
-            Order { ca: context.label.ca.clone(), serial: intent.serial, plan, csr: intent.csr.clone(), ticket };
-        Step::Issue(Issue { context, intent, order: Box::new(order) })
+/// Waits for a key.
+#[derive(Debug)]
+pub struct GenerateKey {
+    context: Context,
+    intent: Box<Intent>,
+    wish: Box<KeyWish>,
+}
+
+impl GenerateKey {
+    /// Which key to make.
+    #[must_use]
+    pub fn wish(&self) -> &KeyWish {
+        &self.wish
+    }
+
+    /// Goes on with the outcome. What the certificate will be is decided again, for the key that there is now.
+    pub fn answer(self, outcome: Result<Generated, PortError>) -> Step {
+        let Self { mut context, mut intent, .. } = self;
+        let GeneratedKey { public_key, part } = match outcome {
+            Ok(Generated::Key(key)) => key,
+            Ok(Generated::Refused(refusal)) => {
+                return context.end(Some(intent), Outcome::Refused(Refusal::KeyGeneration(refusal)));
+            }
+            Err(_) => return context.end(Some(intent), Outcome::Interrupted(Refusal::KeyGeneratorUnavailable)),
+        };
+        let protection = match part {
+            KeyPart::Pkcs8(_) => "in the clear within TLS",
+            KeyPart::Enveloped(_) => "encrypted",
+        };
+        context.note(EventKind::KeyGenerated, Some(format!("{}, {protection}", public_key.key_type())));
+        let csr = intent.csr.for_key(public_key);
+        match context.decide(&intent.principal, &csr, None) {
+            Ok(plan) => {
+                intent.csr = Arc::new(csr);
+                Issue::begin(context, intent, plan, None, Some(part))
+            }
+            Err(refusal) => context.end(Some(intent), Outcome::Refused(refusal)),
+        }
     }
 }
 
@@ -258,9 +344,16 @@ pub struct Issue {
     context: Context,
     intent: Box<Intent>,
     order: Box<Order>,
+    key: Option<KeyPart>,
 }
 
 impl Issue {
+    fn begin(context: Context, intent: Box<Intent>, plan: Plan, ticket: Option<Ticket>, key: Option<KeyPart>) -> Step {
+        let order =
+            Order { ca: context.label.ca.clone(), serial: intent.serial, plan, csr: intent.csr.clone(), ticket };
+        Step::Issue(Self { context, intent, order: Box::new(order), key })
+    }
+
     /// What to issue.
     #[must_use]
     pub fn order(&self) -> &Order {
@@ -269,7 +362,7 @@ impl Issue {
 
     /// Goes on with the outcome. A failure is recorded too, so that no claim stays open.
     pub fn answer(self, outcome: Result<Issuance, PortError>) -> Step {
-        let Self { mut context, intent, order } = self;
+        let Self { mut context, intent, order, key } = self;
         let outcome = match outcome {
             Ok(Issuance::Issued(der)) => match Certificate::parse(&der) {
                 Ok(certificate) if order.plan.is_met_by(&certificate) => {
@@ -280,6 +373,7 @@ impl Issue {
                 }
                 Ok(_) | Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
             },
+            Ok(Issuance::Pending(..)) if key.is_some() => Outcome::Refused(Refusal::KeyCannotWait),
             Ok(Issuance::Pending(ticket, retry_after)) => Outcome::Pending(ticket, retry_after),
             Ok(Issuance::Refused) => {
                 context.note(EventKind::CertDenied, Some(Refusal::RefusedByCa.row().code.to_string()));
@@ -287,7 +381,7 @@ impl Issue {
             }
             Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
         };
-        context.end(Some(intent), outcome)
+        context.end_with(key, Some(intent), outcome)
     }
 }
 
@@ -295,6 +389,7 @@ impl Issue {
 #[derive(Debug)]
 pub struct Record {
     entry: Box<Entry>,
+    key: Option<KeyPart>,
     retry_after: Seconds,
 }
 
@@ -311,7 +406,13 @@ impl Record {
             return Step::Done(Reply::Refused(Refusal::StoreUnavailable));
         }
         Step::Done(match self.entry.outcome {
-            Outcome::Issued { certificate, .. } => Reply::Certificate(certs_only([certificate.as_der()])),
+            Outcome::Issued { certificate, .. } => {
+                let certificate = certs_only([certificate.as_der()]);
+                match self.key {
+                    Some(key) => Reply::KeyAndCertificate { key, certificate },
+                    None => Reply::Certificate(certificate),
+                }
+            }
             Outcome::Replayed(certificate) => Reply::Certificate(certs_only([certificate.as_slice()])),
             Outcome::Pending(_, retry_after) => Reply::RetryAfter(retry_after),
             Outcome::AwaitingApproval => Reply::RetryAfter(self.retry_after),

@@ -9,13 +9,14 @@
 //!
 //! Step::Authenticate   who asks?                       answer(Verdict)   -> Step
 //! Step::Claim          reserve, once and for all       answer(Claimed)   -> Step
+//! Step::GenerateKey    make a key (/serverkeygen)      answer(Generated) -> Step
 //! Step::Issue          ask the CA                      answer(Issuance)  -> Step
 //! Step::Record         make it durable                 answer(())        -> Step
 //! Step::Done(Reply)    send this
 //! ```
 //!
 //! A freshly issued certificate can only come out of [`Record`], so nothing unrecorded is handed out. [`drive()`]
-//! answers the steps from three async [`Ports`]; a blocking server, a test or a fuzzer answers them by hand.
+//! answers the steps from async [`Ports`]; a blocking server, a test or a fuzzer answers them by hand.
 //!
 //! Around the chain: [`pkix`] reads and writes what RFC 5280, 2986 and 5652 define, [`policy`] decides what a
 //! request may have, [`wire`] turns transport bytes into a [`Request`] and a [`Reply`] into transport bytes,
@@ -30,9 +31,11 @@ extern crate std;
 
 mod base64;
 pub mod client;
+pub mod cms;
 mod drive;
 mod evidence;
 mod exchange;
+mod key_generation;
 pub mod pkix;
 pub mod policy;
 mod ports;
@@ -50,8 +53,9 @@ pub mod wire;
 
 pub use drive::drive;
 pub use evidence::{Credentials, Doubt, Evidence, Principal, Verdict};
-pub use exchange::{Authenticate, Claim, Issue, Record, Step, begin};
-pub use ports::{Authenticator, CaBackend, PortFuture, Ports, Store};
+pub use exchange::{Authenticate, Claim, GenerateKey, Issue, Record, Step, begin};
+pub use key_generation::{Generated, GeneratedKey, KeyPart, KeyRefusal, KeyWish, Protection};
+pub use ports::{Authenticator, CaBackend, KeyGenerator, NoKeyGenerator, PortFuture, Ports, Store};
 pub use record::{Claimed, Entry, Event, EventKind, Identity, Intent, Issuance, Order, Outcome, PortError, Ticket};
 pub use refusal::{Refusal, Row, Rule};
 pub use reply::Reply;

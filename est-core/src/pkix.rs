@@ -23,7 +23,7 @@ mod time;
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
 pub use crl::CrlHead;
-pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, assemble_csr};
+pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, KeyRequest, assemble_csr};
 pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub(crate) use general_name::text_of;

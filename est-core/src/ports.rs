@@ -5,7 +5,9 @@ use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
 
-use crate::{Claimed, Entry, Evidence, Intent, Issuance, Order, PortError, UnixTime, Verdict};
+use crate::{
+    Claimed, Entry, Evidence, Generated, Intent, Issuance, KeyRefusal, KeyWish, Order, PortError, UnixTime, Verdict,
+};
 
 /// A boxed answer: dyn-compatible, runtime-free.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
@@ -40,13 +42,34 @@ pub trait Store: Send + Sync {
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()>;
 }
 
-/// The three ports of a server.
+/// Generates keys for others (RFC 7030 §4.4).
+pub trait KeyGenerator: Send + Sync {
+    /// Generates a key, and encrypts it where that is wished.
+    ///
+    /// # Errors
+    /// [`PortError`] when no key could be made for now.
+    fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated>;
+}
+
+/// Generates no keys: for a server without `/serverkeygen`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoKeyGenerator;
+
+impl KeyGenerator for NoKeyGenerator {
+    fn generate<'a>(&'a self, _: &'a KeyWish) -> PortFuture<'a, Generated> {
+        Box::pin(async { Ok(Generated::Refused(KeyRefusal::KeyTypeNotOffered)) })
+    }
+}
+
+/// The ports of a server.
 #[derive(Clone)]
 pub struct Ports {
     /// Who asks.
     pub authenticator: Arc<dyn Authenticator>,
     /// Who issues.
     pub ca: Arc<dyn CaBackend>,
+    /// Who generates keys.
+    pub keys: Arc<dyn KeyGenerator>,
     /// Who remembers.
     pub store: Arc<dyn Store>,
 }

@@ -208,6 +208,8 @@ pub enum EventKind {
     ReenrollPending,
     /// A renewal was answered again.
     ReenrollReplayed,
+    /// A key was generated for somebody else.
+    KeyGenerated,
     /// A certificate was issued.
     CertIssued,
     /// A certificate was issued in place of another.
@@ -234,6 +236,7 @@ impl EventKind {
             Self::ReenrollFailure => "reenroll.failure",
             Self::ReenrollPending => "reenroll.pending",
             Self::ReenrollReplayed => "reenroll.replayed",
+            Self::KeyGenerated => "key.generated",
             Self::CertIssued => "cert.issued",
             Self::CertRenewed => "cert.renewed",
             Self::CertDenied => "cert.denied",
@@ -258,6 +261,7 @@ impl EventKind {
             | Self::ReenrollSuccess
             | Self::ReenrollPending
             | Self::ReenrollReplayed
+            | Self::KeyGenerated
             | Self::CertIssued
             | Self::CertRenewed => true,
         }

@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword};
 use crate::policy::{BaselineRule, NameKind};
-use crate::{Operation, Seconds, UnixTime};
+use crate::{KeyRefusal, Operation, Seconds, UnixTime};
 
 pub use rule::Rule;
 
@@ -184,7 +184,19 @@ pub enum Refusal {
         reason: String,
     },
 
+    /// The label lets nobody else make its keys.
+    ServerKeyGenerationForbidden,
+    /// The key cannot be generated, or not be encrypted as it was asked for.
+    KeyGeneration(KeyRefusal),
+
     // What became of it.
+    /// The generated key went out with the first answer to this request, and there is no copy of it.
+    KeyAlreadyDelivered {
+        /// The serial number of the certificate for it.
+        serial: String,
+    },
+    /// The CA takes its time, for which a generated key cannot be kept.
+    KeyCannotWait,
     /// The certificate issued for this very request has been revoked since.
     IssuedCertificateRevoked,
     /// An operator said no.
@@ -202,6 +214,8 @@ pub enum Refusal {
     RevocationUnknown,
     /// The CA could not be reached, or answered with something else.
     CaUnavailable,
+    /// No key could be generated just now.
+    KeyGeneratorUnavailable,
     /// The store could not be reached.
     StoreUnavailable,
     /// The server is shutting down, or has too much to do.
@@ -276,6 +290,10 @@ impl Refusal {
             Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
             Self::OutsideOfRa { .. } => ("outside-of-ra", 403, (4, 3)),
+            Self::ServerKeyGenerationForbidden => ("server-key-generation-forbidden", 403, (4, 3)),
+            Self::KeyGeneration(refusal) => (refusal.code(), 400, (4, 0)),
+            Self::KeyAlreadyDelivered { .. } => ("key-already-delivered", 403, (4, 3)),
+            Self::KeyCannotWait => ("key-cannot-wait", 403, (4, 3)),
             Self::IssuedCertificateRevoked => ("issued-certificate-revoked", 403, (4, 3)),
             Self::Denied => ("denied", 403, (4, 3)),
             Self::RefusedByCa => ("refused-by-ca", 403, (4, 3)),
@@ -284,6 +302,7 @@ impl Refusal {
             Self::DirectoryUnavailable => ("directory-unavailable", 503, (5, 3)),
             Self::RevocationUnknown => ("revocation-unknown", 503, (5, 3)),
             Self::CaUnavailable => ("ca-unavailable", 503, (5, 3)),
+            Self::KeyGeneratorUnavailable => ("key-generator-unavailable", 503, (5, 3)),
             Self::StoreUnavailable => ("store-unavailable", 503, (5, 3)),
             Self::Overloaded => ("overloaded", 503, (5, 3)),
         };
@@ -316,6 +335,11 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::DuplicateExtension(_) => "duplicate-extension",
         CsrError::SubjectAltName => "csr-subject-alt-name",
         CsrError::ChangeSubjectName => "csr-change-subject-name",
+        CsrError::CapabilitiesMissing => "capabilities-missing",
+        CsrError::KeyIdentifierMissing => "key-identifier-missing",
+        CsrError::TwoKeyIdentifiers => "two-key-identifiers",
+        CsrError::Capabilities => "capabilities",
+        CsrError::KeyIdentifier => "key-identifier",
     }
 }
 
@@ -406,6 +430,17 @@ impl fmt::Display for Refusal {
             Self::OutsideOfRa { ra, reason } => {
                 write!(f, "the registration authority {ra} may not ask for this: {reason}")
             }
+            Self::ServerKeyGenerationForbidden => {
+                f.write_str("keys for this label's certificates must be made by those who use them: enroll with your own")
+            }
+            Self::KeyGeneration(refusal) => refusal.fmt(f),
+            Self::KeyAlreadyDelivered { serial } => write!(
+                f,
+                "the private key was handed out with the first answer to this request and is never kept: ask an operator to revoke certificate {serial} as superseded, and send another request with another key in it"
+            ),
+            Self::KeyCannotWait => {
+                f.write_str("the CA wants to be asked again, and a generated key is never kept: enroll with a key of your own")
+            }
             Self::IssuedCertificateRevoked => f.write_str("the certificate issued for this request has been revoked"),
             Self::Denied => f.write_str("an operator denied this request"),
             Self::RefusedByCa => f.write_str("the CA refused this request"),
@@ -416,6 +451,7 @@ impl fmt::Display for Refusal {
                 f.write_str("whether the client certificate was revoked cannot be told at the moment")
             }
             Self::CaUnavailable => f.write_str("the CA is not available at the moment"),
+            Self::KeyGeneratorUnavailable => f.write_str("no key can be generated at the moment"),
             Self::StoreUnavailable => f.write_str("the database is not available at the moment"),
             Self::Overloaded => f.write_str("the server is busy: ask again"),
         }

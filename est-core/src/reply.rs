@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::{CaCerts, Refusal, Seconds};
+use crate::{CaCerts, KeyPart, Refusal, Seconds};
 
 /// The end of an exchange.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,13 @@ pub enum Reply {
     CaCertificates(Arc<CaCerts>),
     /// The issued certificate alone, as a certs-only CMS, DER (RFC 7030 §4.2.3).
     Certificate(Vec<u8>),
+    /// A private key, and its certificate alone as a certs-only CMS, DER (RFC 7030 §4.4.2).
+    KeyAndCertificate {
+        /// The key.
+        key: KeyPart,
+        /// The message with the certificate.
+        certificate: Vec<u8>,
+    },
     /// CsrAttrs, DER; `None` when there are none (RFC 7030 §4.5.2).
     CsrAttrs(Option<Arc<Vec<u8>>>),
     /// Come back with the same request in so many seconds (RFC 7030 §4.2.3).

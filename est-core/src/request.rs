@@ -15,13 +15,16 @@ pub enum Operation {
     SimpleEnroll,
     /// `/simplereenroll`, §4.2.2.
     SimpleReenroll,
+    /// `/serverkeygen`, §4.4.
+    ServerKeyGen,
     /// `/csrattrs`, §4.5.
     CsrAttrs,
 }
 
 impl Operation {
     /// Every operation, in the order of RFC 7030.
-    pub const ALL: [Self; 4] = [Self::CaCerts, Self::SimpleEnroll, Self::SimpleReenroll, Self::CsrAttrs];
+    pub const ALL: [Self; 5] =
+        [Self::CaCerts, Self::SimpleEnroll, Self::SimpleReenroll, Self::ServerKeyGen, Self::CsrAttrs];
 
     /// The operation's path segment.
     #[must_use]
@@ -30,6 +33,7 @@ impl Operation {
             Self::CaCerts => "cacerts",
             Self::SimpleEnroll => "simpleenroll",
             Self::SimpleReenroll => "simplereenroll",
+            Self::ServerKeyGen => "serverkeygen",
             Self::CsrAttrs => "csrattrs",
         }
     }

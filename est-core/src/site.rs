@@ -52,13 +52,16 @@ pub struct Operations {
     pub simpleenroll: bool,
     /// `/simplereenroll`.
     pub simplereenroll: bool,
+    /// `/serverkeygen`.
+    pub serverkeygen: bool,
     /// `/csrattrs`.
     pub csrattrs: bool,
 }
 
 impl Operations {
     /// All of them.
-    pub const ALL: Self = Self { cacerts: true, simpleenroll: true, simplereenroll: true, csrattrs: true };
+    pub const ALL: Self =
+        Self { cacerts: true, simpleenroll: true, simplereenroll: true, serverkeygen: true, csrattrs: true };
 
     /// Whether this one is served.
     #[must_use]
@@ -67,6 +70,7 @@ impl Operations {
             Operation::CaCerts => self.cacerts,
             Operation::SimpleEnroll => self.simpleenroll,
             Operation::SimpleReenroll => self.simplereenroll,
+            Operation::ServerKeyGen => self.serverkeygen,
             Operation::CsrAttrs => self.csrattrs,
         }
     }

@@ -21,6 +21,7 @@ use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tower_service::Service;
+use zeroize::Zeroizing;
 
 use crate::wire::http::{Head, Preferences, Route, respond};
 use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, UnixTime, begin, drive};
@@ -118,7 +119,14 @@ impl Est {
             Err(refusal) => Reply::Refused(refusal),
         };
         let preferences = Preferences { accept: accept.as_deref(), if_none_match: if_none_match.as_deref() };
-        let answer = into_http(respond(&site, &reply, preferences, self.shell.now()));
+        let mut response = respond(&site, &reply, preferences, self.shell.now());
+        let answer = if matches!(reply, Reply::KeyAndCertificate { .. }) {
+            // A private key is overwritten once it has been sent.
+            let body = Bytes::from_owner(Zeroizing::new(core::mem::take(&mut response.body)));
+            into_http(response).map(|_| Full::new(body))
+        } else {
+            into_http(response)
+        };
         if is_head { without_body(answer) } else { answer }
     }
 

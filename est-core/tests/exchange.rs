@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use est_core::pkix::{Certificate, certs_only};
 use est_core::{
-    Approval, Body, Claimed, Credentials, Doubt, EventKind, Evidence, Issuance, NameBinding, Operation, Outcome,
-    PortError, Principal, Record, Refusal, Reply, Request, Seconds, Secret, Site, Step, Ticket, UnixTime, Verdict,
-    begin,
+    Approval, Body, Claimed, Credentials, Doubt, EventKind, Evidence, Generated, GeneratedKey, Issuance, KeyPart,
+    KeyRefusal, NameBinding, Operation, Outcome, PortError, Principal, Record, Refusal, Reply, Request, Seconds,
+    Secret, Site, Step, Ticket, UnixTime, Verdict, begin,
 };
+use zeroize::Zeroizing;
+
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder, serial};
 
 #[test]
@@ -42,9 +44,14 @@ fn every_script_of_answers_ends_in_a_reply_and_hands_out_only_what_was_recorded(
     // 7 claims that end the exchange and 2 that go on to 6 issuances; 8 doubts and an outage; recorded or not.
     // Renewal ends at once for the principal that has no certificate.
     let claimed = 7 + 2 * 6;
-    for (operation, scripts) in
-        [(Operation::SimpleEnroll, (2 * claimed + 9) * 2), (Operation::SimpleReenroll, (claimed + 1 + 9) * 2)]
-    {
+    // A generated key goes out once: 8 claims end the exchange, 1 goes on to a key, 2 answers without one, 6 issuances.
+    let generated = 8 + 2 + 6;
+    for (operation, scripts, certificates) in [
+        // Fresh, open and issued; finished before: each only where it was recorded.
+        (Operation::SimpleEnroll, (2 * claimed + 9) * 2, 3 * 2),
+        (Operation::SimpleReenroll, (claimed + 1 + 9) * 2, 3),
+        (Operation::ServerKeyGen, (2 * generated + 9) * 2, 2),
+    ] {
         let mut script = Script::default();
         let (mut walked, mut handed_out) = (0, 0);
         loop {
@@ -54,9 +61,7 @@ fn every_script_of_answers_ends_in_a_reply_and_hands_out_only_what_was_recorded(
                 break;
             }
         }
-        let principals = if operation == Operation::SimpleEnroll { 2 } else { 1 };
-        // Fresh, open and issued; finished before: each only where it was recorded.
-        assert_eq!((walked, handed_out), (scripts, 3 * principals), "{operation}");
+        assert_eq!((walked, handed_out), (scripts, certificates), "{operation}");
     }
 }
 
@@ -185,7 +190,7 @@ fn refuses_an_unknown_label_and_an_operation_that_is_switched_off() {
     assert!(matches!(unknown, Step::Done(Reply::Refused(Refusal::UnknownLabel))));
     let operations = &mut Arc::make_mut(&mut fixture.site).operations;
     (operations.cacerts, operations.simpleenroll) = (false, false);
-    (operations.simplereenroll, operations.csrattrs) = (false, false);
+    (operations.simplereenroll, operations.serverkeygen, operations.csrattrs) = (false, false, false);
     for operation in Operation::ALL {
         let step = fixture.begin(operation, None, Body::Der(Vec::new()));
         let Step::Done(Reply::Refused(refusal)) = step else { panic!("refused at once") };
@@ -371,6 +376,7 @@ struct Fixture {
     ca: TestCa,
     site: Arc<Site>,
     key: Key,
+    generated: Key,
     csr: Vec<u8>,
 }
 
@@ -379,7 +385,7 @@ impl Fixture {
         let (ca, key) = (TestCa::new(), Key::p256());
         let site = Arc::new(ca.site());
         let csr = key.csr(SUBJECT, NAMES);
-        Self { ca, site, key, csr }
+        Self { ca, site, key, generated: Key::p256(), csr }
     }
 
     fn begin(&self, operation: Operation, label: Option<&str>, body: Body) -> Step {
@@ -395,6 +401,11 @@ impl Fixture {
         let Step::Authenticate(step) = self.enroll() else { panic!("first, who asks") };
         let Step::Claim(step) = step.answer(Ok(Verdict::Known(password_holder("p1")))) else { panic!("then claim") };
         step
+    }
+
+    fn generated(&self) -> GeneratedKey {
+        let part = KeyPart::Pkcs8(Zeroizing::new(b"a key".to_vec()));
+        GeneratedKey { public_key: self.generated.public_key().clone(), part }
     }
 
     fn device(&self) -> Principal {
@@ -442,8 +453,16 @@ impl Fixture {
                         _ => Err(outage()),
                     })
                 }
-                Step::Issue(step) => {
+                Step::GenerateKey(step) => {
                     order.push(2);
+                    step.answer(match script.choose(3) {
+                        0 => Ok(Generated::Key(self.generated())),
+                        1 => Ok(Generated::Refused(KeyRefusal::NoCommonAlgorithm)),
+                        _ => Err(outage()),
+                    })
+                }
+                Step::Issue(step) => {
+                    order.push(3);
                     let planned = self.ca.issue(&step.order().plan, step.order().serial);
                     step.answer(match script.choose(6) {
                         0 => Ok(Issuance::Issued(planned)),
@@ -455,7 +474,7 @@ impl Fixture {
                     })
                 }
                 Step::Record(step) => {
-                    order.push(3);
+                    order.push(4);
                     let certificate = match &step.entry().outcome {
                         Outcome::Issued { certificate, .. } => Some(certificate.as_der().to_vec()),
                         Outcome::Replayed(certificate) => Some(certificate.clone()),
@@ -475,10 +494,15 @@ impl Fixture {
                 Step::Done(reply) => break reply,
             };
         };
-        assert!(order.is_sorted() && order.last() == Some(&3), "each step once, recorded last: {order:?}");
+        assert!(order.is_sorted() && order.last() == Some(&4), "each step once, recorded last: {order:?}");
         match reply {
             Reply::Certificate(message) => {
                 assert_eq!(message, certs_only([recorded.expect("recorded before it is handed out").as_slice()]));
+                true
+            }
+            Reply::KeyAndCertificate { key, certificate } => {
+                let recorded = recorded.expect("recorded before it is handed out");
+                assert_eq!((key, certificate), (self.generated().part, certs_only([recorded.as_slice()])));
                 true
             }
             Reply::RetryAfter(_) | Reply::Refused(_) => {

@@ -56,7 +56,6 @@ fn knows_no_other_paths() {
         "/.well-known/est/simple%65nroll",
         "/.well-known/est/simpleenrollx",
         "/.well-known/est/fullcmc",
-        "/.well-known/est/serverkeygen",
         "/.well-known/estsimpleenroll",
         "/.well-known/EST/simpleenroll",
         "//.well-known/est/simpleenroll",
@@ -123,6 +122,7 @@ fn tells_whether_a_body_belongs_to_the_request() {
         ("GET", "csrattrs", false),
         ("POST", "simpleenroll", true),
         ("POST", "simplereenroll", true),
+        ("POST", "serverkeygen", true),
     ] {
         let path = format!("/.well-known/est/{operation}");
         let route = Route::find(&site, &Head { method, ..head(&path) }).unwrap();

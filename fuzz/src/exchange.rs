@@ -2,28 +2,30 @@
 
 use std::sync::{Arc, LazyLock};
 
-use est_core::pkix::{Certificate, certs_only};
+use est_core::pkix::{Certificate, SubjectPublicKeyInfo, certs_only};
 use est_core::{
-    Body, Claimed, Doubt, Evidence, Issuance, Operation, Outcome, PortError, Principal, Reply, Request, Seconds, Site,
+    Body, Claimed, Doubt, Evidence, Generated, GeneratedKey, Issuance, KeyPart, KeyRefusal, Operation, Outcome, PortError, Principal, Reply, Request, Seconds, Site,
     Step, Ticket, Verdict, begin,
 };
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
 use est_testkit::trusting::TRUSTING;
 
 /// How many octets of the input answer: operation and label, then at most one for each step.
-const ANSWERS: usize = 6;
+const ANSWERS: usize = 7;
 
 struct World {
     ca: TestCa,
     site: Arc<Site>,
     device: Arc<Certificate>,
+    generated: SubjectPublicKeyInfo,
 }
 
 static WORLD: LazyLock<World> = LazyLock::new(|| {
     let ca = TestCa::new();
     let site = Arc::new(Site { algorithms: *TRUSTING, ..ca.site() });
     let device = ca.device(&Key::p256(), "CN=device-1,O=Example", &["DNS:a.example"]);
-    World { ca, site, device }
+    let generated = Key::p256().public_key().clone();
+    World { ca, site, device, generated }
 });
 
 /// Drives the exchange to its reply: steps come in order and once, and only what was recorded is handed out.
@@ -45,15 +47,17 @@ pub fn run(input: &[u8]) {
         let place = match &step {
             Step::Authenticate(_) => 1,
             Step::Claim(_) => 2,
-            Step::Issue(_) => 3,
-            Step::Record(_) => 4,
-            Step::Done(_) => 5,
+            Step::GenerateKey(_) => 3,
+            Step::Issue(_) => 4,
+            Step::Record(_) => 5,
+            Step::Done(_) => 6,
         };
         assert!(place > last, "each step comes once and in order");
         last = place;
         step = match step {
             Step::Authenticate(step) => step.answer(verdict(answer())),
             Step::Claim(step) => step.answer(claimed(answer())),
+            Step::GenerateKey(step) => step.answer(generated(answer())),
             Step::Issue(step) => {
                 let issued = WORLD.ca.issue(&step.order().plan, step.order().serial);
                 step.answer(issuance(answer(), issued))
@@ -83,6 +87,12 @@ pub fn run(input: &[u8]) {
             let recorded = recorded.expect("recorded before it is handed out");
             assert_eq!(message, certs_only([recorded.as_slice()]));
         }
+        Reply::KeyAndCertificate { key, certificate } => {
+            assert_eq!(operation, Operation::ServerKeyGen);
+            let recorded = recorded.expect("recorded before it is handed out");
+            assert_eq!(certificate, certs_only([recorded.as_slice()]));
+            assert_eq!(key, KeyPart::Enveloped(b"a key".to_vec()));
+        }
         Reply::RetryAfter(_) | Reply::Refused(_) => assert_eq!(recorded, None, "what was recorded is handed out"),
         Reply::CaCertificates(_) => assert_eq!(operation, Operation::CaCerts),
         Reply::CsrAttrs(_) => assert_eq!(operation, Operation::CsrAttrs),
@@ -111,6 +121,17 @@ fn claimed(answer: u8) -> Result<Claimed, PortError> {
         10 => Claimed::PasswordSpent,
         _ => return Err(PortError("down".into())),
     })
+}
+
+fn generated(answer: u8) -> Result<Generated, PortError> {
+    match answer % 4 {
+        0..2 => {
+            let public_key = WORLD.generated.clone();
+            Ok(Generated::Key(GeneratedKey { public_key, part: KeyPart::Enveloped(b"a key".to_vec()) }))
+        }
+        2 => Ok(Generated::Refused(KeyRefusal::NoCommonAlgorithm)),
+        _ => Err(PortError("down".into())),
+    }
 }
 
 /// The certificate that was ordered, one with a bit flipped, somebody else's, or none.

@@ -38,8 +38,8 @@ pub fn pass(point: &str) {
 /// Puts points around the store and the CA.
 #[must_use]
 pub fn around(ports: Ports) -> Ports {
-    let points = Arc::new(Points { store: ports.store, ca: ports.ca });
-    Ports { authenticator: ports.authenticator, ca: points.clone(), store: points }
+    let points = Arc::new(Points { store: ports.store.clone(), ca: ports.ca.clone() });
+    Ports { ca: points.clone(), store: points, ..ports }
 }
 
 struct Points {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use est_core::{
-    Authenticator, CaBackend, Claimed, Entry, Evidence, Intent, Issuance, Order, Outcome, PortFuture, Ports, Store,
-    UnixTime, Verdict,
+    Authenticator, CaBackend, Claimed, Entry, Evidence, Generated, Intent, Issuance, KeyGenerator, KeyWish, Order,
+    Outcome, PortFuture, Ports, Store, UnixTime, Verdict,
 };
 use tracing::{debug, error, info};
 use tracing_subscriber::EnvFilter;
@@ -37,6 +37,7 @@ pub fn logged(ports: Ports) -> Ports {
     Ports {
         authenticator: Arc::new(Logged(ports.authenticator)),
         ca: Arc::new(Logged(ports.ca)),
+        keys: Arc::new(Logged(ports.keys)),
         store: Arc::new(Logged(ports.store)),
     }
 }
@@ -65,6 +66,18 @@ impl CaBackend for Logged<dyn CaBackend> {
                 error!(%error, ca = order.ca.id, serial = %order.serial, "the CA issued nothing");
             }
             issuance
+        })
+    }
+}
+
+impl KeyGenerator for Logged<dyn KeyGenerator> {
+    fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated> {
+        Box::pin(async move {
+            let generated = self.0.generate(wish).await;
+            if let Err(error) = &generated {
+                error!(%error, key_type = %wish.key_type, "no key could be generated");
+            }
+            generated
         })
     }
 }

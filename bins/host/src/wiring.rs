@@ -156,6 +156,7 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
     let ports = Ports {
         authenticator: Arc::new(AnyOf::new(authenticators)),
         ca: Arc::new(backends(settings, site)?),
+        keys: Arc::new(est_core::NoKeyGenerator),
         store: Arc::new(store.clone()),
     };
     let ports = logged(ports);

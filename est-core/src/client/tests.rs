@@ -164,3 +164,43 @@ fn knows_the_statuses_it_does_not_know() {
         assert_eq!(answer(Operation::SimpleEnroll, status, &[], "x"), Err(ClientError::Status(status)));
     }
 }
+
+fn key_answer(content_type: &str, body: &str) -> Result<Answer, ClientError> {
+    answer(Operation::ServerKeyGen, 200, &[("Content-Type", content_type)], body)
+}
+
+#[test]
+fn reads_a_key_and_its_certificate_in_either_order() {
+    let certificate = base64::encode(CERTS_ONLY, None);
+    let key = "--b\r\nContent-Type: application/pkcs8\r\nContent-Transfer-Encoding: base64\r\n\r\nMAA=\r\n";
+    let message =
+        format!("--b\r\ncontent-type: application/pkcs7-mime; smime-type=certs-only\r\n\r\n{certificate}\r\n");
+    let pkcs8 = KeyPart::Pkcs8(zeroize::Zeroizing::new(b"\x30\x00".to_vec()));
+    let expected = Answer::KeyAndCertificates { key: pkcs8, certificates: Vec::from([CERTIFICATE.to_vec()]) };
+    for (content_type, body) in [
+        ("multipart/mixed; boundary=b", format!("{key}{message}--b--\r\n")),
+        ("Multipart/Mixed ; charset=x; Boundary=\"b\"", format!("preamble\r\n{message}{key}--b--\r\nepilogue")),
+        ("multipart/mixed; boundary=b", format!("{key}{message}--b--\r\n").replace('\r', "")),
+    ] {
+        assert_eq!(key_answer(content_type, &body), Ok(expected.clone()), "{content_type} {body}");
+    }
+    let enveloped = key.replace("pkcs8", "pkcs7-mime; smime-type=server-generated-key");
+    let Ok(Answer::KeyAndCertificates { key: part, .. }) =
+        key_answer("multipart/mixed; boundary=b", &format!("{enveloped}{message}--b--"))
+    else {
+        panic!("two parts")
+    };
+    assert_eq!(part, KeyPart::Enveloped(b"\x30\x00".to_vec()));
+    for (content_type, body) in [
+        ("multipart/mixed; boundary=b", format!("{key}{message}")),
+        ("multipart/mixed; boundary=c", format!("{key}{message}--b--")),
+        ("multipart/mixed; boundary=", format!("{key}{message}--b--")),
+        ("application/pkcs8; boundary=b", format!("{key}{message}--b--")),
+        ("multipart/mixed; boundary=b", format!("{key}--b--")),
+        ("multipart/mixed; boundary=b", format!("{message}--b--")),
+        ("multipart/mixed; boundary=b", format!("{key}{key}{message}--b--")),
+        ("multipart/mixed; boundary=b", format!("{key}{message}--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--")),
+    ] {
+        assert_eq!(key_answer(content_type, &body), Err(ClientError::NotKeyAndCertificate), "{content_type} {body}");
+    }
+}

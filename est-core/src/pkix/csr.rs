@@ -1,5 +1,7 @@
 //! Certification requests (PKCS #10, RFC 2986).
 
+mod key_request;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -11,7 +13,9 @@ use super::asn1::{self, Malformed};
 use super::der::DerError;
 use super::{Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
 
-/// A certification request whose sender has proven to hold the private key.
+pub use key_request::KeyRequest;
+
+/// A certification request whose sender has proven to hold the private key, or asks the server to generate it.
 #[derive(Clone, Debug)]
 pub struct Csr {
     der: Vec<u8>,
@@ -76,6 +80,16 @@ pub enum CsrError {
     SubjectAltName,
     /// The ChangeSubjectName is malformed, or has neither name.
     ChangeSubjectName,
+    /// A key to encrypt the generated key with is named, but not what the client can decrypt (RFC 7030 §4.4.1).
+    CapabilitiesMissing,
+    /// What the client can decrypt is listed, but no key is named.
+    KeyIdentifierMissing,
+    /// Two keys are named.
+    TwoKeyIdentifiers,
+    /// The SMIMECapabilities are not a list of algorithms.
+    Capabilities,
+    /// The name of a key is not an OCTET STRING.
+    KeyIdentifier,
 }
 
 impl fmt::Display for CsrError {
@@ -105,6 +119,17 @@ impl fmt::Display for CsrError {
                 write!(f, "the certification request asks for extension {extension} twice")
             }
             Self::SubjectAltName => f.write_str("the requested subjectAltName is malformed or empty"),
+            Self::CapabilitiesMissing => f.write_str(
+                "a key to encrypt the new key with is named without SMIMECapabilities: list what you can decrypt (RFC 7030 §4.4.1)",
+            ),
+            Self::KeyIdentifierMissing => f.write_str(
+                "there are SMIMECapabilities, but no key to encrypt the new key with: name it in a DecryptKeyIdentifier or an AsymmetricDecryptKeyIdentifier (RFC 7030 §4.4.1)",
+            ),
+            Self::TwoKeyIdentifiers => f.write_str(
+                "name one key to encrypt the new key with: DecryptKeyIdentifier or AsymmetricDecryptKeyIdentifier, not both",
+            ),
+            Self::Capabilities => f.write_str("the SMIMECapabilities are malformed"),
+            Self::KeyIdentifier => f.write_str("the key identifier is not an OCTET STRING"),
             Self::ChangeSubjectName => {
                 f.write_str("the ChangeSubjectName attribute is malformed: it holds a subject, a [1] subjectAltName, or both")
             }
@@ -129,15 +154,20 @@ impl Csr {
     /// # Errors
     /// [`CsrError`], the first fault found; possession is checked after the shape and before attributes are read.
     pub fn parse(der: &[u8], algorithms: &[&dyn SignatureVerificationAlgorithm]) -> Result<Self, CsrError> {
-        let signed: asn1::Signed = asn1::decode(der)?;
-        let info: asn1::CertificationRequestInfo = asn1::decode_checked(signed.to_be_signed.as_bytes())?;
-        if info.version != Integer::from(0) {
-            return Err(CsrError::Version);
-        }
-        let subject = Name::parse(info.subject.as_bytes()).map_err(CsrError::Subject)?;
+        let (signed, info, subject) = open(der)?;
         let public_key = SubjectPublicKeyInfo::parse(info.public_key.as_bytes()).map_err(CsrError::Key)?;
         KeyBlocklist::refuse_known(&public_key).map_err(CsrError::Key)?;
         prove_possession(&signed, &public_key, algorithms)?;
+        Self::with(der, &info, subject, public_key)
+    }
+
+    /// Reads what is asked for besides the key.
+    fn with(
+        der: &[u8],
+        info: &asn1::CertificationRequestInfo,
+        subject: Name,
+        public_key: SubjectPublicKeyInfo,
+    ) -> Result<Self, CsrError> {
         let extensions = requested_extensions(&info.attributes)?;
         let subject_alt_name = match extensions.iter().find(|extension| extension.id == oid::SUBJECT_ALT_NAME) {
             Some(extension) => Some(GeneralNames::parse(&extension.value).ok_or(CsrError::SubjectAltName)?),
@@ -174,6 +204,12 @@ impl Csr {
         &self.extensions
     }
 
+    /// The same request for another key: the one that was generated for it.
+    #[must_use]
+    pub(crate) fn for_key(&self, public_key: SubjectPublicKeyInfo) -> Self {
+        Self { public_key, ..self.clone() }
+    }
+
     /// The requested subjectAltName.
     #[must_use]
     pub fn subject_alt_name(&self) -> Option<&GeneralNames> {
@@ -185,6 +221,17 @@ impl Csr {
     pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
         self.change_subject_name.as_ref()
     }
+}
+
+/// Takes a request apart, as far as its subject.
+fn open(der: &[u8]) -> Result<(asn1::Signed, asn1::CertificationRequestInfo, Name), CsrError> {
+    let signed: asn1::Signed = asn1::decode(der)?;
+    let info: asn1::CertificationRequestInfo = asn1::decode_checked(signed.to_be_signed.as_bytes())?;
+    if info.version != Integer::from(0) {
+        return Err(CsrError::Version);
+    }
+    let subject = Name::parse(info.subject.as_bytes()).map_err(CsrError::Subject)?;
+    Ok((signed, info, subject))
 }
 
 /// The value of an attribute that has one value, if it is there.

@@ -74,6 +74,12 @@ impl SubjectPublicKeyInfo {
         Ok(Self { der: der.to_vec(), algorithm, key, key_type })
     }
 
+    /// Stands for a key of this type that is still to be generated, for the request that brought `octets` in its place.
+    /// Its octets are those of no key, so that whatever is known about a key is not taken for known about this one.
+    pub(crate) fn to_be_generated(key_type: KeyType, octets: &[u8]) -> Self {
+        Self { der: [b"to be generated", octets].concat(), algorithm: Vec::new(), key: Vec::new(), key_type }
+    }
+
     /// The whole structure as it came.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {

@@ -126,6 +126,12 @@ known! {
     EMAIL_ADDRESS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01";
     /// challengePassword (PKCS #9).
     CHALLENGE_PASSWORD = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
+    /// smimeCapabilities (RFC 8551 §2.5.2).
+    SMIME_CAPABILITIES = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0f";
+    /// id-aa-decryptKeyID (RFC 4108 §4.2): names a symmetric key.
+    DECRYPT_KEY_IDENTIFIER = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x25";
+    /// id-aa-asymmDecryptKeyID (RFC 7030 §4.4.1.2): names an asymmetric key.
+    ASYMMETRIC_DECRYPT_KEY_IDENTIFIER = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x36";
     /// extensionRequest (PKCS #9).
     EXTENSION_REQUEST = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e";
     /// Microsoft's own extensionRequest, with the same contents.
@@ -192,6 +198,60 @@ known! {
     ID_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
     /// id-signedData (CMS).
     ID_SIGNED_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02";
+    /// id-envelopedData (CMS).
+    ID_ENVELOPED_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x03";
+    /// id-ct-authEnvelopedData (RFC 5083).
+    ID_AUTH_ENVELOPED_DATA = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17";
+    /// id-ct-KP-aKeyPackage (RFC 5958): an AsymmetricKeyPackage.
+    ID_KEY_PACKAGE = b"\x06\x0a\x60\x86\x48\x01\x65\x02\x01\x02\x4e\x05";
+    /// id-contentType (CMS).
+    CONTENT_TYPE = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x03";
+    /// id-messageDigest (CMS).
+    MESSAGE_DIGEST = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x04";
+    /// id-aes128-CBC (RFC 3565).
+    AES128_CBC = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x02";
+    /// id-aes256-CBC (RFC 3565).
+    AES256_CBC = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2a";
+    /// id-aes128-GCM (RFC 5084).
+    AES128_GCM = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x06";
+    /// id-aes256-GCM (RFC 5084).
+    AES256_GCM = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2e";
+    /// id-aes128-wrap (RFC 3394, RFC 3565).
+    AES128_WRAP = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x05";
+    /// id-aes256-wrap (RFC 3394, RFC 3565).
+    AES256_WRAP = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2d";
+    /// rsaEncryption: RSAES-PKCS1-v1_5 where something is encrypted.
+    RSA_ENCRYPTION = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    /// id-RSAES-OAEP (RFC 4055).
+    RSAES_OAEP = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07";
+    /// id-mgf1 (RFC 4055).
+    MGF1 = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08";
+    /// id-ecPublicKey (RFC 5480).
+    EC_PUBLIC_KEY = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
+    /// id-X25519 (RFC 8410).
+    X25519 = b"\x06\x03\x2b\x65\x6e";
+    /// dhSinglePass-stdDH-sha256kdf-scheme (RFC 5753).
+    STD_DH_SHA256_KDF = b"\x06\x06\x2b\x81\x04\x01\x0b\x01";
+    /// dhSinglePass-stdDH-sha384kdf-scheme (RFC 5753).
+    STD_DH_SHA384_KDF = b"\x06\x06\x2b\x81\x04\x01\x0b\x02";
+    /// dhSinglePass-stdDH-sha512kdf-scheme (RFC 5753).
+    STD_DH_SHA512_KDF = b"\x06\x06\x2b\x81\x04\x01\x0b\x03";
+    /// id-ori-kem (RFC 9629).
+    ID_ORI_KEM = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x0d\x03";
+    /// id-alg-hkdf-with-sha256 (RFC 8619).
+    HKDF_SHA256 = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x03\x1c";
+    /// id-alg-ml-kem-512 (RFC 9935).
+    ML_KEM_512 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x01";
+    /// id-alg-ml-kem-768 (RFC 9935).
+    ML_KEM_768 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x02";
+    /// id-alg-ml-kem-1024 (RFC 9935).
+    ML_KEM_1024 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x04\x03";
+    /// id-sha256.
+    SHA256 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01";
+    /// id-sha384.
+    SHA384 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x02";
+    /// id-sha512.
+    SHA512 = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x03";
 }
 
 #[cfg(test)]

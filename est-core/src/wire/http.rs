@@ -10,11 +10,16 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Body, CaCerts, Credentials, Evidence, Operation, Refusal, Reply, Request, Seconds, Secret, Site, UnixTime, base64,
+    Body, CaCerts, Credentials, Evidence, KeyPart, Operation, Refusal, Reply, Request, Seconds, Secret, Site, UnixTime,
+    base64,
 };
 
 pub(crate) const PKCS10: &str = "application/pkcs10";
 const CERTS_ONLY: &str = "application/pkcs7-mime; smime-type=certs-only";
+const PKCS8: &str = "application/pkcs8";
+const SERVER_GENERATED_KEY: &str = "application/pkcs7-mime; smime-type=server-generated-key";
+/// What stands between two parts, in which no base64 has a hyphen.
+const BOUNDARY: &str = "est-server-generated-key";
 const CSRATTRS: &str = "application/csrattrs";
 const TEXT: &str = "text/plain; charset=utf-8";
 const PROBLEM: &str = "application/problem+json";
@@ -75,7 +80,7 @@ impl Route {
         }
         let (allow, allowed, takes_body): (_, &[&str], _) = match operation {
             Operation::CaCerts | Operation::CsrAttrs => ("GET, HEAD", &["GET", "HEAD"], false),
-            Operation::SimpleEnroll | Operation::SimpleReenroll => ("POST", &["POST"], true),
+            Operation::SimpleEnroll | Operation::SimpleReenroll | Operation::ServerKeyGen => ("POST", &["POST"], true),
         };
         if !allowed.contains(&head.method) {
             return Err(Refusal::MethodNotAllowed { allow });
@@ -90,7 +95,7 @@ impl Route {
     /// Whether a body belongs to the request.
     #[must_use]
     pub fn takes_body(&self) -> bool {
-        matches!(self.operation, Operation::SimpleEnroll | Operation::SimpleReenroll)
+        matches!(self.operation, Operation::SimpleEnroll | Operation::SimpleReenroll | Operation::ServerKeyGen)
     }
 
     /// What is asked for.
@@ -153,7 +158,7 @@ pub(crate) fn percent_encode(segment: &str) -> String {
 }
 
 /// Compares the type and subtype, whatever parameters follow (RFC 9110 §8.3.1).
-fn is_media_type(value: &str, expected: &str) -> bool {
+pub(crate) fn is_media_type(value: &str, expected: &str) -> bool {
     value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(expected))
 }
 
@@ -182,6 +187,7 @@ pub fn respond(site: &Site, reply: &Reply, preferences: Preferences<'_>, now: Un
     match reply {
         Reply::CaCertificates(cacerts) => ca_certificates(site, cacerts, preferences.if_none_match, now),
         Reply::Certificate(der) => encoded(site, CERTS_ONLY, der).with("Cache-Control", "no-store"),
+        Reply::KeyAndCertificate { key, certificate } => multipart(site, key, certificate),
         Reply::CsrAttrs(Some(der)) => encoded(site, CSRATTRS, der).with("Cache-Control", "no-store"),
         Reply::CsrAttrs(None) => {
             Response { status: 204, headers: Vec::new(), body: Vec::new() }.with("Cache-Control", "no-store")
@@ -232,6 +238,30 @@ fn encoded(site: &Site, content_type: &'static str, der: &[u8]) -> Response {
         ]),
         body: base64::encode(der, site.base64_line_length).into_bytes(),
     }
+}
+
+/// A key and its certificate (RFC 7030 §4.4.2): MIME, so that its lines end in CRLF. Each part says its type and its
+/// encoding, since there are clients that refuse parts that do not, although RFC 8951 §3.2.4 lets the encoding go.
+fn multipart(site: &Site, key: &KeyPart, certificate: &[u8]) -> Response {
+    let (key_type, key) = match key {
+        KeyPart::Pkcs8(der) => (PKCS8, der.as_slice()),
+        KeyPart::Enveloped(der) => (SERVER_GENERATED_KEY, der.as_slice()),
+    };
+    let parts = [(key_type, key), (CERTS_ONLY, certificate)];
+    // Room for all of it at once, line ends and part headers included: what grows leaves copies of the key behind.
+    let room = parts.iter().map(|(_, der)| 2 * der.len() + 300).sum();
+    let mut body = Vec::with_capacity(room);
+    for (content_type, der) in parts {
+        body.extend_from_slice(
+            format!("--{BOUNDARY}\r\nContent-Type: {content_type}\r\nContent-Transfer-Encoding: base64\r\n\r\n")
+                .as_bytes(),
+        );
+        base64::append_lines(&mut body, der, site.base64_line_length);
+    }
+    body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
+    let content_type = Cow::Owned(format!("multipart/mixed; boundary={BOUNDARY}"));
+    Response { status: 200, headers: Vec::from([("Content-Type", content_type)]), body }
+        .with("Cache-Control", "no-store")
 }
 
 fn refused(site: &Site, refusal: &Refusal, accept: Option<&str>) -> Response {

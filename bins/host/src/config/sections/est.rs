@@ -37,6 +37,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             cacerts: cacerts?,
             simpleenroll: simpleenroll?,
             simplereenroll: simplereenroll?,
+            serverkeygen: false,
             csrattrs: csrattrs?,
         },
         csr_attributes: csr_attributes?,

@@ -1,0 +1,26 @@
+//! CMS around a private key (RFC 5652): what RFC 7030 §4.4.2 wants where a key must not travel in TLS alone.
+//!
+//! ```text
+//! EnvelopedData or AuthEnvelopedData   for one recipient: kekri, ktri, kari or ori (KEM)
+//!   SignedData                         by whoever generated the key
+//!     AsymmetricKeyPackage             one OneAsymmetricKey (RFC 5958)
+//! ```
+//!
+//! Structures alone: who encrypts, signs and derives keys does so with a library of its own. All but the outermost
+//! layer holds the private key; so every layer is written and read by [`tlv`](self), whose copies are overwritten,
+//! and not by `rasn`, which leaves its own behind.
+
+mod algorithm;
+mod capabilities;
+mod enveloped;
+mod key_package;
+mod recipient;
+mod signed_data;
+mod tlv;
+
+pub use algorithm::{ContentEncryption, Digest, Kem, KeyDerivation, KeyTransport, KeyWrap};
+pub use capabilities::{Capabilities, Capability};
+pub use enveloped::Enveloped;
+pub use key_package::{read_key_package, write_key_package};
+pub use recipient::{Recipient, RecipientIdentifier};
+pub use signed_data::{SignedData, signed_attributes};
