@@ -13,7 +13,12 @@ pub fn run(input: &[u8]) {
         }
         Err(reason) => {
             assert!(!reason.to_string().contains(char::is_control));
-            assert!(reason.code().bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'-' || octet.is_ascii_digit()));
+            assert!(
+                reason
+                    .code()
+                    .bytes()
+                    .all(|octet| octet.is_ascii_lowercase() || octet == b'-' || octet.is_ascii_digit())
+            );
         }
     }
 }
