@@ -5,11 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::linking;
 use crate::pkix::{Certificate, Csr, certs_only};
 use crate::policy::{self, Plan};
 use crate::{
     Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Identity, Intent, Issuance, Label, Operation,
-    Order, Outcome, PortError, Principal, Refusal, Reply, Request, Seconds, Serial, Site, Ticket, UnixTime, Verdict,
+    Order, Outcome, PortError, Principal, Refusal, Reply, Request, Seconds, Serial, Site, Ticket, TlsExporter,
+    UnixTime, Verdict,
 };
 
 /// For how long a claim keeps others from working on the same request. Longer than any CA may take.
@@ -39,6 +41,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         now,
         serial: Serial::from_entropy(entropy),
         principal: None,
+        linked: false,
         events: Vec::new(),
     };
     Step::Authenticate(Authenticate { context, evidence, body })
@@ -70,6 +73,8 @@ struct Context {
     now: UnixTime,
     serial: Serial,
     principal: Option<Principal>,
+    /// Whether the request is linked to its connection (RFC 7030 §3.5).
+    linked: bool,
     events: Vec<Event>,
 }
 
@@ -111,8 +116,8 @@ impl Authenticate {
         if context.operation == Operation::CsrAttrs {
             return Step::Done(Reply::CsrAttrs(context.label.csrattrs().cloned()));
         }
-        match vet(&context, &principal, body) {
-            Ok((csr, plan)) => context.claim(principal, csr, plan),
+        match vet(&context, &principal, evidence.channel_binding.as_ref(), body) {
+            Ok((csr, plan, linked)) => Context { linked, ..context }.claim(principal, csr, plan),
             Err(refusal) => {
                 context.note(EventKind::CertDenied, Some(refusal.row().code.to_string()));
                 context.end(None, Outcome::Refused(refusal))
@@ -121,8 +126,13 @@ impl Authenticate {
     }
 }
 
-/// Reads the body and decides about it.
-fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Plan), Refusal> {
+/// Reads the body and decides about it; says too whether the request is linked to its connection.
+fn vet(
+    context: &Context,
+    principal: &Principal,
+    channel_binding: Option<&TlsExporter>,
+    body: Body,
+) -> Result<(Csr, Plan, bool), Refusal> {
     let renewing = match (context.operation, principal.certificate()) {
         (Operation::SimpleReenroll, None) => return Err(Refusal::CertificateRequired),
         (Operation::SimpleReenroll, certificate) => certificate,
@@ -130,8 +140,9 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<(Csr, Pla
     };
     let der = body.into_der(context.site.strict_encoding)?;
     let csr = Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?;
+    let linked = linking::check(context.label.linking(), csr.challenges(), channel_binding)?;
     let plan = policy::decide(&context.label, principal, &csr, renewing, context.now)?;
-    Ok((csr, plan))
+    Ok((csr, plan, linked))
 }
 
 impl Context {
@@ -192,7 +203,7 @@ impl Context {
             outcome,
             events: self.events,
         };
-        Step::Record(Record { entry: Box::new(entry), retry_after: self.site.retry_after })
+        Step::Record(Record { entry: Box::new(entry), retry_after: self.site.retry_after, linked: self.linked })
     }
 }
 
@@ -258,7 +269,9 @@ impl Issue {
                 Ok(certificate) if order.plan.is_met_by(&certificate) => {
                     let renewal = context.operation == Operation::SimpleReenroll;
                     let kind = if renewal { EventKind::CertRenewed } else { EventKind::CertIssued };
-                    context.note(kind, order.plan.remarks());
+                    let link = context.linked.then(|| "linked by tls-exporter".to_string());
+                    let remarks: Vec<String> = link.into_iter().chain(order.plan.remarks()).collect();
+                    context.note(kind, (!remarks.is_empty()).then(|| remarks.join("; ")));
                     Outcome::Issued { certificate: Arc::new(certificate), profile: order.plan.profile.clone() }
                 }
                 Ok(_) | Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
@@ -279,6 +292,7 @@ impl Issue {
 pub struct Record {
     entry: Box<Entry>,
     retry_after: Seconds,
+    linked: bool,
 }
 
 impl Record {
@@ -293,13 +307,16 @@ impl Record {
         if outcome.is_err() {
             return Step::Done(Reply::Refused(Refusal::StoreUnavailable));
         }
-        Step::Done(match self.entry.outcome {
+        let reply = match self.entry.outcome {
             Outcome::Issued { certificate, .. } => Reply::Certificate(certs_only([certificate.as_der()])),
             Outcome::Replayed(certificate) => Reply::Certificate(certs_only([certificate.as_slice()])),
             Outcome::Pending(_, retry_after) => Reply::RetryAfter(retry_after),
             Outcome::AwaitingApproval => Reply::RetryAfter(self.retry_after),
             Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => Reply::Refused(refusal),
-        })
+        };
+        // A channel binding is for one authentication, after which the connection should end (RFC 9266 §4.1).
+        let has_served = self.linked && matches!(reply, Reply::Certificate(_));
+        Step::Done(if has_served { Reply::ThenClose(Box::new(reply)) } else { reply })
     }
 }
 

@@ -7,6 +7,7 @@
 mod asn1;
 mod certificate;
 mod certs_only;
+mod challenge;
 mod csr;
 mod csrattrs;
 pub mod der;
@@ -20,7 +21,9 @@ mod time;
 
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
+pub use challenge::Challenges;
 pub use csr::{Csr, CsrError, CsrTemplate, assemble_csr};
+pub(crate) use csrattrs::link_in_csr_attrs;
 pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub use general_name::{GeneralName, GeneralNames};

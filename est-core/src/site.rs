@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
+use crate::pkix::{Certificate, Oid, certs_only, csr_attrs, link_in_csr_attrs};
 use crate::policy::Profile;
-use crate::{Operation, Seconds};
+use crate::{Linking, Operation, Seconds};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
@@ -105,6 +105,8 @@ pub struct Label {
     pub approval: Approval,
     /// Which names the holder of a certificate may ask for at `/simpleenroll`.
     pub certificate_names: NameBinding,
+    /// What a request must say of its connection.
+    linking: Linking,
     /// The answer of `/cacerts`.
     cacerts: Arc<Vec<u8>>,
     /// The answer of `/csrattrs`.
@@ -125,7 +127,24 @@ impl Label {
         let certificates = core::iter::once(&ca.certificate).chain(&ca.chain).map(Certificate::as_der);
         let cacerts = Arc::new(certs_only(certificates));
         let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
-        Self { name, ca, profile, approval, certificate_names, cacerts, csrattrs }
+        Self { name, ca, profile, approval, certificate_names, linking: Linking::default(), cacerts, csrattrs }
+    }
+
+    /// Changes what a request must say of its connection; where it must say something, `/csrattrs` asks for it
+    /// (RFC 7030 §3.5, RFC 7894 §4).
+    #[must_use]
+    pub fn with_linking(mut self, linking: Linking) -> Self {
+        self.linking = linking;
+        if linking == Linking::Required {
+            self.csrattrs = Some(Arc::new(link_in_csr_attrs(self.csrattrs.as_deref().map_or(&[], Vec::as_slice))));
+        }
+        self
+    }
+
+    /// What a request must say of its connection.
+    #[must_use]
+    pub fn linking(&self) -> Linking {
+        self.linking
     }
 
     /// The CA's certificate and those above it, certs-only CMS, DER.

@@ -15,15 +15,15 @@ use core::task::{Context, Poll};
 use std::error::Error;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
-use http::{HeaderValue, Request, Response};
+use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use http::{HeaderValue, Request, Response, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::oneshot;
 use tower_service::Service;
 
 use crate::wire::http::{Head, Route, respond};
-use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, UnixTime, begin, drive};
+use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, TlsExporter, UnixTime, begin, drive};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -53,7 +53,15 @@ pub struct Peer {
     pub certificates: Arc<Vec<Vec<u8>>>,
     /// The peer's address.
     pub source: Option<String>,
+    /// The connection's tls-exporter, if the server is the other end of the client's TLS connection.
+    pub channel_binding: Option<TlsExporter>,
 }
+
+/// Stands in [`Response::extensions`] when the connection is to end after this answer (RFC 9266 §4.1).
+///
+/// HTTP/1.1 is told by the Connection header; the server of an HTTP/2 connection sends GOAWAY.
+#[derive(Clone, Copy, Debug)]
+pub struct CloseAfter;
 
 /// The error with which a server's body ends when the client was too slow: it is answered with 408, any other with 400.
 #[derive(Clone, Copy, Debug)]
@@ -111,11 +119,19 @@ impl Est {
     {
         let site = self.shell.site();
         let accept = text(request.headers(), &ACCEPT).map(String::from);
+        let version = request.version();
         let reply = match self.exchange(&site, request).await {
             Ok(step) => self.finish(step).await,
             Err(refusal) => Reply::Refused(refusal),
         };
-        into_http(respond(&site, &reply, accept.as_deref()))
+        let mut answer = into_http(respond(&site, &reply, accept.as_deref()));
+        if let Reply::ThenClose(_) = reply {
+            answer.extensions_mut().insert(CloseAfter);
+            if version < Version::HTTP_2 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
+        answer
     }
 
     /// Reads head and body, and begins.
@@ -137,7 +153,8 @@ impl Est {
         let route = Route::find(site, &head)?;
         let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
-        let evidence = Evidence { certificates: peer.certificates, credentials: None, source: peer.source };
+        let Peer { certificates, source, channel_binding } = peer;
+        let evidence = Evidence { certificates, credentials: None, source, channel_binding };
         let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
         Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
     }

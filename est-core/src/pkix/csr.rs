@@ -9,7 +9,7 @@ use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::{self, DerError};
-use super::{Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+use super::{Challenges, Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
 
 /// A certification request whose sender has proven to hold the private key.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ pub struct Csr {
     public_key: SubjectPublicKeyInfo,
     extensions: Vec<Extension>,
     subject_alt_name: Option<GeneralNames>,
+    challenges: Challenges,
 }
 
 /// Why octets are not a request that can be acted on.
@@ -43,6 +44,8 @@ pub enum CsrError {
     Possession,
     /// An attribute stands there twice, or has not exactly one value.
     Attribute(Oid),
+    /// The attribute's value is not text of 1 to 255 characters.
+    NotText(Oid),
     /// The requested extensions are not a list of extensions.
     Extensions,
     /// An extension stands there twice.
@@ -73,6 +76,9 @@ impl fmt::Display for CsrError {
                 f,
                 "the certification request's attribute {attribute} must stand there once, with exactly one value"
             ),
+            Self::NotText(attribute) => {
+                write!(f, "the certification request's attribute {attribute} must be text of 1 to 255 characters")
+            }
             Self::Extensions => f.write_str("the certification request's extensions are malformed"),
             Self::DuplicateExtension(extension) => {
                 write!(f, "the certification request asks for extension {extension} twice")
@@ -112,7 +118,8 @@ impl Csr {
             Some(extension) => Some(GeneralNames::parse(&extension.value).ok_or(CsrError::SubjectAltName)?),
             None => None,
         };
-        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name })
+        let challenges = Challenges::read(&info.attributes)?;
+        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name, challenges })
     }
 
     /// The request as it came.
@@ -143,6 +150,12 @@ impl Csr {
     #[must_use]
     pub fn subject_alt_name(&self) -> Option<&GeneralNames> {
         self.subject_alt_name.as_ref()
+    }
+
+    /// The attributes that link the request to its connection, or prove a claim of its own.
+    #[must_use]
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
     }
 }
 
@@ -184,12 +197,8 @@ fn requested_extensions(attributes: &SetOf<asn1::Attribute>) -> Result<Vec<Exten
     let mut requests = None;
     for attribute in attributes.iter() {
         let id = Oid::from_der(attribute.id.as_bytes()).ok_or(CsrError::NotACsr)?;
-        let single = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST, oid::CHALLENGE_PASSWORD].contains(&id);
-        if single && attribute.values.len() != 1 {
-            return Err(CsrError::Attribute(id));
-        }
         if id == oid::EXTENSION_REQUEST || id == oid::MS_EXTENSION_REQUEST {
-            if requests.is_some() {
+            if requests.is_some() || attribute.values.len() != 1 {
                 return Err(CsrError::Attribute(id));
             }
             requests = attribute.values.iter().next();
@@ -227,12 +236,16 @@ impl CsrTemplate {
     /// The CertificationRequestInfo: what is to be signed.
     #[must_use]
     pub fn to_be_signed(&self) -> Vec<u8> {
+        self.to_be_signed_with(&[])
+    }
+
+    /// The same with further attributes, each of one text: estIdentityLinking, say.
+    #[must_use]
+    pub fn to_be_signed_with(&self, texts: &[(Oid, &str)]) -> Vec<u8> {
         let mut attributes = Vec::new();
-        if let Some(password) = &self.challenge_password {
-            attributes.push(attribute(
-                &oid::CHALLENGE_PASSWORD,
-                asn1::encode(&rasn::types::Utf8String::from(password.as_str())),
-            ));
+        let password = self.challenge_password.as_deref().map(|password| (oid::CHALLENGE_PASSWORD, password));
+        for (id, text) in password.iter().chain(texts) {
+            attributes.push(attribute(id, asn1::encode(&rasn::types::Utf8String::from(*text))));
         }
         if let Some(names) = &self.subject_alt_name {
             let extension = Extension {

@@ -126,6 +126,12 @@ known! {
     EMAIL_ADDRESS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01";
     /// challengePassword (PKCS #9).
     CHALLENGE_PASSWORD = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
+    /// otpChallenge (RFC 7894).
+    OTP_CHALLENGE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x38";
+    /// revocationChallenge (RFC 7894).
+    REVOCATION_CHALLENGE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x39";
+    /// estIdentityLinking (RFC 7894).
+    EST_IDENTITY_LINKING = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3a";
     /// extensionRequest (PKCS #9).
     EXTENSION_REQUEST = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e";
     /// Microsoft's own extensionRequest, with the same contents.
@@ -174,6 +180,7 @@ mod tests {
             assert_eq!(Oid::from_dotted(text).map(|oid| oid.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Oid::from_dotted("2.5.4.3"), Some(COMMON_NAME));
+        assert_eq!(EST_IDENTITY_LINKING.to_string(), "1.2.840.113549.1.9.16.2.58");
         for text in ["", "1", "3.1", "1.40", "2.5.4.", "2.-1", "a.b", "1.+2"] {
             assert_eq!(Oid::from_dotted(text), None, "{text}");
         }

@@ -175,6 +175,7 @@ pub fn respond(site: &Site, reply: &Reply, accept: Option<&str>) -> Response {
         }
         .with("Retry-After", seconds.0.to_string())
         .with("Cache-Control", "no-store"),
+        Reply::ThenClose(reply) => respond(site, reply, accept),
         Reply::Refused(refusal) => refused(site, refusal, accept),
     }
 }

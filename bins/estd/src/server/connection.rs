@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::Refusal;
-use est_core::tower::{Est, NoRoom, Peer, TookTooLong};
+use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
+use est_core::{Refusal, TlsExporter};
 use http::header::HOST;
 use http::uri::Authority;
 use http::{Request, Response, Version};
@@ -18,8 +18,9 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConnection;
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -81,15 +82,24 @@ impl Context {
         let certificates = tls.peer_certificates().unwrap_or_default();
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let is_http2 = tls.alpn_protocol() == Some(b"h2");
+        let source = Some(peer.ip().to_string());
+        let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             est: self.est,
-            peer: Peer { certificates: Arc::new(certificates), source: Some(peer.ip().to_string()) },
+            peer: Peer { certificates: Arc::new(certificates), source, channel_binding: tls_exporter(tls) },
             place: place.clone(),
+            last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
+        let finish = async {
+            tokio::select! {
+                () = time_to_finish(stop) => {}
+                () = last_answer.notified() => {}
+            }
+        };
         let ended = if is_http2 {
             let connection = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -98,7 +108,7 @@ impl Context {
                 .initial_stream_window_size(64 * 1024)
                 .initial_connection_window_size(256 * 1024)
                 .serve_connection(stream, service);
-            attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+            attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -106,12 +116,17 @@ impl Context {
                 .header_read_timeout(limits.idle_timeout)
                 .max_buf_size(limits.header_bytes.max(8192))
                 .serve_connection(stream, service);
-            attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+            attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         };
         if let Err(error) = ended {
             debug!(%peer, %error, "connection ended early");
         }
     }
+}
+
+/// The connection's tls-exporter: all that get here have the extended master secret, or TLS 1.3.
+fn tls_exporter(tls: &ServerConnection) -> Option<TlsExporter> {
+    tls.export_keying_material([0; 32], TlsExporter::LABEL, Some(b"")).ok().map(TlsExporter)
 }
 
 /// How long a connection that seems idle is listened to after the server was told to stop: what its client has sent
@@ -125,13 +140,13 @@ async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     tokio::time::sleep(LAST_WORDS).await;
 }
 
-/// Runs a connection until it ends, idles too long, has to make room, or the server stops.
+/// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
 async fn attend<C>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
-    stop: watch::Receiver<bool>,
+    time_is_up: impl Future<Output = ()>,
 ) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -139,15 +154,14 @@ where
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
     tokio::pin!(look);
-    let stopped = time_to_finish(stop);
-    tokio::pin!(stopped);
+    tokio::pin!(time_is_up);
     let mut finishing = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
             () = place.dismissed() => return Ok(()),
-            () = stopped.as_mut(), if !finishing => {
+            () = time_is_up.as_mut(), if !finishing => {
                 finishing = true;
                 finish(connection.as_mut());
             }
@@ -169,6 +183,8 @@ struct OneClient {
     est: Est,
     peer: Peer,
     place: Arc<Place>,
+    /// Told when the connection is to end after an answer.
+    last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
 }
@@ -182,7 +198,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let work = self.place.work();
         if !has_sound_host(&request) {
             let refusal = ready(Ok(self.est.refuse(Refusal::Host)));
-            return Answering { answer: Box::pin(refusal), _work: work };
+            return Answering { answer: Box::pin(refusal), last_answer: self.last_answer.clone(), _work: work };
         }
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(self.peer.clone());
@@ -197,7 +213,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             room: None,
         };
         let answer = self.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, _work: work }
+        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
     }
 }
 
@@ -215,6 +231,7 @@ fn has_sound_host(request: &Request<Incoming>) -> bool {
 /// An answer to come, during which the connection is not idle.
 struct Answering {
     answer: est_core::tower::Answer,
+    last_answer: Arc<Notify>,
     _work: Work,
 }
 
@@ -225,6 +242,9 @@ impl Future for Answering {
         let answer = ready!(self.answer.as_mut().poll(context));
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
+            self.last_answer.notify_one();
+        }
         Poll::Ready(answer)
     }
 }
