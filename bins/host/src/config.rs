@@ -8,6 +8,7 @@ mod diagnostic;
 mod files;
 mod keys;
 mod names;
+mod network;
 mod reader;
 mod reference;
 mod sections;
@@ -22,10 +23,11 @@ use est_core::UnixTime;
 use toml_edit::Document;
 
 pub use diagnostic::{Diagnostic, Position};
+pub use network::Network;
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
-    RsaPadding, Server, Settings, Tls, TlsVersion,
+    Proxy, RsaPadding, Server, Settings, Tls, TlsVersion,
 };
 
 use diagnostic::Fault;

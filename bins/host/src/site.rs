@@ -84,6 +84,7 @@ fn labelled(label: &config::Label, ca: Arc<est_core::Ca>) -> est_core::Label {
     };
     let name = Some(label.name.clone());
     est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes)
+        .with_linking(label.linking)
 }
 
 fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -> est_core::Label {
@@ -98,4 +99,5 @@ fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -
         max_validity: settings.max_validity,
     };
     est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
+        .with_linking(est.linking)
 }

@@ -94,7 +94,8 @@ pub(super) const OTHER_NAMES: [(&str, &str); 12] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 10] = [&SERVER, &TLS, &CLIENT_AUTH, &LIMITS, &DB, &CA, &EST, &LABEL, &OTP, &LOG];
+pub(super) static SECTIONS: [&Section; 11] =
+    [&SERVER, &PROXY, &TLS, &CLIENT_AUTH, &LIMITS, &DB, &CA, &EST, &LABEL, &OTP, &LOG];
 
 pub(super) static SERVER: Section = Section {
     name: "server",
@@ -129,6 +130,30 @@ pub(super) static SERVER: Section = Section {
             "How long requests under way may take after SIGTERM; up to 1h.",
         )
         .also(&["grace_period", "drain_timeout"]),
+    ],
+    later: &[],
+};
+
+pub(super) static PROXY: Section = Section {
+    name: "server.proxy",
+    repeated: true,
+    about: "A proxy that ends the clients' TLS and forwards their certificates in the headers `Client-Cert` and \
+            `Client-Cert-Chain` (RFC 9440). Nobody else's headers are looked at.",
+    keys: &[
+        key(
+            "addresses",
+            "array of addresses or networks",
+            Mistake,
+            "Where it connects from: `10.0.0.7`, `10.0.0.0/24`, `fd00::/64`.",
+        )
+        .also(&["address", "from", "networks", "trusted_proxies"]),
+        key(
+            "certificate",
+            "path or array of paths",
+            Mistake,
+            "PEM files with the client certificates that it shows to this server, of which it must show one.",
+        )
+        .also(&["cert", "certificates", "client_cert"]),
     ],
     later: &[],
 };
@@ -394,6 +419,14 @@ pub(super) static EST: Section = Section {
         )
         .also(&["line_length"]),
         key(
+            "linking",
+            "`\"off\"`, `\"optional\"` or `\"required\"`",
+            Default(r#""optional""#),
+            "Whether requests without a label are linked to their TLS connections by `tls-exporter` (RFC 7030 §3.5, RFC \
+             9266): never looked at, right where it is there, demanded.",
+        )
+        .also(&["channel_binding", "identity_linking", "pop_linking"]),
+        key(
             "default_label",
             "string",
             Means("the first CA, without a label's rules"),
@@ -472,6 +505,13 @@ pub(super) static LABEL: Section = Section {
             "Which names somebody with a certificate may ask for at `/simpleenroll`: its own, or any (for a \
              manufacturer's certificates, say).",
         ),
+        key(
+            "linking",
+            "`\"off\"`, `\"optional\"` or `\"required\"`",
+            Means("that of `[est]`"),
+            "Whether requests are linked to their TLS connections, as in `[est]`.",
+        )
+        .also(&["channel_binding", "identity_linking", "pop_linking"]),
         key("csr_attributes", "array of names or OIDs", Means("`est.csr_attributes`"), "What `/csrattrs` lists here.")
             .also(&["attributes"]),
     ],

@@ -2,7 +2,7 @@
 
 use est_core::pkix::oid;
 use est_core::policy::SubjectPattern;
-use est_core::{Approval, NameBinding, Operations, Seconds};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 
 use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
 use super::{DAY, Reader};
@@ -22,6 +22,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             section.fault(name, Fault::later(operation).help("set it to false"));
         }
     }
+    let linking = section.get("linking", linking);
     let csr_attributes = section.list("csr_attributes", names::csr_attribute);
     let csrattrs_auth = section.get("csrattrs_auth", value::boolean);
     let retry_after = section.get("retry_after", |given| given.seconds(DAY));
@@ -37,6 +38,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             simplereenroll: simplereenroll?,
             csrattrs: csrattrs?,
         },
+        linking: linking?,
         csr_attributes: csr_attributes?,
         csrattrs_auth: csrattrs_auth?,
         retry_after: retry_after?,
@@ -45,6 +47,10 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
         base64_line_length: base64_line_length?,
         default_label: default_label?,
     })
+}
+
+fn linking(given: &Given<'_>) -> Result<Linking, Fault> {
+    given.choice(&[("off", Linking::Off), ("optional", Linking::Optional), ("required", Linking::Required)])
 }
 
 fn base_path(given: &Given<'_>) -> Result<String, Fault> {
@@ -107,7 +113,9 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
 
 /// Tells when the rules of a label are those of its path alone: the same CA serves requests without a label by none.
 fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas: &Cas) {
-    let has_rules = label.approval == Approval::Manual || label.key_types.is_some() || label.subject_pattern.is_some();
+    let links = label.linking == Linking::Required && est.is_some_and(|est| est.linking != Linking::Required);
+    let has_rules =
+        links || label.approval == Approval::Manual || label.key_types.is_some() || label.subject_pattern.is_some();
     let serves_unlabelled = cas.ids().is_some_and(|ids| ids.first() == Some(&label.ca_id.as_str()));
     if has_rules && serves_unlabelled && est.is_some_and(|est| est.default_label.is_none()) {
         let fault =
@@ -133,6 +141,7 @@ fn label(section: &Reader<'_>, name: Option<String>, est: Option<&Est>, cas: &Ca
         .get("approval", |given| given.choice(&[("automatic", Approval::Automatic), ("manual", Approval::Manual)]));
     let certificate_names =
         section.get("certificate_names", |given| given.choice(&[("own", NameBinding::Own), ("any", NameBinding::Any)]));
+    let linking = section.optional("linking", linking);
     let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
     if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
         let fault = Fault::new("must not be empty: the label would refuse every request");
@@ -166,6 +175,7 @@ fn label(section: &Reader<'_>, name: Option<String>, est: Option<&Est>, cas: &Ca
         subject_pattern: subject_pattern?,
         approval: approval?,
         certificate_names: certificate_names?,
+        linking: linking?.or(est.map(|est| est.linking))?,
         csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
     })
 }
