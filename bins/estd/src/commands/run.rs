@@ -19,7 +19,7 @@ use tracing::info;
 
 use crate::lock::Lock;
 use crate::output;
-use crate::server::{Limits, Parts, Server, Tasks};
+use crate::server::{Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
 
 /// What can be prepared, and so checked, without a database and a port.
@@ -58,6 +58,7 @@ pub(crate) async fn serve(
         est: Est::new(shell, ports, settings.server.max_body_bytes),
         tasks,
         limits,
+        proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
     };
     let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
 use http::header::HOST;
+use http::request::Parts;
 use http::uri::Authority;
 use http::{Request, Response, Version};
 use http_body_util::Full;
@@ -27,7 +28,9 @@ use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
+use super::Proxies;
 use super::connections::{Place, Wait, Work};
+use super::proxy::Sender;
 
 /// Bounds on what one client may take.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +53,7 @@ pub(super) struct Context {
     pub(super) acceptor: TlsAcceptor,
     pub(super) est: Est,
     pub(super) limits: Limits,
+    pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
 }
 
@@ -80,6 +84,7 @@ impl Context {
     ) {
         let (_, tls) = stream.get_ref();
         let certificates = tls.peer_certificates().unwrap_or_default();
+        let sender = if self.proxies.include(peer.ip(), certificates.first()) { Sender::Proxy } else { Sender::Client };
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let is_http2 = tls.alpn_protocol() == Some(b"h2");
         let source = Some(peer.ip().to_string());
@@ -87,6 +92,7 @@ impl Context {
         let service = OneClient {
             est: self.est,
             peer: Peer { certificates: Arc::new(certificates), source, channel_binding: tls_exporter(tls) },
+            sender,
             place: place.clone(),
             last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
@@ -182,6 +188,7 @@ where
 struct OneClient {
     est: Est,
     peer: Peer,
+    sender: Sender,
     place: Arc<Place>,
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
@@ -196,12 +203,16 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
-        if !has_sound_host(&request) {
-            let refusal = ready(Ok(self.est.refuse(Refusal::Host)));
-            return Answering { answer: Box::pin(refusal), last_answer: self.last_answer.clone(), _work: work };
-        }
         let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(self.peer.clone());
+        let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
+        let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
+        match peer {
+            Ok(peer) => parts.extensions.insert(peer),
+            Err(refusal) => {
+                let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
+                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+            }
+        };
         let body = Arriving {
             body,
             place: self.place.clone(),
@@ -218,11 +229,11 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 }
 
 /// Whether an HTTP/1.1 request has one Host header that is one (RFC 9112 §3.2): of two, a proxy may believe the other.
-fn has_sound_host(request: &Request<Incoming>) -> bool {
-    if request.version() != Version::HTTP_11 {
+fn has_sound_host(head: &Parts) -> bool {
+    if head.version != Version::HTTP_11 {
         return true;
     }
-    let mut hosts = request.headers().get_all(HOST).iter();
+    let mut hosts = head.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let host = host.to_str().unwrap_or_default();
     !host.contains('@') && host.parse::<Authority>().is_ok()
