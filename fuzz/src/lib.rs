@@ -17,17 +17,19 @@ pub mod der;
 pub mod exchange;
 pub mod http;
 pub mod mutation;
+pub mod names;
 pub mod oracle;
 
 /// A target: its name, which is its corpus too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("der", der::run),
     ("csr", csr::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
+    ("names", names::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
     ("client", client::run),
