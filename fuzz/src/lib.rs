@@ -17,6 +17,7 @@ pub mod der;
 pub mod exchange;
 pub mod http;
 pub mod mutation;
+pub mod names;
 pub mod oracle;
 pub mod spki;
 
@@ -30,6 +31,7 @@ pub const TARGETS: [Target; 10] = [
     ("spki", spki::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
+    ("names", names::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
     ("client", client::run),
