@@ -2,6 +2,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use est_core::pkix::{CsrAttr, Oid, oid, read_csr_attrs};
 use est_core::{TlsExporter, pkix::Certificate};
@@ -11,7 +12,12 @@ use est_testkit::peers::is_installed;
 use est_testkit::pki::{Key, name};
 use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::TlsConnector;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
@@ -125,22 +131,70 @@ fn takes_the_value_that_openssl_computes() {
     let server = linking("required");
     // OpenSSL's command exports without a context. That is an empty context in TLS 1.3 (RFC 8446 §7.5), and another
     // value in TLS 1.2 (RFC 5705 §4), which RFC 9266 does not mean.
-    let answer = by_openssl(&server, "-tls1_3");
+    let answer = by_openssl(&server, "-tls1_3", "");
     let certificate = Certificate::parse(&answer.certificate()).expect("a certificate");
     assert_eq!(certificate.subject().to_string(), "CN=linked");
-    let answer = by_openssl(&server, "-tls1_2");
+    let answer = by_openssl(&server, "-tls1_2", "");
     assert_eq!(answer.status, 400, "{}", answer.text());
     assert!(answer.text().contains("not base64 of this TLS connection's tls-exporter"), "{}", answer.text());
 }
 
-/// Enrolls on a connection of `openssl s_client`, with what it prints as keying material.
-fn by_openssl(server: &Server, version: &str) -> Response {
+#[test]
+fn binds_nothing_in_tls_1_2_without_the_extended_master_secret() {
+    if !is_installed("openssl") {
+        return;
+    }
+    const WITHOUT: &str = "openssl_conf = all\n[all]\nssl_conf = ssl\n[ssl]\nsystem_default = default\n\
+                           [default]\nOptions = -ExtendedMasterSecret\n";
+    let answer = by_openssl(&linking("optional"), "-tls1_2", WITHOUT);
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    assert!(answer.text().starts_with("the request cannot be linked to its TLS connection"), "{}", answer.text());
+}
+
+#[test]
+fn ends_an_http_2_connection_after_a_linked_enrollment() {
+    let server = linking("required");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(server.ca()).expect("the CA's file")).expect("a CA certificate");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(&[&TLS13]).expect("TLS 1.3");
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let password = base64(format!(":{}", server.password(1)).as_bytes());
+    tokio::runtime::Runtime::new().expect("a runtime").block_on(async {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", server.port())).await.expect("a connection");
+        let name = ServerName::try_from("localhost").expect("a name");
+        let stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.expect("TLS");
+        let octets = stream.get_ref().1.export_keying_material([0; 32], TlsExporter::LABEL, Some(b""));
+        let link = TlsExporter(octets.expect("a connection that is up")).to_text();
+        let body = csr(&Key::p256(), Some((oid::CHALLENGE_PASSWORD, &link)));
+        let (mut sender, connection) =
+            hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+        let connection = tokio::spawn(connection);
+        let request = http::Request::post("https://localhost/.well-known/est/simpleenroll")
+            .header("Content-Type", "application/pkcs10")
+            .header("Authorization", format!("Basic {password}"))
+            .body(http_body_util::Full::new(hyper::body::Bytes::from(body)))
+            .expect("a request");
+        let answer = sender.send_request(request).await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), answer.headers().get("Connection")), (200, None));
+        drop(answer);
+        // The client has not let go; the server has.
+        connection.await.expect("not cancelled").expect("a clean end");
+        assert!(sender.ready().await.is_err());
+    });
+}
+
+/// Enrolls on a connection of `openssl s_client` with this configuration, and with what it prints as keying material.
+fn by_openssl(server: &Server, version: &str, configuration: &str) -> Response {
     let shell = Shell::new();
+    std::fs::write(shell.folder().join("openssl.cnf"), configuration).expect("a file");
     let mut client = Command::new("openssl")
         .args(["s_client", "-connect", &format!("127.0.0.1:{}", server.port()), "-CAfile"])
         .arg(server.ca())
         .args([version, "-ign_eof", "-keymatexport", "EXPORTER-Channel-Binding", "-keymatexportlen", "32"])
         .current_dir(shell.folder())
+        .env("OPENSSL_CONF", shell.folder().join("openssl.cnf"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
