@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod certs_only;
 pub mod client;
+pub mod client_cert;
 pub mod corpus;
 pub mod csr;
 pub mod csrattrs;
@@ -22,7 +23,7 @@ pub mod oracle;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("der", der::run),
     ("csr", csr::run),
     ("certificate", certificate::run),
@@ -30,5 +31,6 @@ pub const TARGETS: [Target; 8] = [
     ("csrattrs", csrattrs::run),
     ("client", client::run),
     ("http", http::run),
+    ("client_cert", client_cert::run),
     ("exchange", exchange::run),
 ];
