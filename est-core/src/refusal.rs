@@ -100,7 +100,7 @@ pub enum Refusal {
     LinkingMismatch,
     /// The request is linked by tls-unique, which this server does not know of its connections (RFC 8446 §C.5).
     LinkingTlsUnique,
-    /// The request is to be linked to a connection of which the server sees nothing: it ends at a proxy.
+    /// The request is to be linked to a connection that has no channel binding, or ends at a proxy.
     LinkingUnavailable,
 
     // What was asked for.
@@ -413,7 +413,7 @@ impl fmt::Display for Refusal {
                 "the request is linked by tls-unique: this server links by tls-exporter (RFC 9266), 32 octets in base64",
             ),
             Self::LinkingUnavailable => f.write_str(
-                "the request cannot be linked to its TLS connection, of which this server sees nothing: a proxy stands between",
+                "the request cannot be linked to its TLS connection: it ends at a proxy, or it is TLS 1.2 without the extended master secret",
             ),
             Self::KeyTypeNotAllowed { key_type, allowed } => {
                 write!(f, "keys of type {key_type} are not accepted here: use {allowed}")

@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod certs_only;
 pub mod client;
+pub mod client_cert;
 pub mod corpus;
 pub mod crl;
 pub mod csr;
@@ -25,7 +26,7 @@ pub mod spki;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: &[Target] = &[
     ("der", der::run),
     ("csr", csr::run),
     ("spki", spki::run),
@@ -36,5 +37,6 @@ pub const TARGETS: [Target; 10] = [
     ("csrattrs", csrattrs::run),
     ("client", client::run),
     ("http", http::run),
+    ("client_cert", client_cert::run),
     ("exchange", exchange::run),
 ];

@@ -2,6 +2,7 @@
 
 mod connection;
 mod connections;
+mod hello;
 mod proxy;
 mod tasks;
 

@@ -74,9 +74,6 @@ pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> 
     config.session_storage = ServerSessionMemoryCache::new(1024);
     config.send_tls13_tickets = 1;
     config.max_early_data_size = 0;
-    // Without the extended master secret, two TLS 1.2 connections can be made to have the same tls-exporter, and the
-    // library does not tell which ones have it (RFC 9266 §4.2, RFC 7627).
-    config.require_ems = true;
     Ok(config)
 }
 

@@ -340,16 +340,16 @@ impl CsrTemplate {
     /// The CertificationRequestInfo: what is to be signed.
     #[must_use]
     pub fn to_be_signed(&self) -> Vec<u8> {
-        self.to_be_signed_with(&[])
+        self.to_be_signed_with::<&str>(&[])
     }
 
     /// The same with further attributes, each of one text: estIdentityLinking, say.
     #[must_use]
-    pub fn to_be_signed_with(&self, texts: &[(Oid, &str)]) -> Vec<u8> {
+    pub fn to_be_signed_with<T: AsRef<str>>(&self, texts: &[(Oid, T)]) -> Vec<u8> {
         let mut attributes = Vec::new();
         let password = self.challenge_password.as_deref().map(|password| (oid::CHALLENGE_PASSWORD, password));
-        for (id, text) in password.iter().chain(texts) {
-            attributes.push(attribute(id, asn1::encode(&rasn::types::Utf8String::from(*text))));
+        for (id, text) in password.into_iter().chain(texts.iter().map(|(id, text)| (id.clone(), text.as_ref()))) {
+            attributes.push(attribute(&id, asn1::encode(&rasn::types::Utf8String::from(text))));
         }
         if let Some(names) = &self.subject_alt_name {
             let extension = Extension {

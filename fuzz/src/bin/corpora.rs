@@ -22,6 +22,7 @@ fn main() {
     names();
     attributes();
     heads(&requests);
+    forwarded();
     exchanges(&requests);
 }
 
@@ -366,4 +367,23 @@ fn exchanges(requests: &[Vec<u8>]) {
 
 fn base64(der: &[u8]) -> String {
     pem::encode("X", der).lines().filter(|line| !line.starts_with('-')).collect()
+}
+
+/// The headers of proxies: lines of Client-Cert, an empty line, lines of Client-Cert-Chain.
+fn forwarded() {
+    for (name, input) in [
+        ("leaf", ":bGVhZg==:"),
+        ("unpadded", " :bGVhZg: "),
+        ("chain", ":bGVhZg==:\n\n:Zmlyc3Q=:, :c2Vjb25k:"),
+        ("chain-in-lines", ":bGVhZg==:\n\n:Zmlyc3Q=:\n:c2Vjb25k:"),
+        ("chain-alone", "\n:Zmlyc3Q=:"),
+        ("empty-chain", ":bGVhZg==:\n\n"),
+        ("twice", ":bGVhZg==:\n:bGVhZg==:"),
+        ("parameter", ":bGVhZg==:;a=1"),
+        ("empty", "::"),
+        ("pem", "-----BEGIN CERTIFICATE-----"),
+        ("inner-list", ":bGVhZg==:\n\n(:Zmlyc3Q=:)"),
+    ] {
+        write("client_cert", name, input.as_bytes());
+    }
 }

@@ -19,7 +19,7 @@ use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use rustls::ServerConnection;
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
@@ -30,6 +30,7 @@ use tracing::debug;
 
 use super::Proxies;
 use super::connections::{Place, Wait, Work};
+use super::hello::Overheard;
 use super::proxy::Sender;
 
 /// Bounds on what one client may take.
@@ -61,7 +62,8 @@ impl Context {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
-        let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(stream));
+        let handshake =
+            tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(Overheard::new(stream)));
         let stream = tokio::select! {
             biased;
             () = place.dismissed() => return,
@@ -77,12 +79,13 @@ impl Context {
 
     async fn speak_http(
         self,
-        stream: TlsStream<TcpStream>,
+        mut stream: TlsStream<Overheard<TcpStream>>,
         peer: SocketAddr,
         place: Arc<Place>,
         stop: watch::Receiver<bool>,
     ) {
-        let (_, tls) = stream.get_ref();
+        let (overheard, tls) = stream.get_mut();
+        let channel_binding = tls_exporter(overheard, tls);
         let certificates = tls.peer_certificates().unwrap_or_default();
         let sender = if self.proxies.include(peer.ip(), certificates.first()) { Sender::Proxy } else { Sender::Client };
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
@@ -91,7 +94,7 @@ impl Context {
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             est: self.est,
-            peer: Peer { certificates: Arc::new(certificates), source, channel_binding: tls_exporter(tls) },
+            peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
             sender,
             place: place.clone(),
             last_answer: last_answer.clone(),
@@ -133,8 +136,11 @@ impl Context {
     }
 }
 
-/// The connection's tls-exporter: all that get here have the extended master secret, or TLS 1.3.
-fn tls_exporter(tls: &ServerConnection) -> Option<TlsExporter> {
+/// The connection's tls-exporter, if it is of this connection alone (RFC 9266 §4.2).
+fn tls_exporter(overheard: &mut Overheard<TcpStream>, tls: &ServerConnection) -> Option<TlsExporter> {
+    let is_its_own =
+        overheard.takes_extended_master_secret() || tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    is_its_own.then_some(())?;
     tls.export_keying_material([0; 32], TlsExporter::LABEL, Some(b"")).ok().map(TlsExporter)
 }
 
