@@ -58,7 +58,9 @@ pub(crate) async fn sign_csr(
     subject_alt_name: Option<GeneralNames>,
 ) -> Result<Vec<u8>, Failure> {
     let public_key = signer.public_key().clone();
-    let to_be_signed = CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None }.to_be_signed();
+    let to_be_signed =
+        CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None, extensions: Vec::new() }
+            .to_be_signed();
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))
