@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
-use crate::policy::{Profile, RegistrationAuthority};
+use crate::pkix::{Certificate, Oid, certs_only};
+use crate::policy::{Profile, RegistrationAuthority, csr_attributes};
 use crate::{Operation, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
@@ -142,7 +142,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// Puts a label together; `csr_attributes` are the object identifiers that `/csrattrs` lists.
+    /// Puts a label together. `/csrattrs` lists what the profile asks for, and the object identifiers `more`.
     #[must_use]
     pub fn new(
         name: Option<String>,
@@ -150,10 +150,10 @@ impl Label {
         profile: Profile,
         approval: Approval,
         certificate_names: NameBinding,
-        csr_attributes: &[Oid],
+        more: &[Oid],
     ) -> Self {
         let cacerts = Arc::new(CaCerts::of(&ca, |_| true));
-        let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
+        let csrattrs = csr_attributes(&profile, more).map(Arc::new);
         Self { name, ca, profile, approval, certificate_names, authorities: Vec::new(), cacerts, csrattrs }
     }
 

@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use est_core::pkix::{KeyType, certs_only, csr_attrs, oid, pem};
+use est_core::pkix::{KeyType, certs_only, CsrAttr, csr_attrs, oid, pem};
 use est_core::policy::decide;
 use est_testkit::der::{attribute, extension, octet_string, sequence, set, utf8, value};
 use est_testkit::peers::OpenSsl;
@@ -224,7 +224,7 @@ fn crls(openssl: &OpenSsl) {
 }
 
 fn attributes() {
-    write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]));
+    write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST].map(CsrAttr::Id)));
     write("csrattrs", "none", &csr_attrs(&[]));
     let wanted = attribute(oid::EXTENSION_REQUEST.as_der(), &[oid::SUBJECT_ALT_NAME.as_der()]);
     // The example of RFC 7030 §4.5.2.
