@@ -64,9 +64,10 @@ impl KeyRequirement {
     #[must_use]
     pub fn element_for(key_type: KeyType) -> CsrAttr {
         let parts: Vec<&[u8]> = der::parts(key_type.algorithm()).collect();
-        let values = match key_type {
-            KeyType::Rsa(bits) => Vec::from([asn1::encode(&rasn::types::Integer::from(bits))]),
-            _ => parts[1..].iter().map(|curve| curve.to_vec()).collect(),
+        let values = if let KeyType::Rsa(bits) = key_type {
+            Vec::from([asn1::encode(&rasn::types::Integer::from(bits))])
+        } else {
+            parts[1..].iter().map(|curve| curve.to_vec()).collect()
         };
         CsrAttr::Attribute { id: known(parts[0]), values }
     }
@@ -96,9 +97,10 @@ impl KeyRequirement {
                 algorithm: parts.next().expect("an AlgorithmIdentifier begins with its identifier"),
                 parameters: parts.next(),
             },
-            key: match key_type {
-                Some(KeyType::Rsa(bits)) => Some(rasn::types::BitString::from_vec(placeholder(bits))),
-                _ => None,
+            key: if let Some(KeyType::Rsa(bits)) = key_type {
+                Some(rasn::types::BitString::from_vec(placeholder(bits)))
+            } else {
+                None
             },
         }
     }

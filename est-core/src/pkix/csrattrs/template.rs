@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use rasn::types::{Any, Integer, OctetString, SequenceOf, SetOf};
 
 use super::{CsrAttr, CsrAttrsError, KeyRequirement, attribute};
-use crate::pkix::{Extension, Oid, asn1, oid};
+use crate::pkix::{Extension, Oid, asn1, der, oid};
 
 /// What a certification request should hold, filled in as far as the server knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,16 @@ impl ExtensionTemplate {
         Self { id, critical: false, value: None }
     }
 
-    /// The extension, where nothing of it is left to the client.
+    /// Whether the client fills in the value, or an empty name in it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        let is_empty_name = |name: &[u8]| matches!(name, [0x81 | 0x82 | 0x86 | 0x87, 0] | [0xa4, 2, 0x30, 0]);
+        self.value
+            .as_deref()
+            .is_none_or(|value| self.id == oid::SUBJECT_ALT_NAME && der::parts(der::contents(value)).any(is_empty_name))
+    }
+
+    /// The extension, where its value is given.
     #[must_use]
     pub fn extension(&self) -> Option<Extension> {
         let value = self.value.clone()?;
@@ -77,11 +86,11 @@ impl CertificationRequestInfoTemplate {
     ///
     /// # Errors
     /// [`CsrAttrsError`] when it is malformed or breaks one of the RFC's "MUST NOT".
-    pub fn parse(der: &[u8]) -> Result<Self, CsrAttrsError> {
-        crate::pkix::der::check(der).map_err(|_| CsrAttrsError::Template)?;
+    pub fn parse(template: &[u8]) -> Result<Self, CsrAttrsError> {
+        der::check(template).map_err(|_| CsrAttrsError::Template)?;
         // The IMPLICIT tags stand for constructed types.
         let template: asn1::CertificationRequestInfoTemplate =
-            asn1::decode_explicit(der, &[0x80, 0x81]).map_err(|_| CsrAttrsError::Template)?;
+            asn1::decode_explicit(template, &[0x80, 0x81]).map_err(|_| CsrAttrsError::Template)?;
         if template.version != Integer::from(0) {
             return Err(CsrAttrsError::Template);
         }
@@ -122,8 +131,8 @@ impl CertificationRequestInfoTemplate {
         };
         let mut attributes: Vec<asn1::Attribute> = self.attributes.iter().map(|id| attribute(id, &[])).collect();
         if !self.extensions.is_empty() {
-            let is_whole = self.extensions.iter().all(|extension| extension.value.is_some());
-            let id = if is_whole { oid::EXTENSION_REQUEST } else { oid::EXTENSION_REQ_TEMPLATE };
+            let is_open = self.extensions.iter().any(ExtensionTemplate::is_open);
+            let id = if is_open { oid::EXTENSION_REQ_TEMPLATE } else { oid::EXTENSION_REQUEST };
             let extensions: SequenceOf<asn1::ExtensionTemplate> = self
                 .extensions
                 .iter()
