@@ -13,6 +13,7 @@ pub mod corpus;
 pub mod crl;
 pub mod csr;
 pub mod csrattrs;
+pub mod csrattrs_template;
 pub mod der;
 pub mod exchange;
 pub mod http;
@@ -23,13 +24,14 @@ pub mod oracle;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("der", der::run),
     ("csr", csr::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
+    ("csrattrs_template", csrattrs_template::run),
     ("client", client::run),
     ("http", http::run),
     ("exchange", exchange::run),
