@@ -52,10 +52,10 @@ pub(crate) async fn run(arguments: ReenrollArguments) -> Result<(), Failure> {
             Some(key_type) => key_type,
             None => key::load(key_path)?.public_key().key_type(),
         };
-        key::load_or_make(&pair.new_key(), Some(key_type))?
+        key::load_or_make(&pair.new_key(), Some(key_type), key_type)?
     };
     let (subject, names) = (current.subject().clone(), current.subject_alt_name().cloned());
-    let csr = key::sign_csr(&signer, subject.clone(), names.clone()).await?;
+    let csr = key::sign(&signer, &key::request(&signer, subject.clone(), names.clone())).await?;
     let call = Call::simple_reenroll(peer.base_path(), peer.label.as_deref(), &csr);
     let Answer::Certificates(certificates) = peer.ask(call, arguments.patience.max_wait).await? else {
         return Err(Failure::error("the server sent something other than a certificate"));
