@@ -1,5 +1,6 @@
 //! What a request may have: a pure decision.
 
+mod attributes;
 mod authority;
 mod baseline;
 mod constraint;
@@ -25,6 +26,7 @@ use crate::pkix::{
 };
 use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
 
+pub use attributes::{Role, csr_attributes};
 pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
 pub use extension::{DECIDED, OF_CAS, usages_of};

@@ -117,6 +117,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
         change_subject_name: change_subject_name?.unwrap_or(base.change_subject_name),
         key_usage: key_usage?.map_or(base.key_usage, |usages| all_of(&usages)),
         ext_key_usage: ext_key_usage?.map_or(base.ext_key_usage, once_each),
+        tells_extensions: base.tells_extensions,
         subject_key_identifier: subject_key_identifier?.unwrap_or(base.subject_key_identifier),
         extensions: extensions?,
         passes: passes?.unwrap_or(base.passes),
