@@ -81,9 +81,13 @@ fn a_request_made_from_csrattrs_is_accepted_by_profiles_of_all_kinds() {
                         tells_extensions: !is_narrow,
                         ..Profile::new("custom")
                     };
-                    // Where no key can have one of the usages, nobody gets a certificate.
+                    // Where no key can have one of the usages, nobody gets a certificate; nor where the subject must
+                    // have an emailAddress that the subjectAltName may not have.
                     let types = key_types.unwrap_or(&KeyType::USUAL);
-                    if types.iter().all(|key_type| profile.key_usage_of(*key_type).is_empty()) {
+                    let wants_mailbox = attributes.contains(&oid::EMAIL_ADDRESS);
+                    if types.iter().all(|key_type| profile.key_usage_of(*key_type).is_empty())
+                        || wants_mailbox && is_narrow && !required.contains(&NameKind::Email)
+                    {
                         unserved += 1;
                         continue;
                     }
