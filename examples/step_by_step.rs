@@ -55,6 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("claim   serial number {}", step.intent().serial);
                 step.answer(Ok(Claimed::Fresh))
             }
+            Step::GenerateKey(_) => unreachable!("only /serverkeygen asks for a key"),
             Step::Issue(step) => {
                 let order = step.order();
                 let tbs = order.plan.to_be_signed(&order.ca.certificate, order.serial, &ca_key.algorithm);
