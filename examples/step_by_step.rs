@@ -12,8 +12,8 @@ use est_core::pkix::{
     CsrTemplate, GeneralName, GeneralNames, Name, assemble_certificate, assemble_csr, pem, read_certs_only,
 };
 use est_core::{
-    Body, Ca, Claimed, Evidence, Issuance, Operation, Principal, Reply, Request, Seconds, Step, UnixTime, Verdict,
-    begin,
+    Body, Ca, Claimed, Evidence, Generated, Issuance, KeyRefusal, Operation, Principal, Reply, Request, Seconds, Step,
+    UnixTime, Verdict, begin,
 };
 use examples::{Key, entropy, self_signed, site};
 
@@ -55,7 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
                 println!("claim   serial number {}", step.intent().serial);
                 step.answer(Ok(Claimed::Fresh))
             }
-            Step::GenerateKey(_) => unreachable!("only /serverkeygen asks for a key"),
+            // Only for /serverkeygen, which nobody asked for here.
+            Step::GenerateKey(step) => step.answer(Ok(Generated::Refused(KeyRefusal::KeyTypeNotOffered))),
             Step::Issue(step) => {
                 let order = step.order();
                 let tbs = order.plan.to_be_signed(&order.ca.certificate, order.serial, &ca_key.algorithm);

@@ -5,7 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::pkix::Certificate;
+use crate::pkix::{Certificate, Fingerprint};
 use crate::{Secret, UnixTime};
 
 /// What the transport learned about the peer.
@@ -51,7 +51,8 @@ impl Principal {
     #[must_use]
     pub fn id(&self) -> String {
         match self {
-            Self::Certificate(certificate) => alloc::format!("cert:{}", certificate.fingerprint()),
+            // Not by its fingerprint: who holds it could change that, and be another principal.
+            Self::Certificate(certificate) => alloc::format!("cert:{}", Fingerprint(certificate.contents_digest())),
             Self::OneTimePassword { id, .. } => alloc::format!("otp:{id}"),
         }
     }

@@ -158,6 +158,9 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<Vetted, R
     } else {
         (Csr::parse(&der, context.site.algorithms).map_err(Refusal::Csr)?, None)
     };
+    if context.site.blocks(csr.public_key()) {
+        return Err(Refusal::KeyBlocked);
+    }
     let plan = context.decide(principal, &csr, renewing)?;
     Ok(Vetted { csr, plan, wish })
 }

@@ -8,14 +8,16 @@ mod extension;
 mod host;
 mod key;
 mod kind;
+mod mailbox;
 mod name;
 mod pattern;
 mod profile;
 mod renewal;
+mod uri;
 mod validity;
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::pkix::{
@@ -214,12 +216,21 @@ impl Plan {
         extensions
     }
 
+    /// Whom the certificate is for: its subject, or where that is empty the names.
+    fn holder(&self) -> String {
+        let san = self.extensions.iter().find(|extension| extension.id == oid::SUBJECT_ALT_NAME);
+        match san.and_then(|san| GeneralNames::parse(&san.value)) {
+            Some(names) if self.subject.is_empty() => names.to_string(),
+            Some(_) | None => self.subject.to_string(),
+        }
+    }
+
     /// What an auditor wants to know beyond the certificate itself; `None` when there is nothing.
     #[must_use]
     pub fn remarks(&self) -> Option<String> {
         let mut remarks = Vec::new();
         if let Some(ra) = &self.ra {
-            remarks.push(format!("for {} by the registration authority {ra}", self.subject));
+            remarks.push(format!("for {} by the registration authority {ra}", self.holder()));
         }
         if let Some(wanted) = self.clamped_from {
             remarks.push(format!("end clamped from {wanted} to {}", self.not_after));

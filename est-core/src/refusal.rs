@@ -101,6 +101,8 @@ pub enum Refusal {
         /// The types it takes.
         allowed: String,
     },
+    /// The key is on the operator's list.
+    KeyBlocked,
     /// The key is that of the CA itself.
     KeyOfCa,
     /// The label wants another key in every renewal.
@@ -262,6 +264,7 @@ impl Refusal {
             Self::EncodingNotAllowed => ("encoding-not-allowed", 400, (4, 0)),
             Self::Csr(error) => (csr_code(error), 400, (4, 0)),
             Self::KeyTypeNotAllowed { .. } => ("key-type-not-allowed", 400, (4, 0)),
+            Self::KeyBlocked => ("key-blocked", 400, (4, 0)),
             Self::KeyOfCa => ("key-of-ca", 400, (4, 0)),
             Self::KeyReuse => ("key-reuse", 403, (4, 3)),
             Self::KeyCompromised => ("key-compromised", 403, (4, 3)),
@@ -323,7 +326,7 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::NotACsr => "not-a-csr",
         CsrError::Version => "csr-version",
         CsrError::Subject(_) => "csr-subject",
-        CsrError::Key(_) => "csr-key",
+        CsrError::Key(error) => error.code(),
         CsrError::WeakHash => "weak-hash",
         CsrError::SignatureAlgorithm(_) => "signature-algorithm",
         CsrError::Possession => "possession",
@@ -385,6 +388,7 @@ impl fmt::Display for Refusal {
             Self::KeyTypeNotAllowed { key_type, allowed } => {
                 write!(f, "keys of type {key_type} are not accepted here: use {allowed}")
             }
+            Self::KeyBlocked => f.write_str("this key gets no certificate here: make a new one"),
             Self::KeyOfCa => f.write_str("the key is that of a CA above: make one of your own"),
             Self::KeyReuse => f.write_str("renew with a new key: this label lets no key be certified again"),
             Self::KeyCompromised => {

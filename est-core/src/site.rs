@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, Oid, certs_only, csr_attrs};
+use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, csr_attrs};
 use crate::policy::{Profile, RegistrationAuthority};
 use crate::{Operation, Seconds, UnixTime};
 
@@ -31,6 +31,8 @@ pub struct Site {
     pub strict_encoding: bool,
     /// Whether `/csrattrs` is only for those who authenticate.
     pub csrattrs_auth: bool,
+    /// Keys that get no certificate, besides those that [`Csr::parse`](crate::pkix::Csr::parse) knows.
+    pub key_blocklists: Vec<KeyBlocklist>,
     /// Characters in a line of base64 in replies; one line if `None`.
     pub base64_line_length: Option<usize>,
     /// What a client that has to wait is told.
@@ -75,6 +77,12 @@ impl Operations {
 }
 
 impl Site {
+    /// Whether the operator lets this key have no certificate.
+    #[must_use]
+    pub fn blocks(&self, key: &SubjectPublicKeyInfo) -> bool {
+        self.key_blocklists.iter().any(|blocklist| blocklist.contains(key))
+    }
+
     /// What `name` stands for; the default for a request without a label.
     #[must_use]
     pub fn label(&self, name: Option<&str>) -> Option<&Arc<Label>> {

@@ -72,6 +72,13 @@ impl Client {
         Self::build(port, ca, Some((chain, PrivateKeyDer::from_pem_file(key).expect("a key file"))))
     }
 
+    /// The same client, which offers HTTP/2 alone in the handshake; what it sends is up to the test as ever.
+    #[must_use]
+    pub fn offering_http2(mut self) -> Self {
+        Arc::make_mut(&mut self.config).alpn_protocols = vec![b"h2".to_vec()];
+        self
+    }
+
     fn build(port: u16, ca: &Path, identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca).expect("the CA's file") {

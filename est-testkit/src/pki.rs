@@ -326,6 +326,7 @@ impl TestCa {
             algorithms: ALGORITHMS,
             strict_encoding: false,
             csrattrs_auth: false,
+            key_blocklists: Vec::new(),
             base64_line_length: None,
             retry_after: Seconds(60),
             replay_window: Seconds(3600),

@@ -55,6 +55,12 @@ impl Launch {
         launch
     }
 
+    /// The folder in which it will run.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {

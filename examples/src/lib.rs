@@ -34,6 +34,7 @@ pub fn site(ca: &Arc<Ca>) -> Site {
         algorithms: webpki::ALL_VERIFICATION_ALGS,
         strict_encoding: false,
         csrattrs_auth: false,
+        key_blocklists: Vec::new(),
         base64_line_length: None,
         retry_after: Seconds(60),
         replay_window: Seconds(3600),

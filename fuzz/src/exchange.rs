@@ -4,8 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use est_core::pkix::{Certificate, SubjectPublicKeyInfo, certs_only};
 use est_core::{
-    Body, Claimed, Doubt, Evidence, Generated, GeneratedKey, Issuance, KeyPart, KeyRefusal, Operation, Outcome, PortError, Principal, Reply, Request, Seconds, Site,
-    Step, Ticket, Verdict, begin,
+    Body, Claimed, Doubt, Evidence, Generated, GeneratedKey, Issuance, KeyPart, KeyRefusal, Operation, Outcome,
+    PortError, Principal, Reply, Request, Seconds, Site, Step, Ticket, Verdict, begin,
 };
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
 use est_testkit::trusting::TRUSTING;

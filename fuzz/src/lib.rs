@@ -18,14 +18,16 @@ pub mod exchange;
 pub mod http;
 pub mod mutation;
 pub mod oracle;
+pub mod spki;
 
 /// A target: its name, which is its corpus too, and its body.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("der", der::run),
     ("csr", csr::run),
+    ("spki", spki::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
     ("certs_only", certs_only::run),

@@ -61,7 +61,7 @@ const INTERESTING: [u8; 16] = [0, 1, 2, 3, 5, 6, 0x0c, 0x20, 0x30, 0x31, 0x7f, 0
 #[derive(Clone, Debug)]
 enum Node {
     Primitive(u8, Vec<u8>),
-    Constructed(u8, Vec<Node>),
+    Constructed(u8, Vec<Self>),
 }
 
 impl Node {

@@ -88,6 +88,21 @@ fn tells_which_rule_refuses_and_where_it_is_written() {
 }
 
 #[test]
+fn refuses_keys_of_the_operators_list_and_tells_which_list() {
+    let key = Key::p256();
+    let digest: String = key.public_key().digest().iter().map(|octet| format!("{octet:02x}")).collect();
+    let launch = Launch::configured(ESTD, |text| text + "\n[est]\nkey_blocklist = \"blocked.txt\"\n");
+    fs::write(launch.folder().join("blocked.txt"), format!("# lost in the field\n{digest} # device 7\n"))
+        .expect("a file");
+    let server = launch.start();
+    let output = explain(&config(&server), &key.csr("CN=a", &[]), &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = text(&output);
+    assert!(text.contains("key-blocked") && text.contains("key_blocklist in [est]"), "{text}");
+    assert!(explain(&config(&server), &Key::p256().csr("CN=a", &[]), &[]).status.success());
+}
+
+#[test]
 fn says_what_the_audit_record_says() {
     let server = served();
     for (name, status) in [("a.plant.example", 200), ("a.office.example", 400)] {

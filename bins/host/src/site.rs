@@ -60,6 +60,7 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
         algorithms,
         strict_encoding: settings.est.strict_encoding,
         csrattrs_auth: settings.est.csrattrs_auth,
+        key_blocklists: settings.est.key_blocklists.clone(),
         base64_line_length: settings.est.base64_line_length,
         retry_after: settings.est.retry_after,
         replay_window: settings.est.replay_window,

@@ -67,7 +67,8 @@ fn every_page_is_in_the_summary() {
 fn the_operators_page_lists_every_refusal() {
     let page = fs::read_to_string(root().join("docs/operate.md")).expect("docs/operate.md");
     let source = fs::read_to_string(root().join("est-core/src/refusal.rs")).expect("the table");
-    let table = source.split("pub fn row").nth(1).and_then(|rest| rest.split("fn csr_code").next()).expect("the table");
+    let table =
+        source.split("pub fn row").nth(1).and_then(|rest| rest.split("impl fmt::Display").next()).expect("the table");
     let codes: Vec<(&str, &str)> = table
         .lines()
         .filter_map(|line| line.split_once("=> (\"")?.1.split_once("\", "))
@@ -76,5 +77,46 @@ fn the_operators_page_lists_every_refusal() {
     assert!(codes.len() > 35, "{codes:?}");
     for (code, status) in codes {
         assert!(page.contains(&format!("| `{code}` | {status} |")), "docs/operate.md lacks | `{code}` | {status} |");
+    }
+}
+
+/// So is what is wrong with a request, its key, and its names on the public web.
+#[test]
+fn the_operators_page_lists_every_fault_of_a_request() {
+    let page = fs::read_to_string(root().join("docs/operate.md")).expect("docs/operate.md");
+    let listed = |file: &str, from: &str| -> Vec<String> {
+        let source = fs::read_to_string(root().join(file)).expect("a source");
+        let function = source.split(from).nth(1).and_then(|rest| rest.split("\n}\n").next()).expect("the function");
+        let codes = function.lines().filter_map(|line| line.split_once("=> \"")?.1.split_once('"'));
+        codes.map(|(code, _)| code.to_owned()).collect()
+    };
+    let of_requests = listed("est-core/src/refusal.rs", "fn csr_code");
+    assert!(of_requests.len() > 10, "{of_requests:?}");
+    for code in of_requests {
+        assert!(page.contains(&format!("| `{code}` | 400 |")), "docs/operate.md lacks | `{code}` | 400 |");
+    }
+    let of_keys = listed("est-core/src/pkix/key/error.rs", "fn code");
+    let of_names = listed("est-core/src/policy/baseline.rs", "fn code");
+    assert!(of_keys.len() > 20 && of_names.len() > 8, "{of_keys:?} {of_names:?}");
+    for code in of_keys.iter().chain(&of_names) {
+        assert!(page.contains(&format!("`{code}`")), "docs/operate.md lacks {code}");
+    }
+}
+
+/// Every audit event is explained, and with its outcome where the core makes it.
+#[test]
+fn the_audit_page_lists_every_event() {
+    let page = fs::read_to_string(root().join("docs/audit.md")).expect("docs/audit.md");
+    let record = fs::read_to_string(root().join("est-core/src/record.rs")).expect("the events");
+    let mut events: Vec<&str> =
+        record.lines().filter_map(|line| line.split_once("=> \"")?.1.split_once('"')).map(|(name, _)| name).collect();
+    let sources = ["passwords", "requests", "inventory", "audit"]
+        .map(|name| fs::read_to_string(root().join(format!("est-store/src/{name}.rs"))).expect("a source"));
+    events.extend(sources.iter().flat_map(|text| text.split('"').skip(1).step_by(2)).filter(|text| {
+        ["otp.", "cert.", "request.", "server."].iter().any(|area| text.starts_with(area) && text.len() < 30)
+    }));
+    assert!(events.len() > 20, "{events:?}");
+    for event in events {
+        assert!(page.contains(&format!("| `{event}` | ")), "docs/audit.md lacks {event}");
     }
 }

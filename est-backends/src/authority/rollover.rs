@@ -138,10 +138,8 @@ impl Half<'_> {
     ) -> Result<Vec<u8>, PortError> {
         let mut extensions = extensions_of(old);
         extensions.push(Extension::subject_key_identifier(&self.identifier));
-        // A root says by its subjectKeyIdentifier who issued it (RFC 5280 §4.2.1.1).
-        if self.identifier != issuer.identifier {
-            extensions.push(Extension::authority_key_identifier(&issuer.identifier));
-        }
+        // The new root too, as every root of ours: see `self_signed_ca`.
+        extensions.push(Extension::authority_key_identifier(&issuer.identifier));
         let certificate = TbsCertificate {
             serial,
             signature_algorithm: issuer.signer.signature_algorithm(),

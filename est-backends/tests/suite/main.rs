@@ -14,6 +14,7 @@ mod ml_dsa;
 mod openssl;
 mod pki;
 mod rollover;
+mod wycheproof;
 
 use std::future::Future;
 use std::pin::pin;

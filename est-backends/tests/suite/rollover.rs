@@ -138,9 +138,9 @@ async fn all_three_are_ca_certificates_of_the_old_name() {
     assert_ne!(old_identifier, new_identifier);
     let authority = |identifier: &Option<Vec<u8>>| Extension::authority_key_identifier(identifier.as_ref().unwrap());
     for (der, key, identifier, signed_by) in [
-        (&it.made.new_with_new, new_key, &new_identifier, None),
-        (&it.made.old_with_new, old_key, &old_identifier, Some(&new_identifier)),
-        (&it.made.new_with_old, new_key, &new_identifier, Some(&old_identifier)),
+        (&it.made.new_with_new, new_key, &new_identifier, &new_identifier),
+        (&it.made.old_with_new, old_key, &old_identifier, &new_identifier),
+        (&it.made.new_with_old, new_key, &new_identifier, &old_identifier),
     ] {
         let made = parse(der);
         assert_eq!((made.subject(), made.issuer()), (it.old.subject(), it.old.subject()));
@@ -148,9 +148,9 @@ async fn all_three_are_ca_certificates_of_the_old_name() {
         assert_eq!(extension(&made, &oid::BASIC_CONSTRAINTS), Some(&Extension::certificate_authority()));
         let usage = Extension::key_usage(KeyUsage::KEY_CERT_SIGN.with(KeyUsage::CRL_SIGN));
         assert_eq!(extension(&made, &oid::KEY_USAGE), Some(&usage));
-        assert_eq!(extension(&made, &oid::AUTHORITY_KEY_IDENTIFIER), signed_by.map(authority).as_ref());
+        assert_eq!(extension(&made, &oid::AUTHORITY_KEY_IDENTIFIER), Some(&authority(signed_by)));
         let (by_old, by_new) = (made.is_issued_by(&it.old, algorithms()), made.is_issued_by(&it.new, algorithms()));
-        assert_eq!((by_old, by_new), if signed_by == Some(&old_identifier) { (true, false) } else { (false, true) });
+        assert_eq!((by_old, by_new), if *signed_by == old_identifier { (true, false) } else { (false, true) });
     }
 }
 

@@ -1,4 +1,13 @@
-//! Public keys: what they are, and whether they are well formed.
+//! Public keys: what they are, and whether anybody should have them.
+
+mod blocklist;
+mod ec;
+mod ed25519;
+mod error;
+mod rsa;
+
+pub use blocklist::{BlocklistError, KeyBlocklist};
+pub use error::KeyError;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -9,6 +18,12 @@ use pki_types::alg_id;
 use sha2::{Digest, Sha256};
 
 use super::{asn1, der};
+
+/// An ASN.1 NULL.
+const NULL: &[u8] = b"\x05\x00";
+
+/// id-ecPublicKey (RFC 5480 §2.1.1).
+const EC_PUBLIC_KEY: &[u8] = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
 
 /// A public key and its algorithm, well formed and of a type that is supported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,54 +56,12 @@ pub enum KeyType {
     MlDsa87,
 }
 
-/// Why a public key is not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// Not a SubjectPublicKeyInfo.
-    Malformed,
-    /// An algorithm, or parameters of one, that is not supported.
-    Unsupported,
-    /// An RSA modulus of a size that is not supported.
-    RsaSize {
-        /// Its length in bits.
-        bits: usize,
-    },
-    /// An RSA modulus or exponent that no real key has.
-    RsaValue,
-    /// An elliptic-curve point that is not in uncompressed form, or of the wrong length.
-    EcPoint,
-    /// An Ed25519 point of small order, for which anybody can sign.
-    Ed25519Point,
-    /// A key of the wrong length for its algorithm.
-    Length,
-}
-
-impl fmt::Display for KeyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("the public key is malformed"),
-            Self::Unsupported => f.write_str(
-                "the public key's algorithm is not supported: use RSA, ECDSA on P-256, P-384 or P-521, Ed25519 or ML-DSA",
-            ),
-            Self::RsaSize { bits } => {
-                write!(f, "the RSA modulus has {bits} bits: between 2048 and 4096 in whole bytes are supported")
-            }
-            Self::RsaValue => f.write_str("the RSA modulus is even, or the exponent is even or under 65537"),
-            Self::EcPoint => f.write_str("the elliptic-curve point is not in uncompressed form"),
-            Self::Ed25519Point => f.write_str("the Ed25519 key is a point of small order, which nobody's key is"),
-            Self::Length => f.write_str("the public key has the wrong length for its algorithm"),
-        }
-    }
-}
-
-impl core::error::Error for KeyError {}
-
 impl SubjectPublicKeyInfo {
-    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7).
+    /// Reads a SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) and checks that nobody can find its private
+    /// half; whether somebody has published it is what [`KeyBlocklist`] tells.
     ///
     /// # Errors
-    /// [`KeyError`] when it is malformed or of no supported type.
+    /// [`KeyError`], the first reason for which it is not accepted.
     pub fn parse(der: &[u8]) -> Result<Self, KeyError> {
         let info: asn1::SubjectPublicKeyInfo = asn1::decode(der).map_err(|_| KeyError::Malformed)?;
         let is_sequence = info.algorithm.as_bytes().first() == Some(&0x30);
@@ -161,22 +134,17 @@ impl KeyType {
     ];
 
     fn of(algorithm: &[u8], key: &[u8]) -> Result<Self, KeyError> {
-        let point = |length: usize, key_type| match key {
-            [0x04, ..] if key.len() == 1 + 2 * length => Ok(key_type),
-            _ => Err(KeyError::EcPoint),
-        };
         let octets = |length: usize, key_type| if key.len() == length { Ok(key_type) } else { Err(KeyError::Length) };
         match algorithm {
-            a if a == alg_id::RSA_ENCRYPTION.as_ref() => rsa(key),
-            a if a == alg_id::ECDSA_P256.as_ref() => point(32, Self::EcdsaP256),
-            a if a == alg_id::ECDSA_P384.as_ref() => point(48, Self::EcdsaP384),
-            a if a == alg_id::ECDSA_P521.as_ref() => point(66, Self::EcdsaP521),
-            a if a == alg_id::ED25519.as_ref() && is_of_small_order(key) => Err(KeyError::Ed25519Point),
-            a if a == alg_id::ED25519.as_ref() => octets(32, Self::Ed25519),
+            a if a == alg_id::RSA_ENCRYPTION.as_ref() => rsa::check(key),
+            a if a == alg_id::ECDSA_P256.as_ref() => ec::P256.check(key).map(|()| Self::EcdsaP256),
+            a if a == alg_id::ECDSA_P384.as_ref() => ec::P384.check(key).map(|()| Self::EcdsaP384),
+            a if a == alg_id::ECDSA_P521.as_ref() => ec::P521.check(key).map(|()| Self::EcdsaP521),
+            a if a == alg_id::ED25519.as_ref() => ed25519::check(key).map(|()| Self::Ed25519),
             a if a == alg_id::ML_DSA_44.as_ref() => octets(1312, Self::MlDsa44),
             a if a == alg_id::ML_DSA_65.as_ref() => octets(1952, Self::MlDsa65),
             a if a == alg_id::ML_DSA_87.as_ref() => octets(2592, Self::MlDsa87),
-            _ => Err(KeyError::Unsupported),
+            _ => Err(unsupported(algorithm)),
         }
     }
 
@@ -193,53 +161,20 @@ impl KeyType {
     }
 }
 
-/// The y coordinates of the points of order 8, little-endian; those of the others of small order are 0, 1 and −1.
-const ED25519_ORDER_8: [[u8; 32]; 2] = [
-    [
-        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf,
-        0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
-    ],
-    [
-        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20,
-        0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
-    ],
-];
-
-/// Whether an Ed25519 key is one of the few points for which anybody can make signatures that verify, so that none
-/// proves possession. Takes every encoding: either sign of x, and y also where it is not reduced modulo 2^255 − 19.
-fn is_of_small_order(key: &[u8]) -> bool {
-    let Ok(mut y) = <[u8; 32]>::try_from(key) else { return false };
-    y[31] &= 0x7f;
-    let is_wide = y[31] == 0x7f && y[1..31].iter().all(|octet| *octet == 0xff);
-    // 0, 1; p − 1, p, p + 1.
-    let is_plain = y[1..].iter().all(|octet| *octet == 0) && y[0] <= 1 || is_wide && (0xec..=0xee).contains(&y[0]);
-    is_plain || ED25519_ORDER_8.contains(&y)
-}
-
-/// Checks an RSAPublicKey: a positive odd modulus of 2048 to 4096 bits in whole octets, an odd exponent from 65537 on.
-fn rsa(key: &[u8]) -> Result<KeyType, KeyError> {
-    let key: asn1::RsaPublicKey = asn1::decode(key).map_err(|_| KeyError::Malformed)?;
-    let (modulus, exponent) = (unsigned(key.modulus.as_bytes())?, unsigned(key.exponent.as_bytes())?);
-    let leading = modulus.first().map_or(0, |octet| octet.leading_zeros() as usize);
-    let bits = modulus.len() * 8 - leading;
-    if !(2048..=4096).contains(&bits) || bits % 8 != 0 {
-        return Err(KeyError::RsaSize { bits });
-    }
-    let is_odd = |number: &[u8]| number.last().is_some_and(|octet| octet & 1 == 1);
-    let small = exponent.len() < 3 || exponent.len() == 3 && exponent < [0x01, 0x00, 0x01].as_slice();
-    if !is_odd(modulus) || !is_odd(exponent) || small || exponent.len() > 32 {
-        return Err(KeyError::RsaValue);
-    }
-    Ok(KeyType::Rsa(u16::try_from(bits).expect("at most 4096")))
-}
-
-/// The magnitude of a DER INTEGER that is not negative.
-fn unsigned(integer: &[u8]) -> Result<&[u8], KeyError> {
-    match (integer.first(), der::contents(integer)) {
-        (Some(0x02), [first, ..]) if first & 0x80 != 0 => Err(KeyError::RsaValue),
-        (Some(0x02), [0, rest @ ..]) => Ok(rest),
-        (Some(0x02), contents) => Ok(contents),
-        _ => Err(KeyError::Malformed),
+/// What is wrong with an algorithm that is not one of the supported ones: maybe only its parameters.
+fn unsupported(algorithm: &[u8]) -> KeyError {
+    // An OBJECT IDENTIFIER's length stands in one octet here: all that matter are short.
+    let (id, parameters) = match algorithm {
+        [0x06, length, rest @ ..] if rest.len() >= usize::from(*length) => algorithm.split_at(2 + usize::from(*length)),
+        _ => return KeyError::Unsupported,
+    };
+    let is_fixed = [alg_id::RSA_ENCRYPTION, alg_id::ED25519, alg_id::ML_DSA_44, alg_id::ML_DSA_65, alg_id::ML_DSA_87]
+        .iter()
+        .any(|known| known.as_ref().strip_suffix(NULL).unwrap_or(known) == id);
+    match parameters {
+        _ if is_fixed => KeyError::Parameters,
+        [0x30, ..] if id == EC_PUBLIC_KEY => KeyError::EcExplicitParameters,
+        _ => KeyError::Unsupported,
     }
 }
 

@@ -65,6 +65,8 @@ pub enum NameError {
     ControlCharacter(Oid),
     /// A value longer than RFC 5280 allows, or a country that has not two letters.
     Length(Oid),
+    /// An emailAddress that is no mailbox.
+    Mailbox,
     /// Text from which no name can be made, and the part that stands in the way.
     Text(String),
 }
@@ -84,7 +86,9 @@ impl fmt::Display for NameError {
             Self::Spaces(id) => write!(f, "the name's {} begins or ends with a space", keyword(id)),
             Self::Empty(id) => write!(f, "the name's {} is empty", keyword(id)),
             Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
+            Self::Length(id) if *id == oid::COUNTRY => f.write_str("the name's C is not two letters"),
             Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
+            Self::Mailbox => f.write_str("the name's emailAddress is not local-part@host"),
             Self::Text(part) => write!(f, "`{part}` is not an attribute of a name: write CN=device-1,O=Example"),
         }
     }
@@ -112,7 +116,7 @@ const KEYWORDS: [(&str, Oid); 15] = [
 ];
 
 /// Upper bounds in characters (RFC 5280 Appendix A.1).
-const UPPER_BOUNDS: [(Oid, usize); 9] = [
+const UPPER_BOUNDS: [(Oid, usize); 8] = [
     (oid::COMMON_NAME, 64),
     (oid::ORGANIZATION, 64),
     (oid::ORGANIZATIONAL_UNIT, 64),
@@ -120,7 +124,6 @@ const UPPER_BOUNDS: [(Oid, usize); 9] = [
     (oid::STATE, 128),
     (oid::TITLE, 64),
     (oid::SERIAL_NUMBER, 64),
-    (oid::COUNTRY, 2),
     (oid::EMAIL_ADDRESS, 255),
 ];
 
@@ -293,14 +296,17 @@ impl Value {
 
 /// Control characters, line separators, and what overrides or isolates the direction of writing (UAX #9): with these,
 /// text reads as something else than it is.
-fn is_treacherous(character: char) -> bool {
+pub(crate) fn is_treacherous(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn has_fitting_length(id: &Oid, text: &str) -> bool {
+    if *id == oid::COUNTRY {
+        // A code of ISO 3166-1 alpha-2 (X.520 §6.3.1).
+        return text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_alphabetic());
+    }
     let bound = UPPER_BOUNDS.iter().find(|(known, _)| known == id).map(|(_, bound)| *bound);
-    let length = text.chars().count();
-    bound.is_none_or(|bound| if *id == oid::COUNTRY { length == bound } else { length <= bound })
+    bound.is_none_or(|bound| text.chars().count() <= bound)
 }
 
 /// The PrintableString alphabet (X.680 §41.4).

@@ -151,8 +151,8 @@ fn holds_host(base: &str, host: &str) -> bool {
 
 /// The host of a URI with an authority, unless that is an address (RFC 3986 §3.2.2).
 fn host_of(uri: &str) -> Option<&str> {
-    let (_, rest) = uri.split_once("://")?;
-    let authority = rest.split(['/', '?', '#']).next()?;
+    let (_, rest) = uri.split_once(':')?;
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#']).next()?;
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
     if host.starts_with('[') {
         return None;
@@ -204,7 +204,13 @@ mod tests {
         for name in ["email:a@example.org", "URI:https://example.org/x", "URI:https://u@example.org:1/"] {
             assert!(allowed(&host, name), "{name}");
         }
-        for name in ["email:root@example.org", "email:a@b.example.org", "URI:https://b.example.org/", "URI:urn:a:b"] {
+        for name in [
+            "email:root@example.org",
+            "email:a@b.example.org",
+            "URI:https://b.example.org/",
+            "URI:urn:a:b",
+            "URI:urn:a://example.org",
+        ] {
             assert!(!allowed(&host, name), "{name}");
         }
         let below = constraints(&[Subtree::Rfc822(".example.org".into()), Subtree::Uri(".example.org".into())], &[]);

@@ -21,8 +21,6 @@ pub enum BaselineRule {
     JoinedAttributes,
     /// countryName comes before commonName (§7.1.4.2).
     AttributeOrder,
-    /// A value says something (§7.1.4.2): not `-`, not `.`.
-    MetadataOnly(Oid),
     /// Names are in the public DNS (§7.1.4.2, internal names).
     InternalName(String),
     /// Addresses are global (§7.1.4.2, reserved addresses).
@@ -44,7 +42,6 @@ impl BaselineRule {
             Self::AttributeTwice(_) => "br-attribute-twice",
             Self::JoinedAttributes => "br-joined-attributes",
             Self::AttributeOrder => "br-attribute-order",
-            Self::MetadataOnly(_) => "br-metadata-only",
             Self::InternalName(_) => "br-internal-name",
             Self::ReservedAddress(_) => "br-reserved-address",
             Self::WildcardBelowSuffix(_) => "br-wildcard-below-suffix",
@@ -65,7 +62,6 @@ impl fmt::Display for BaselineRule {
             }
             Self::JoinedAttributes => f.write_str("an RDN of the subject has several attributes (BR §7.1.4.1)"),
             Self::AttributeOrder => f.write_str("the subject's C must come before its CN (BR §7.1.4.2)"),
-            Self::MetadataOnly(id) => write!(f, "the subject's {} says nothing (BR §7.1.4.2)", keyword(id)),
             Self::InternalName(name) => write!(f, "{name} is not in the public DNS (BR §7.1.4.2)"),
             Self::ReservedAddress(address) => write!(f, "{address} is a reserved address (BR §7.1.4.2)"),
             Self::WildcardBelowSuffix(name) => {
@@ -99,12 +95,9 @@ fn subject(subject: &Name) -> Result<(), BaselineRule> {
         return Err(BaselineRule::JoinedAttributes);
     }
     let mut before: Option<&Oid> = None;
-    for (id, text) in subject.attributes() {
+    for (id, _) in subject.attributes() {
         if *id != oid::COUNTRY && *id != oid::COMMON_NAME {
             return Err(BaselineRule::SubjectAttribute(id.clone()));
-        }
-        if !text.unwrap_or_default().chars().any(char::is_alphanumeric) {
-            return Err(BaselineRule::MetadataOnly(id.clone()));
         }
         match before {
             Some(earlier) if earlier == id => return Err(BaselineRule::AttributeTwice(id.clone())),

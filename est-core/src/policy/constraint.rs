@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Wanted;
 use super::host::is_dns_name;
-use crate::pkix::{GeneralName, NameConstraints, oid};
+use crate::pkix::{GeneralName, NameConstraints, oid, text_of};
 use crate::{Ca, Refusal};
 
 pub(super) fn check(ca: &Ca, wanted: &Wanted<'_>) -> Result<(), Refusal> {
@@ -24,11 +24,14 @@ pub(super) fn check(ca: &Ca, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All that a constraint may be about: the names, the subject, and what of the subject old software takes for a name:
-/// its addresses where there is no rfc822Name (RFC 5280 §4.2.1.10), and a commonName that is a host's.
+/// All that a constraint may be about: the names, those mailboxes that are otherNames (RFC 9598 §6), the subject, and
+/// what of the subject old software takes for a name: its addresses where there is no rfc822Name (RFC 5280 §4.2.1.10),
+/// and a commonName that is a host's name or address.
 fn constrained(wanted: &Wanted<'_>) -> Vec<GeneralName> {
     let listed = wanted.names();
     let mut names = listed.to_vec();
+    let mailboxes = listed.iter().filter_map(GeneralName::other_name).filter(|(id, _)| *id == oid::SMTP_UTF8_MAILBOX);
+    names.extend(mailboxes.filter_map(|(_, value)| text_of(&value)).map(GeneralName::Rfc822));
     if !wanted.subject.is_empty() {
         names.push(GeneralName::Directory(wanted.subject.clone()));
     }
@@ -39,6 +42,8 @@ fn constrained(wanted: &Wanted<'_>) -> Vec<GeneralName> {
             names.push(GeneralName::Rfc822(text.to_string()));
         } else if *id == oid::COMMON_NAME && text.contains('.') && is_dns_name(text) {
             names.push(GeneralName::Dns(text.to_string()));
+        } else if *id == oid::COMMON_NAME {
+            names.extend(text.parse().map(GeneralName::Ip));
         }
     }
     names

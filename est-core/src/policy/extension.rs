@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Profile, Wanted};
 use crate::Refusal;
-use crate::pkix::{Csr, Extension, KeyUsage, Oid, oid};
+use crate::pkix::{Csr, CsrError, Extension, KeyUsage, Oid, der, oid};
 
 pub(super) struct Decided {
     pub(super) extensions: Vec<Extension>,
@@ -42,6 +42,8 @@ pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>) -> Result<Decided, 
             }
             id if profile.extensions.iter().any(|constant| constant == extension && constant.id == *id) => {}
             id if profile.passes.contains(id) && !profile.extensions.iter().any(|constant| constant.id == *id) => {
+                // The rest of it is the requester's business, but a certificate is DER to its last octet.
+                der::check(&extension.value).map_err(|_| Refusal::Csr(CsrError::Extensions))?;
                 passed.push(extension.clone());
             }
             id => dropped.push(id.clone()),

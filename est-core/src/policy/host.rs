@@ -1,14 +1,16 @@
 //! Names of hosts: their syntax, and their letters beyond ASCII (RFC 1034 §3.5, RFC 5890).
 
 /// Whether `text` is a host's name: labels of 1 to 63 letters, digits, hyphens and underscores, 253 in all, those that
-/// begin with `xn--` A-labels; `*` only as the whole first label of three or more.
+/// begin with `xn--` A-labels; `*` only as the whole first label of three or more. No top-level domain is a number, so
+/// that no address passes for a name (RFC 1123 §2.1).
 pub(super) fn is_dns_name(text: &str) -> bool {
     let host = match text.strip_prefix("*.") {
         Some(host) if host.contains('.') => host,
         Some(_) => return false,
         None => text,
     };
-    text.len() <= 253 && host.split('.').all(is_label)
+    let is_number = |label: &str| label.bytes().all(|octet| octet.is_ascii_digit());
+    text.len() <= 253 && host.split('.').all(is_label) && !host.rsplit('.').next().is_some_and(is_number)
 }
 
 fn is_label(label: &str) -> bool {

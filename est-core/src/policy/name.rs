@@ -5,9 +5,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::host::is_dns_name;
+use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
+use super::uri::is_absolute_uri;
 use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::Refusal;
-use crate::pkix::{GeneralName, GeneralNames, Name, oid, text_of};
+use crate::pkix::{GeneralName, GeneralNames, Name, NameError, der, oid, text_of};
 
 pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     subject(&profile.subject, wanted.subject)?;
@@ -27,7 +29,7 @@ pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusa
 }
 
 fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
-    subject.check_text().map_err(Refusal::Subject)?;
+    check_text(subject).map_err(Refusal::Subject)?;
     let mut attributes = subject.attributes();
     if let Some(allowed) = &rules.attributes
         && let Some((id, _)) = attributes.find(|(id, _)| !allowed.contains(id))
@@ -117,56 +119,33 @@ fn text(name: &GeneralName) -> String {
 fn is_well_formed(name: &GeneralName) -> bool {
     match name {
         GeneralName::Dns(text) => is_dns_name(text),
-        GeneralName::Rfc822(text) => match text.rsplit_once('@') {
-            Some((local, host)) => is_graphic(local) && !local.contains('@') && is_host(host),
-            None => false,
-        },
+        GeneralName::Rfc822(text) => is_mailbox(text),
         GeneralName::Uri(text) => is_absolute_uri(text),
-        GeneralName::Directory(name) => !name.is_empty() && name.check_text().is_ok(),
+        GeneralName::Directory(name) => !name.is_empty() && check_text(name).is_ok(),
         GeneralName::Ip(_) => true,
         GeneralName::Other(_) => match name.other_name() {
             Some((id, value)) if id == oid::SMTP_UTF8_MAILBOX => is_utf8_mailbox(&value),
+            Some((id, value)) if id == oid::UPN => utf8(&value).is_some_and(|text| !text.is_empty()),
+            Some((id, value)) if id == oid::HARDWARE_MODULE_NAME => is_hardware_module(&value),
             Some(_) | None => true,
         },
     }
 }
 
-fn is_graphic(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_graphic())
-}
-
-fn is_host(text: &str) -> bool {
-    is_dns_name(text) && !text.starts_with('*')
-}
-
-/// Absolute, and with a host's name or address where there is an authority (RFC 5280 §4.2.1.6).
-fn is_absolute_uri(text: &str) -> bool {
-    let Some((scheme, rest)) = text.split_once(':') else { return false };
-    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
-    is_scheme && is_graphic(rest) && rest.strip_prefix("//").is_none_or(has_host)
-}
-
-fn has_host(rest: &str) -> bool {
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-    let is_port = |text: &str| text.bytes().all(|octet| octet.is_ascii_digit());
-    match host.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').is_some_and(|(address, port)| {
-            address.parse::<core::net::Ipv6Addr>().is_ok() && port.strip_prefix(':').is_none_or(is_port)
-        }),
-        None => match host.split_once(':') {
-            Some((host, port)) => is_host(host) && is_port(port),
-            None => is_host(host),
-        },
+/// Also that an emailAddress is one: others read it as a mailbox (RFC 2985 §5.2.1).
+fn check_text(name: &Name) -> Result<(), NameError> {
+    name.check_text()?;
+    let is_address = |text: Option<&str>| text.is_some_and(is_mailbox);
+    match name.attributes().any(|(id, text)| *id == oid::EMAIL_ADDRESS && !is_address(text)) {
+        true => Err(NameError::Mailbox),
+        false => Ok(()),
     }
 }
 
-/// UTF8String with letters beyond ASCII before the `@`, and a host in A-labels after it (RFC 9598 §3).
-fn is_utf8_mailbox(value: &[u8]) -> bool {
-    let Some(mailbox) = text_of(value).filter(|_| value.first() == Some(&0x0c)) else { return false };
-    let Some((local, host)) = mailbox.rsplit_once('@') else { return false };
-    !local.is_ascii() && !local.contains('@') && !local.chars().any(char::is_control) && is_host(host)
+/// SEQUENCE { OBJECT IDENTIFIER, OCTET STRING } (RFC 4108 §5).
+fn is_hardware_module(value: &[u8]) -> bool {
+    let tags = der::parts(der::contents(value)).map(|part| part[0]);
+    value.first() == Some(&0x30) && tags.eq([0x06, 0x04])
 }
 
 #[cfg(test)]
@@ -203,10 +182,13 @@ mod tests {
             "DNS:-a",
             "DNS:a b",
             "DNS:a\0.example",
+            "DNS:192.0.2.1",
             "email:a",
             "email:@a",
             "email:a@b@c",
             "email:a@*.example.org",
+            "email:a..b@example.org",
+            "email:<a@example.org>",
             "URI:nothing",
             "URI:1x:y",
             "URI:x:",
@@ -216,6 +198,10 @@ mod tests {
             "URI:https://[::1",
             "URI:https://a..b/",
             "URI:https://a.example:x/",
+            "URI:https://a.example:65536/",
+            "URI:https://a.example\\@b.example/",
+            "URI:https://a.example/%",
+            "URI:https://192.0.2.256/",
         ] {
             let name = GeneralName::from_text(text).expect("a name");
             assert!(!is_well_formed(&name), "{text}");

@@ -198,6 +198,7 @@ impl Profile {
             server_key_generation: false,
             names: NameRules { require_san: true, ..NameRules::only(&[NameKind::Dns, NameKind::Ip]) },
             common_name: CommonName::AmongNames,
+            key_usage: KeyUsage::DIGITAL_SIGNATURE,
             ext_key_usage: Vec::from([oid::SERVER_AUTH]),
             subject_key_identifier: false,
             extensions: Vec::from([Extension::certificate_policies(&[oid::BR_DOMAIN_VALIDATED])]),

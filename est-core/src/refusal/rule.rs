@@ -21,6 +21,7 @@ impl Refusal {
         let (keys, standard): (&'static [&'static str], _) = match self {
             Self::Csr(_) => (&[], "RFC 2986 §4"),
             Self::KeyTypeNotAllowed { .. } => (&["allowed_key_types", "key_types"], ""),
+            Self::KeyBlocked => (&["key_blocklist"], ""),
             Self::KeyOfCa => (&[], "a key certifies others or is certified, not both"),
             Self::KeyReuse => (&["key_reuse"], "RFC 7030 §4.2.2"),
             Self::KeyCompromised => (&[], "RFC 5280 §5.3.1, keyCompromise"),

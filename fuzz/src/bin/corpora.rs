@@ -15,6 +15,7 @@ fn main() {
     let openssl = OpenSsl::find().expect("openssl makes some of the inputs");
     let requests = requests(&openssl);
     der();
+    keys();
     certificates(&openssl);
     messages(&openssl);
     crls(&openssl);
@@ -48,6 +49,13 @@ fn der() {
     write("der", "wide", &sequence(&vec![&b"\x05\x00"[..]; 5_000]));
     write("der", "octet-string-200", &octet_string(&[7; 200]));
     write("der", "octet-string-70000", &octet_string(&[7; 70_000]));
+}
+
+/// Sound keys; the flawed ones beside them are those of `est-core/tests/keys`.
+fn keys() {
+    for key_type in KeyType::USUAL {
+        write("spki", &key_type.to_string(), Key::generate(key_type).public_key().as_der());
+    }
 }
 
 /// Writes the requests and returns some that are sound.

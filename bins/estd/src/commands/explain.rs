@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use est_core::pkix::{Certificate, Csr, Extension, GeneralNames, KeyUsage, Oid, oid, pem};
+use est_core::pkix::{Certificate, Csr, Extension, GeneralNames, KeyUsage, Oid, der, oid, pem};
 use est_core::policy::{Plan, decide_for};
 use est_core::{Body, Label, Principal, Refusal, Seconds};
 use host::{config, shell};
@@ -34,6 +34,9 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
     let body = fs::read(&arguments.csr).with_context(|| format!("cannot read {}", arguments.csr.display()))?;
     let der = Body::Text(body).into_der(false);
     let decided = der.and_then(|der| Csr::parse(&der, site.algorithms).map_err(Refusal::Csr)).and_then(|csr| {
+        if site.blocks(csr.public_key()) {
+            return Err(Refusal::KeyBlocked);
+        }
         let ra = principal.certificate().and_then(|own| label.authority(own, site.algorithms));
         decide_for(&label, &principal, ra, &csr, renewing, now)
     });
@@ -62,7 +65,7 @@ fn principal(text: &str, expires: est_core::UnixTime) -> Result<Principal> {
     }
     let octets = fs::read(Path::new(text))
         .with_context(|| format!("--as is a file with a certificate, `otp` or `otp:ENTITY`: cannot read {text}"))?;
-    let blocks = std::str::from_utf8(&octets).ok().and_then(|text| pem::decode(text)).unwrap_or_default();
+    let blocks = std::str::from_utf8(&octets).ok().and_then(pem::decode).unwrap_or_default();
     let der =
         blocks.into_iter().find(|block| block.label == "CERTIFICATE").map_or(octets, |block| block.contents.to_vec());
     let certificate = Certificate::parse(&der).with_context(|| text.to_owned())?;
@@ -98,7 +101,7 @@ fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, plan: &P
         approval(label).map_or(String::new(), |text| format!(", {text}"))
     ));
     let mut rows = vec![
-        ("asked by", principal.to_string()),
+        ("asked by", asker(principal)),
         ("issuer", format!("{} (CA {})", label.ca.certificate.subject(), label.ca.id)),
         ("profile", plan.profile.clone()),
         ("subject", if subject.is_empty() { "none".to_owned() } else { subject }),
@@ -150,7 +153,7 @@ fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refus
     }
     output::line("The request would be refused.");
     let mut rows = vec![
-        ("asked by", principal.to_string()),
+        ("asked by", asker(principal)),
         ("refusal", refusal.row().code.to_owned()),
         ("status", refusal.row().http_status.to_string()),
         ("text", refusal.to_string()),
@@ -173,6 +176,25 @@ fn approval(label: &Label) -> Option<&'static str> {
     }
 }
 
+fn asker(principal: &Principal) -> String {
+    match principal {
+        Principal::OneTimePassword { entity: None, .. } => "who has a one-time password".to_owned(),
+        Principal::OneTimePassword { entity: Some(entity), .. } => format!("{entity}, with a one-time password"),
+        Principal::Certificate(_) => principal.to_string(),
+    }
+}
+
+/// The uniformResourceIdentifiers in a value, wherever they stand.
+fn urls(der: &[u8]) -> Vec<String> {
+    der::parts(der::contents(der))
+        .flat_map(|part| match part.first() {
+            Some(0x86) => vec![String::from_utf8_lossy(der::contents(part)).into_owned()],
+            Some(tag) if tag & 0x20 != 0 => urls(part),
+            _ => Vec::new(),
+        })
+        .collect()
+}
+
 /// An extension in words, as far as there are any.
 fn described(extension: &Extension) -> String {
     let value = extension.value.as_slice();
@@ -193,6 +215,9 @@ fn described(extension: &Extension) -> String {
             format!("subjectAltName: {}", GeneralNames::parse(value).map_or_else(hex, |names| names.to_string()))
         }
         id if *id == oid::SUBJECT_KEY_IDENTIFIER => "subjectKeyIdentifier of the key".to_owned(),
+        id if *id == oid::CRL_DISTRIBUTION_POINTS => format!("cRLDistributionPoints: {}", urls(value).join(", ")),
+        id if *id == oid::AUTHORITY_INFO_ACCESS => format!("authorityInfoAccess: {}", urls(value).join(", ")),
+        id if *id == oid::CERTIFICATE_POLICIES => format!("certificatePolicies: {}", hex()),
         id => format!("{id}: {}", hex()),
     }
 }

@@ -94,6 +94,9 @@ impl Context {
             let connection = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
                 .max_concurrent_streams(64)
+                .max_frame_size(16 * 1024)
+                .max_pending_accept_reset_streams(MAX_CANCELLED)
+                .max_local_error_reset_streams(MAX_RESETS)
                 .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
                 .initial_stream_window_size(64 * 1024)
                 .initial_connection_window_size(256 * 1024)
@@ -113,6 +116,11 @@ impl Context {
         }
     }
 }
+
+/// How many streams a client may open and cancel before anybody has looked at them, until its connection ends.
+const MAX_CANCELLED: usize = 20;
+/// How many streams a client may make the server reset, by breaking the rules, until its connection ends.
+const MAX_RESETS: usize = 64;
 
 /// How long a connection that seems idle is listened to after the server was told to stop: what its client has sent
 /// before may lie in the socket still, behind the end of a handshake, and nobody has seen it.

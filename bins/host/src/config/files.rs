@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use est_core::pkix::{Certificate, pem};
+use est_core::pkix::{Certificate, KeyBlocklist, pem};
 use zeroize::Zeroizing;
 
 use super::diagnostic::Fault;
@@ -48,6 +48,15 @@ pub(super) fn certificates_of_any_time(given: &Given<'_>) -> Result<Vec<Certific
         return Err(not_pem());
     }
     Ok(certificates)
+}
+
+/// Reads a list of keys that get no certificate.
+pub(super) fn key_blocklist(given: &Given<'_>) -> Result<KeyBlocklist, Fault> {
+    let path = given.path()?;
+    KeyBlocklist::parse(&read(&path)?).map_err(|error| {
+        let fault = Fault::new(format!("line {} of {} is not the SHA-256 of a key", error.line, path.display()));
+        fault.help("write that of the SubjectPublicKeyInfo, DER, in 64 hexadecimal digits on a line of its own")
+    })
 }
 
 /// What a private key's file looks like from outside.

@@ -540,6 +540,14 @@ pub(super) static EST: Section = Section {
         )
         .also(&["strict"]),
         key(
+            "key_blocklist",
+            "path or array of paths",
+            Default("[]"),
+            "Files with the keys that get no certificate, besides those that are known to be weak or published: on each \
+             line the SHA-256 of a SubjectPublicKeyInfo in hexadecimal digits.",
+        )
+        .also(&["blocklist", "blocked_keys"]),
+        key(
             "base64_line_length",
             "integer",
             Means("one line"),

@@ -15,8 +15,8 @@ pub struct Place {
     pub position: Position,
 }
 
-/// Finds where one of `keys` is written for the label of this name, in its own section first, then in its profile and
-/// the profiles that this one begins with. `None` when none is written: then the rule is a default or built in.
+/// Finds where one of `keys` is written for the label of this name: for all labels, in its own section, or in its profile
+/// and the profiles that this one begins with. `None` when none is written: then the rule is a default or built in.
 #[must_use]
 pub fn locate(text: &str, label: Option<&str>, keys: &[&str]) -> Option<Place> {
     let document = Document::parse(text).ok()?;
@@ -29,7 +29,11 @@ pub fn locate(text: &str, label: Option<&str>, keys: &[&str]) -> Option<Place> {
         let (key, span) = keys.iter().find_map(|key| Some((*key, table.key(key)?.span()?)))?;
         Some(Place { section, key: key.to_owned(), position: Position::of(text, span.start) })
     };
-    let section = named(root.get("est")?.get("label"), label?)?;
+    let est = root.get("est")?.as_table()?;
+    if let Some(found) = place(est, "[est]".to_owned()) {
+        return Some(found);
+    }
+    let section = named(est.get("label"), label?)?;
     if let Some(found) = place(&section, format!("[[est.label]] {:?}", label?)) {
         return Some(found);
     }

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use est_core::pkix::{Certificate, KeyUsage, Oid};
+use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
 use est_core::policy::{Profile, RegistrationAuthority};
 use est_core::{Approval, NameBinding, Operations, Seconds, Secret};
 use rustls::CipherSuite;
@@ -226,6 +226,8 @@ pub struct Est {
     pub replay_window: Seconds,
     /// Whether request bodies must be base64 of DER.
     pub strict_encoding: bool,
+    /// Keys that get no certificate.
+    pub key_blocklists: Vec<KeyBlocklist>,
     /// Characters in a line of base64 in answers; one line if `None`.
     pub base64_line_length: Option<usize>,
     /// The label that serves requests without one, if one does.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use est_backends::authority::{self, ServerCertificate, Validity};
+use est_backends::authority::{self, NewRoot, ServerCertificate, Validity};
 use est_backends::{FileSigner, RsaPadding, Signer};
 use est_core::pkix::{Certificate, Extension, KeyType, KeyUsage, TbsCertificate, assemble_certificate, oid, pem};
 use est_core::{Seconds, UnixTime};
@@ -12,13 +12,13 @@ use est_testkit::pki::{Key, NOW, TestCa, name, serial};
 use crate::linter::Linter;
 use crate::now;
 
-/// The id, the subject and the key of each root.
-const ROOTS: [(&str, &str, KeyType); 5] = [
-    ("p256", "CN=P-256 Root,O=Example,C=DE", KeyType::EcdsaP256),
-    ("rsa", "CN=RSA Root,O=Example,C=DE", KeyType::Rsa(2048)),
-    ("pss", "CN=PSS Root,O=Example,C=DE", KeyType::Rsa(3072)),
-    ("ed25519", "CN=Ed25519 Root,O=Example,C=DE", KeyType::Ed25519),
-    ("ml-dsa", "CN=ML-DSA Root,O=Example,C=DE", KeyType::MlDsa65),
+/// The id, the subject and the key of each root, and the key that it gets one day.
+const ROOTS: [(&str, &str, KeyType, KeyType); 5] = [
+    ("p256", "CN=P-256 Root,O=Example,C=DE", KeyType::EcdsaP256, KeyType::EcdsaP384),
+    ("rsa", "CN=RSA Root,O=Example,C=DE", KeyType::Rsa(2048), KeyType::Rsa(3072)),
+    ("pss", "CN=PSS Root,O=Example,C=DE", KeyType::Rsa(3072), KeyType::EcdsaP521),
+    ("ed25519", "CN=Ed25519 Root,O=Example,C=DE", KeyType::Ed25519, KeyType::MlDsa65),
+    ("ml-dsa", "CN=ML-DSA Root,O=Example,C=DE", KeyType::MlDsa65, KeyType::MlDsa87),
 ];
 
 const YEAR: Seconds = Seconds::from_days(365);
@@ -27,14 +27,14 @@ const FROM: UnixTime = UnixTime(NOW.0 - YEAR.0);
 /// The certificates of the CAs and of a server, in files with their keys.
 pub(crate) struct Authorities {
     /// Name, certificate and issuer.
-    certificates: Vec<(String, Vec<u8>, &'static str)>,
+    certificates: Vec<(String, Vec<u8>, String)>,
 }
 
 impl Authorities {
     pub(crate) fn new(folder: &Path) -> Self {
         let mut certificates = Vec::new();
         let validity = |years: u64| Validity { not_before: FROM, span: Seconds(YEAR.0 * years) };
-        for (id, subject, key_type) in ROOTS {
+        for (id, subject, key_type, next_type) in ROOTS {
             let (mut signer, key) = FileSigner::generate(key_type).unwrap();
             if id == "pss" {
                 signer = signer.with_rsa_padding(RsaPadding::Pss);
@@ -53,14 +53,23 @@ impl Authorities {
             };
             let server = now(authority::server_certificate(&parsed, &signer, &wanted)).unwrap();
             write(folder, &format!("{id}-server"), &server, &server_key);
-            certificates.push((format!("{id}/root"), root, id));
-            certificates.push((format!("{id}/own server"), server, id));
+            certificates.push((format!("{id}/root"), root, id.into()));
+            certificates.push((format!("{id}/own server"), server, id.into()));
+
+            let (next, _) = FileSigner::generate(next_type).unwrap();
+            let wanted = NewRoot { validity: Validity { not_before: NOW, span: YEAR }, serials: [4, 5, 6].map(serial) };
+            let made = now(authority::roll_over(&parsed, &signer, &next, &wanted)).unwrap();
+            let new = format!("{id}-new");
+            write_certificate(folder, &new, &made.new_with_new);
+            certificates.push((format!("{id}/new root"), made.new_with_new, new.clone()));
+            certificates.push((format!("{id}/old with new"), made.old_with_new, new));
+            certificates.push((format!("{id}/new with old"), made.new_with_old, id.into()));
 
             if id == "p256" {
                 let (below, key) = FileSigner::generate(KeyType::EcdsaP384).unwrap();
                 let der = intermediate(&parsed, &signer, &below);
                 write(folder, "below", &der, &key);
-                certificates.push((format!("{id}/intermediate"), der, id));
+                certificates.push((format!("{id}/intermediate"), der, id.into()));
             }
         }
         Self { certificates }
@@ -68,7 +77,7 @@ impl Authorities {
 
     /// What a configuration says of them.
     pub(crate) fn configuration(&self) -> String {
-        let cas = ROOTS.map(|(id, _, _)| ca(id)).concat();
+        let cas = ROOTS.map(|(id, ..)| ca(id)).concat();
         format!(
             "[tls]\ncert = \"p256-server.pem\"\nkey = \"p256-server-key.pem\"\nclient_auth.trust_anchors = \"p256.pem\"\n\
              {cas}{}chain = \"p256.pem\"\n",
@@ -91,9 +100,13 @@ fn ca(id: &str) -> String {
     )
 }
 
-fn write(folder: &Path, id: &str, certificate: &[u8], key: &str) {
+fn write_certificate(folder: &Path, id: &str, certificate: &[u8]) {
     fs::write(folder.join(format!("{id}.der")), certificate).unwrap();
     fs::write(folder.join(format!("{id}.pem")), pem::encode("CERTIFICATE", certificate)).unwrap();
+}
+
+fn write(folder: &Path, id: &str, certificate: &[u8], key: &str) {
+    write_certificate(folder, id, certificate);
     fs::write(folder.join(format!("{id}-key.pem")), key).unwrap();
 }
 

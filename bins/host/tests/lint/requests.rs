@@ -66,5 +66,12 @@ pub(crate) const SHAPES: &[Shape] = &[
         &["DNS:device-1.example.com"],
     ),
     shape("domain components", "CN=device-1,DC=example,DC=com", &["DNS:device-1.example.com"]),
+    shape("country", "CN=www.example.com,C=DE", &["DNS:www.example.com"]),
+    shape("of a public address", "CN=2606:4700:4700::1111", &["IP:2606:4700:4700::1111", "IP:1.1.1.1"]),
+    shape(
+        "two mailboxes",
+        "CN=Ada Example,O=Example",
+        &["email:ada@example.com", "email:ada.example@mail.example.com"],
+    ),
     shape("of a server", "", &["DNS:www.example.com", "DNS:example.com"]),
 ];

@@ -1,7 +1,7 @@
 //! `[[ca]]`.
 
 use est_core::Seconds;
-use est_core::pkix::{Certificate, KeyUsage, Oid};
+use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid, SubjectPublicKeyInfo};
 
 use super::tls::key_file;
 use crate::config::diagnostic::Fault;
@@ -122,6 +122,11 @@ fn own_certificate(given: &Given<'_>) -> Result<Certificate, Fault> {
     if !certificate.is_ca() {
         let fault = Fault::new(format!("the certificate of {} is not a CA's", certificate.subject()));
         return Err(fault.help("its basicConstraints must say CA:TRUE (RFC 5280 §4.2.1.9)"));
+    }
+    let key = SubjectPublicKeyInfo::parse(certificate.public_key_der());
+    if let Err(error) = key.and_then(|key| KeyBlocklist::refuse_known(&key)) {
+        let fault = Fault::new(format!("{} must not sign anything: {error}", certificate.subject()));
+        return Err(fault.help("make the CA another key, and revoke what this one issued"));
     }
     Ok(certificate)
 }

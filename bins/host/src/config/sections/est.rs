@@ -10,7 +10,7 @@ use super::{DAY, Reader, pattern};
 use crate::config::diagnostic::Fault;
 use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
-use crate::config::{keys, names, value};
+use crate::config::{files, keys, names, value};
 
 pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
     let base_path = section.get("base_path", base_path);
@@ -28,6 +28,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
     let retry_after = section.get("retry_after", |given| given.seconds(DAY));
     let replay_window = section.get("replay_window", |given| given.seconds(7 * DAY));
     let strict_encoding = section.get("strict_encoding", value::boolean);
+    let key_blocklists = section.get("key_blocklist", |given| given.one_or_more(files::key_blocklist));
     let base64_line_length = section.optional("base64_line_length", line_length);
     let default_label = section.optional("default_label", value::text);
     Some(Est {
@@ -44,6 +45,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
         retry_after: retry_after?,
         replay_window: replay_window?,
         strict_encoding: strict_encoding?,
+        key_blocklists: key_blocklists??,
         base64_line_length: base64_line_length?,
         default_label: default_label?,
     })

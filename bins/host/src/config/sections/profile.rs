@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use est_core::pkix::{Extension, Oid, der, oid};
-use est_core::policy::{CommonName, DECIDED, KeyReuse, NameRules, OF_CAS, Profile, Requirements};
+use est_core::policy::{CommonName, DECIDED, KeyReuse, NameKind, NameRule, NameRules, OF_CAS, Profile, Requirements};
 use est_core::{Approval, Seconds};
 
 use super::ca::{all_of, days, once_each};
@@ -147,6 +147,16 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile) {
     if foreign || !profile.ext_key_usage.contains(&oid::SERVER_AUTH) {
         let fault = Fault::new("must be serverAuth, with or without clientAuth (BR §7.1.2.7.10)");
         section.fault("ext_key_usage", fault);
+    }
+    let is_host = |rule: &NameRule| matches!(rule.kind, NameKind::Dns | NameKind::Ip);
+    if !profile.names.allowed.as_ref().is_some_and(|rules| rules.iter().all(is_host)) {
+        section.fault("names", Fault::new("must be dns and ip alone (BR §7.1.2.7.12)"));
+    }
+    if !profile.names.require_san {
+        section.fault("require_san", Fault::new("must be true (BR §7.1.2.7.12)"));
+    }
+    if profile.common_name == CommonName::Free {
+        section.fault("common_name", Fault::new("must be \"san\": BR §7.1.4.3 wants a name of the subjectAltName"));
     }
     if profile.server_key_generation {
         section.fault("serverkeygen", Fault::new("must be false: BR §6.1.1.3 lets no CA make subscribers' keys"));

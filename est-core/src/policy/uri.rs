@@ -1,0 +1,41 @@
+//! Absolute URIs (RFC 3986).
+
+use core::net::{Ipv4Addr, Ipv6Addr};
+
+use super::host::is_dns_name;
+
+/// Whether `text` is a URI with a scheme, and with a host's name or address where there is an authority (RFC 5280
+/// §4.2.1.6).
+pub(super) fn is_absolute_uri(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
+    is_scheme && !rest.is_empty() && is_uri_text(rest) && rest.strip_prefix("//").is_none_or(has_host)
+}
+
+/// Whether every octet may stand in a URI, and each percent sign before two hexadecimal digits (§2).
+fn is_uri_text(text: &str) -> bool {
+    let may_stand = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&octet);
+    let is_encoded = |tail: &str| tail.len() >= 2 && tail.bytes().take(2).all(|octet| octet.is_ascii_hexdigit());
+    text.bytes().all(may_stand) && text.split('%').skip(1).all(is_encoded)
+}
+
+fn has_host(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    let is_port =
+        |text: &str| text.is_empty() || text.bytes().all(|octet| octet.is_ascii_digit()) && text.parse::<u16>().is_ok();
+    match host.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').is_some_and(|(address, port)| {
+            address.parse::<Ipv6Addr>().is_ok() && (port.is_empty() || port.strip_prefix(':').is_some_and(is_port))
+        }),
+        None => match host.split_once(':') {
+            Some((host, port)) => is_host(host) && is_port(port),
+            None => is_host(host),
+        },
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    text.parse::<Ipv4Addr>().is_ok() || is_dns_name(text) && !text.starts_with('*')
+}

@@ -1,0 +1,4 @@
+//! `spki` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ohia_fuzz::spki::run(input));
