@@ -28,7 +28,7 @@ pub use names::purpose;
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Ra, RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
+    Log, LogFormat, Otp, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;
