@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use est_backends::{FileSigner, Signer};
+use est_core::Protection;
 use est_core::pkix::{CsrTemplate, GeneralNames, KeyType, Name, assemble_csr};
 use zeroize::Zeroizing;
 
@@ -57,8 +58,19 @@ pub(crate) async fn sign_csr(
     subject: Name,
     subject_alt_name: Option<GeneralNames>,
 ) -> Result<Vec<u8>, Failure> {
+    sign_key_request(signer, subject, subject_alt_name, &Protection::None).await
+}
+
+/// As [`sign_csr`], for a key that the server makes and is to protect like this.
+pub(crate) async fn sign_key_request(
+    signer: &FileSigner,
+    subject: Name,
+    subject_alt_name: Option<GeneralNames>,
+    protection: &Protection,
+) -> Result<Vec<u8>, Failure> {
     let public_key = signer.public_key().clone();
-    let to_be_signed = CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None }.to_be_signed();
+    let template = CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None };
+    let to_be_signed = template.to_be_signed_for(protection);
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))

@@ -8,7 +8,7 @@ use aws_lc_rs::digest;
 use aws_lc_rs::kem::DecapsulationKey;
 use aws_lc_rs::rsa::PrivateDecryptingKey;
 use est_core::Secret;
-use est_core::cms::Kem;
+use est_core::cms::{Capabilities, ContentEncryption, Kem, KeyDerivation, KeyTransport, KeyWrap};
 use est_core::pkix::pem;
 use pki_types::alg_id;
 use zeroize::Zeroizing;
@@ -86,6 +86,20 @@ impl RecipientKey {
             return Self::from_pkcs8(&decrypt_pkcs8(&der, passphrase).map_err(RecipientKeyError::File)?);
         }
         Self::from_pkcs8(&der)
+    }
+
+    /// What it can open, the preferred first: to ask for one of these.
+    #[must_use]
+    pub fn capabilities(&self) -> Capabilities {
+        let own = match &self.0 {
+            Kind::Symmetric(key) => {
+                KeyWrap::ALL.iter().filter(|wrap| wrap.key_len() == key.octets().len()).map(|wrap| wrap.oid()).collect()
+            }
+            Kind::Rsa(_) => vec![KeyTransport::RsaOaepSha256.oid()],
+            Kind::Agreement(..) => vec![KeyDerivation::X963Sha256.oid(), KeyWrap::Aes256.oid(), KeyWrap::Aes128.oid()],
+            Kind::Kem(kem, _) => vec![kem.oid(), KeyWrap::Aes256.oid()],
+        };
+        Capabilities::of(own.into_iter().chain(ContentEncryption::ALL.iter().map(|content| content.oid())))
     }
 
     /// Reads a PKCS #8 in DER.

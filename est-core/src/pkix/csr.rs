@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pki_types::SignatureVerificationAlgorithm;
-use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
+use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::DerError;
 use super::{Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+use crate::Protection;
 
 pub use key_request::KeyRequest;
 
@@ -321,6 +322,13 @@ impl CsrTemplate {
     /// The CertificationRequestInfo: what is to be signed.
     #[must_use]
     pub fn to_be_signed(&self) -> Vec<u8> {
+        self.to_be_signed_for(&Protection::None)
+    }
+
+    /// As [`to_be_signed`](Self::to_be_signed), for `/serverkeygen`, which is to protect the key it makes like this
+    /// (RFC 7030 §4.4.1).
+    #[must_use]
+    pub fn to_be_signed_for(&self, protection: &Protection) -> Vec<u8> {
         let mut attributes = Vec::new();
         if let Some(password) = &self.challenge_password {
             attributes.push(attribute(
@@ -336,6 +344,19 @@ impl CsrTemplate {
             };
             let extensions: SequenceOf<asn1::Extension> = alloc::vec![extension.to_asn1()];
             attributes.push(attribute(&oid::EXTENSION_REQUEST, asn1::encode(&extensions)));
+        }
+        let named = match protection {
+            Protection::None => None,
+            Protection::Symmetric { key_id, capabilities } => {
+                Some((&oid::DECRYPT_KEY_IDENTIFIER, key_id, capabilities))
+            }
+            Protection::Asymmetric { key_id, capabilities, .. } => {
+                Some((&oid::ASYMMETRIC_DECRYPT_KEY_IDENTIFIER, key_id, capabilities))
+            }
+        };
+        if let Some((id, key_id, capabilities)) = named {
+            attributes.push(attribute(&oid::SMIME_CAPABILITIES, capabilities.to_der()));
+            attributes.push(attribute(id, asn1::encode(&OctetString::from_slice(key_id))));
         }
         asn1::encode(&asn1::CertificationRequestInfo {
             version: Integer::from(0),
