@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::pkix::{Certificate, Fingerprint};
-use crate::{Secret, UnixTime};
+use crate::{Secret, TlsExporter, UnixTime};
 
 /// What the transport learned about the peer.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,9 @@ pub struct Evidence {
     pub credentials: Option<Credentials>,
     /// The peer's address, for the audit record.
     pub source: Option<String>,
+    /// What binds a request to the connection that it came over; `None` where a connection has nothing of the kind, or
+    /// ends at a proxy.
+    pub channel_binding: Option<TlsExporter>,
 }
 
 /// A user name and a password.

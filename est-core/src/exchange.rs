@@ -6,12 +6,13 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+use crate::linking;
 use crate::pkix::{Certificate, Csr, KeyRequest, certs_only};
-use crate::policy::{self, Plan};
+use crate::policy::{self, Plan, RegistrationAuthority};
 use crate::{
     Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Generated, GeneratedKey, Identity, Intent,
     Issuance, KeyPart, KeyWish, Label, Operation, Order, Outcome, PortError, Principal, Refusal, Reply, Request,
-    Seconds, Serial, Site, Ticket, UnixTime, Verdict,
+    Seconds, Serial, Site, Ticket, TlsExporter, UnixTime, Verdict,
 };
 
 /// For how long a claim keeps others from working on the same request. Longer than any CA may take.
@@ -41,6 +42,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         now,
         serial: Serial::from_entropy(entropy),
         principal: None,
+        linked: false,
         events: Vec::new(),
     };
     Step::Authenticate(Authenticate { context, evidence, body })
@@ -74,6 +76,8 @@ struct Context {
     now: UnixTime,
     serial: Serial,
     principal: Option<Principal>,
+    /// Whether the request is linked to its connection (RFC 7030 §3.5).
+    linked: bool,
     events: Vec<Event>,
 }
 
@@ -115,7 +119,7 @@ impl Authenticate {
         if context.operation == Operation::CsrAttrs {
             return Step::Done(Reply::CsrAttrs(context.label.csrattrs().cloned()));
         }
-        match vet(&context, &principal, body) {
+        match vet(&context, &principal, evidence.channel_binding.as_ref(), body) {
             Ok(vetted) => context.claim(principal, vetted),
             Err(refusal) => {
                 context.note(EventKind::CertDenied, Some(refusal.explanation(&context.label.profile)));
@@ -132,10 +136,17 @@ struct Vetted {
     plan: Plan,
     /// The key that is to be made first, and is not the plan's yet.
     wish: Option<Box<KeyWish>>,
+    /// Whether it is linked to its connection (RFC 7030 §3.5).
+    linked: bool,
 }
 
 /// Reads the body and decides about it.
-fn vet(context: &Context, principal: &Principal, body: Body) -> Result<Vetted, Refusal> {
+fn vet(
+    context: &Context,
+    principal: &Principal,
+    channel_binding: Option<&TlsExporter>,
+    body: Body,
+) -> Result<Vetted, Refusal> {
     let renewing = match (context.operation, principal.certificate()) {
         (Operation::SimpleReenroll, None) => return Err(Refusal::CertificateRequired),
         (Operation::SimpleReenroll, certificate) => certificate,
@@ -161,14 +172,21 @@ fn vet(context: &Context, principal: &Principal, body: Body) -> Result<Vetted, R
     if context.site.blocks(csr.public_key()) {
         return Err(Refusal::KeyBlocked);
     }
+    // What an authority passes on is linked to the connection that it came by (RFC 7030 §3.7).
+    let linked = context.authority(principal).is_none()
+        && linking::check(context.label.linking(), csr.challenges(), channel_binding)?;
     let plan = context.decide(principal, &csr, renewing)?;
-    Ok(Vetted { csr, plan, wish })
+    Ok(Vetted { csr, plan, wish, linked })
 }
 
 impl Context {
     fn decide(&self, principal: &Principal, csr: &Csr, renewing: Option<&Certificate>) -> Result<Plan, Refusal> {
-        let ra = principal.certificate().and_then(|own| self.label.authority(own, self.site.algorithms));
-        policy::decide_for(&self.label, principal, ra, csr, renewing, self.now)
+        policy::decide_for(&self.label, principal, self.authority(principal), csr, renewing, self.now)
+    }
+
+    /// The registration authority that the principal is here.
+    fn authority(&self, principal: &Principal) -> Option<&RegistrationAuthority> {
+        principal.certificate().and_then(|own| self.label.authority(own, self.site.algorithms))
     }
 
     /// An expired certificate is good for its renewal at most, however much grace an authenticator grants.
@@ -187,7 +205,8 @@ impl Context {
         self.events.push(Event { kind, reason });
     }
 
-    fn claim(self, principal: Principal, Vetted { csr, plan, wish }: Vetted) -> Step {
+    fn claim(mut self, principal: Principal, Vetted { csr, plan, wish, linked }: Vetted) -> Step {
+        self.linked = linked;
         let label = self.label.name.as_deref();
         let window_end = self.now + self.site.replay_window;
         let replay_until = match &principal {
@@ -245,7 +264,7 @@ impl Context {
             outcome,
             events: self.events,
         };
-        Step::Record(Record { entry: Box::new(entry), key, retry_after: self.site.retry_after })
+        Step::Record(Record { entry: Box::new(entry), key, retry_after: self.site.retry_after, linked: self.linked })
     }
 }
 
@@ -368,7 +387,9 @@ impl Issue {
                 Ok(certificate) if order.plan.is_met_by(&certificate) => {
                     let renewal = context.operation == Operation::SimpleReenroll;
                     let kind = if renewal { EventKind::CertRenewed } else { EventKind::CertIssued };
-                    context.note(kind, Some(order.plan.explanation()));
+                    let link = context.linked.then(|| "linked by tls-exporter".to_string());
+                    let remarks: Vec<String> = core::iter::once(order.plan.explanation()).chain(link).collect();
+                    context.note(kind, Some(remarks.join("; ")));
                     Outcome::Issued { certificate: Arc::new(certificate), profile: order.plan.profile.clone() }
                 }
                 Ok(_) | Err(_) => Outcome::Interrupted(Refusal::CaUnavailable),
@@ -391,6 +412,7 @@ pub struct Record {
     entry: Box<Entry>,
     key: Option<KeyPart>,
     retry_after: Seconds,
+    linked: bool,
 }
 
 impl Record {
@@ -405,7 +427,7 @@ impl Record {
         if outcome.is_err() {
             return Step::Done(Reply::Refused(Refusal::StoreUnavailable));
         }
-        Step::Done(match self.entry.outcome {
+        let reply = match self.entry.outcome {
             Outcome::Issued { certificate, .. } => {
                 let certificate = certs_only([certificate.as_der()]);
                 match self.key {
@@ -417,7 +439,10 @@ impl Record {
             Outcome::Pending(_, retry_after) => Reply::RetryAfter(retry_after),
             Outcome::AwaitingApproval => Reply::RetryAfter(self.retry_after),
             Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => Reply::Refused(refusal),
-        })
+        };
+        // A channel binding is for one authentication, after which the connection should end (RFC 9266 §4.1).
+        let has_served = self.linked && matches!(reply, Reply::Certificate(_));
+        Step::Done(if has_served { Reply::ThenClose(Box::new(reply)) } else { reply })
     }
 }
 

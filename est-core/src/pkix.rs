@@ -7,6 +7,7 @@
 mod asn1;
 mod certificate;
 mod certs_only;
+mod challenge;
 mod crl;
 mod csr;
 mod csrattrs;
@@ -22,8 +23,10 @@ mod time;
 
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
+pub use challenge::Challenges;
 pub use crl::CrlHead;
 pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, KeyRequest, assemble_csr};
+pub(crate) use csrattrs::link_in_csr_attrs;
 pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
 pub use extension::{Extension, KeyUsage};
 pub(crate) use general_name::text_of;

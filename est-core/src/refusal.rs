@@ -80,6 +80,8 @@ pub enum Refusal {
     },
     /// The client's certificate was revoked.
     ClientCertificateRevoked,
+    /// A listed proxy sent a Client-Cert or Client-Cert-Chain header that cannot be read (RFC 9440 §2).
+    ClientCertHeader,
     /// Renewal is for those who show the certificate that they renew.
     CertificateRequired,
 
@@ -92,6 +94,14 @@ pub enum Refusal {
     EncodingNotAllowed,
     /// The body is not a certification request that can be acted on.
     Csr(CsrError),
+    /// Nothing in the request links it to its connection, and the label wants that (RFC 7030 §3.5).
+    LinkingRequired,
+    /// What links the request to a connection is not of this one, or is no such thing at all.
+    LinkingMismatch,
+    /// The request is linked by tls-unique, which this server does not know of its connections (RFC 8446 §C.5).
+    LinkingTlsUnique,
+    /// The request is to be linked to a connection that has no channel binding, or ends at a proxy.
+    LinkingUnavailable,
 
     // What was asked for.
     /// The label does not take keys of this type.
@@ -258,11 +268,16 @@ impl Refusal {
             Self::ClientCertificatePurpose => ("client-certificate-purpose", 401, (4, 1)),
             Self::ClientCertificateNonconforming { .. } => ("client-certificate-nonconforming", 401, (4, 1)),
             Self::ClientCertificateRevoked => ("client-certificate-revoked", 403, (4, 3)),
+            Self::ClientCertHeader => ("client-cert-header", 400, (4, 0)),
             Self::CertificateRequired => ("certificate-required", 403, (4, 3)),
             Self::EmptyBody => ("empty-body", 400, (4, 0)),
             Self::NotBase64 => ("not-base64", 400, (4, 0)),
             Self::EncodingNotAllowed => ("encoding-not-allowed", 400, (4, 0)),
             Self::Csr(error) => (csr_code(error), 400, (4, 0)),
+            Self::LinkingRequired => ("linking-required", 400, (4, 0)),
+            Self::LinkingMismatch => ("linking-mismatch", 400, (4, 0)),
+            Self::LinkingTlsUnique => ("linking-tls-unique", 400, (4, 0)),
+            Self::LinkingUnavailable => ("linking-unavailable", 400, (4, 0)),
             Self::KeyTypeNotAllowed { .. } => ("key-type-not-allowed", 400, (4, 0)),
             Self::KeyBlocked => ("key-blocked", 400, (4, 0)),
             Self::KeyOfCa => ("key-of-ca", 400, (4, 0)),
@@ -330,7 +345,7 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::WeakHash => "weak-hash",
         CsrError::SignatureAlgorithm(_) => "signature-algorithm",
         CsrError::Possession => "possession",
-        CsrError::Attribute(_) => "csr-attribute",
+        CsrError::Attribute(_) | CsrError::NotText(_) => "csr-attribute",
         CsrError::Extensions => "csr-extensions",
         CsrError::DuplicateExtension(_) => "duplicate-extension",
         CsrError::SubjectAltName => "csr-subject-alt-name",
@@ -378,6 +393,9 @@ impl fmt::Display for Refusal {
             }
             Self::ClientCertificateNonconforming { which, fault } => write!(f, "{which} {fault}"),
             Self::ClientCertificateRevoked => f.write_str("the client certificate has been revoked"),
+            Self::ClientCertHeader => {
+                f.write_str("the proxy's Client-Cert or Client-Cert-Chain header cannot be read")
+            }
             Self::CertificateRequired => {
                 f.write_str("renew with the certificate that is to be renewed as TLS client certificate")
             }
@@ -385,6 +403,18 @@ impl fmt::Display for Refusal {
             Self::NotBase64 => f.write_str("the body is not base64 of a PKCS #10 certification request"),
             Self::EncodingNotAllowed => f.write_str("the body must be base64 of DER: neither PEM nor raw DER"),
             Self::Csr(error) => error.fmt(f),
+            Self::LinkingRequired => f.write_str(
+                "link the request to its TLS connection: put base64 of the connection's tls-exporter (RFC 9266) into challengePassword or estIdentityLinking",
+            ),
+            Self::LinkingMismatch => f.write_str(
+                "challengePassword or estIdentityLinking is not base64 of this TLS connection's tls-exporter (RFC 9266): make the request anew on the connection that sends it, and put no password there",
+            ),
+            Self::LinkingTlsUnique => f.write_str(
+                "the request is linked by tls-unique: this server links by tls-exporter (RFC 9266), 32 octets in base64",
+            ),
+            Self::LinkingUnavailable => f.write_str(
+                "the request cannot be linked to its TLS connection: it ends at a proxy, or it is TLS 1.2 without the extended master secret",
+            ),
             Self::KeyTypeNotAllowed { key_type, allowed } => {
                 write!(f, "keys of type {key_type} are not accepted here: use {allowed}")
             }

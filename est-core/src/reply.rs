@@ -1,5 +1,6 @@
 //! What the client is told, whatever the transport.
 
+use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -23,6 +24,8 @@ pub enum Reply {
     CsrAttrs(Option<Arc<Vec<u8>>>),
     /// Come back with the same request in so many seconds (RFC 7030 §4.2.3).
     RetryAfter(Seconds),
+    /// This, and then the connection ends: its channel binding has served (RFC 9266 §4.1).
+    ThenClose(Box<Self>),
     /// No, and why.
     Refused(Refusal),
 }

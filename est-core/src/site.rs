@@ -7,9 +7,9 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, csr_attrs};
+use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, csr_attrs, link_in_csr_attrs};
 use crate::policy::{Profile, RegistrationAuthority};
-use crate::{Operation, Seconds, UnixTime};
+use crate::{Linking, Operation, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
@@ -147,6 +147,8 @@ pub struct Label {
     pub certificate_names: NameBinding,
     /// Who may enroll for others here.
     pub authorities: Vec<RegistrationAuthority>,
+    /// What a request must say of its connection.
+    linking: Linking,
     /// The answer of `/cacerts` until one of the certificates ends.
     cacerts: Arc<CaCerts>,
     /// The answer of `/csrattrs`.
@@ -166,7 +168,25 @@ impl Label {
     ) -> Self {
         let cacerts = Arc::new(CaCerts::of(&ca, |_| true));
         let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
-        Self { name, ca, profile, approval, certificate_names, authorities: Vec::new(), cacerts, csrattrs }
+        let (authorities, linking) = (Vec::new(), Linking::default());
+        Self { name, ca, profile, approval, certificate_names, authorities, linking, cacerts, csrattrs }
+    }
+
+    /// Changes what a request must say of its connection; where it must say something, `/csrattrs` asks for it
+    /// (RFC 7030 §3.5, RFC 7894 §4).
+    #[must_use]
+    pub fn with_linking(mut self, linking: Linking) -> Self {
+        self.linking = linking;
+        if linking == Linking::Required {
+            self.csrattrs = Some(Arc::new(link_in_csr_attrs(self.csrattrs.as_deref().map_or(&[], Vec::as_slice))));
+        }
+        self
+    }
+
+    /// What a request must say of its connection.
+    #[must_use]
+    pub fn linking(&self) -> Linking {
+        self.linking
     }
 
     /// The registration authority that the holder of this certificate is here.

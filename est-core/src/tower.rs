@@ -15,8 +15,10 @@ use core::task::{Context, Poll};
 use std::error::Error;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH};
-use http::{HeaderValue, Method, Request, Response};
+use http::header::{
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH,
+};
+use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use tokio::sync::oneshot;
@@ -24,7 +26,7 @@ use tower_service::Service;
 use zeroize::Zeroizing;
 
 use crate::wire::http::{Head, Preferences, Route, respond};
-use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, UnixTime, begin, drive};
+use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, TlsExporter, UnixTime, begin, drive};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -54,7 +56,15 @@ pub struct Peer {
     pub certificates: Arc<Vec<Vec<u8>>>,
     /// The peer's address.
     pub source: Option<String>,
+    /// The connection's tls-exporter, if the server is the other end of the client's TLS connection.
+    pub channel_binding: Option<TlsExporter>,
 }
+
+/// Stands in [`Response::extensions`] when the connection is to end after this answer (RFC 9266 §4.1).
+///
+/// HTTP/1.1 is told by the Connection header; the server of an HTTP/2 connection sends GOAWAY.
+#[derive(Clone, Copy, Debug)]
+pub struct CloseAfter;
 
 /// The error with which a server's body ends when the client was too slow: it is answered with 408, any other with 400.
 #[derive(Clone, Copy, Debug)]
@@ -114,19 +124,28 @@ impl Est {
         let is_head = request.method() == Method::HEAD;
         let accept = text(request.headers(), &ACCEPT).map(String::from);
         let if_none_match = text(request.headers(), &IF_NONE_MATCH).map(String::from);
+        let version = request.version();
         let reply = match self.exchange(&site, request).await {
             Ok(step) => self.finish(step).await,
             Err(refusal) => Reply::Refused(refusal),
         };
         let preferences = Preferences { accept: accept.as_deref(), if_none_match: if_none_match.as_deref() };
         let mut response = respond(&site, &reply, preferences, self.shell.now());
-        let answer = if matches!(reply, Reply::KeyAndCertificate { .. }) {
+        let closes = matches!(reply, Reply::ThenClose(_));
+        let reply = if let Reply::ThenClose(reply) = &reply { &**reply } else { &reply };
+        let mut answer = if matches!(reply, Reply::KeyAndCertificate { .. }) {
             // A private key is overwritten once it has been sent.
             let body = Bytes::from_owner(Zeroizing::new(core::mem::take(&mut response.body)));
             into_http(response).map(|_| Full::new(body))
         } else {
             into_http(response)
         };
+        if closes {
+            answer.extensions_mut().insert(CloseAfter);
+            if version < Version::HTTP_2 {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
         if is_head { without_body(answer) } else { answer }
     }
 
@@ -149,7 +168,8 @@ impl Est {
         let route = Route::find(site, &head)?;
         let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
-        let evidence = Evidence { certificates: peer.certificates, credentials: None, source: peer.source };
+        let Peer { certificates, source, channel_binding } = peer;
+        let evidence = Evidence { certificates, credentials: None, source, channel_binding };
         let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
         Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
     }

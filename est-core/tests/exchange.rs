@@ -509,7 +509,7 @@ impl Fixture {
                 assert_eq!(recorded, None, "what was recorded as issued is handed out");
                 false
             }
-            Reply::CaCertificates(_) | Reply::CsrAttrs(_) => panic!("not what was asked for"),
+            Reply::CaCertificates(_) | Reply::CsrAttrs(_) | Reply::ThenClose(_) => panic!("not what was asked for"),
         }
     }
 }

@@ -10,7 +10,10 @@ use pki_types::pem::PemObject;
 use pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::client::ResolvesClientCert;
 use rustls::sign::CertifiedKey;
-use rustls::{ClientConfig, ClientConnection, RootCertStore, SignatureScheme, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, DEFAULT_VERSIONS, RootCertStore, SignatureScheme, StreamOwned,
+    SupportedProtocolVersion,
+};
 
 /// Long enough for every machine: a test that reaches it has found a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -43,7 +46,16 @@ impl Client {
     /// When the file cannot be read.
     #[must_use]
     pub fn new(port: u16, ca: &Path) -> Self {
-        Self::build(port, ca, None)
+        Self::build(port, ca, None, DEFAULT_VERSIONS)
+    }
+
+    /// As [`new`](Self::new), for one version of TLS.
+    ///
+    /// # Panics
+    /// When the file cannot be read.
+    #[must_use]
+    pub fn of_version(port: u16, ca: &Path, version: &'static SupportedProtocolVersion) -> Self {
+        Self::build(port, ca, None, &[version])
     }
 
     /// A client that shows `chain`, DER, leaf first, whatever that is, and signs with the key in `key`, PEM.
@@ -55,7 +67,7 @@ impl Client {
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key, PEM");
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key that can sign");
         let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.clone())).collect();
-        let mut client = Self::build(port, ca, None);
+        let mut client = Self::build(port, ca, None, DEFAULT_VERSIONS);
         let config = Arc::make_mut(&mut client.config);
         config.client_auth_cert_resolver = Arc::new(Unchecked(Arc::new(CertifiedKey::new(chain, key))));
         client
@@ -69,7 +81,7 @@ impl Client {
     pub fn with_certificate(port: u16, ca: &Path, certificate: &Path, key: &Path) -> Self {
         let chain = CertificateDer::pem_file_iter(certificate).expect("a certificate file");
         let chain = chain.collect::<Result<Vec<_>, _>>().expect("certificates, PEM");
-        Self::build(port, ca, Some((chain, PrivateKeyDer::from_pem_file(key).expect("a key file"))))
+        Self::build(port, ca, Some((chain, PrivateKeyDer::from_pem_file(key).expect("a key file"))), DEFAULT_VERSIONS)
     }
 
     /// The same client, which offers HTTP/2 alone in the handshake; what it sends is up to the test as ever.
@@ -79,15 +91,20 @@ impl Client {
         self
     }
 
-    fn build(port: u16, ca: &Path, identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>) -> Self {
+    fn build(
+        port: u16,
+        ca: &Path,
+        identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Self {
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_file_iter(ca).expect("the CA's file") {
             roots.add(certificate.expect("a certificate, PEM")).expect("a CA certificate");
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("TLS 1.2 and 1.3")
+            .with_protocol_versions(versions)
+            .expect("versions that the provider has")
             .with_root_certificates(roots);
         let config = match identity {
             Some((chain, key)) => builder.with_client_auth_cert(chain, key).expect("a key that fits"),

@@ -96,6 +96,7 @@ pub fn run(input: &[u8]) {
         Reply::RetryAfter(_) | Reply::Refused(_) => assert_eq!(recorded, None, "what was recorded is handed out"),
         Reply::CaCertificates(_) => assert_eq!(operation, Operation::CaCerts),
         Reply::CsrAttrs(_) => assert_eq!(operation, Operation::CsrAttrs),
+        Reply::ThenClose(_) => panic!("nothing is linked where there is no channel binding"),
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod certificate;
 pub mod certs_only;
 pub mod client;
+pub mod client_cert;
 pub mod corpus;
 pub mod crl;
 pub mod csr;
@@ -17,6 +18,7 @@ pub mod der;
 pub mod exchange;
 pub mod http;
 pub mod mutation;
+pub mod names;
 pub mod oracle;
 pub mod spki;
 
@@ -24,15 +26,17 @@ pub mod spki;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: &[Target] = &[
     ("der", der::run),
     ("csr", csr::run),
     ("spki", spki::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
+    ("names", names::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
     ("client", client::run),
     ("http", http::run),
+    ("client_cert", client_cert::run),
     ("exchange", exchange::run),
 ];

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use est_core::pkix::{GeneralName, KeyType, Name, Oid};
 
 use crate::file;
@@ -150,6 +150,8 @@ pub(crate) struct EnrollArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
+    pub(crate) linking: LinkingArguments,
+    #[command(flatten)]
     pub(crate) patience: PatienceArguments,
     #[command(flatten)]
     pub(crate) server: ServerArguments,
@@ -177,6 +179,8 @@ pub(crate) struct ServerkeygenArguments {
     pub(crate) out: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) protection: ProtectionArguments,
+    #[command(flatten)]
+    pub(crate) linking: LinkingArguments,
     #[command(flatten)]
     pub(crate) patience: PatienceArguments,
     #[command(flatten)]
@@ -224,11 +228,28 @@ pub(crate) struct ReenrollArguments {
     #[arg(long, value_name = "SPAN", value_parser = span)]
     pub(crate) if_expires_within: Option<Duration>,
     #[command(flatten)]
+    pub(crate) linking: LinkingArguments,
+    #[command(flatten)]
     pub(crate) patience: PatienceArguments,
     #[command(flatten)]
     pub(crate) server: ServerArguments,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LinkingArguments {
+    /// Whether the request says that it was made on the connection that sends it (RFC 7030 §3.5), by tls-exporter
+    /// (RFC 9266): if /csrattrs asks for it, always, or never
+    #[arg(long, value_name = "WHEN", value_enum, default_value = "asked", default_missing_value = "always", num_args = 0..=1, require_equals = true)]
+    pub(crate) link: Linking,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Linking {
+    Asked,
+    Always,
+    Never,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -10,6 +10,7 @@ use crate::cli::EnrollArguments;
 use crate::file::{self, Readers};
 use crate::issued::Issued;
 use crate::key;
+use crate::link::Link;
 use crate::output::{Failure, describe, note, say};
 use crate::peer::Peer;
 
@@ -27,9 +28,13 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     }
 
     let signer = key::load_or_make(&key_path, arguments.key_type)?;
-    let csr = key::sign_csr(&signer, arguments.subject.clone(), names.clone()).await?;
-    let call = Call::simple_enroll(peer.base_path(), peer.label.as_deref(), &csr);
-    let Answer::Certificates(certificates) = peer.ask(call, arguments.patience.max_wait).await? else {
+    let link = Link::find(&peer, arguments.linking.link).await;
+    let call = async |exporter| {
+        let texts = link.texts(exporter);
+        let csr = key::sign_csr(&signer, arguments.subject.clone(), names.clone(), &texts).await?;
+        Ok(peer.authorize(Call::simple_enroll(peer.base_path(), peer.label.as_deref(), &csr)))
+    };
+    let Answer::Certificates(certificates) = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await? else {
         return Err(Failure::error("the server sent something other than a certificate"));
     };
     let issued = Issued::find(certificates, signer.public_key().as_der())?;

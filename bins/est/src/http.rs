@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io;
 
+use est_core::TlsExporter;
 use est_core::client::{Call, MAX_BODY_BYTES, Received};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -20,6 +21,8 @@ use crate::tls;
 #[derive(Debug)]
 pub(crate) struct Connection {
     sender: SendRequest<Full<Bytes>>,
+    /// What binds a request to this connection. In TLS 1.2 only where the extended master secret was demanded.
+    pub(crate) exporter: TlsExporter,
 }
 
 /// A response, read whole.
@@ -46,6 +49,8 @@ impl Connection {
         let stream = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(Broken::Connect)?;
         stream.set_nodelay(true).map_err(Broken::Connect)?;
         let stream = tls.connect(server.name(), stream).await.map_err(|error| Broken::from_chain(Box::new(error)))?;
+        let exporter = stream.get_ref().1.export_keying_material([0; 32], TlsExporter::LABEL, Some(b""));
+        let exporter = TlsExporter(exporter.map_err(Broken::Tls)?);
         let (sender, connection) = http1::Builder::new()
             .title_case_headers(true)
             .handshake(TokioIo::new(stream))
@@ -53,7 +58,7 @@ impl Connection {
             .map_err(|error| Broken::from_chain(Box::new(error)))?;
         // Whatever ends the connection also ends the request that waits on it.
         tokio::spawn(connection);
-        Ok(Self { sender })
+        Ok(Self { sender, exporter })
     }
 
     /// Whether another request can be sent, now or soon.

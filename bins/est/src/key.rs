@@ -4,7 +4,7 @@ use std::path::Path;
 
 use est_backends::{FileSigner, Signer};
 use est_core::Protection;
-use est_core::pkix::{CsrTemplate, GeneralNames, KeyType, Name, assemble_csr};
+use est_core::pkix::{CsrTemplate, GeneralNames, KeyType, Name, Oid, assemble_csr};
 use zeroize::Zeroizing;
 
 use crate::file::{self, Readers};
@@ -52,13 +52,14 @@ fn warn_if_exposed(path: &Path) {
     let _ = path;
 }
 
-/// Makes a PKCS #10 for these names, DER.
+/// Makes a PKCS #10 for these names, DER; `texts` are further attributes of one text each.
 pub(crate) async fn sign_csr(
     signer: &FileSigner,
     subject: Name,
     subject_alt_name: Option<GeneralNames>,
+    texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
-    sign_key_request(signer, subject, subject_alt_name, &Protection::None).await
+    sign_key_request(signer, subject, subject_alt_name, &Protection::None, texts).await
 }
 
 /// As [`sign_csr`], for a key that the server makes and is to protect like this.
@@ -67,10 +68,11 @@ pub(crate) async fn sign_key_request(
     subject: Name,
     subject_alt_name: Option<GeneralNames>,
     protection: &Protection,
+    texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
     let public_key = signer.public_key().clone();
     let template = CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None };
-    let to_be_signed = template.to_be_signed_for(protection);
+    let to_be_signed = template.to_be_signed_for(protection, texts);
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))
@@ -100,7 +102,7 @@ mod tests {
         let (signer, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
         let subject = Name::from_text("CN=device-1").unwrap();
         let names = GeneralNames::from_names(&[GeneralName::from_text("DNS:a.example").unwrap()]);
-        let csr = sign_csr(&signer, subject.clone(), names.clone()).await.unwrap();
+        let csr = sign_csr(&signer, subject.clone(), names.clone(), &[]).await.unwrap();
         let csr = Csr::parse(&csr, est_backends::algorithms()).unwrap();
         assert_eq!((csr.subject(), csr.subject_alt_name()), (&subject, names.as_ref()));
         assert_eq!(csr.public_key(), signer.public_key());

@@ -9,6 +9,7 @@ mod file;
 mod http;
 mod issued;
 mod key;
+mod link;
 mod output;
 mod peer;
 mod reenroll;

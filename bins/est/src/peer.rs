@@ -5,12 +5,12 @@ use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use est_core::client::{self, Answer, Call};
-use est_core::{Secret, UnixTime};
+use est_core::{Operation, Secret, TlsExporter, UnixTime};
 use tokio_rustls::TlsConnector;
 
 use crate::cli::{IdentityArguments, ServerArguments};
 use crate::file;
-use crate::http::{self, Connection, Reply};
+use crate::http::{self, Broken, Connection, Reply};
 use crate::output::{Exit, Failure, note};
 use crate::server_url::ServerUrl;
 use crate::tls::{self, ClientIdentity, Trust};
@@ -100,10 +100,20 @@ impl Peer {
     /// Asks once. A refusal, and anything that is no answer, is a failure; so is "not yet" within `max_wait` over.
     pub(crate) async fn ask(&self, call: Call, max_wait: Duration) -> Result<Answer, Failure> {
         let call = self.authorize(call);
+        self.ask_on(&self.tls, async |_| Ok(call.clone()), max_wait).await
+    }
+
+    /// As [`ask`](Self::ask), with a call that is made anew for each connection, password and all.
+    pub(crate) async fn ask_on(
+        &self,
+        tls: &TlsConnector,
+        call: impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
+        max_wait: Duration,
+    ) -> Result<Answer, Failure> {
         let begun = Instant::now();
         let mut was_pending = false;
         loop {
-            let (pause, reason, failure) = match self.ask_once(&call).await {
+            let (pause, reason, failure) = match self.ask_once(tls, &call).await {
                 Ok(Answer::RetryAfter(pause)) => {
                     was_pending = true;
                     let failure = Failure {
@@ -133,18 +143,22 @@ impl Peer {
         }
     }
 
-    async fn ask_once(&self, call: &Call) -> Result<Answer, Failure> {
-        let mut call = call.clone();
+    async fn ask_once(
+        &self,
+        tls: &TlsConnector,
+        call: &impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
+    ) -> Result<Answer, Failure> {
+        let mut moved_to = None;
         for _ in 0..=MAX_REDIRECTIONS {
-            let asked = tokio::time::timeout(self.timeout, self.exchange(&call)).await;
-            let reply = asked.map_err(|_| {
+            let asked = tokio::time::timeout(self.timeout, self.exchange(tls, call, moved_to.as_deref())).await;
+            let (operation, reply) = asked.map_err(|_| {
                 Failure::error(format!("{} did not answer within {:?}", self.url.authority(), self.timeout))
             })??;
-            let answer = reply.read(|received| client::read(call.operation, received, now()));
+            let answer = reply.read(|received| client::read(operation, received, now()));
             match answer.map_err(|error| Failure::error(error.to_string()))? {
                 Answer::Redirected { location } => {
                     let path = self.url.path_at_same_origin(&location).ok_or_else(|| elsewhere(&location))?;
-                    call.path = path;
+                    moved_to = Some(path);
                 }
                 answer => return Ok(answer),
             }
@@ -152,13 +166,22 @@ impl Peer {
         Err(Failure::error("the server redirects in circles"))
     }
 
-    async fn exchange(&self, call: &Call) -> Result<Reply, Failure> {
-        let exchange = async {
-            let request = http::request(call, &self.url.authority())?;
-            let mut connection = Connection::open(&self.url, &self.tls).await?;
-            Reply::collect(connection.send(request).await?).await
-        };
-        exchange.await.map_err(|broken| Failure::error(broken.explain(&self.url)))
+    /// Sends a call on a connection of its own, to another path if it has `moved_to` one.
+    async fn exchange(
+        &self,
+        tls: &TlsConnector,
+        call: &impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
+        moved_to: Option<&str>,
+    ) -> Result<(Operation, Reply), Failure> {
+        let explain = |broken: Broken| Failure::error(broken.explain(&self.url));
+        let mut connection = Connection::open(&self.url, tls).await.map_err(explain)?;
+        let mut call = call(connection.exporter).await?;
+        if let Some(path) = moved_to {
+            call.path = path.to_string();
+        }
+        let request = http::request(&call, &self.url.authority()).map_err(explain)?;
+        let answer = async { Reply::collect(connection.send(request).await?).await };
+        Ok((call.operation, answer.await.map_err(explain)?))
     }
 
     fn refused(&self, status: u16, text: &str, wants_basic: bool) -> Failure {

@@ -9,6 +9,7 @@ use est_core::client::{Answer, Call};
 use crate::cli::ReenrollArguments;
 use crate::issued::Issued;
 use crate::key;
+use crate::link::Link;
 use crate::output::{Failure, describe, note, say};
 use crate::peer::{Peer, now};
 
@@ -55,9 +56,12 @@ pub(crate) async fn run(arguments: ReenrollArguments) -> Result<(), Failure> {
         key::load_or_make(&pair.new_key(), Some(key_type))?
     };
     let (subject, names) = (current.subject().clone(), current.subject_alt_name().cloned());
-    let csr = key::sign_csr(&signer, subject.clone(), names.clone()).await?;
-    let call = Call::simple_reenroll(peer.base_path(), peer.label.as_deref(), &csr);
-    let Answer::Certificates(certificates) = peer.ask(call, arguments.patience.max_wait).await? else {
+    let link = Link::find(&peer, arguments.linking.link).await;
+    let call = async |exporter| {
+        let csr = key::sign_csr(&signer, subject.clone(), names.clone(), &link.texts(exporter)).await?;
+        Ok(peer.authorize(Call::simple_reenroll(peer.base_path(), peer.label.as_deref(), &csr)))
+    };
+    let Answer::Certificates(certificates) = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await? else {
         return Err(Failure::error("the server sent something other than a certificate"));
     };
     let issued = Issued::find(certificates, signer.public_key().as_der())?;

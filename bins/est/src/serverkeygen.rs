@@ -15,6 +15,7 @@ use crate::enroll::file_stem;
 use crate::file::{self, Readers};
 use crate::issued::Issued;
 use crate::key;
+use crate::link::Link;
 use crate::output::{Exit, Failure, describe, note, say};
 use crate::peer::Peer;
 
@@ -37,9 +38,14 @@ pub(crate) async fn run(arguments: ServerkeygenArguments) -> Result<(), Failure>
     // The key that signs the request is certified for nobody; it makes it the same request when it is sent again.
     let request_path = file::beside(&key_path, ".request");
     let signer = key::load_or_make(&request_path, arguments.key_type)?;
-    let csr = key::sign_key_request(&signer, arguments.subject.clone(), names.clone(), &protection).await?;
-    let call = Call::server_key_gen(peer.base_path(), peer.label.as_deref(), &csr);
-    let answer = peer.ask(call, arguments.patience.max_wait).await;
+    let link = Link::find(&peer, arguments.linking.link).await;
+    let call = async |exporter| {
+        let texts = link.texts(exporter);
+        let (subject, names) = (arguments.subject.clone(), names.clone());
+        let csr = key::sign_key_request(&signer, subject, names, &protection, &texts).await?;
+        Ok(peer.authorize(Call::server_key_gen(peer.base_path(), peer.label.as_deref(), &csr)))
+    };
+    let answer = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await;
     if answer.as_ref().err().is_none_or(|failure| failure.exit == Exit::Refused) {
         // Decided, either way: whatever is asked for next is another request.
         let _ = fs::remove_file(&request_path);

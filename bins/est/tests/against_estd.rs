@@ -192,3 +192,31 @@ fn measures_a_server() {
         }
     }
 }
+
+#[test]
+fn links_its_requests_where_the_server_asks_for_it_or_the_user() {
+    let required = |text| format!("{text}\n[est]\nlinking = \"required\"\n");
+    let (server, folder) = (Launch::configured(estd(), required).start(), Shell::new());
+    let password = server.password(1);
+    let names = ["--subject", "CN=linked", "--key-out", "d.key", "--out", "d.pem", "--password", &password];
+    let refused = run(&folder, &server, "enroll", &[&["--link=never"][..], &names].concat());
+    assert_eq!(refused.status.code(), Some(3), "{}", text(&refused));
+    assert!(text(&refused).contains("link the request to its TLS connection"), "{}", text(&refused));
+    succeed(&run(&folder, &server, "enroll", &names));
+    let first = certificate(&folder, "d.pem");
+    // On another connection it is another link, and the same request.
+    succeed(&run(&folder, &server, "enroll", &names));
+    assert_eq!(certificate(&folder, "d.pem"), first);
+    succeed(&run(&folder, &server, "reenroll", &["--cert", "d.pem", "--key", "d.key"]));
+
+    let (server, folder) = (Server::dev(estd()), Shell::new());
+    let linked = || {
+        let output = server.estd(&["audit", "list", "--event", "cert.issued"]);
+        String::from_utf8_lossy(&output.stdout).matches("linked by tls-exporter").count()
+    };
+    for (flags, count) in [(&["--subject", "CN=plain"][..], 0), (&["--subject", "CN=linked", "--link"], 1)] {
+        let password = server.password(1);
+        succeed(&run(&folder, &server, "enroll", &[flags, &["--password", &password]].concat()));
+        assert_eq!(linked(), count);
+    }
+}

@@ -2,6 +2,8 @@
 
 mod connection;
 mod connections;
+mod hello;
+mod proxy;
 mod tasks;
 
 use std::io;
@@ -16,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 pub(crate) use connection::Limits;
+pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
@@ -43,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) tasks: Arc<Tasks>,
     /// Bounds on what one client may take.
     pub(crate) limits: Limits,
+    /// Whose word on a client's certificate counts.
+    pub(crate) proxies: Proxies,
     /// How long a shutdown waits for clients to take their answers.
     pub(crate) shutdown_timeout: Duration,
 }
@@ -53,7 +58,7 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, tasks, limits, shutdown_timeout } = parts;
+        let Parts { tls, est, tasks, limits, proxies, shutdown_timeout } = parts;
         let listener = TcpListener::bind(address).await?;
         let capacity = capacity(limits.max_connections);
         if capacity < limits.max_connections {
@@ -61,7 +66,7 @@ impl Server {
         }
         let connections = Arc::new(Connections::new(capacity));
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, bodies };
+        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies };
         Ok(Self { listener, context, connections, tasks, shutdown_timeout })
     }
 

@@ -9,6 +9,7 @@ mod files;
 mod keys;
 mod locate;
 mod names;
+mod network;
 mod reader;
 mod reference;
 mod sections;
@@ -25,10 +26,11 @@ use toml_edit::Document;
 pub use diagnostic::{Diagnostic, Position};
 pub use locate::{Place, locate};
 pub use names::purpose;
+pub use network::Network;
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

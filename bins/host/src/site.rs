@@ -81,7 +81,8 @@ fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -
     let (name, profile) = (Some(label.name.clone()), label.profile.clone());
     let own = settings.ras.iter().filter(|ra| ra.labels.contains(&label.name));
     let mut made =
-        est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes);
+        est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes)
+            .with_linking(label.linking);
     made.authorities = own.map(|ra| ra.authority.clone()).collect();
     made
 }
@@ -95,4 +96,5 @@ fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -
         ..Profile::new("default")
     };
     est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
+        .with_linking(est.linking)
 }

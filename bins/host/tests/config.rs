@@ -321,6 +321,24 @@ fn an_unlabelled_request_gets_the_first_ca_or_the_default_label() {
 }
 
 #[test]
+fn a_label_links_as_all_of_est_unless_it_says_otherwise() {
+    use est_core::Linking;
+    let folder = Folder::new();
+    let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
+    let label = |name: &str, more: &str| format!("[[est.label]]\nname = \"{name}\"\nca_id = \"main\"\n{more}");
+    let labels = label("plain", "") + &label("scep", "linking = \"off\"\n");
+    for (est, unlabelled) in [("", Linking::Optional), ("[est]\nlinking = \"required\"\n", Linking::Required)] {
+        let (settings, _) = folder.parse(&format!("{MINIMAL}{est}{labels}")).unwrap();
+        let site = host::site(&settings, algorithms).unwrap();
+        let linking = |name| site.label(name).unwrap().linking();
+        assert_eq!(
+            (linking(None), linking(Some("plain")), linking(Some("scep"))),
+            (unlabelled, unlabelled, Linking::Off)
+        );
+    }
+}
+
+#[test]
 fn every_listed_key_is_read() {
     let page = config::reference();
     let mut text = String::new();

@@ -11,7 +11,9 @@ use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::DerError;
-use super::{Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+use super::{
+    Challenges, Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid,
+};
 use crate::Protection;
 
 pub use key_request::KeyRequest;
@@ -25,6 +27,7 @@ pub struct Csr {
     extensions: Vec<Extension>,
     subject_alt_name: Option<GeneralNames>,
     change_subject_name: Option<ChangeSubjectName>,
+    challenges: Challenges,
 }
 
 /// The names that somebody wants instead of those of the certificate that authenticates (RFC 6402 §2.8).
@@ -73,6 +76,8 @@ pub enum CsrError {
     Possession,
     /// An attribute stands there twice, or has not exactly one value.
     Attribute(Oid),
+    /// The attribute's value is not text of 1 to 255 characters.
+    NotText(Oid),
     /// The requested extensions are not a list of extensions.
     Extensions,
     /// An extension stands there twice.
@@ -115,6 +120,9 @@ impl fmt::Display for CsrError {
                 f,
                 "the certification request's attribute {attribute} must stand there once, with exactly one value"
             ),
+            Self::NotText(attribute) => {
+                write!(f, "the certification request's attribute {attribute} must be text of 1 to 255 characters")
+            }
             Self::Extensions => f.write_str("the certification request's extensions are malformed"),
             Self::DuplicateExtension(extension) => {
                 write!(f, "the certification request asks for extension {extension} twice")
@@ -178,7 +186,16 @@ impl Csr {
             Some(value) => Some(ChangeSubjectName::parse(value.as_bytes()).ok_or(CsrError::ChangeSubjectName)?),
             None => None,
         };
-        Ok(Self { der: der.to_vec(), subject, public_key, extensions, subject_alt_name, change_subject_name })
+        let challenges = Challenges::read(&info.attributes)?;
+        Ok(Self {
+            der: der.to_vec(),
+            subject,
+            public_key,
+            extensions,
+            subject_alt_name,
+            change_subject_name,
+            challenges,
+        })
     }
 
     /// The request as it came.
@@ -221,6 +238,12 @@ impl Csr {
     #[must_use]
     pub fn change_subject_name(&self) -> Option<&ChangeSubjectName> {
         self.change_subject_name.as_ref()
+    }
+
+    /// The attributes that link the request to its connection, or prove a claim of its own.
+    #[must_use]
+    pub fn challenges(&self) -> &Challenges {
+        &self.challenges
     }
 }
 
@@ -279,12 +302,8 @@ fn requested_extensions(attributes: &SetOf<asn1::Attribute>) -> Result<Vec<Exten
     let mut requests = None;
     for attribute in attributes.iter() {
         let id = Oid::from_der(attribute.id.as_bytes()).ok_or(CsrError::NotACsr)?;
-        let single = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST, oid::CHALLENGE_PASSWORD].contains(&id);
-        if single && attribute.values.len() != 1 {
-            return Err(CsrError::Attribute(id));
-        }
         if id == oid::EXTENSION_REQUEST || id == oid::MS_EXTENSION_REQUEST {
-            if requests.is_some() {
+            if requests.is_some() || attribute.values.len() != 1 {
                 return Err(CsrError::Attribute(id));
             }
             requests = attribute.values.iter().next();
@@ -322,19 +341,22 @@ impl CsrTemplate {
     /// The CertificationRequestInfo: what is to be signed.
     #[must_use]
     pub fn to_be_signed(&self) -> Vec<u8> {
-        self.to_be_signed_for(&Protection::None)
+        self.to_be_signed_with::<&str>(&[])
     }
 
-    /// As [`to_be_signed`](Self::to_be_signed), for `/serverkeygen`, which is to protect the key it makes like this
-    /// (RFC 7030 §4.4.1).
+    /// The same with further attributes, each of one text: estIdentityLinking, say.
     #[must_use]
-    pub fn to_be_signed_for(&self, protection: &Protection) -> Vec<u8> {
+    pub fn to_be_signed_with<T: AsRef<str>>(&self, texts: &[(Oid, T)]) -> Vec<u8> {
+        self.to_be_signed_for(&Protection::None, texts)
+    }
+
+    /// The same for `/serverkeygen`, which is to protect the key that it makes like this (RFC 7030 §4.4.1).
+    #[must_use]
+    pub fn to_be_signed_for<T: AsRef<str>>(&self, protection: &Protection, texts: &[(Oid, T)]) -> Vec<u8> {
         let mut attributes = Vec::new();
-        if let Some(password) = &self.challenge_password {
-            attributes.push(attribute(
-                &oid::CHALLENGE_PASSWORD,
-                asn1::encode(&rasn::types::Utf8String::from(password.as_str())),
-            ));
+        let password = self.challenge_password.as_deref().map(|password| (oid::CHALLENGE_PASSWORD, password));
+        for (id, text) in password.into_iter().chain(texts.iter().map(|(id, text)| (id.clone(), text.as_ref()))) {
+            attributes.push(attribute(&id, asn1::encode(&rasn::types::Utf8String::from(text))));
         }
         if let Some(names) = &self.subject_alt_name {
             let extension = Extension {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use rasn::types::{Any, SequenceOf};
 
-use super::{Oid, asn1};
+use super::{Oid, asn1, oid};
 
 /// One element of a CsrAttrs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +38,15 @@ impl CsrAttr {
 pub fn csr_attrs(attributes: &[Oid]) -> Vec<u8> {
     let attributes: SequenceOf<Any> = attributes.iter().map(|id| Any::new(id.as_der().to_vec())).collect();
     asn1::encode(&attributes)
+}
+
+/// Puts what links a request to its connection in front of a CsrAttrs of ours, which may be empty; what is listed
+/// already stays where it is.
+pub(crate) fn link_in_csr_attrs(attributes: &[u8]) -> Vec<u8> {
+    let listed = read_csr_attrs(attributes).unwrap_or_default();
+    let links = [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING].map(|id| id.as_der().to_vec());
+    let missing = links.into_iter().filter(|link| !listed.contains(link)).collect::<Vec<_>>();
+    asn1::encode(&missing.into_iter().chain(listed).map(Any::new).collect::<SequenceOf<Any>>())
 }
 
 /// Reads the elements of a CsrAttrs: each an object identifier or an Attribute, DER; `None` when it is malformed.

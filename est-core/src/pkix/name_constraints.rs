@@ -32,7 +32,7 @@ enum Subtree {
 
 impl NameConstraints {
     /// Reads the extension's value; `None` when it is malformed, empty, has a minimum or a maximum, or a constraint of
-    /// a form that RFC 5280 does not define: a domain with a dot before it, a mask with holes.
+    /// a form that RFC 5280 does not define: a domain with a dot before it or a wildcard in it, a mask with holes.
     #[must_use]
     pub fn parse(der: &[u8]) -> Option<Self> {
         let constraints: asn1::NameConstraints = asn1::decode(der).ok()?;
@@ -64,9 +64,11 @@ impl Subtree {
         let contents = der::contents(base);
         let text = || core::str::from_utf8(contents).ok().filter(|text| text.is_ascii()).map(ToString::to_string);
         match base.first()? {
-            0x81 => text().map(Self::Rfc822),
-            0x82 => text().filter(|domain| !domain.starts_with('.')).map(Self::Dns),
-            0x86 => text().map(Self::Uri),
+            0x81 => {
+                text().filter(|base| has_host(base.rsplit_once('@').map_or(base, |(_, host)| host))).map(Self::Rfc822)
+            }
+            0x82 => text().filter(|domain| domain.is_empty() || is_domain(domain)).map(Self::Dns),
+            0x86 => text().filter(|base| has_host(base)).map(Self::Uri),
             0x87 if matches!(contents.len(), 8 | 32) => {
                 let (network, mask) = contents.split_at(contents.len() / 2);
                 let bits = mask.iter().flat_map(|octet| (0..8).rev().map(move |bit| octet >> bit & 1));
@@ -75,7 +77,8 @@ impl Subtree {
             }
             0x87 => None,
             0xa4 => Name::parse(contents).ok().map(Self::Directory),
-            tag => Some(Self::Other(*tag)),
+            tag @ (0x88 | 0xa0 | 0xa3 | 0xa5) => Some(Self::Other(*tag)),
+            _ => None,
         }
     }
 
@@ -123,6 +126,21 @@ impl Subtree {
             _ => self.holds(name),
         }
     }
+}
+
+/// A host, or all hosts below a domain, as constraints on mailboxes and URIs name them.
+fn has_host(base: &str) -> bool {
+    is_domain(base.strip_prefix('.').unwrap_or(base))
+}
+
+/// Labels of letters, digits, hyphens and underscores, the last of which is no number.
+fn is_domain(text: &str) -> bool {
+    let is_letter = |octet: u8| octet.is_ascii_alphanumeric() || octet == b'-' || octet == b'_';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(is_letter) && label.trim_matches('-') == label
+    };
+    let is_number = |label: &str| label.bytes().all(|octet| octet.is_ascii_digit());
+    text.len() <= 253 && text.split('.').all(is_label) && !text.rsplit('.').next().is_some_and(is_number)
 }
 
 /// Whole labels count: `example.org` is not above `badexample.org`. Everything is below the empty domain.
@@ -232,11 +250,14 @@ mod tests {
 
     #[test]
     fn refuses_what_rfc_5280_does_not_define() {
-        // Empty; an empty list; a leading dot; a mask with a hole; a minimum; a host instead of a network.
+        // Empty; an empty list; a leading dot; a wildcard; a URI instead of its host; a mask with a hole; a minimum; a
+        // host instead of a network.
         for der in [
             &b"\x30\x00"[..],
             b"\x30\x02\xa0\x00",
             b"\x30\x08\xa0\x06\x30\x04\x82\x02.a",
+            b"\x30\x09\xa0\x07\x30\x05\x82\x03*.a",
+            b"\x30\x09\xa0\x07\x30\x05\x86\x03a:b",
             b"\x30\x0e\xa0\x0c\x30\x0a\x87\x08\x0a\0\0\0\xff\0\xff\0",
             b"\x30\x0b\xa0\x09\x30\x07\x82\x02ab\x80\x01\x01",
             b"\x30\x0a\xa0\x08\x30\x06\x87\x04\x0a\0\0\0",

@@ -132,6 +132,12 @@ known! {
     DECRYPT_KEY_IDENTIFIER = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x25";
     /// id-aa-asymmDecryptKeyID (RFC 7030 §4.4.1.2): names an asymmetric key.
     ASYMMETRIC_DECRYPT_KEY_IDENTIFIER = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x36";
+    /// otpChallenge (RFC 7894).
+    OTP_CHALLENGE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x38";
+    /// revocationChallenge (RFC 7894).
+    REVOCATION_CHALLENGE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x39";
+    /// estIdentityLinking (RFC 7894).
+    EST_IDENTITY_LINKING = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3a";
     /// extensionRequest (PKCS #9).
     EXTENSION_REQUEST = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e";
     /// Microsoft's own extensionRequest, with the same contents.
@@ -266,6 +272,7 @@ mod tests {
             assert_eq!(Oid::from_dotted(text).map(|oid| oid.to_string()).as_deref(), Some(text));
         }
         assert_eq!(Oid::from_dotted("2.5.4.3"), Some(COMMON_NAME));
+        assert_eq!(EST_IDENTITY_LINKING.to_string(), "1.2.840.113549.1.9.16.2.58");
         for text in ["", "1", "3.1", "1.40", "2.5.4.", "2.-1", "a.b", "1.+2"] {
             assert_eq!(Oid::from_dotted(text), None, "{text}");
         }

@@ -199,6 +199,7 @@ pub fn respond(site: &Site, reply: &Reply, preferences: Preferences<'_>, now: Un
         }
         .with("Retry-After", seconds.0.to_string())
         .with("Cache-Control", "no-store"),
+        Reply::ThenClose(reply) => respond(site, reply, preferences, now),
         Reply::Refused(refusal) => refused(site, refusal, preferences.accept),
     }
 }

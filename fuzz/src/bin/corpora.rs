@@ -19,8 +19,10 @@ fn main() {
     certificates(&openssl);
     messages(&openssl);
     crls(&openssl);
+    names();
     attributes();
     heads(&requests);
+    forwarded();
     exchanges(&requests);
 }
 
@@ -231,6 +233,72 @@ fn crls(openssl: &OpenSsl) {
     write("crl", "half-of-pem", &empty[..empty.len() / 2]);
 }
 
+fn names() {
+    let dns = |text: &str| value(0x82, &[text.as_bytes()]);
+    let email = |text: &str| value(0x81, &[text.as_bytes()]);
+    let uri = |text: &str| value(0x86, &[text.as_bytes()]);
+    let directory = |text: &str| value(0xa4, &[name(text).as_der()]);
+    let address = |octets: &[u8]| value(0x87, &[octets]);
+    let mailbox = |text: &str| value(0xa0, &[oid::SMTP_UTF8_MAILBOX.as_der(), &value(0xa0, &[&utf8(text)])]);
+    let subtrees = |tag: u8, bases: &[Vec<u8>]| {
+        value(tag, &[&bases.iter().map(|base| sequence(&[base])).collect::<Vec<_>>().concat()])
+    };
+    let list = |parts: &[Vec<u8>]| sequence(&[&parts.concat()]);
+    let network = address(b"\x0a\0\0\0\xff\0\0\0");
+    let six = address(&[&b"\x20\x01\x0d\xb8"[..], &[0; 12], &[0xff; 4], &[0; 12]].concat());
+    for (file, constraints, names) in [
+        ("permitted-host", vec![subtrees(0xa0, &[dns("a.example")])], vec![dns("b.a.example"), dns("*.a.example")]),
+        ("excluded-host", vec![subtrees(0xa1, &[dns("a.example")])], vec![dns("b.example"), dns("*.b.example")]),
+        ("excluded-below-wildcard", vec![subtrees(0xa1, &[dns("www.a.example")])], vec![dns("*.a.example")]),
+        ("every-host", vec![subtrees(0xa0, &[dns("")])], vec![dns("a.example")]),
+        (
+            "networks",
+            vec![subtrees(0xa0, &[network.clone(), six])],
+            vec![address(b"\x0a\x01\x02\x03"), address(&[&b"\x20\x01\x0d\xb8"[..], &[7; 12]].concat())],
+        ),
+        ("excluded-network", vec![subtrees(0xa1, &[network])], vec![address(b"\x0b\x01\x02\x03"), dns("a.example")]),
+        (
+            "mailboxes",
+            vec![subtrees(0xa0, &[email("a.example"), email(".b.example"), email("x@c.example")])],
+            vec![email("x@a.example"), email("y@x.b.example"), email("x@c.example")],
+        ),
+        ("utf8-mailboxes", vec![subtrees(0xa0, &[email("a.example")])], vec![mailbox("ë@a.example")]),
+        (
+            "uris",
+            vec![subtrees(0xa0, &[uri("a.example"), uri(".b.example")])],
+            vec![uri("https://a.example/x"), uri("coaps://u@x.b.example:1")],
+        ),
+        (
+            "uris-without-host",
+            vec![subtrees(0xa1, &[uri("a.example")])],
+            vec![uri("urn:a:b"), uri("https://10.0.0.1/"), uri("coaps://[::1]")],
+        ),
+        ("directories", vec![subtrees(0xa0, &[directory("O=Example,C=DE")])], vec![directory("CN=a,O=EXAMPLE,C=DE")]),
+        (
+            "both",
+            vec![subtrees(0xa0, &[dns("example")]), subtrees(0xa1, &[dns("a.example")])],
+            vec![dns("b.example"), uri("urn:a:b"), b"\x88\x02\x2a\x03".to_vec()],
+        ),
+        (
+            "forms-of-nobody",
+            vec![subtrees(0xa1, &[b"\x88\x02\x2a\x03".to_vec(), value(0xa3, &[])])],
+            vec![value(0xa3, &[]), value(0xa5, &[&value(0xa1, &[&utf8("a")])])],
+        ),
+        ("twice", vec![subtrees(0xa0, &[dns("a.example")])], vec![dns("a.example"), dns("a.example")]),
+        ("minimum", vec![value(0xa0, &[&sequence(&[&dns("a.example"), b"\x80\x01\x01"])])], vec![dns("a.example")]),
+        ("dot-before", vec![subtrees(0xa0, &[dns(".a.example")])], vec![dns("b.a.example")]),
+        ("wildcard-base", vec![subtrees(0xa0, &[dns("*.a.example")])], vec![dns("*.a.example")]),
+        (
+            "mask-with-a-hole",
+            vec![subtrees(0xa0, &[address(b"\x0a\0\0\0\xff\0\xff\0")])],
+            vec![address(b"\x0a\x01\x02\x03")],
+        ),
+        ("nothing", vec![], vec![]),
+    ] {
+        write("names", file, &sequence(&[&list(&constraints), &list(&names)]));
+    }
+}
+
 fn attributes() {
     write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]));
     write("csrattrs", "none", &csr_attrs(&[]));
@@ -299,4 +367,23 @@ fn exchanges(requests: &[Vec<u8>]) {
 
 fn base64(der: &[u8]) -> String {
     pem::encode("X", der).lines().filter(|line| !line.starts_with('-')).collect()
+}
+
+/// The headers of proxies: lines of Client-Cert, an empty line, lines of Client-Cert-Chain.
+fn forwarded() {
+    for (name, input) in [
+        ("leaf", ":bGVhZg==:"),
+        ("unpadded", " :bGVhZg: "),
+        ("chain", ":bGVhZg==:\n\n:Zmlyc3Q=:, :c2Vjb25k:"),
+        ("chain-in-lines", ":bGVhZg==:\n\n:Zmlyc3Q=:\n:c2Vjb25k:"),
+        ("chain-alone", "\n:Zmlyc3Q=:"),
+        ("empty-chain", ":bGVhZg==:\n\n"),
+        ("twice", ":bGVhZg==:\n:bGVhZg==:"),
+        ("parameter", ":bGVhZg==:;a=1"),
+        ("empty", "::"),
+        ("pem", "-----BEGIN CERTIFICATE-----"),
+        ("inner-list", ":bGVhZg==:\n\n(:Zmlyc3Q=:)"),
+    ] {
+        write("client_cert", name, input.as_bytes());
+    }
 }

@@ -21,7 +21,7 @@ use tracing::{error, info};
 
 use crate::lock::Lock;
 use crate::output;
-use crate::server::{Limits, Parts, Server, Tasks};
+use crate::server::{Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
 
 /// How often the CRLs are looked at.
@@ -63,6 +63,7 @@ pub(crate) async fn serve(
         est: Est::new(shell, ports, settings.server.max_body_bytes),
         tasks,
         limits,
+        proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
     };
     let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;

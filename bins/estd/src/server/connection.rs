@@ -9,24 +9,29 @@ use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::Refusal;
-use est_core::tower::{Est, NoRoom, Peer, TookTooLong};
+use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
+use est_core::{Refusal, TlsExporter};
 use http::header::HOST;
+use http::request::Parts;
 use http::uri::Authority;
 use http::{Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
+use super::Proxies;
 use super::connections::{Place, Wait, Work};
+use super::hello::Overheard;
+use super::proxy::Sender;
 
 /// Bounds on what one client may take.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +54,7 @@ pub(super) struct Context {
     pub(super) acceptor: TlsAcceptor,
     pub(super) est: Est,
     pub(super) limits: Limits,
+    pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
 }
 
@@ -56,7 +62,8 @@ impl Context {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
-        let handshake = tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(stream));
+        let handshake =
+            tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(Overheard::new(stream)));
         let stream = tokio::select! {
             biased;
             () = place.dismissed() => return,
@@ -72,24 +79,36 @@ impl Context {
 
     async fn speak_http(
         self,
-        stream: TlsStream<TcpStream>,
+        mut stream: TlsStream<Overheard<TcpStream>>,
         peer: SocketAddr,
         place: Arc<Place>,
         stop: watch::Receiver<bool>,
     ) {
-        let (_, tls) = stream.get_ref();
+        let (overheard, tls) = stream.get_mut();
+        let channel_binding = tls_exporter(overheard, tls);
         let certificates = tls.peer_certificates().unwrap_or_default();
+        let sender = if self.proxies.include(peer.ip(), certificates.first()) { Sender::Proxy } else { Sender::Client };
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let is_http2 = tls.alpn_protocol() == Some(b"h2");
+        let source = Some(peer.ip().to_string());
+        let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             est: self.est,
-            peer: Peer { certificates: Arc::new(certificates), source: Some(peer.ip().to_string()) },
+            peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
+            sender,
             place: place.clone(),
+            last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
+        let finish = async {
+            tokio::select! {
+                () = time_to_finish(stop) => {}
+                () = last_answer.notified() => {}
+            }
+        };
         let ended = if is_http2 {
             let connection = http2::Builder::new(TokioExecutor::new())
                 .timer(TokioTimer::new())
@@ -101,7 +120,7 @@ impl Context {
                 .initial_stream_window_size(64 * 1024)
                 .initial_connection_window_size(256 * 1024)
                 .serve_connection(stream, service);
-            attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+            attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         } else {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -109,12 +128,20 @@ impl Context {
                 .header_read_timeout(limits.idle_timeout)
                 .max_buf_size(limits.header_bytes.max(8192))
                 .serve_connection(stream, service);
-            attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, stop).await
+            attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         };
         if let Err(error) = ended {
             debug!(%peer, %error, "connection ended early");
         }
     }
+}
+
+/// The connection's tls-exporter, if it is of this connection alone (RFC 9266 §4.2).
+fn tls_exporter(overheard: &mut Overheard<TcpStream>, tls: &ServerConnection) -> Option<TlsExporter> {
+    let is_its_own =
+        overheard.takes_extended_master_secret() || tls.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+    is_its_own.then_some(())?;
+    tls.export_keying_material([0; 32], TlsExporter::LABEL, Some(b"")).ok().map(TlsExporter)
 }
 
 /// How many streams a client may open and cancel before anybody has looked at them, until its connection ends.
@@ -133,13 +160,13 @@ async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     tokio::time::sleep(LAST_WORDS).await;
 }
 
-/// Runs a connection until it ends, idles too long, has to make room, or the server stops.
+/// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
 async fn attend<C>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
-    stop: watch::Receiver<bool>,
+    time_is_up: impl Future<Output = ()>,
 ) -> hyper::Result<()>
 where
     C: Future<Output = hyper::Result<()>>,
@@ -147,15 +174,14 @@ where
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
     tokio::pin!(look);
-    let stopped = time_to_finish(stop);
-    tokio::pin!(stopped);
+    tokio::pin!(time_is_up);
     let mut finishing = false;
     loop {
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
             () = place.dismissed() => return Ok(()),
-            () = stopped.as_mut(), if !finishing => {
+            () = time_is_up.as_mut(), if !finishing => {
                 finishing = true;
                 finish(connection.as_mut());
             }
@@ -176,7 +202,10 @@ where
 struct OneClient {
     est: Est,
     peer: Peer,
+    sender: Sender,
     place: Arc<Place>,
+    /// Told when the connection is to end after an answer.
+    last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
 }
@@ -188,12 +217,16 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
-        if !has_sound_host(&request) {
-            let refusal = ready(Ok(self.est.refuse(Refusal::Host)));
-            return Answering { answer: Box::pin(refusal), _work: work };
-        }
         let (mut parts, body) = request.into_parts();
-        parts.extensions.insert(self.peer.clone());
+        let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
+        let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
+        match peer {
+            Ok(peer) => parts.extensions.insert(peer),
+            Err(refusal) => {
+                let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
+                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+            }
+        };
         let body = Arriving {
             body,
             place: self.place.clone(),
@@ -205,16 +238,16 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             room: None,
         };
         let answer = self.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, _work: work }
+        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
     }
 }
 
 /// Whether an HTTP/1.1 request has one Host header that is one (RFC 9112 §3.2): of two, a proxy may believe the other.
-fn has_sound_host(request: &Request<Incoming>) -> bool {
-    if request.version() != Version::HTTP_11 {
+fn has_sound_host(head: &Parts) -> bool {
+    if head.version != Version::HTTP_11 {
         return true;
     }
-    let mut hosts = request.headers().get_all(HOST).iter();
+    let mut hosts = head.headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let host = host.to_str().unwrap_or_default();
     !host.contains('@') && host.parse::<Authority>().is_ok()
@@ -223,6 +256,7 @@ fn has_sound_host(request: &Request<Incoming>) -> bool {
 /// An answer to come, during which the connection is not idle.
 struct Answering {
     answer: est_core::tower::Answer,
+    last_answer: Arc<Notify>,
     _work: Work,
 }
 
@@ -233,6 +267,9 @@ impl Future for Answering {
         let answer = ready!(self.answer.as_mut().poll(context));
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
+            self.last_answer.notify_one();
+        }
         Poll::Ready(answer)
     }
 }

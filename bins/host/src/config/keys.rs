@@ -96,8 +96,9 @@ pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 15] = [
+pub(super) static SECTIONS: [&Section; 16] = [
     &SERVER,
+    &PROXY,
     &TLS,
     &TLS_ADDITIONAL,
     &CLIENT_AUTH,
@@ -147,6 +148,30 @@ pub(super) static SERVER: Section = Section {
             "How long requests under way may take after SIGTERM; up to 1h.",
         )
         .also(&["grace_period", "drain_timeout"]),
+    ],
+    later: &[],
+};
+
+pub(super) static PROXY: Section = Section {
+    name: "server.proxy",
+    repeated: true,
+    about: "A proxy that ends the clients' TLS and forwards their certificates in the headers `Client-Cert` and \
+            `Client-Cert-Chain` (RFC 9440). Nobody else's headers are looked at.",
+    keys: &[
+        key(
+            "addresses",
+            "array of addresses or networks",
+            Mistake,
+            "Where it connects from: `10.0.0.7`, `10.0.0.0/24`, `fd00::/64`.",
+        )
+        .also(&["address", "from", "networks", "trusted_proxies"]),
+        key(
+            "certificate",
+            "path or array of paths",
+            Mistake,
+            "PEM files with the client certificates that it shows to this server, of which it must show one.",
+        )
+        .also(&["cert", "certificates", "client_cert"]),
     ],
     later: &[],
 };
@@ -467,6 +492,13 @@ pub(super) static PROFILE: Section = Section {
         key("pass_extensions", "array of OIDs", Means("as the base; none"), "Requested extensions that certificates get as they were asked for.")
             .also(&["allowed_extensions"]),
         key("approval", "`\"automatic\"` or `\"manual\"`", Means("as the base; `\"automatic\"`"), "Whether a person looks at each request first."),
+        key(
+            "linking",
+            "`\"off\"`, `\"optional\"` or `\"required\"`",
+            Means("as the base; what the label says"),
+            "Whether a request must say of which TLS connection it is (RFC 7030 §3.5). A label may be stricter.",
+        )
+        .also(&["channel_binding", "identity_linking", "pop_linking"]),
     ],
     later: &[],
 };
@@ -562,6 +594,14 @@ pub(super) static EST: Section = Section {
             "Characters in a line of base64 in answers; a multiple of 4 from 4 to 1024.",
         )
         .also(&["line_length"]),
+        key(
+            "linking",
+            "`\"off\"`, `\"optional\"` or `\"required\"`",
+            Default(r#""optional""#),
+            "Whether requests without a label are linked to their TLS connections by `tls-exporter` (RFC 7030 §3.5, RFC \
+             9266): never looked at, right where it is there, demanded.",
+        )
+        .also(&["channel_binding", "identity_linking", "pop_linking"]),
         key(
             "default_label",
             "string",
@@ -673,6 +713,13 @@ pub(super) static LABEL: Section = Section {
             "Which names somebody with a certificate may ask for at `/simpleenroll`: its own, or any (for a \
              manufacturer's certificates, say).",
         ),
+        key(
+            "linking",
+            "`\"off\"`, `\"optional\"` or `\"required\"`",
+            Means("that of `[est]`"),
+            "Whether requests are linked to their TLS connections, as in `[est]`.",
+        )
+        .also(&["channel_binding", "identity_linking", "pop_linking"]),
         key("csr_attributes", "array of names or OIDs", Means("`est.csr_attributes`"), "What `/csrattrs` lists here.")
             .also(&["attributes"]),
     ],

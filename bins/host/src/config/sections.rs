@@ -15,10 +15,11 @@ use toml_edit::Table;
 use tracing::Level;
 
 use super::diagnostic::Fault;
-use super::keys;
+use super::network::Network;
 use super::reader::{Context, Reader};
-use super::settings::{ClientAuthMode, Db, HashAlgorithm, Limits, Log, LogFormat, Otp, Server, Settings};
+use super::settings::{ClientAuthMode, Db, HashAlgorithm, Limits, Log, LogFormat, Otp, Proxy, Server, Settings};
 use super::value::{self, Given};
+use super::{files, keys};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -27,8 +28,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Reads every section; `None` when a mistake has been reported that leaves a hole.
 pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let root = Reader::root(context, root);
-    let server = server(&root.open(&keys::SERVER));
     let tls = tls::read(&root.open(&keys::TLS));
+    let server = server(&root.open(&keys::SERVER), tls.as_ref().map(|tls| tls.client_auth.mode));
     let limits = limits(&root.open(&keys::LIMITS));
     let db = db(&root.open(&keys::DB));
     let cas = ca::read(&root);
@@ -54,7 +55,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     })
 }
 
-fn server(section: &Reader<'_>) -> Option<Server> {
+fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> {
     warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
@@ -64,13 +65,33 @@ fn server(section: &Reader<'_>) -> Option<Server> {
     if listen.is_some_and(|listen| listen.port() != 0 && admin_listen == Some(listen)) {
         section.fault("admin_listen", Fault::new("is the same address as `listen`"));
     }
+    let proxies: Vec<_> = section.open_all(&keys::PROXY).iter().map(|section| proxy(section, mode)).collect();
     Some(Server {
         listen: listen?,
         admin_listen: admin_listen?,
         workers: workers?,
         max_body_bytes: max_body_bytes?,
         shutdown_timeout: shutdown_timeout?,
+        proxies: proxies.into_iter().collect::<Option<_>>()?,
     })
+}
+
+fn proxy(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Proxy> {
+    let networks = section.list("addresses", |given| {
+        Network::parse(&given.text()?).ok_or_else(|| {
+            let fault = Fault::new(format!("{} is neither an IP address nor a network", given.quoted()));
+            fault.help("write \"10.0.0.7\", \"10.0.0.0/24\" or \"fd00::/64\", with no bit set beyond the prefix")
+        })
+    });
+    let certificates = section.get("certificate", |given| given.one_or_more(files::certificates));
+    if networks.as_ref().is_some_and(Vec::is_empty) {
+        section.fault("addresses", Fault::new("must not be empty"));
+    }
+    if mode == Some(ClientAuthMode::None) {
+        let fault = Fault::new("the proxy is not asked for its certificate, so that it is never believed");
+        section.fault("certificate", fault.help("set tls.client_auth.mode to anything but \"none\""));
+    }
+    Some(Proxy { networks: networks?, certificates: certificates??.concat() })
 }
 
 /// Tells of keys that are read and not acted on: who sets a lockout must not believe that there is one.

@@ -8,9 +8,11 @@ use std::time::Duration;
 use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
 use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, NameBinding, Operations, Seconds, Secret};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
 use rustls::CipherSuite;
 use tracing::Level;
+
+use super::network::Network;
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -50,6 +52,17 @@ pub struct Server {
     pub max_body_bytes: usize,
     /// How long requests under way may take once the server is told to stop.
     pub shutdown_timeout: Duration,
+    /// `[[server.proxy]]`: those whose word on a client's certificate counts.
+    pub proxies: Vec<Proxy>,
+}
+
+/// `[[server.proxy]]`: a proxy that ends the clients' TLS.
+#[derive(Clone, Debug)]
+pub struct Proxy {
+    /// Where it connects from.
+    pub networks: Vec<Network>,
+    /// The client certificates that it may show: this one or that, to the octet.
+    pub certificates: Vec<Certificate>,
 }
 
 /// `[tls]`: the server's own certificate and its TLS.
@@ -217,6 +230,8 @@ pub struct Est {
     pub base_path: String,
     /// Which operations are served.
     pub operations: Operations,
+    /// What requests without a label must say of their connections.
+    pub linking: Linking,
     /// What `/csrattrs` lists for requests without a label.
     pub csr_attributes: Vec<Oid>,
     /// Whether `/csrattrs` is only for those who authenticate.
@@ -261,6 +276,8 @@ pub struct Label {
     pub approval: Approval,
     /// Which names somebody with a certificate may ask for.
     pub certificate_names: NameBinding,
+    /// What requests must say of their connections.
+    pub linking: Linking,
     /// What `/csrattrs` lists.
     pub csr_attributes: Vec<Oid>,
 }

@@ -2,7 +2,7 @@
 
 use est_core::pkix::{SubjectPublicKeyInfo, oid};
 use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
-use est_core::{Approval, NameBinding, Operations, Seconds};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 
 use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
 use super::profile::{Issuing, Profiles, approval, tightened};
@@ -29,6 +29,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             section.warn(name, Fault::new("does nothing: /serverkeygen is off").help("set est.serverkeygen = true"));
         }
     }
+    let linking = section.get("linking", linking);
     let csr_attributes = section.list("csr_attributes", names::csr_attribute);
     let csrattrs_auth = section.get("csrattrs_auth", value::boolean);
     let retry_after = section.get("retry_after", |given| given.seconds(DAY));
@@ -46,6 +47,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             serverkeygen: serverkeygen?,
             csrattrs: csrattrs?,
         },
+        linking: linking?,
         csr_attributes: csr_attributes?,
         csrattrs_auth: csrattrs_auth?,
         retry_after: retry_after?,
@@ -57,6 +59,10 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
         base64_line_length: base64_line_length?,
         default_label: default_label?,
     })
+}
+
+pub(super) fn linking(given: &Given<'_>) -> Result<Linking, Fault> {
+    given.choice(&[("off", Linking::Off), ("optional", Linking::Optional), ("required", Linking::Required)])
 }
 
 fn base_path(given: &Given<'_>) -> Result<String, Fault> {
@@ -122,7 +128,9 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
 /// Tells when the rules of a label are those of its path alone: the same CA serves requests without a label by none.
 fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas: &Cas) {
     let profile = &label.profile;
-    let has_rules = label.approval == Approval::Manual
+    let links = label.linking == Linking::Required && est.is_some_and(|est| est.linking != Linking::Required);
+    let has_rules = links
+        || label.approval == Approval::Manual
         || section.has("profile")
         || profile.key_types.is_some()
         || !profile.subject.patterns.is_empty();
@@ -167,6 +175,7 @@ fn label(
         profile: issuing.profile,
         approval: issuing.approval,
         certificate_names: certificate_names?,
+        linking: issuing.linking.or(est.map(|est| est.linking))?,
         csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
     })
 }
@@ -196,6 +205,7 @@ fn of_ca(section: &Reader<'_>, name: Option<&str>, ca: Option<&Ca>) -> Option<Is
     let require_san = section.optional("require_san", value::boolean);
     let subject_pattern = section.optional("subject_pattern", pattern::subject);
     let approval = section.optional("approval", approval);
+    let linking = section.optional("linking", linking);
     if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
         let fault = Fault::new("must not be empty: the label would refuse every request");
         section.fault("allowed_key_types", fault.help("leave the key out to allow all"));
@@ -225,5 +235,5 @@ fn of_ca(section: &Reader<'_>, name: Option<&str>, ca: Option<&Ca>) -> Option<Is
         max_validity,
         ..Profile::new(name.unwrap_or_default())
     };
-    Some(Issuing { profile, approval: approval?.unwrap_or(Approval::Automatic) })
+    Some(Issuing { profile, approval: approval?.unwrap_or(Approval::Automatic), linking: linking? })
 }

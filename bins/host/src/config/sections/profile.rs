@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use est_core::pkix::{Extension, Oid, der, oid};
 use est_core::policy::{CommonName, DECIDED, KeyReuse, NameKind, NameRule, NameRules, OF_CAS, Profile, Requirements};
-use est_core::{Approval, Seconds};
+use est_core::{Approval, Linking, Seconds};
 
 use super::ca::{all_of, days, once_each};
 use super::{DAY, HOUR, pattern};
@@ -18,6 +18,7 @@ use crate::config::{keys, names, value};
 pub(super) struct Issuing {
     pub(super) profile: Profile,
     pub(super) approval: Approval,
+    pub(super) linking: Option<Linking>,
 }
 
 /// The profiles of the file, as far as they could be read, after the built-in ones.
@@ -27,7 +28,7 @@ impl Profiles {
     fn built_in() -> Self {
         let built_in = Profile::BUILT_IN.iter().filter_map(|name| {
             let profile = Profile::built_in(name)?;
-            Some(((*name).to_owned(), Some(Issuing { profile, approval: Approval::Automatic })))
+            Some(((*name).to_owned(), Some(Issuing { profile, approval: Approval::Automatic, linking: None })))
         });
         Self(built_in.collect())
     }
@@ -60,7 +61,7 @@ pub(super) fn read(root: &Reader<'_>) -> Profiles {
 fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issuing> {
     let base = match section.optional("base", |given| earlier.named(given)) {
         Some(Some(base)) => base,
-        Some(None) => Some(Issuing { profile: Profile::new(name), approval: Approval::Automatic }),
+        Some(None) => Some(Issuing { profile: Profile::new(name), approval: Approval::Automatic, linking: None }),
         None => None,
     };
     let key_types = section.optional_list("key_types", names::key_type);
@@ -84,12 +85,13 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
     let subject_key_identifier = section.optional("subject_key_identifier", value::boolean);
     let passes = section.optional_list("pass_extensions", constant_extension);
     let approval = section.optional("approval", approval);
+    let linking = section.optional("linking", super::est::linking);
     let extensions = extensions(section, base.as_ref().map_or(&[], |base| base.profile.extensions.as_slice()));
     if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
         let fault = Fault::new("must not be empty: the profile would refuse every request");
         section.fault("key_types", fault.help("leave the key out to allow all"));
     }
-    let Issuing { profile: base, approval: base_approval } = base?;
+    let Issuing { profile: base, approval: base_approval, linking: base_linking } = base?;
     let days = |days: Option<u32>| days.map(Seconds::from_days);
     let mut subject = base.subject;
     subject.patterns.extend(subject_pattern?);
@@ -128,7 +130,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
     if profile.requirements == Requirements::Baseline {
         check_baseline(section, &profile);
     }
-    Some(Issuing { profile, approval: approval?.unwrap_or(base_approval) })
+    Some(Issuing { profile, approval: approval?.unwrap_or(base_approval), linking: linking?.or(base_linking) })
 }
 
 /// What of the Baseline Requirements can be told before anybody asks.
@@ -245,7 +247,7 @@ pub(super) fn approval(given: &Given<'_>) -> Result<Approval, Fault> {
 
 /// What a label makes of its profile: tighter, never looser.
 pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Seconds) -> Option<Issuing> {
-    let Issuing { mut profile, approval: base_approval } = issuing;
+    let Issuing { mut profile, approval: base_approval, linking: base_linking } = issuing;
     let loosens = |name: &str, what: String| {
         section.fault(name, Fault::new(format!("a label may tighten its profile, not loosen it: {what}")));
     };
@@ -258,6 +260,7 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Se
     let require_san = section.optional("require_san", value::boolean);
     let subject_pattern = section.optional("subject_pattern", pattern::subject);
     let approval = section.optional("approval", approval);
+    let linking = section.optional("linking", super::est::linking);
 
     if let Some(types) = key_types? {
         if types.is_empty() {
@@ -309,5 +312,11 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Se
     if approval == Some(Approval::Automatic) && base_approval == Approval::Manual {
         loosens("approval", format!("{} wants a person to look first", profile.name));
     }
-    Some(Issuing { profile, approval: approval.unwrap_or(base_approval) })
+    let linking = linking?;
+    if let (Some(written), Some(base)) = (linking, base_linking)
+        && written < base
+    {
+        loosens("linking", format!("{} is stricter about it", profile.name));
+    }
+    Some(Issuing { profile, approval: approval.unwrap_or(base_approval), linking: linking.or(base_linking) })
 }
