@@ -155,6 +155,8 @@ pub enum Refusal {
     CommonNameNotInSan(String),
     /// There are several commonNames.
     SeveralCommonNames,
+    /// The subject's emailAddress is none of the subjectAltName's mailboxes.
+    EmailAddressNotInSan(String),
     /// A CA above may not certify this name (RFC 5280 §4.2.1.10).
     NameConstraint {
         /// The name.
@@ -296,6 +298,7 @@ impl Refusal {
             Self::Wildcard(_) => ("wildcard", 400, (4, 0)),
             Self::CommonNameNotInSan(_) => ("common-name-not-in-san", 400, (4, 0)),
             Self::SeveralCommonNames => ("several-common-names", 400, (4, 0)),
+            Self::EmailAddressNotInSan(_) => ("email-address-not-in-san", 400, (4, 0)),
             Self::NameConstraint { .. } => ("name-constraint", 400, (4, 0)),
             Self::Baseline(rule) => (rule.code(), 400, (4, 0)),
             Self::ChangeSubjectName => ("change-subject-name", 403, (4, 3)),
@@ -441,6 +444,9 @@ impl fmt::Display for Refusal {
                 write!(f, "the commonName {name} must be one of the subjectAltName's names, character for character")
             }
             Self::SeveralCommonNames => f.write_str("ask for one commonName at most"),
+            Self::EmailAddressNotInSan(mailbox) => {
+                write!(f, "the emailAddress {mailbox} must be one of the subjectAltName's rfc822Names too")
+            }
             Self::NameConstraint { name, ca } => {
                 write!(f, "{name} lies outside of what the CA {ca} may certify (its nameConstraints)")
             }

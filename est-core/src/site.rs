@@ -31,7 +31,7 @@ pub struct Site {
     pub strict_encoding: bool,
     /// Whether `/csrattrs` is only for those who authenticate.
     pub csrattrs_auth: bool,
-    /// Keys that get no certificate, besides those that [`Csr::parse`](crate::pkix::Csr::parse) knows.
+    /// Keys that get no certificate, besides those that [`decide`](crate::policy::decide) knows.
     pub key_blocklists: Vec<KeyBlocklist>,
     /// Characters in a line of base64 in replies; one line if `None`.
     pub base64_line_length: Option<usize>,

@@ -11,9 +11,7 @@ use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::DerError;
-use super::{
-    Challenges, Extension, GeneralNames, KeyBlocklist, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid,
-};
+use super::{Challenges, Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
 use crate::Protection;
 
 pub use key_request::KeyRequest;
@@ -165,7 +163,6 @@ impl Csr {
     pub fn parse(der: &[u8], algorithms: &[&dyn SignatureVerificationAlgorithm]) -> Result<Self, CsrError> {
         let (signed, info, subject) = open(der)?;
         let public_key = SubjectPublicKeyInfo::parse(info.public_key.as_bytes()).map_err(CsrError::Key)?;
-        KeyBlocklist::refuse_known(&public_key).map_err(CsrError::Key)?;
         prove_possession(&signed, &public_key, algorithms)?;
         Self::with(der, &info, subject, public_key)
     }

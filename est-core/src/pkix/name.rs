@@ -65,8 +65,6 @@ pub enum NameError {
     ControlCharacter(Oid),
     /// A value longer than RFC 5280 allows, or a country that has not two letters.
     Length(Oid),
-    /// An emailAddress that is no mailbox.
-    Mailbox,
     /// Text from which no name can be made, and the part that stands in the way.
     Text(String),
 }
@@ -88,7 +86,6 @@ impl fmt::Display for NameError {
             Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
             Self::Length(id) if *id == oid::COUNTRY => f.write_str("the name's C is not two letters"),
             Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
-            Self::Mailbox => f.write_str("the name's emailAddress is not local-part@host"),
             Self::Text(part) => write!(f, "`{part}` is not an attribute of a name: write CN=device-1,O=Example"),
         }
     }

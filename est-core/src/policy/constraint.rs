@@ -24,9 +24,8 @@ pub(super) fn check(ca: &Ca, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// All that a constraint may be about: the names, those mailboxes that are otherNames (RFC 9598 §6), the subject, and
-/// what of the subject old software takes for a name: its addresses where there is no rfc822Name (RFC 5280 §4.2.1.10),
-/// and a commonName that is a host's name or address.
+/// All that a constraint may be about: the names, those mailboxes that are otherNames (RFC 9598 §6), the subject, whose
+/// emailAddress is among the names, and a commonName that old software takes for a host's name or address.
 fn constrained(wanted: &Wanted<'_>) -> Vec<GeneralName> {
     let listed = wanted.names();
     let mut names = listed.to_vec();
@@ -35,14 +34,11 @@ fn constrained(wanted: &Wanted<'_>) -> Vec<GeneralName> {
     if !wanted.subject.is_empty() {
         names.push(GeneralName::Directory(wanted.subject.clone()));
     }
-    let has_mailbox = listed.iter().any(|name| matches!(name, GeneralName::Rfc822(_)));
-    for (id, text) in wanted.subject.attributes() {
-        let Some(text) = text else { continue };
-        if *id == oid::EMAIL_ADDRESS && !has_mailbox {
-            names.push(GeneralName::Rfc822(text.to_string()));
-        } else if *id == oid::COMMON_NAME && text.contains('.') && is_dns_name(text) {
+    let common_names = wanted.subject.attributes().filter(|(id, _)| **id == oid::COMMON_NAME);
+    for text in common_names.filter_map(|(_, text)| text) {
+        if text.contains('.') && is_dns_name(text) {
             names.push(GeneralName::Dns(text.to_string()));
-        } else if *id == oid::COMMON_NAME {
+        } else {
             names.extend(text.parse().map(GeneralName::Ip));
         }
     }

@@ -4,10 +4,11 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::{KeyReuse, Profile};
-use crate::pkix::{Certificate, Csr, KeyType, KeyUsage};
+use crate::pkix::{Certificate, Csr, CsrError, KeyBlocklist, KeyType, KeyUsage};
 use crate::{Ca, Refusal};
 
 pub(super) fn check(profile: &Profile, ca: &Ca, csr: &Csr, renewing: Option<&Certificate>) -> Result<(), Refusal> {
+    KeyBlocklist::refuse_known(csr.public_key()).map_err(|error| Refusal::Csr(CsrError::Key(error)))?;
     let key_type = csr.public_key().key_type();
     match &profile.key_types {
         Some(allowed) if !allowed.contains(&key_type) => {

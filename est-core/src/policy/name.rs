@@ -9,7 +9,7 @@ use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
 use super::uri::is_absolute_uri;
 use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::Refusal;
-use crate::pkix::{GeneralName, GeneralNames, Name, NameError, der, oid, text_of};
+use crate::pkix::{GeneralName, GeneralNames, Name, der, oid, text_of};
 
 pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     subject(&profile.subject, wanted.subject)?;
@@ -25,11 +25,12 @@ pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusa
             return Err(Refusal::NameRequired(kind.clone()));
         }
     }
-    common_name(profile.common_name, wanted)
+    common_name(profile.common_name, wanted)?;
+    email_address(wanted)
 }
 
 fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
-    check_text(subject).map_err(Refusal::Subject)?;
+    subject.check_text().map_err(Refusal::Subject)?;
     let mut attributes = subject.attributes();
     if let Some(allowed) = &rules.attributes
         && let Some((id, _)) = attributes.find(|(id, _)| !allowed.contains(id))
@@ -102,6 +103,21 @@ fn common_name(rule: CommonName, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
+/// A mailbox in the subject stands among the names too (RFC 5280 §4.1.2.6): that is where name constraints and others
+/// look for it.
+fn email_address(wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    let is_listed = |address: &str| {
+        wanted.names().iter().any(|name| matches!(name, GeneralName::Rfc822(mailbox) if mailbox == address))
+    };
+    let mut addresses = wanted.subject.attributes().filter(|(id, _)| **id == oid::EMAIL_ADDRESS);
+    match addresses.find(|(_, address)| !address.is_some_and(is_listed)) {
+        Some((_, address)) => {
+            Err(Refusal::EmailAddressNotInSan(address.unwrap_or_default().escape_default().to_string()))
+        }
+        None => Ok(()),
+    }
+}
+
 /// A name without the prefix of its kind: what patterns match.
 fn text(name: &GeneralName) -> String {
     match name {
@@ -121,7 +137,7 @@ fn is_well_formed(name: &GeneralName) -> bool {
         GeneralName::Dns(text) => is_dns_name(text),
         GeneralName::Rfc822(text) => is_mailbox(text),
         GeneralName::Uri(text) => is_absolute_uri(text),
-        GeneralName::Directory(name) => !name.is_empty() && check_text(name).is_ok(),
+        GeneralName::Directory(name) => !name.is_empty() && name.check_text().is_ok(),
         GeneralName::Ip(_) => true,
         GeneralName::Other(_) => match name.other_name() {
             Some((id, value)) if id == oid::SMTP_UTF8_MAILBOX => is_utf8_mailbox(&value),
@@ -129,16 +145,6 @@ fn is_well_formed(name: &GeneralName) -> bool {
             Some((id, value)) if id == oid::HARDWARE_MODULE_NAME => is_hardware_module(&value),
             Some(_) | None => true,
         },
-    }
-}
-
-/// Also that an emailAddress is one: others read it as a mailbox (RFC 2985 §5.2.1).
-fn check_text(name: &Name) -> Result<(), NameError> {
-    name.check_text()?;
-    let is_address = |text: Option<&str>| text.is_some_and(is_mailbox);
-    match name.attributes().any(|(id, text)| *id == oid::EMAIL_ADDRESS && !is_address(text)) {
-        true => Err(NameError::Mailbox),
-        false => Ok(()),
     }
 }
 

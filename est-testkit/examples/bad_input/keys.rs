@@ -196,8 +196,6 @@ pub(crate) fn keys(maker: &mut Maker) {
         ("rsa-power-3", "A modulus that is a cube", KeyError::RsaPower { exponent: 3 }, br),
         ("rsa-roca", "A modulus of a flawed chip", KeyError::RsaRoca, br),
         ("rsa-close-primes-2048", "A modulus of two close primes", KeyError::RsaClosePrimes, br),
-        ("debian-weak-rsa-64", "A key of Debian's weak generator", KeyError::DebianWeak, br),
-        ("published-p256", "The key of RFC 9500", KeyError::Published, "RFC 9500 §2"),
         ("ec-coordinate-p384", "A coordinate over p", KeyError::EcCoordinate, "NIST SP 800-56A §5.6.2.3.3"),
         ("ed25519-not-canonical", "An Ed25519 key over p", KeyError::Ed25519NotCanonical, "RFC 8032 §5.1.3"),
     ] {

@@ -78,7 +78,7 @@ pub(crate) fn others(maker: &Maker) {
         ("relative-to-a-scheme", "//a.example/unit/7", "https://a.example/unit/7"),
         ("empty", "", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
         ("scheme-alone", "urn:", "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
-        ("scheme-with-a-digit-first", "7urn:a:b", "urn7:a:b"),
+        ("scheme-with-a-digit-first", "7urn:a:b", "urn:a:b"),
         ("scheme-with-an-underscore", "u_n:a:b", "urn:a:b"),
         ("without-host", "https://", "https://a.example"),
         ("path-without-host", "https:///unit", "https://a.example/unit"),

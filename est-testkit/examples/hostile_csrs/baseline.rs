@@ -18,7 +18,6 @@ pub(crate) fn baseline(maker: &Maker) {
         ("state", "ST=Berlin"),
         ("serial-number", "serialNumber=7"),
         ("domain-component", "DC=example"),
-        ("email-address", "emailAddress=ada@example.com"),
         ("by-number", "2.5.4.17=10115"),
     ] {
         let hostile = request(&format!("CN=www.example.com,{attribute}"), host);

@@ -1,10 +1,10 @@
 //! Names outside of what the CA, or the one above it, may certify.
 
 use est_core::pkix::oid;
-use est_testkit::der::{sequence, utf8};
+use est_testkit::der::utf8;
 use est_testkit::pki::name;
 
-use crate::{Maker, directory, dns, email, ia5, ip, other_name, subject, uri};
+use crate::{Maker, directory, dns, email, ip, other_name, subject, uri};
 
 const CONSTRAINTS: &str = "RFC 5280 §4.2.1.10";
 const RULE: &str = "name-constraint";
@@ -64,11 +64,6 @@ fn permitted(maker: &Maker, label: &str) {
         ("subject-above", "C=DE", "O=Plant,C=DE"),
         ("common-name-like-a-host", "CN=a.office.example,O=Plant,C=DE", "CN=a.plant.example,O=Plant,C=DE"),
         ("common-name-like-an-address", "CN=11.0.0.1,O=Plant,C=DE", "CN=10.0.0.1,O=Plant,C=DE"),
-        (
-            "email-address-of-another-host",
-            "emailAddress=ada@office.example,O=Plant,C=DE",
-            "emailAddress=ada@plant.example,O=Plant,C=DE",
-        ),
     ] {
         maker.pair((label, RULE, what, CONSTRAINTS), &request(hostile), &request(twin));
     }
@@ -111,7 +106,6 @@ fn excluded(maker: &Maker) {
         ("subject-with-more-spaces-and-capitals", "CN=a,O=OFFICE,C=de", "CN=a,O=OFF ICE,C=de"),
         ("common-name-like-a-host", "CN=a.office.example", "CN=a.plant.example"),
         ("common-name-like-an-address", "CN=192.0.2.7", "CN=192.0.3.7"),
-        ("email-address", "emailAddress=ada@office.example", "emailAddress=ada@plant.example"),
     ] {
         maker.pair(("excluded", RULE, what, CONSTRAINTS), &request(hostile), &request(twin));
     }
@@ -128,14 +122,5 @@ fn excluded(maker: &Maker) {
         ("excluded", RULE, "dns-wildcard-over-it", CONSTRAINTS),
         &wide("*.hosts.example"),
         &wide("*.others.example"),
-    );
-    let joined = |address: &str| {
-        let name = sequence(&[&est_testkit::der::set(&[&sequence(&[oid::EMAIL_ADDRESS.as_der(), &ia5(address)])])]);
-        maker.request(&name, &[&dns("a.plant.example")])
-    };
-    maker.pair(
-        ("excluded", RULE, "email-address-beside-a-host", CONSTRAINTS),
-        &joined("root@plant.example"),
-        &joined("ada@plant.example"),
     );
 }

@@ -1,10 +1,10 @@
 //! Subjects: string types, characters, lengths.
 
-use est_core::pkix::{Oid, oid};
+use est_core::pkix::{Oid, der, oid};
 use est_testkit::der::{sequence, set, utf8, value};
 use est_testkit::pki::name;
 
-use crate::{Maker, common_name, dns, ia5, printable, subject};
+use crate::{Maker, common_name, dns, email, ia5, printable, subject};
 
 const NAMES: &str = "RFC 5280 §4.1.2.4";
 const BOUNDS: &str = "RFC 5280 Appendix A.1";
@@ -13,12 +13,15 @@ pub(crate) fn subjects(maker: &Maker) {
     string_types(maker);
     texts(maker);
     lengths(maker);
+    email_addresses(maker);
     shapes(maker);
 }
 
-/// One attribute with one value against another.
+/// One attribute with one value against another. The twin's mailbox stands among the names, as it must.
 fn pair(maker: &Maker, what: &str, cite: &str, id: &Oid, hostile: &[u8], twin: &[u8]) {
-    let of = |value: &[u8]| maker.request(&subject(&[(id.clone(), value.to_vec())]), &[]);
+    let mailbox = value(0x81, &[der::contents(twin)]);
+    let names = if *id == oid::EMAIL_ADDRESS { vec![mailbox.as_slice()] } else { Vec::new() };
+    let of = |value: &[u8]| maker.request(&subject(&[(id.clone(), value.to_vec())]), &names);
     maker.pair(("device", "subject", what, cite), &of(hostile), &of(twin));
 }
 
@@ -60,13 +63,16 @@ fn string_types(maker: &Maker) {
     ] {
         pair(maker, what, BOUNDS, &id, &utf8(text), &printable(text));
     }
-    for (what, id, text) in [
-        ("domain-component-utf8", oid::DOMAIN_COMPONENT, "example"),
-        ("email-address-utf8", oid::EMAIL_ADDRESS, "ada@example.com"),
-    ] {
-        pair(maker, what, BOUNDS, &id, &utf8(text), &ia5(text));
+    let mailbox = "ada@example.com";
+    pair(maker, "email-address-utf8", BOUNDS, &oid::EMAIL_ADDRESS, &utf8(mailbox), &ia5(mailbox));
+    for (what, hostile) in [("utf8", utf8("example")), ("printable", printable("example"))] {
+        let of = |value: Vec<u8>| {
+            let domain = subject(&[(oid::DOMAIN_COMPONENT, ia5("com")), (oid::DOMAIN_COMPONENT, value)]);
+            maker.request(&domain, &[])
+        };
+        let what = format!("domain-component-{what}");
+        maker.pair(("device", "subject", &what, BOUNDS), &of(hostile), &of(ia5("example")));
     }
-    pair(maker, "domain-component-printable", BOUNDS, &oid::DOMAIN_COMPONENT, &printable("example"), &ia5("example"));
     for (what, text) in [("at", "a@b"), ("asterisk", "*"), ("underscore", "a_b"), ("ampersand", "a&b"), ("umlaut", "ë")]
     {
         let id = oid::COMMON_NAME;
@@ -144,14 +150,26 @@ fn lengths(maker: &Maker) {
         let what = format!("country-of-{what}");
         pair(maker, &what, "RFC 5280 Appendix A.1, ISO 3166-1", &oid::COUNTRY, &printable(text), &printable("DE"));
     }
-    for (what, text) in [
-        ("without-at", "ada"),
-        ("of-two-hosts", "ada@example.com@example.org"),
-        ("in-angle-brackets", "<ada@example.com>"),
-        ("without-host", "ada@"),
+}
+
+/// Mailboxes in the subject that are not among the names.
+fn email_addresses(maker: &Maker) {
+    let of = |address: &str, names: &[&str]| {
+        let names: Vec<_> = names.iter().map(|name| email(name)).collect();
+        let subject = subject(&[(oid::COMMON_NAME, utf8("Ada")), (oid::EMAIL_ADDRESS, ia5(address))]);
+        maker.request(&subject, &names.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    };
+    let twin = of("ada@example.com", &["ada@example.com"]);
+    for (what, hostile) in [
+        ("without-names", of("ada@example.com", &[])),
+        ("of-another", of("ada@example.com", &["bob@example.com"])),
+        ("in-another-case", of("Ada@example.com", &["ada@example.com"])),
+        ("in-angle-brackets", of("<ada@example.com>", &["ada@example.com"])),
+        ("without-host", of("ada", &["ada@example.com"])),
+        ("of-two-hosts", of("ada@example.com@example.org", &["ada@example.com"])),
     ] {
-        let what = format!("email-address-{what}");
-        pair(maker, &what, "RFC 2985 §5.2.1", &oid::EMAIL_ADDRESS, &ia5(text), &ia5("ada@example.com"));
+        let about = ("device", "email-address-not-in-san", what, "RFC 5280 §4.1.2.6");
+        maker.pair(about, &hostile, &twin);
     }
 }
 

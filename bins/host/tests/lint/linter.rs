@@ -82,12 +82,14 @@ pub(crate) struct Exception<'a> {
 
 impl Exception<'_> {
     pub(crate) fn covers(&self, finding: &Finding) -> bool {
-        let is_there = finding.certificate.split('/').any(|part| part == self.place);
+        let is_part = finding.certificate.split('/').any(|part| part == self.place);
+        let is_there = is_part || finding.details.contains(self.place);
         finding.linter == self.linter && finding.code == self.code && is_there
     }
 }
 
-/// Reads a list with `linter | code | part of the certificate's name | reason` in each line.
+/// Reads a list with `linter | code | place | reason` in each line: the place is a part of the certificate's name, or
+/// stands in what the linter says.
 pub(crate) fn exceptions(list: &str) -> Vec<Exception<'_>> {
     let lines = list.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
     let entries = lines.map(|line| match line.split(" | ").collect::<Vec<_>>()[..] {

@@ -1,6 +1,11 @@
 //! What requests ask for.
 
+use std::fs;
+use std::path::Path;
+
+use est_testkit::https::decode_base64;
 use est_testkit::pki::Key;
+use toml_edit::DocumentMut;
 
 /// A shape of names.
 pub(crate) struct Shape {
@@ -75,3 +80,20 @@ pub(crate) const SHAPES: &[Shape] = &[
     ),
     shape("of a server", "", &["DNS:www.example.com", "DNS:example.com"]),
 ];
+
+/// What hostile requests ask for when that is mended which is wrong with them, at the built-in profiles: the profile,
+/// the name of the case, and the request.
+pub(crate) fn twins() -> Vec<(String, String, Vec<u8>)> {
+    let mut twins = Vec::new();
+    for profile in est_core::policy::Profile::BUILT_IN {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/csr").join(profile);
+        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        for file in files {
+            let case: DocumentMut = fs::read_to_string(&file).unwrap().parse().unwrap();
+            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            twins.push((profile.to_owned(), name, decode_base64(case["twin"].as_str().unwrap().as_bytes())));
+        }
+    }
+    twins
+}

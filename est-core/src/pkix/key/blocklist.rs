@@ -44,7 +44,7 @@ impl KeyBlocklist {
         Self(Hashes::Prefixes(PUBLISHED))
     }
 
-    /// Refuses the keys of the two lists that are built in. [`Csr::parse`](crate::pkix::Csr::parse) does so; whoever
+    /// Refuses the keys of the two lists that are built in. [`decide`](crate::policy::decide) does so; whoever
     /// takes a key from elsewhere calls it.
     ///
     /// # Errors
