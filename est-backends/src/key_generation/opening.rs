@@ -146,3 +146,36 @@ fn with_digest(algorithm: &[u8], digest: Digest) -> Vec<u8> {
     };
     tlv::write(tlv::SEQUENCE, &[whole.as_ref()]).to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+    use est_core::cms::{Kem, KeyWrap, RecipientIdentifier};
+    use est_core::pkix::{der, pem};
+
+    use super::*;
+
+    /// The example of RFC 9936, appendix C, which another implementation made: its RecipientInfo stands in the message
+    /// octet for octet as ours writes it, and its key opens the content.
+    #[test]
+    fn opens_the_example_of_rfc_9936() {
+        let own = RecipientKey::from_pem(include_str!("../../tests/vectors/ml-kem/512-both.pem"), None).unwrap();
+        let message = include_str!("../../tests/vectors/ml-kem/512-message.pem");
+        let message = pem::decode(message).unwrap().remove(0).contents;
+        // Their places stand beside them in the RFC: 91, 894, 964, 981 and 996, each a header further.
+        let (ciphertext, encrypted_key) = (message[95..863].to_vec(), message[896..936].to_vec());
+        let (nonce, content, tag) = (&message[966..978], &message[983..996], &message[998..]);
+        let rid = RecipientIdentifier::SubjectKeyIdentifier(message[58..78].to_vec());
+        let recipient =
+            Recipient::Kem { rid, kem: Kem::MlKem512, ciphertext, wrap: KeyWrap::Aes256, ukm: None, encrypted_key };
+        assert_eq!(der::check(&message), Ok(()));
+        assert_eq!(recipient.to_der(), message[32..936]);
+        let key = content_key(&recipient, &own.0).unwrap();
+        let mut opened = [content, tag].concat();
+        let nonce = Nonce::try_assume_unique_for_key(nonce).unwrap();
+        let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).unwrap());
+        assert_eq!(key.open_in_place(nonce, Aad::empty(), &mut opened).unwrap(), b"Hello, world!");
+    }
+}
