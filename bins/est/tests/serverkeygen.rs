@@ -142,6 +142,23 @@ fn undoes_what_was_encrypted_to_x25519_and_ml_kem() {
     assert!(!folder.folder().join("mixed.key").exists());
 }
 
+#[test]
+fn asks_for_the_same_key_again_until_an_operator_has_decided() {
+    let label = "[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
+    let (server, folder) = (launch(label).start(), Shell::new());
+    let password = server.password(1);
+    let more = ["--label", "vetted", "--password", &password, "--max-wait", "0s"];
+    let asked = ["serverkeygen", "--subject", "CN=device-1", "--key-out", "vetted.key", "--out", "vetted.pem"];
+    for _ in 0..2 {
+        let output = est(&folder, &server, &[&asked[..], &more].concat());
+        assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+    }
+    let requests = server.estd_json(&["requests", "list"]);
+    let [request] = requests["requests"].as_array().expect("a list").as_slice() else { panic!("{requests}") };
+    assert!(server.estd(&["requests", "approve", request["id"].as_str().expect("an id")]).status.success());
+    succeeds(&folder, &server, "vetted", &more);
+}
+
 /// A key that only decrypts, in PKCS #8, and a certificate of somebody for it.
 fn recipient(kind: &str) -> (Vec<u8>, Vec<u8>) {
     let build = |algorithm: Oid, private: &[u8], public: &[u8]| {
