@@ -1,7 +1,8 @@
 //! Who signs.
 //!
 //! A *signer* makes signatures: [`FileSigner`] with a key from a file. A *backend* issues certificates: [`LocalCa`]
-//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. [`authority`] makes the certificates
+//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. A *key generator* makes keys for clients:
+//! [`LocalKeyGenerator`], and [`open`] undoes its encryption. [`authority`] makes the certificates
 //! that a server needs before it can issue its first one.
 //!
 //! Cryptography is aws-lc-rs throughout; [`algorithms`] lists what it can verify.
@@ -9,11 +10,15 @@
 pub mod authority;
 mod aws_lc;
 mod cas;
+mod key_generation;
 mod local;
 mod signer;
 
 pub use aws_lc::algorithms;
 pub use cas::Cas;
+pub use key_generation::{
+    LocalKeyGenerator, OpenError, Opened, RecipientKey, RecipientKeyError, SymmetricKey, SymmetricKeyLength, open,
+};
 pub use local::{LocalCa, LocalCaError};
 pub use signer::file::{FileSigner, KeyFileError, RsaPadding, decrypt_pkcs8};
 pub use signer::{SignatureCheck, Signer};

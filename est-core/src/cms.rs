@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Structures alone: who encrypts, signs and derives keys does so with a library of its own. All but the outermost
-//! layer holds the private key; so every layer is written and read by [`tlv`](self), whose copies are overwritten,
+//! layer holds the private key; so every layer is written and read here, in buffers that are overwritten afterwards,
 //! and not by `rasn`, which leaves its own behind.
 
 mod algorithm;

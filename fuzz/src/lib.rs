@@ -16,8 +16,10 @@ pub mod csr;
 pub mod csrattrs;
 pub mod csrattrs_template;
 pub mod der;
+pub mod envelope;
 pub mod exchange;
 pub mod http;
+pub mod key_request;
 pub mod mutation;
 pub mod names;
 pub mod oracle;
@@ -31,6 +33,8 @@ pub const TARGETS: &[Target] = &[
     ("der", der::run),
     ("csr", csr::run),
     ("spki", spki::run),
+    ("key_request", key_request::run),
+    ("envelope", envelope::run),
     ("certificate", certificate::run),
     ("crl", crl::run),
     ("names", names::run),

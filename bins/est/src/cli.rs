@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use est_core::pkix::{GeneralName, KeyType, Name};
+use est_core::pkix::{GeneralName, KeyType, Name, Oid};
 
+use crate::file;
 use crate::server_url::ServerUrl;
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failure, 2 usage, 3 refused by the server, 4 still pending.";
@@ -36,6 +37,12 @@ pub(crate) enum Command {
     /// The key is written before anything is sent. If the answer is lost, or the server needs time to decide, the same
     /// command sends the same key again, so that the server can tell that it is the same request.
     Enroll(EnrollArguments),
+    /// Has the server make a key, and gets it with its certificate.
+    ///
+    /// For devices that cannot make keys themselves; whoever can is better off with `est enroll`. The key comes within TLS
+    /// alone, unless --decrypt-key or --kek-id name a key to encrypt it with. It is sent once: if the answer is lost, the
+    /// certificate has to be revoked and another asked for.
+    Serverkeygen(ServerkeygenArguments),
     /// Replaces a certificate by a new one with the same names.
     ///
     /// Asks with the certificate in --cert for one with the same subject and subject alternative names, octet for octet,
@@ -162,6 +169,63 @@ pub(crate) struct EnrollArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ServerkeygenArguments {
+    /// The subject to ask for: CN=device-1,O=Example
+    #[arg(long, value_name = "NAME", value_parser = subject, required_unless_present = "san", default_value = "", hide_default_value = true)]
+    pub(crate) subject: Name,
+    /// A subject alternative name to ask for: DNS:name, IP:address, email:address or URI:uri; may be given several times
+    #[arg(long, value_name = "NAME", value_parser = san)]
+    pub(crate) san: Vec<GeneralName>,
+    /// The type of key to ask for, as for enroll; the server has the last word [default: ecdsa-p256]
+    #[arg(long, value_name = "TYPE", value_parser = key_type)]
+    pub(crate) key_type: Option<KeyType>,
+    /// PEM file to write the key to, readable by its owner alone [default: the common name with .key]. It must not be
+    /// there yet
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key_out: Option<PathBuf>,
+    /// PEM file to write the certificate to [default: the common name with .pem]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) protection: ProtectionArguments,
+    #[command(flatten)]
+    pub(crate) linking: LinkingArguments,
+    #[command(flatten)]
+    pub(crate) patience: PatienceArguments,
+    #[command(flatten)]
+    pub(crate) server: ServerArguments,
+    #[command(flatten)]
+    pub(crate) identity: IdentityArguments,
+}
+
+/// How the key is encrypted besides TLS.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Encryption of the key")]
+pub(crate) struct ProtectionArguments {
+    /// PEM file with a private key to encrypt the new one to: RSA, P-256, P-384, P-521, X25519 or ML-KEM, in PKCS #8
+    #[arg(long, value_name = "FILE", requires = "decrypt_cert")]
+    pub(crate) decrypt_key: Option<PathBuf>,
+    /// PEM file with that key's certificate, which the server has to know: the one in --cert, or one that its operator
+    /// has put in place. Its subjectKeyIdentifier names the key
+    #[arg(long, value_name = "FILE", requires = "decrypt_key")]
+    pub(crate) decrypt_cert: Option<PathBuf>,
+    /// The name of a key that the server has too, to encrypt the new one with: text, or hex: and hexadecimal digits
+    #[arg(long, value_name = "ID", requires = "kek_file", conflicts_with = "decrypt_key", value_parser = key_id)]
+    pub(crate) kek_id: Option<KeyId>,
+    /// File with that key, 16 or 32 octets in hexadecimal
+    #[arg(long, value_name = "FILE", requires = "kek_id")]
+    pub(crate) kek_file: Option<PathBuf>,
+    /// An algorithm to list in place of the usual ones, by its object identifier; may be given several times, the
+    /// preferred one first
+    #[arg(long, value_name = "OID", value_parser = oid)]
+    pub(crate) capability: Vec<Oid>,
+}
+
+/// The name of a shared key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyId(pub(crate) Vec<u8>);
+
+#[derive(Debug, Args)]
 pub(crate) struct ReenrollArguments {
     /// Ask for a certificate of the key that is there, instead of a new key
     #[arg(long, conflicts_with = "key_type")]
@@ -250,6 +314,19 @@ fn subject(text: &str) -> Result<Name, String> {
 
 fn san(text: &str) -> Result<GeneralName, String> {
     GeneralName::from_text(text).ok_or_else(|| "write DNS:name, IP:address, email:address or URI:uri".to_string())
+}
+
+fn key_id(text: &str) -> Result<KeyId, String> {
+    let octets = match text.strip_prefix("hex:") {
+        Some(digits) => file::from_hex(digits).map(|octets| octets.to_vec()),
+        None => Some(text.as_bytes().to_vec()),
+    };
+    let octets = octets.filter(|octets| !octets.is_empty());
+    octets.map(KeyId).ok_or_else(|| "write text, or hex: and hexadecimal digits".to_string())
+}
+
+fn oid(text: &str) -> Result<Oid, String> {
+    Oid::from_dotted(text).ok_or_else(|| "write an object identifier: 2.16.840.1.101.3.4.1.45".to_string())
 }
 
 fn key_type(text: &str) -> Result<KeyType, String> {

@@ -90,7 +90,7 @@ async fn ask_for_advice(peer: &Peer) -> Result<CsrAdvice, Failure> {
 }
 
 /// A file name from the names that are asked for: different devices have different files.
-fn file_stem(subject: &Name, names: &[GeneralName]) -> String {
+pub(crate) fn file_stem(subject: &Name, names: &[GeneralName]) -> String {
     let from_names = || match names.first() {
         Some(GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text)) => Some(text.clone()),
         Some(GeneralName::Ip(address)) => Some(address.to_string()),

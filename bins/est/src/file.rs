@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use est_core::pkix::pem;
+use zeroize::Zeroizing;
 
 use crate::output::Failure;
 
@@ -19,6 +20,13 @@ pub(crate) enum Readers {
 
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
     fs::read_to_string(path).map_err(|error| Failure::error(format!("{} cannot be read: {error}", path.display())))
+}
+
+/// Reads hexadecimal digits, an even number of them.
+pub(crate) fn from_hex(digits: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let is_hex = digits.len().is_multiple_of(2) && digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let octet = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    is_hex.then(|| (0..digits.len()).step_by(2).map(octet).collect::<Option<Vec<u8>>>().map(Zeroizing::new)).flatten()
 }
 
 /// The certificates of a PEM file, DER, at least one; other blocks are skipped.

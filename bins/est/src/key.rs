@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use est_backends::{FileSigner, Signer};
+use est_core::Protection;
 use est_core::pkix::{CsrTemplate, GeneralNames, KeyType, Name, Oid, assemble_csr};
 use zeroize::Zeroizing;
 
@@ -65,6 +66,22 @@ pub(crate) async fn sign(
     texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
     let to_be_signed = request.to_be_signed_with(texts);
+    finish(signer, to_be_signed).await
+}
+
+/// A request for a key that the server makes and is to protect like this; signed all the same.
+pub(crate) async fn sign_key_request(
+    signer: &FileSigner,
+    subject: Name,
+    subject_alt_name: Option<GeneralNames>,
+    protection: &Protection,
+    texts: &[(Oid, String)],
+) -> Result<Vec<u8>, Failure> {
+    let to_be_signed = request(signer, subject, subject_alt_name).to_be_signed_for(protection, texts);
+    finish(signer, to_be_signed).await
+}
+
+async fn finish(signer: &FileSigner, to_be_signed: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))

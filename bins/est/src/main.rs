@@ -14,6 +14,7 @@ mod output;
 mod peer;
 mod reenroll;
 mod server_url;
+mod serverkeygen;
 mod tls;
 
 use std::process::ExitCode;
@@ -46,6 +47,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Cacerts(arguments) => cacerts::run(arguments).await,
             Command::Csrattrs(arguments) => csrattrs::run(arguments).await,
             Command::Enroll(arguments) => enroll::run(arguments).await,
+            Command::Serverkeygen(arguments) => serverkeygen::run(arguments).await,
             Command::Reenroll(arguments) => reenroll::run(arguments).await,
             Command::Bench(arguments) => bench::run(arguments),
         }

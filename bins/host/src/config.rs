@@ -30,7 +30,7 @@ pub use network::Network;
 pub use reference::reference;
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, Tls, TlsCertificate, TlsVersion,
+    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -8,9 +8,9 @@ use est_auth::{
     AnyOf, CertificateAuthenticator, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
     RevocationPolicy, StoredPassword,
 };
-use est_backends::{Cas, FileSigner, LocalCa, SignatureCheck, decrypt_pkcs8};
+use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
-use est_core::{Authenticator, PortError, PortFuture, Ports, Site, UnixTime};
+use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Site, UnixTime};
 use est_store::Sqlite;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -156,7 +156,7 @@ pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Serv
     let ports = Ports {
         authenticator: Arc::new(AnyOf::new(authenticators)),
         ca: Arc::new(backends(settings, site)?),
-        keys: Arc::new(est_core::NoKeyGenerator),
+        keys: key_generator(settings, site)?,
         store: Arc::new(store.clone()),
     };
     let ports = logged(ports);
@@ -219,6 +219,24 @@ pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
         backends = backends.with(ca.id.clone(), Arc::new(backend));
     }
     Ok(backends)
+}
+
+/// Makes keys for clients, where `/serverkeygen` is served. The CA of requests without a label signs what is encrypted.
+fn key_generator(settings: &Settings, site: &Site) -> Result<Arc<dyn KeyGenerator>, WiringError> {
+    if !settings.est.operations.serverkeygen {
+        return Ok(Arc::new(NoKeyGenerator));
+    }
+    let ca = &site.default_label.ca;
+    let own = settings.cas.iter().find(|settings| settings.id == ca.id);
+    let own = own.ok_or_else(|| WiringError(format!("the CA {} is not configured", ca.id)))?;
+    let mut generator = LocalKeyGenerator::new(Arc::new(ca_signer(own)?), ca.certificate.clone());
+    for shared in &settings.est.symmetric_keys {
+        generator = generator.with_symmetric_key(shared.id.clone(), shared.key.clone());
+    }
+    for recipient in &settings.est.recipients {
+        generator = generator.with_recipient(recipient.clone());
+    }
+    Ok(Arc::new(generator))
 }
 
 /// The store, as those see it who ask who a peer is.

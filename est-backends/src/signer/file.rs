@@ -2,7 +2,7 @@
 
 mod key_file;
 mod key_pair;
-mod tlv;
+pub(crate) mod tlv;
 
 use std::sync::Arc;
 
@@ -60,8 +60,14 @@ impl FileSigner {
     /// [`KeyFileError::Unsupported`] for an RSA size other than 2048, 3072 and 4096, [`KeyFileError::Rejected`] when
     /// the library could not make a key.
     pub fn generate(key_type: KeyType) -> Result<(Self, Zeroizing<String>), KeyFileError> {
+        let (signer, pkcs8) = Self::generate_pkcs8(key_type)?;
+        Ok((signer, Zeroizing::new(pem::encode("PRIVATE KEY", &pkcs8))))
+    }
+
+    /// As [`FileSigner::generate`], with the key's PKCS #8 in DER.
+    pub(crate) fn generate_pkcs8(key_type: KeyType) -> Result<(Self, Zeroizing<Vec<u8>>), KeyFileError> {
         let (key_pair, pkcs8) = KeyPair::generate(key_type)?;
-        Ok((Self::new(key_pair)?, Zeroizing::new(pem::encode("PRIVATE KEY", &pkcs8))))
+        Ok((Self::new(key_pair)?, pkcs8))
     }
 
     /// Makes an RSA key sign with this padding; changes nothing for other keys.

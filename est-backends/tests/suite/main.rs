@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test may panic, and says what it skips")]
 
 mod authority;
+mod cms_cryptography;
+mod cms_openssl;
 mod cryptography;
 mod csr;
 mod key_file;
+mod key_generation;
 mod local_ca;
 mod ml_dsa;
 mod openssl;

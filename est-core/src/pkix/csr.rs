@@ -7,11 +7,12 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use pki_types::SignatureVerificationAlgorithm;
-use rasn::types::{Any, BitString, Integer, SequenceOf, SetOf};
+use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf, SetOf};
 
 use super::asn1::{self, Malformed};
 use super::der::DerError;
 use super::{Challenges, Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
+use crate::Protection;
 
 pub use key_request::KeyRequest;
 
@@ -345,6 +346,12 @@ impl CsrTemplate {
     /// The same with further attributes, each of one text: estIdentityLinking, say.
     #[must_use]
     pub fn to_be_signed_with<T: AsRef<str>>(&self, texts: &[(Oid, T)]) -> Vec<u8> {
+        self.to_be_signed_for(&Protection::None, texts)
+    }
+
+    /// The same for `/serverkeygen`, which is to protect the key that it makes like this (RFC 7030 §4.4.1).
+    #[must_use]
+    pub fn to_be_signed_for<T: AsRef<str>>(&self, protection: &Protection, texts: &[(Oid, T)]) -> Vec<u8> {
         let mut attributes = Vec::new();
         let password = self.challenge_password.as_deref().map(|password| (oid::CHALLENGE_PASSWORD, password));
         for (id, text) in password.into_iter().chain(texts.iter().map(|(id, text)| (id.clone(), text.as_ref()))) {
@@ -359,6 +366,19 @@ impl CsrTemplate {
             names.iter().chain(&self.extensions).map(Extension::to_asn1).collect();
         if !extensions.is_empty() {
             attributes.push(attribute(&oid::EXTENSION_REQUEST, asn1::encode(&extensions)));
+        }
+        let named = match protection {
+            Protection::None => None,
+            Protection::Symmetric { key_id, capabilities } => {
+                Some((&oid::DECRYPT_KEY_IDENTIFIER, key_id, capabilities))
+            }
+            Protection::Asymmetric { key_id, capabilities, .. } => {
+                Some((&oid::ASYMMETRIC_DECRYPT_KEY_IDENTIFIER, key_id, capabilities))
+            }
+        };
+        if let Some((id, key_id, capabilities)) = named {
+            attributes.push(attribute(&oid::SMIME_CAPABILITIES, capabilities.to_der()));
+            attributes.push(attribute(id, asn1::encode(&OctetString::from_slice(key_id))));
         }
         asn1::encode(&asn1::CertificationRequestInfo {
             version: Integer::from(0),

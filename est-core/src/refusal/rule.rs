@@ -43,8 +43,8 @@ impl Refusal {
             Self::KeyUsage { .. } => (&["default_key_usage", "key_usage"], "RFC 5280 §4.2.1.3"),
             Self::MalformedKeyUsage => (&[], "RFC 5280 §4.2.1.3"),
             Self::NamesDiffer { .. } => (&["certificate_names"], "RFC 7030 §4.2.2"),
-            Self::ServerKeyGenerationForbidden => (&["server_key_generation"], "RFC 7030 §4.4"),
-            Self::KeyGeneration(_) => (&["serverkeygen"], "RFC 7030 §4.4.1"),
+            Self::ServerKeyGenerationForbidden => (&["serverkeygen"], "RFC 7030 §4.4"),
+            Self::KeyGeneration(_) => (&["recipients", "symmetric_key"], "RFC 7030 §4.4.1"),
             Self::OutsideOfRa { .. } => (&["subject_pattern", "names"], "RFC 7030 §3.7"),
             _ => return None,
         };

@@ -3,13 +3,22 @@
 //! Inputs that a fuzzer found are kept beside them under names of their own; this overwrites none of those.
 
 use std::fs;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use est_core::pkix::{CsrAttr, KeyType, certs_only, csr_attrs, oid, pem, read_csr_attrs};
+use est_backends::authority::{Validity, self_signed_ca};
+use est_backends::{FileSigner, LocalKeyGenerator, open};
+use est_core::cms::{Capabilities, Digest, SignedData, signed_attributes, write_key_package};
+use est_core::pkix::{
+    Certificate, CsrAttr, Extension, KeyType, TbsCertificate, certs_only, csr_attrs, oid, pem, read_csr_attrs,
+};
 use est_core::policy::{NameKind, NameRules, Profile, SubjectRules, csr_attributes, decide};
+use est_core::{Generated, KeyGenerator, KeyPart, KeyWish, Protection, Seconds};
 use est_testkit::der::{attribute, extension, octet_string, sequence, set, utf8, value};
 use est_testkit::peers::OpenSsl;
 use est_testkit::pki::{Key, NOW, TestCa, name, parse_csr, password_holder, serial};
-use ohia_fuzz::corpus;
+use ohia_fuzz::{corpus, envelope};
 
 fn main() {
     let openssl = OpenSsl::find().expect("openssl makes some of the inputs");
@@ -24,6 +33,8 @@ fn main() {
     heads(&requests);
     forwarded();
     exchanges(&requests);
+    key_requests();
+    envelopes();
 }
 
 fn write(target: &str, name: &str, input: &[u8]) {
@@ -58,6 +69,105 @@ fn keys() {
     for key_type in KeyType::USUAL {
         write("spki", &key_type.to_string(), Key::generate(key_type).public_key().as_der());
     }
+}
+
+/// Requests for a key: every combination of what may ask for encryption.
+fn key_requests() {
+    let key = Key::p256();
+    let algorithms = [oid::RSAES_OAEP, oid::STD_DH_SHA256_KDF, oid::AES256_WRAP, oid::AES256_GCM];
+    let capabilities = Capabilities::of(algorithms).to_der();
+    write("key_request", "capabilities", &capabilities);
+    let wrap = sequence(&[oid::AES128_WRAP.as_der()]);
+    let agreement = sequence(&[&sequence(&[oid::STD_DH_SHA256_KDF.as_der(), &wrap])]);
+    write("key_request", "capabilities-with-parameters", &agreement);
+    let capabilities = attribute(oid::SMIME_CAPABILITIES.as_der(), &[&capabilities]);
+    let symmetric = attribute(oid::DECRYPT_KEY_IDENTIFIER.as_der(), &[&octet_string(b"kek")]);
+    let asymmetric = attribute(oid::ASYMMETRIC_DECRYPT_KEY_IDENTIFIER.as_der(), &[&octet_string(&[7; 20])]);
+    let (c, s, a) = (capabilities.as_slice(), symmetric.as_slice(), asymmetric.as_slice());
+    let combinations: [(&str, &[&[u8]]); 8] = [
+        ("plain", &[]),
+        ("capabilities-alone", &[c]),
+        ("symmetric-alone", &[s]),
+        ("asymmetric-alone", &[a]),
+        ("symmetric", &[c, s]),
+        ("asymmetric", &[c, a]),
+        ("two-identifiers", &[s, a]),
+        ("everything", &[c, s, a]),
+    ];
+    let subject = name("CN=a");
+    for (name, attributes) in combinations {
+        write("key_request", name, &key.csr_with_attributes(subject.as_der(), attributes));
+    }
+    let strange = sequence(&[&sequence(&[b"\x06\x03\x2a\x03\x04"]), &value(0x03, &[b"\0?"])]);
+    let info = sequence(&[b"\x02\x01\x00", subject.as_der(), &strange, &value(0xa0, &[])]);
+    write(
+        "key_request",
+        "unknown-key",
+        &sequence(&[&info, &sequence(&[oid::SHA256.as_der()]), &value(0x03, &[b"\0?"])]),
+    );
+}
+
+/// Runs a future that never waits.
+fn now<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Encrypted keys: with the target's own key, and to others.
+fn envelopes() {
+    let (signer, _) = FileSigner::generate(KeyType::EcdsaP256).expect("a key");
+    let validity = Validity { not_before: NOW, span: Seconds::from_days(90) };
+    let root = now(self_signed_ca(&name("CN=CA"), &signer, validity, serial(1))).expect("a certificate");
+    let root = Certificate::parse(&root).expect("a certificate");
+    let generator = LocalKeyGenerator::new(Arc::new(signer), root.clone()).with_symmetric_key(vec![1], envelope::key());
+    let ask = |protection| {
+        let wish = KeyWish { key_type: KeyType::EcdsaP256, protection };
+        let Ok(Generated::Key(made)) = now(generator.generate(&wish)) else { panic!("a key") };
+        let KeyPart::Enveloped(message) = made.part else { panic!("encrypted") };
+        message
+    };
+    for (name, content) in [("kek-cbc", oid::AES128_CBC), ("kek-gcm", oid::AES256_GCM)] {
+        let capabilities = Capabilities::of([oid::AES128_WRAP, content]);
+        let message = ask(Protection::Symmetric { key_id: vec![1], capabilities });
+        assert!(open(&message, &envelope::own()).is_ok(), "the target opens it");
+        write("envelope", name, &message);
+    }
+    let own = name("CN=a");
+    for (name, key_type, algorithms) in [
+        ("rsa-oaep", KeyType::Rsa(2048), vec![oid::RSAES_OAEP]),
+        ("rsa-pkcs1", KeyType::Rsa(2048), vec![oid::RSA_ENCRYPTION]),
+        ("ecdh", KeyType::EcdsaP384, vec![oid::STD_DH_SHA384_KDF, oid::AES256_WRAP]),
+    ] {
+        let key = Key::generate(key_type);
+        let to_be_signed = TbsCertificate {
+            serial: serial(3),
+            signature_algorithm: key.signature_algorithm(),
+            issuer: &own,
+            subject: &own,
+            not_before: NOW,
+            not_after: NOW,
+            public_key: key.public_key().as_der(),
+            extensions: &[Extension::subject_key_identifier(b"own")],
+        };
+        let shown = Some(Arc::new(Certificate::parse(&key.signed(to_be_signed.to_der())).expect("a certificate")));
+        let capabilities = Capabilities::of(algorithms);
+        write("envelope", name, &ask(Protection::Asymmetric { key_id: b"own".to_vec(), capabilities, shown }));
+    }
+    let package =
+        write_key_package(&sequence(&[b"\x02\x01\x00", &sequence(&[oid::X25519.as_der()]), &octet_string(&[7; 34])]));
+    write("envelope", "package", &package);
+    let attributes = signed_attributes(&[7; 32]);
+    let signed = SignedData {
+        package,
+        digest: Digest::Sha256,
+        signed_attributes: attributes,
+        signature_algorithm: sequence(&[oid::RSA_ENCRYPTION.as_der(), b"\x05\x00"]),
+        signature: vec![7; 64],
+        certificate: root,
+    };
+    write("envelope", "signed", &signed.to_der());
 }
 
 /// Writes the requests and returns some that are sound.
@@ -375,7 +485,7 @@ fn exchanges(requests: &[Vec<u8>]) {
     let text = base64(&requests[3]);
     let names = ["p256", "p384", "p521", "ed25519"];
     for (name, request) in names.iter().zip(&requests[3..]) {
-        write("exchange", &format!("enroll-{name}"), &[b"\x01\x07\x01\x01\x01\x01", &request[..]].concat());
+        write("exchange", &format!("enroll-{name}"), &[b"\x01\x07\x01\x01\x01\x01\x01", &request[..]].concat());
     }
     for (name, answers) in [
         ("renew", b"\x02\x02\x03\x01\x01\x01"),
@@ -391,9 +501,20 @@ fn exchanges(requests: &[Vec<u8>]) {
         ("unknown-label", b"\x01\x01\x00\x00\x00\x00"),
         ("cacerts", b"\x00\x02\x00\x00\x00\x00"),
     ] {
+        // Only a request for a key has a seventh answer.
+        write("exchange", name, &[answers, &b"\x01"[..], text.as_bytes()].concat());
+    }
+    for (name, answers) in [
+        ("key", b"\x03\x02\x01\x01\x00\x01\x01"),
+        ("key-again", b"\x03\x02\x01\x05\x01\x00\x00"),
+        ("key-refused", b"\x03\x02\x01\x01\x02\x01\x00"),
+        ("key-outage", b"\x03\x02\x01\x01\x03\x01\x00"),
+        ("key-pending", b"\x03\x02\x01\x01\x00\x05\x01"),
+        ("key-not-recorded", b"\x03\x02\x01\x01\x00\x01\x00"),
+    ] {
         write("exchange", name, &[answers, text.as_bytes()].concat());
     }
-    write("exchange", "garbage", b"\x01\x02\x01\x01\x01\x01 garbage");
+    write("exchange", "garbage", b"\x01\x02\x01\x01\x01\x01\x01 garbage");
     write("exchange", "nothing", b"");
 }
 

@@ -76,11 +76,17 @@ pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
     let text = std::str::from_utf8(&octets).map_err(|_| none())?;
     let (label, block) = private_key(text).ok_or_else(none)?;
     let is_encrypted = label.starts_with("ENCRYPTED ") || block.contains("Proc-Type: 4,ENCRYPTED");
-    if is_readable_by_all(&path) {
-        let fault = Fault::new(format!("every user of this machine can read {}", path.display()));
-        given.warn(fault.help(format!("chmod 600 {}", path.display())));
-    }
+    warn_if_exposed(given, &path);
     Ok(FoundKey { path, is_encrypted })
+}
+
+/// Reads a file that holds a secret.
+pub(super) fn secret(given: &Given<'_>) -> Result<Zeroizing<String>, Fault> {
+    let path = given.path()?;
+    let octets = Zeroizing::new(read(&path)?);
+    let text = std::str::from_utf8(&octets).map_err(|_| Fault::new(format!("{} is not text", path.display())))?;
+    warn_if_exposed(given, &path);
+    Ok(Zeroizing::new(text.to_owned()))
 }
 
 /// Finds a file or a folder, without reading it.
@@ -118,6 +124,13 @@ fn cannot_read(path: &Path, error: &io::Error) -> Fault {
         _ => error.to_string(),
     };
     Fault::new(format!("cannot read {}: {reason}", path.display()))
+}
+
+fn warn_if_exposed(given: &Given<'_>, path: &Path) {
+    if is_readable_by_all(path) {
+        let fault = Fault::new(format!("every user of this machine can read {}", path.display()));
+        given.warn(fault.help(format!("chmod 600 {}", path.display())));
+    }
 }
 
 #[cfg(unix)]

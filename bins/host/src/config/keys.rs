@@ -96,7 +96,7 @@ pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 15] = [
+pub(super) static SECTIONS: [&Section; 16] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -108,6 +108,7 @@ pub(super) static SECTIONS: [&Section; 15] = [
     &PROFILE,
     &PROFILE_EXTENSION,
     &EST,
+    &SYMMETRIC_KEY,
     &LABEL,
     &RA,
     &OTP,
@@ -541,7 +542,14 @@ pub(super) static EST: Section = Section {
         key("simplereenroll", "boolean", Default("true"), "Whether `/simplereenroll` is served (§4.2.2).")
             .also(&["reenroll"]),
         key("fullcmc", "boolean", Default("false"), "`/fullcmc` (§4.3). Only `false` in this version."),
-        key("serverkeygen", "boolean", Default("false"), "`/serverkeygen` (§4.4). Only `false` in this version."),
+        key("serverkeygen", "boolean", Default("false"), "Whether `/serverkeygen` is served (§4.4): the server makes clients' keys, and sends them the private half."),
+        key(
+            "recipients",
+            "path, or array of paths",
+            Default("[]"),
+            "PEM files with certificates to whose keys `/serverkeygen` encrypts new keys, for clients that ask for it \
+             by the subjectKeyIdentifier. A client's own certificate need not be listed.",
+        ),
         key("csrattrs", "boolean", Default("true"), "Whether `/csrattrs` is served (§4.5)."),
         key(
             "csr_attributes",
@@ -603,6 +611,25 @@ pub(super) static EST: Section = Section {
         ),
     ],
     later: &["cmc"],
+};
+
+pub(super) static SYMMETRIC_KEY: Section = Section {
+    name: "est.symmetric_key",
+    repeated: true,
+    about: "A key that a client shares with the server, for `/serverkeygen` to encrypt the client's new key with.",
+    keys: &[
+        key("id", "string", Mistake, "Its name in the client's DecryptKeyIdentifier: text, or `hex:` and digits.")
+            .also(&["name", "key_id"]),
+        key(
+            "key",
+            "string",
+            Means("`key_file`"),
+            "The key: 16 or 32 octets in hexadecimal. Better `${NAME}`, from the environment.",
+        )
+        .also(&["secret"]),
+        key("key_file", "path", Means("`key`"), "A file with the key in hexadecimal."),
+    ],
+    later: &[],
 };
 
 pub(super) static LABEL: Section = Section {

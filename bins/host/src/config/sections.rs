@@ -5,6 +5,7 @@ mod est;
 mod pattern;
 mod profile;
 mod ra;
+mod symmetric_key;
 mod tls;
 
 use std::path::PathBuf;

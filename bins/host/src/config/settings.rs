@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
 use est_core::policy::{Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
@@ -243,10 +244,23 @@ pub struct Est {
     pub strict_encoding: bool,
     /// Keys that get no certificate.
     pub key_blocklists: Vec<KeyBlocklist>,
+    /// Certificates of the keys that generated keys may be encrypted to.
+    pub recipients: Vec<Certificate>,
+    /// The keys that generated keys may be encrypted with.
+    pub symmetric_keys: Vec<SharedKey>,
     /// Characters in a line of base64 in answers; one line if `None`.
     pub base64_line_length: Option<usize>,
     /// The label that serves requests without one, if one does.
     pub default_label: Option<String>,
+}
+
+/// `[[est.symmetric_key]]`: a key that a client shares with the server.
+#[derive(Clone, Debug)]
+pub struct SharedKey {
+    /// Its name in a DecryptKeyIdentifier.
+    pub id: Vec<u8>,
+    /// The key.
+    pub key: SymmetricKey,
 }
 
 /// `[[est.label]]`: a path segment with a CA and rules of its own. What the file leaves out has been taken from the CA.

@@ -5,39 +5,39 @@ use zeroize::Zeroizing;
 
 /// The parts of a DER value that [`der::check`] accepted, one after the other.
 #[derive(Clone, Copy)]
-pub(super) struct Parts<'a>(&'a [u8]);
+pub(crate) struct Parts<'a>(&'a [u8]);
 
 /// One value.
 #[derive(Clone, Copy)]
-pub(super) struct Value<'a> {
-    pub(super) tag: u8,
+pub(crate) struct Value<'a> {
+    pub(crate) tag: u8,
     /// Without tag and length.
-    pub(super) contents: &'a [u8],
+    pub(crate) contents: &'a [u8],
     /// With tag and length.
-    pub(super) whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const SEQUENCE: u8 = 0x30;
 
 impl<'a> Parts<'a> {
     /// The parts of the one SEQUENCE that `input` is.
-    pub(super) fn of_sequence(input: &'a [u8]) -> Option<Self> {
+    pub(crate) fn of_sequence(input: &'a [u8]) -> Option<Self> {
         der::check(input).ok()?;
         (input.first() == Some(&SEQUENCE)).then(|| Self(der::contents(input)))
     }
 
     /// The next part, if there is one and it has this tag.
-    pub(super) fn take(&mut self, tag: u8) -> Option<Value<'a>> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<Value<'a>> {
         let value = self.peek().filter(|value| value.tag == tag)?;
         self.0 = &self.0[value.whole.len()..];
         Some(value)
     }
 
     /// The next part, left where it is.
-    pub(super) fn peek(&self) -> Option<Value<'a>> {
+    pub(crate) fn peek(&self) -> Option<Value<'a>> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (contents_len, header_len) = match first {
@@ -55,13 +55,13 @@ impl<'a> Parts<'a> {
     }
 
     /// Whether nothing is left.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
 /// Writes one value made of `parts`, one after the other.
-pub(super) fn write(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+pub(crate) fn write(tag: u8, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     // Room for all of it at once: what grows leaves copies behind.
     let mut der = Zeroizing::new(Vec::with_capacity(length + 6));

@@ -6,7 +6,7 @@ use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 
 use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
 use super::profile::{Issuing, Profiles, approval, tightened};
-use super::{DAY, Reader, pattern};
+use super::{DAY, Reader, pattern, symmetric_key};
 use crate::config::diagnostic::Fault;
 use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
@@ -18,9 +18,15 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
     let simpleenroll = section.get("simpleenroll", value::boolean);
     let simplereenroll = section.get("simplereenroll", value::boolean);
     let csrattrs = section.get("csrattrs", value::boolean);
-    for (name, operation) in [("fullcmc", "/fullcmc is"), ("serverkeygen", "/serverkeygen is")] {
-        if section.get(name, value::boolean) == Some(true) {
-            section.fault(name, Fault::later(operation).help("set it to false"));
+    let serverkeygen = section.get("serverkeygen", value::boolean);
+    if section.get("fullcmc", value::boolean) == Some(true) {
+        section.fault("fullcmc", Fault::later("/fullcmc is").help("set it to false"));
+    }
+    let recipients = section.get("recipients", |given| given.one_or_more(files::certificates));
+    let symmetric_keys = symmetric_key::read(section);
+    for name in ["recipients", "symmetric_key"] {
+        if section.has(name) && serverkeygen == Some(false) {
+            section.warn(name, Fault::new("does nothing: /serverkeygen is off").help("set est.serverkeygen = true"));
         }
     }
     let linking = section.get("linking", linking);
@@ -38,7 +44,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
             cacerts: cacerts?,
             simpleenroll: simpleenroll?,
             simplereenroll: simplereenroll?,
-            serverkeygen: false,
+            serverkeygen: serverkeygen?,
             csrattrs: csrattrs?,
         },
         linking: linking?,
@@ -48,6 +54,8 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
         replay_window: replay_window?,
         strict_encoding: strict_encoding?,
         key_blocklists: key_blocklists??,
+        recipients: recipients??.concat(),
+        symmetric_keys: symmetric_keys?,
         base64_line_length: base64_line_length?,
         default_label: default_label?,
     })

@@ -1,0 +1,4 @@
+//! `envelope` under libFuzzer.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| ohia_fuzz::envelope::run(input));
