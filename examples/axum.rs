@@ -109,6 +109,7 @@ fn enroll(address: SocketAddr) -> Result<String, Box<dyn Error>> {
         subject_alt_name: GeneralNames::from_names(&[GeneralName::Dns("device-1.example".into())]),
         public_key: key.public_key.clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let info = template.to_be_signed();
     let signature = key.sign(&info)?;

@@ -17,6 +17,9 @@ use est_core::{
     PortError, PortFuture, Ports, Principal, Reply, Request, Seconds, Store, UnixTime, Verdict, begin, drive,
 };
 
+/// What the profile plans: nothing that it does not give comes through.
+const USAGE: &str = "keyUsage=critical,digitalSignature\nextendedKeyUsage=clientAuth,serverAuth\n";
+
 /// Issues with `openssl x509 -req`. The core checks what comes back: other names, another key or a later end than was
 /// planned are not handed out.
 struct OpenSsl(PathBuf);
@@ -37,7 +40,7 @@ impl OpenSsl {
         let names = order.csr.subject_alt_name().map(ToString::to_string).unwrap_or_default();
         let serial = order.serial.to_string().replace(':', "");
         fs::write(self.0.join("csr.der"), order.csr.as_der()).map_err(failed)?;
-        fs::write(self.0.join("ext"), format!("basicConstraints=critical,CA:FALSE\nsubjectAltName={names}\n"))
+        fs::write(self.0.join("ext"), format!("basicConstraints=critical,CA:FALSE\nsubjectAltName={names}\n{USAGE}"))
             .map_err(failed)?;
         let request = ["x509", "-req", "-in", "csr.der", "-inform", "DER", "-CA", "ca.pem", "-CAkey", "ca.key"];
         let wanted = ["-set_serial", &format!("0x{serial}"), "-days", "89", "-extfile", "ext", "-outform", "DER"];
@@ -88,6 +91,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         subject_alt_name: GeneralNames::from_names(&[GeneralName::Dns("device-1.example".into())]),
         public_key: key.public_key.clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let info = template.to_be_signed();
     let signature = key.sign(&info)?;

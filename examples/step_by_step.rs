@@ -34,6 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         subject_alt_name: GeneralNames::from_names(&[GeneralName::Dns("device-1.example".into())]),
         public_key: device_key.public_key.clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let info = template.to_be_signed();
     let signature = device_key.sign(&info)?;

@@ -4,6 +4,7 @@
 //! of any EST server: white space in the base64 text, raw DER, PEM, BER where CMS allows it, and whatever the
 //! content headers say (RFC 8951 §3.1 and §3.2).
 
+mod advice;
 mod ber;
 mod multipart;
 mod retry_after;
@@ -16,6 +17,8 @@ use core::fmt;
 use crate::pkix::{read_certs_only, read_csr_attrs};
 use crate::wire::http::{PKCS10, percent_encode};
 use crate::{Body, KeyPart, Operation, Refusal, Seconds, Secret, UnixTime, base64};
+
+pub use advice::{CsrAdvice, Missing, NamesAdvice};
 
 /// The path under which EST servers serve (RFC 7030 §3.2.2, RFC 8615).
 pub const DEFAULT_BASE_PATH: &str = "/.well-known/est";

@@ -26,8 +26,11 @@ pub use certs_only::{certs_only, read_certs_only};
 pub use challenge::Challenges;
 pub use crl::CrlHead;
 pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, KeyRequest, assemble_csr};
-pub(crate) use csrattrs::link_in_csr_attrs;
-pub use csrattrs::{CsrAttr, csr_attrs, read_csr_attrs};
+pub(crate) use csrattrs::extension_request;
+pub use csrattrs::{
+    CertificationRequestInfoTemplate, CsrAttr, CsrAttrsError, ExtensionTemplate, KeyRequirement,
+    SingleAttributeTemplate, csr_attrs, read_csr_attrs,
+};
 pub use extension::{Extension, KeyUsage};
 pub(crate) use general_name::text_of;
 pub use general_name::{GeneralName, GeneralNames};

@@ -1,5 +1,6 @@
 //! What a request may have: a pure decision.
 
+mod attributes;
 mod authority;
 mod baseline;
 mod constraint;
@@ -25,6 +26,7 @@ use crate::pkix::{
 };
 use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
 
+pub use attributes::{Role, csr_attributes};
 pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
 pub use extension::{DECIDED, OF_CAS, usages_of};
@@ -182,11 +184,17 @@ impl Plan {
             (_, None) => true,
             (None, Some(_)) => false,
         };
-        let purposes = planned(&oid::EXT_KEY_USAGE).map(|extension| extension.value.as_slice());
+        let purposes = |value: Option<&[u8]>| value.map(Extension::read_ext_key_usage);
+        let planned_purposes = purposes(planned(&oid::EXT_KEY_USAGE).map(|extension| extension.value.as_slice()));
+        let purposes_fit = match (purposes(certificate.extension(&oid::EXT_KEY_USAGE)), planned_purposes) {
+            (Some(Some(purposes)), Some(Some(planned))) => purposes.iter().all(|purpose| planned.contains(purpose)),
+            (_, None) => true,
+            _ => false,
+        };
         certificate.subject() == &self.subject
             && certificate.public_key_der() == self.public_key.as_der()
             && certificate.subject_alt_name().map(GeneralNames::as_der) == names
-            && certificate.extension(&oid::EXT_KEY_USAGE) == purposes
+            && purposes_fit
             && usages_fit
             && certificate.not_after() <= self.not_after
             && !certificate.is_ca()

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, csr_attrs, link_in_csr_attrs};
-use crate::policy::{Profile, RegistrationAuthority};
+use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
+use crate::policy::{Profile, RegistrationAuthority, csr_attributes};
 use crate::{Linking, Operation, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
@@ -149,6 +149,8 @@ pub struct Label {
     pub authorities: Vec<RegistrationAuthority>,
     /// What a request must say of its connection.
     linking: Linking,
+    /// What `/csrattrs` lists besides what the profile asks for.
+    more: Vec<Oid>,
     /// The answer of `/cacerts` until one of the certificates ends.
     cacerts: Arc<CaCerts>,
     /// The answer of `/csrattrs`.
@@ -156,7 +158,7 @@ pub struct Label {
 }
 
 impl Label {
-    /// Puts a label together; `csr_attributes` are the object identifiers that `/csrattrs` lists.
+    /// Puts a label together. `/csrattrs` lists what the profile asks for, and the object identifiers `more`.
     #[must_use]
     pub fn new(
         name: Option<String>,
@@ -164,12 +166,12 @@ impl Label {
         profile: Profile,
         approval: Approval,
         certificate_names: NameBinding,
-        csr_attributes: &[Oid],
+        more: &[Oid],
     ) -> Self {
         let cacerts = Arc::new(CaCerts::of(&ca, |_| true));
-        let csrattrs = (!csr_attributes.is_empty()).then(|| Arc::new(csr_attrs(csr_attributes)));
-        let (authorities, linking) = (Vec::new(), Linking::default());
-        Self { name, ca, profile, approval, certificate_names, authorities, linking, cacerts, csrattrs }
+        let csrattrs = csr_attributes(&profile, more).map(Arc::new);
+        let (authorities, linking, more) = (Vec::new(), Linking::default(), more.to_vec());
+        Self { name, ca, profile, approval, certificate_names, authorities, linking, more, cacerts, csrattrs }
     }
 
     /// Changes what a request must say of its connection; where it must say something, `/csrattrs` asks for it
@@ -178,7 +180,9 @@ impl Label {
     pub fn with_linking(mut self, linking: Linking) -> Self {
         self.linking = linking;
         if linking == Linking::Required {
-            self.csrattrs = Some(Arc::new(link_in_csr_attrs(self.csrattrs.as_deref().map_or(&[], Vec::as_slice))));
+            let links = [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING];
+            let more: Vec<Oid> = links.iter().chain(&self.more).cloned().collect();
+            self.csrattrs = csr_attributes(&self.profile, &more).map(Arc::new);
         }
         self
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use est_core::pkix::{
-    Certificate, Extension, KeyType, Name, TbsCertificate, assemble_certificate, certs_only, csr_attrs, oid,
+    Certificate, CsrAttr, Extension, KeyType, Name, TbsCertificate, assemble_certificate, certs_only, csr_attrs, oid,
     read_certs_only, read_csr_attrs,
 };
 use est_core::policy::{Plan, decide};
@@ -313,7 +313,7 @@ fn refuses_messages_that_are_not_certs_only() {
 
 #[test]
 fn csr_attrs_are_read_back() {
-    let der = csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]);
+    let der = csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST].map(CsrAttr::Id));
     let elements = read_csr_attrs(&der).unwrap();
     assert_eq!(elements, [oid::CHALLENGE_PASSWORD.as_der(), oid::EXTENSION_REQUEST.as_der()]);
     let attribute = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[b"\x06\x01\x2a"]);
@@ -326,7 +326,7 @@ fn csr_attrs_are_read_back() {
 #[test]
 fn openssl_reads_csr_attrs() {
     let Some(openssl) = OpenSsl::find() else { return };
-    openssl.write("a.der", csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]));
+    openssl.write("a.der", csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST].map(CsrAttr::Id)));
     let printed = openssl.run("asn1parse -inform DER -in a.der");
     assert!(printed.contains("challengePassword") && printed.contains("Extension Request"), "{printed}");
 }

@@ -81,6 +81,7 @@ fn carries_a_challenge_password() {
         subject_alt_name: general_names(&["DNS:a.example"]),
         public_key: key.public_key().clone(),
         challenge_password: Some("c2VjcmV0".into()),
+        extensions: Vec::new(),
     };
     let der = key.signed(template.to_be_signed());
     assert_eq!(parse_csr(&der).subject_alt_name().unwrap().to_string(), "DNS:a.example");

@@ -171,6 +171,7 @@ impl Key {
             subject_alt_name: general_names(names),
             public_key: self.public_key.clone(),
             challenge_password: None,
+            extensions: Vec::new(),
         };
         self.signed(template.to_be_signed())
     }

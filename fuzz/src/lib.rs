@@ -14,6 +14,7 @@ pub mod corpus;
 pub mod crl;
 pub mod csr;
 pub mod csrattrs;
+pub mod csrattrs_template;
 pub mod der;
 pub mod envelope;
 pub mod exchange;
@@ -39,6 +40,7 @@ pub const TARGETS: &[Target] = &[
     ("names", names::run),
     ("certs_only", certs_only::run),
     ("csrattrs", csrattrs::run),
+    ("csrattrs_template", csrattrs_template::run),
     ("client", client::run),
     ("http", http::run),
     ("client_cert", client_cert::run),

@@ -31,6 +31,9 @@ pub(crate) enum Command {
     Csrattrs(CsrattrsArguments),
     /// Makes a key and gets a certificate for it.
     ///
+    /// Asks the server first what it wants to see in the request (/csrattrs): the type of key unless --key-type says it,
+    /// and the extensions. What it wants and only you know has to be in --subject and --san.
+    ///
     /// The key is written before anything is sent. If the answer is lost, or the server needs time to decide, the same
     /// command sends the same key again, so that the server can tell that it is the same request.
     Enroll(EnrollArguments),
@@ -124,6 +127,9 @@ pub(crate) struct CacertsArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct CsrattrsArguments {
+    /// Print it as one JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) server: ServerArguments,
     #[command(flatten)]
@@ -138,8 +144,8 @@ pub(crate) struct EnrollArguments {
     /// A subject alternative name to ask for: DNS:name, IP:address, email:address or URI:uri; may be given several times
     #[arg(long, value_name = "NAME", value_parser = san)]
     pub(crate) san: Vec<GeneralName>,
-    /// The type of key to make [default: ecdsa-p256]: rsa-2048, rsa-3072, rsa-4096, ecdsa-p256, ecdsa-p384,
-    /// ecdsa-p521, ed25519, ml-dsa-44, ml-dsa-65, ml-dsa-87
+    /// The type of key to make [default: what the server asks for, or ecdsa-p256]: rsa-2048, rsa-3072, rsa-4096,
+    /// ecdsa-p256, ecdsa-p384, ecdsa-p521, ed25519, ml-dsa-44, ml-dsa-65, ml-dsa-87
     #[arg(long, value_name = "TYPE", value_parser = key_type)]
     pub(crate) key_type: Option<KeyType>,
     /// PEM file of the new certificate's key [default: the common name with .key]. A key that is there already is
@@ -149,6 +155,9 @@ pub(crate) struct EnrollArguments {
     /// PEM file to write the certificate to [default: the common name with .pem]
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+    /// Do not ask the server first what it wants to see in a request
+    #[arg(long)]
+    pub(crate) no_csrattrs: bool,
     #[command(flatten)]
     pub(crate) linking: LinkingArguments,
     #[command(flatten)]

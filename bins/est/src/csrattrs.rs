@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use est_core::client::{Answer, Call};
-use est_core::pkix::{CsrAttr, Oid};
+use est_core::client::{Answer, Call, CsrAdvice};
+use est_core::pkix::{CsrAttr, ExtensionTemplate, GeneralNames, KeyRequirement, KeyUsage, Oid, der, oid};
+use serde_json::{Value, json};
 
 use crate::cli::CsrattrsArguments;
 use crate::output::{Failure, say};
@@ -12,35 +13,155 @@ use crate::peer::Peer;
 pub(crate) async fn run(arguments: CsrattrsArguments) -> Result<(), Failure> {
     let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
     let call = Call::csr_attrs(peer.base_path(), peer.label.as_deref());
-    match peer.ask(call, Duration::ZERO).await? {
-        Answer::CsrAttrs(elements) => elements.iter().for_each(|element| say(&show(element))),
-        Answer::NoCsrAttrs => say("none"),
+    let elements = match peer.ask(call, Duration::ZERO).await? {
+        Answer::CsrAttrs(elements) => elements,
+        Answer::NoCsrAttrs => Vec::new(),
         _ => return Err(Failure::error("the server sent something other than CSR attributes")),
+    };
+    let advice = CsrAdvice::read(&elements);
+    if arguments.json {
+        let elements: Vec<Value> = elements.iter().map(|element| element_json(element)).collect();
+        let advice = advice.as_ref().map_or(Value::Null, advice_json);
+        say(&json!({ "elements": elements, "wanted": advice }).to_string());
+    } else if elements.is_empty() {
+        say("none");
+    } else {
+        elements.iter().for_each(|element| say(&show(element)));
     }
-    Ok(())
+    advice.map(drop).map_err(|error| Failure::error(error.to_string()))
 }
 
+/// What the server wants and `est` does not send: attributes of the request, and extensions without a value.
+pub(crate) fn left_out(advice: &CsrAdvice) -> Vec<Oid> {
+    let is_open = |extension: &&ExtensionTemplate| extension.value.is_none();
+    let extensions = advice.extensions.iter().filter(is_open).map(|extension| extension.id.clone());
+    advice.attributes.iter().cloned().chain(extensions).collect()
+}
+
+/// An element in a line; the extensions or the template within it in a line each.
 fn show(element: &[u8]) -> String {
+    let nested = [oid::EXTENSION_REQUEST, oid::CERTIFICATION_REQUEST_INFO_TEMPLATE];
     match CsrAttr::parse(element) {
+        Some(CsrAttr::Attribute { id, .. }) if nested.contains(&id) => match CsrAdvice::read(&[element.to_vec()]) {
+            Ok(advice) => format!("{}:\n  {}", show_id(&id), show_advice(&advice).join("\n  ")),
+            Err(_) => format!("{} = {}", show_id(&id), hexadecimal(element)),
+        },
         Some(CsrAttr::Id(id)) => show_id(&id),
         Some(CsrAttr::Attribute { id, values }) => {
             let values: Vec<String> = values.iter().map(|value| show_value(value)).collect();
-            format!("{} = {}", show_id(&id), values.join(", "))
+            let values = if values.is_empty() { "(any)".to_string() } else { values.join(", ") };
+            format!("{} = {values}", show_id(&id))
         }
         None => hexadecimal(element),
     }
+}
+
+fn show_advice(advice: &CsrAdvice) -> Vec<String> {
+    let mut lines: Vec<String> = advice.key.iter().map(|key| format!("key          {}", show_key(key))).collect();
+    for part in &advice.subject {
+        lines.push(format!("subject      {}{}", show_id(&part.id), show_given(part.value.as_deref().map(show_text))));
+    }
+    if let Some(names) = &advice.subject_alt_name {
+        let given = names.given.iter().map(ToString::to_string);
+        let open = names.to_fill.iter().map(|kind| format!("{kind} (to fill in)"));
+        let names: Vec<String> = given.chain(open).collect();
+        lines.push(format!("names        {}", if names.is_empty() { "(to fill in)".into() } else { names.join(", ") }));
+    }
+    for extension in &advice.extensions {
+        let critical = if extension.critical { ", critical" } else { "" };
+        let value = show_given(extension.value.as_deref().map(|value| show_extension(&extension.id, value)));
+        lines.push(format!("extension    {}{critical}{value}", show_id(&extension.id)));
+    }
+    lines.extend(advice.attributes.iter().map(|id| format!("attribute    {}", show_id(id))));
+    lines
+}
+
+fn show_given(value: Option<String>) -> String {
+    value.map_or_else(|| " (to fill in)".to_string(), |value| format!(" = {value}"))
+}
+
+fn show_key(key: &KeyRequirement) -> String {
+    match key {
+        KeyRequirement::Type(key_type) => key_type.to_string(),
+        KeyRequirement::Algorithm(id) => show_id(id),
+        KeyRequirement::Unsupported(id) => format!("{} (not supported)", show_id(id)),
+    }
+}
+
+fn show_extension(id: &Oid, value: &[u8]) -> String {
+    let known = match id {
+        id if *id == oid::KEY_USAGE => KeyUsage::from_der(value).map(|usage| usage.to_string()),
+        id if *id == oid::SUBJECT_ALT_NAME => GeneralNames::parse(value).map(|names| names.to_string()),
+        id if *id == oid::EXT_KEY_USAGE => {
+            let purposes: Option<Vec<Oid>> = der::parts(der::contents(value)).map(Oid::from_der).collect();
+            purposes.map(|purposes| purposes.iter().map(show_id).collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    };
+    known.unwrap_or_else(|| hexadecimal(value))
+}
+
+/// A string of a name, without what could mislead on a terminal.
+fn show_text(value: &[u8]) -> String {
+    let text =
+        std::str::from_utf8(der::contents(value)).ok().filter(|_| matches!(value.first(), Some(0x0c | 0x13 | 0x16)));
+    text.map_or_else(|| hexadecimal(value), |text| text.escape_default().to_string())
+}
+
+fn element_json(element: &[u8]) -> Value {
+    match CsrAttr::parse(element) {
+        Some(CsrAttr::Id(id)) => json!({ "id": id.to_string(), "name": name_of(&id) }),
+        Some(CsrAttr::Attribute { id, values }) => {
+            let values: Vec<String> = values.iter().map(|value| hexadecimal(value)).collect();
+            json!({ "id": id.to_string(), "name": name_of(&id), "values": values })
+        }
+        None => json!({ "der": hexadecimal(element) }),
+    }
+}
+
+fn advice_json(advice: &CsrAdvice) -> Value {
+    let ids = |ids: &[Oid]| ids.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let subject = advice.subject.iter().map(|part| {
+        json!({ "id": part.id.to_string(), "name": name_of(&part.id), "value": part.value.as_deref().map(show_text) })
+    });
+    let extensions = advice.extensions.iter().map(|extension| {
+        json!({
+            "id": extension.id.to_string(),
+            "name": name_of(&extension.id),
+            "critical": extension.critical,
+            "value": extension.value.as_deref().map(hexadecimal),
+        })
+    });
+    let names = advice.subject_alt_name.as_ref().map(|names| {
+        json!({
+            "given": names.given.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "to_fill": names.to_fill.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    });
+    json!({
+        "key": advice.key.as_ref().map(show_key),
+        "signature_algorithm": advice.signature_algorithm.as_ref().map(ToString::to_string),
+        "subject": subject.collect::<Vec<_>>(),
+        "subject_alt_name": names,
+        "extensions": extensions.collect::<Vec<_>>(),
+        "attributes": ids(&advice.attributes),
+    })
 }
 
 fn show_value(value: &[u8]) -> String {
     Oid::from_der(value).map_or_else(|| hexadecimal(value), |id| show_id(&id))
 }
 
-fn show_id(id: &Oid) -> String {
-    let dotted = id.to_string();
-    match NAMES.iter().find(|(known, _)| *known == dotted) {
-        Some((_, name)) => format!("{dotted} {name}"),
-        None => dotted,
+pub(crate) fn show_id(id: &Oid) -> String {
+    match name_of(id) {
+        Some(name) => format!("{id} {name}"),
+        None => id.to_string(),
     }
+}
+
+fn name_of(id: &Oid) -> Option<&'static str> {
+    let dotted = id.to_string();
+    NAMES.iter().find(|(known, _)| *known == dotted).map(|(_, name)| *name)
 }
 
 fn hexadecimal(octets: &[u8]) -> String {
@@ -48,7 +169,7 @@ fn hexadecimal(octets: &[u8]) -> String {
 }
 
 /// What servers have been seen to ask for, or RFC 7030, 7894 and 9908 name.
-const NAMES: [(&str, &str); 48] = [
+const NAMES: [(&str, &str); 49] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
     ("1.2.840.113549.1.9.2", "unstructuredName"),
     ("1.2.840.113549.1.9.7", "challengePassword"),
@@ -58,6 +179,7 @@ const NAMES: [(&str, &str); 48] = [
     ("1.2.840.113549.1.9.16.2.57", "revocationChallenge"),
     ("1.2.840.113549.1.9.16.2.58", "estIdentityLinking"),
     ("1.2.840.113549.1.9.16.2.61", "certificationRequestInfoTemplate"),
+    ("1.2.840.113549.1.9.16.2.62", "extensionReqTemplate"),
     ("1.2.840.113549.1.1.1", "rsaEncryption"),
     ("1.2.840.113549.1.1.10", "rsassaPss"),
     ("1.2.840.113549.1.1.11", "sha256WithRSAEncryption"),

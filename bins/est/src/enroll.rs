@@ -1,17 +1,19 @@
 //! `est enroll`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use est_backends::Signer;
-use est_core::client::{Answer, Call};
-use est_core::pkix::{GeneralName, GeneralNames, Name};
+use est_core::client::{Answer, Call, CsrAdvice};
+use est_core::pkix::{GeneralName, GeneralNames, KeyRequirement, KeyType, Name};
 
 use crate::cli::EnrollArguments;
+use crate::csrattrs;
 use crate::file::{self, Readers};
 use crate::issued::Issued;
 use crate::key;
 use crate::link::Link;
-use crate::output::{Failure, describe, note, say};
+use crate::output::{Exit, Failure, describe, note, say};
 use crate::peer::Peer;
 
 pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
@@ -27,11 +29,31 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
         return Err(Failure::usage("--key-out and --out name the same file"));
     }
 
-    let signer = key::load_or_make(&key_path, arguments.key_type)?;
-    let link = Link::find(&peer, arguments.linking.link).await;
+    let advice = if arguments.no_csrattrs { CsrAdvice::default() } else { ask_for_advice(&peer).await? };
+    let missing = advice.missing(&arguments.subject, &arguments.san);
+    if !missing.is_empty() {
+        let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
+        return Err(Failure::usage(format!(
+            "the server wants {}: give it by --subject and --san, or ask all the same with --no-csrattrs",
+            missing.join(", and ")
+        )));
+    }
+    let usual = match advice.key.as_ref().map(KeyRequirement::key_type) {
+        Some(Some(key_type)) => key_type,
+        Some(None) if arguments.key_type.is_none() && !key_path.exists() => {
+            let text = "the server wants a type of key that est cannot make: name another by --key-type";
+            return Err(Failure::error(text));
+        }
+        Some(None) | None => KeyType::EcdsaP256,
+    };
+    let signer = key::load_or_make(&key_path, arguments.key_type, usual)?;
+    if advice.key.as_ref().is_some_and(|key| !key.is_met_by(signer.public_key().key_type())) {
+        note(&format!("note: the server asks for a key of another type: {usual}"));
+    }
+    let request = advice.complete(key::request(&signer, arguments.subject, names));
+    let link = Link::by(&peer, arguments.linking.link, &advice.attributes);
     let call = async |exporter| {
-        let texts = link.texts(exporter);
-        let csr = key::sign_csr(&signer, arguments.subject.clone(), names.clone(), &texts).await?;
+        let csr = key::sign(&signer, &request, &link.texts(exporter)).await?;
         Ok(peer.authorize(Call::simple_enroll(peer.base_path(), peer.label.as_deref(), &csr)))
     };
     let Answer::Certificates(certificates) = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await? else {
@@ -40,11 +62,31 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     let issued = Issued::find(certificates, signer.public_key().as_der())?;
     file::write(&certificate_path, &issued.to_pem(&[]), Readers::Anyone)?;
     say(&describe(&issued.certificate));
-    for difference in issued.differences(&arguments.subject, names.as_ref()) {
+    for difference in issued.differences(&request.subject, request.subject_alt_name.as_ref()) {
         note(&format!("note: {difference}"));
     }
     say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()));
     Ok(())
+}
+
+/// What the server wants to see in a request; nothing where it does not say.
+async fn ask_for_advice(peer: &Peer) -> Result<CsrAdvice, Failure> {
+    let elements = match peer.csr_attrs(Duration::ZERO).await {
+        Ok(elements) => elements.unwrap_or_default(),
+        // Whether it takes the request is another question.
+        Err(failure) if failure.exit == Exit::Refused => {
+            note(&format!("note: what the server wants to see in a request is not known: {}", failure.text));
+            return Ok(CsrAdvice::default());
+        }
+        Err(failure) => return Err(failure),
+    };
+    let advice = CsrAdvice::read(&elements);
+    let advice = advice.map_err(|error| Failure::error(format!("{error}\n--no-csrattrs asks all the same")))?;
+    let unknown: Vec<String> = csrattrs::left_out(&advice).iter().map(csrattrs::show_id).collect();
+    if !unknown.is_empty() {
+        note(&format!("note: the server also wants what est does not send: {}", unknown.join(", ")));
+    }
+    Ok(advice)
 }
 
 /// A file name from the names that are asked for: different devices have different files.

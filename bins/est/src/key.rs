@@ -16,10 +16,11 @@ pub(crate) fn load(path: &Path) -> Result<FileSigner, Failure> {
     FileSigner::from_pem(&text, None).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
 }
 
-/// Loads the key at `path`, or makes one and writes it there before anything else happens with it.
-pub(crate) fn load_or_make(path: &Path, wanted: Option<KeyType>) -> Result<FileSigner, Failure> {
+/// Loads the key at `path`, or makes one and writes it there before anything else happens with it: of the type that is
+/// `wanted`, or else of the `usual` one.
+pub(crate) fn load_or_make(path: &Path, wanted: Option<KeyType>, usual: KeyType) -> Result<FileSigner, Failure> {
     if !path.exists() {
-        let made = wanted.unwrap_or(KeyType::EcdsaP256);
+        let made = wanted.unwrap_or(usual);
         let (signer, text) = FileSigner::generate(made)
             .map_err(|error| Failure::error(format!("a key of type {made} cannot be made: {error}")))?;
         if file::write_new(path, &text, Readers::Owner)? {
@@ -52,27 +53,29 @@ fn warn_if_exposed(path: &Path) {
     let _ = path;
 }
 
-/// Makes a PKCS #10 for these names, DER; `texts` are further attributes of one text each.
-pub(crate) async fn sign_csr(
-    signer: &FileSigner,
-    subject: Name,
-    subject_alt_name: Option<GeneralNames>,
-    texts: &[(Oid, String)],
-) -> Result<Vec<u8>, Failure> {
-    sign_key_request(signer, subject, subject_alt_name, &Protection::None, texts).await
+/// A request for these names, to be signed by `signer`.
+pub(crate) fn request(signer: &FileSigner, subject: Name, subject_alt_name: Option<GeneralNames>) -> CsrTemplate {
+    let public_key = signer.public_key().clone();
+    CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None, extensions: Vec::new() }
 }
 
-/// As [`sign_csr`], for a key that the server makes and is to protect like this.
-pub(crate) async fn sign_key_request(
+/// Signs a request, with `texts` as further attributes of one text each; returns the PKCS #10, DER.
+pub(crate) async fn sign(
     signer: &FileSigner,
-    subject: Name,
-    subject_alt_name: Option<GeneralNames>,
+    request: &CsrTemplate,
+    texts: &[(Oid, String)],
+) -> Result<Vec<u8>, Failure> {
+    sign_for(signer, request, &Protection::None, texts).await
+}
+
+/// As [`sign`], for a key that the server makes and is to protect like this.
+pub(crate) async fn sign_for(
+    signer: &FileSigner,
+    request: &CsrTemplate,
     protection: &Protection,
     texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
-    let public_key = signer.public_key().clone();
-    let template = CsrTemplate { subject, subject_alt_name, public_key, challenge_password: None };
-    let to_be_signed = template.to_be_signed_for(protection, texts);
+    let to_be_signed = request.to_be_signed_for(protection, texts);
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))
@@ -90,10 +93,10 @@ mod tests {
     fn uses_the_key_that_is_there() {
         let scratch = Scratch::new("key");
         let path = scratch.path("device.key");
-        let made = load_or_make(&path, None).unwrap();
-        let again = load_or_make(&path, Some(KeyType::EcdsaP256)).unwrap();
+        let made = load_or_make(&path, None, KeyType::EcdsaP256).unwrap();
+        let again = load_or_make(&path, Some(KeyType::EcdsaP256), KeyType::Ed25519).unwrap();
         assert_eq!(made.public_key(), again.public_key());
-        let failure = load_or_make(&path, Some(KeyType::Ed25519)).err().unwrap();
+        let failure = load_or_make(&path, Some(KeyType::Ed25519), KeyType::Ed25519).err().unwrap();
         assert!(failure.text.contains("holds a key of type ecdsa-p256 already"), "{}", failure.text);
     }
 
@@ -102,7 +105,7 @@ mod tests {
         let (signer, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
         let subject = Name::from_text("CN=device-1").unwrap();
         let names = GeneralNames::from_names(&[GeneralName::from_text("DNS:a.example").unwrap()]);
-        let csr = sign_csr(&signer, subject.clone(), names.clone(), &[]).await.unwrap();
+        let csr = sign(&signer, &request(&signer, subject.clone(), names.clone()), &[]).await.unwrap();
         let csr = Csr::parse(&csr, est_backends::algorithms()).unwrap();
         assert_eq!((csr.subject(), csr.subject_alt_name()), (&subject, names.as_ref()));
         assert_eq!(csr.public_key(), signer.public_key());

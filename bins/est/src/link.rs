@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::TlsExporter;
-use est_core::client::{Answer, Call};
-use est_core::pkix::{CsrAttr, Oid, oid};
+use est_core::client::CsrAdvice;
+use est_core::pkix::{Oid, oid};
 use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 
@@ -22,21 +22,22 @@ pub(crate) struct Link {
 
 impl Link {
     /// Asks the server what it wants to see. Without an answer that can be read, it wants nothing.
-    ///
-    /// The password is not sent: some servers count the uses of one.
     pub(crate) async fn find(peer: &Peer, wanted: Linking) -> Self {
-        let listed = match wanted {
+        let elements = match wanted {
             Linking::Never => None,
-            Linking::Asked | Linking::Always => {
-                let call = Call::csr_attrs(peer.base_path(), peer.label.as_deref());
-                let answer = peer.ask_on(&peer.tls, async |_| Ok(call.clone()), Duration::ZERO).await;
-                match answer {
-                    Ok(Answer::CsrAttrs(elements)) => choose(&elements),
-                    _ => None,
-                }
-            }
+            Linking::Asked | Linking::Always => peer.csr_attrs(Duration::ZERO).await.ok().flatten(),
         };
-        let attribute = listed.or((wanted == Linking::Always).then_some(oid::CHALLENGE_PASSWORD));
+        let advice = elements.and_then(|elements| CsrAdvice::read(&elements).ok()).unwrap_or_default();
+        Self::by(peer, wanted, &advice.attributes)
+    }
+
+    /// Links as a server wants it that asks for these attributes.
+    pub(crate) fn by(peer: &Peer, wanted: Linking, asked: &[Oid]) -> Self {
+        let attribute = match wanted {
+            Linking::Never => None,
+            Linking::Asked => choose(asked),
+            Linking::Always => choose(asked).or(Some(oid::CHALLENGE_PASSWORD)),
+        };
         let tls = if attribute.is_some() { with_secrets_of_its_own(&peer.tls) } else { peer.tls.clone() };
         Self { attribute, tls }
     }
@@ -49,10 +50,8 @@ impl Link {
 
 /// Of two attributes that a server lists, estIdentityLinking is the one that cannot be taken for a password
 /// (RFC 7894 §3.3).
-fn choose(elements: &[Vec<u8>]) -> Option<Oid> {
-    let listed: Vec<_> = elements.iter().filter_map(|element| CsrAttr::parse(element)).collect();
-    let lists = |wanted: &Oid| listed.iter().any(|(CsrAttr::Id(id) | CsrAttr::Attribute { id, .. })| id == wanted);
-    [oid::EST_IDENTITY_LINKING, oid::CHALLENGE_PASSWORD].into_iter().find(lists)
+fn choose(asked: &[Oid]) -> Option<Oid> {
+    [oid::EST_IDENTITY_LINKING, oid::CHALLENGE_PASSWORD].into_iter().find(|wanted| asked.contains(wanted))
 }
 
 /// Where TLS 1.2 lacks the extended master secret, somebody in the middle could make two connections look the same
@@ -69,11 +68,9 @@ mod tests {
 
     #[test]
     fn prefers_the_attribute_that_is_no_password() {
-        let [password, linking, other] =
-            [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING, oid::COMMON_NAME].map(|id| id.as_der().to_vec());
-        let choose = |elements: &[&Vec<u8>]| choose(&elements.iter().copied().cloned().collect::<Vec<_>>());
-        assert_eq!(choose(&[&password, &other, &linking]), Some(oid::EST_IDENTITY_LINKING));
-        assert_eq!(choose(&[&other, &password]), Some(oid::CHALLENGE_PASSWORD));
-        assert_eq!(choose(&[&other, &vec![0x30, 0]]), None);
+        let [password, linking, other] = [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING, oid::COMMON_NAME];
+        assert_eq!(choose(&[password.clone(), other.clone(), linking.clone()]), Some(linking));
+        assert_eq!(choose(&[other.clone(), password.clone()]), Some(password));
+        assert_eq!(choose(&[other]), None);
     }
 }

@@ -143,6 +143,23 @@ impl Peer {
         }
     }
 
+    /// Asks what a request should hold; `None` where the server does not say.
+    ///
+    /// A server that checks a one-time password may spend it: the password goes out only when it is asked for.
+    pub(crate) async fn csr_attrs(&self, max_wait: Duration) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+        let call = Call::csr_attrs(self.base_path(), self.label.as_deref());
+        let once = async |_: TlsExporter| Ok(call.clone());
+        let answer = match self.ask_once(&self.tls, &once).await? {
+            Answer::Refused { wants_basic: true, .. } if self.basic.is_some() => self.ask(call, max_wait).await?,
+            answer => answer,
+        };
+        match answer {
+            Answer::CsrAttrs(elements) => Ok(Some(elements)),
+            Answer::Refused { status, text, wants_basic, .. } => Err(self.refused(status, &text, wants_basic)),
+            _ => Ok(None),
+        }
+    }
+
     async fn ask_once(
         &self,
         tls: &TlsConnector,

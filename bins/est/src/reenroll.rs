@@ -53,12 +53,13 @@ pub(crate) async fn run(arguments: ReenrollArguments) -> Result<(), Failure> {
             Some(key_type) => key_type,
             None => key::load(key_path)?.public_key().key_type(),
         };
-        key::load_or_make(&pair.new_key(), Some(key_type))?
+        key::load_or_make(&pair.new_key(), Some(key_type), key_type)?
     };
     let (subject, names) = (current.subject().clone(), current.subject_alt_name().cloned());
+    let request = key::request(&signer, subject.clone(), names.clone());
     let link = Link::find(&peer, arguments.linking.link).await;
     let call = async |exporter| {
-        let csr = key::sign_csr(&signer, subject.clone(), names.clone(), &link.texts(exporter)).await?;
+        let csr = key::sign(&signer, &request, &link.texts(exporter)).await?;
         Ok(peer.authorize(Call::simple_reenroll(peer.base_path(), peer.label.as_deref(), &csr)))
     };
     let Answer::Certificates(certificates) = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await? else {

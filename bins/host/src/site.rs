@@ -93,6 +93,7 @@ fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -
         ext_key_usage: settings.ext_key_usage.clone(),
         validity: settings.validity,
         max_validity: settings.max_validity,
+        tells_extensions: false,
         ..Profile::new("default")
     };
     est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)

@@ -71,6 +71,7 @@ async fn request(signer: &FileSigner) -> Vec<u8> {
         subject_alt_name: GeneralNames::from_names(&[GeneralName::from_text("DNS:device-1.example").unwrap()]),
         public_key: signer.public_key().clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let to_be_signed = template.to_be_signed();
     let signature = signer.sign(&to_be_signed).await.unwrap();

@@ -119,6 +119,7 @@ fn signed(signer: &FileSigner, holder: &FileSigner) -> Vec<u8> {
         subject_alt_name: None,
         public_key: holder.public_key().clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let to_be_signed = template.to_be_signed();
     let signature = now(signer.sign(&to_be_signed)).unwrap();

@@ -76,6 +76,7 @@ async fn leaf(ca: &Arc<Ca>, signer: FileSigner) -> Vec<u8> {
         subject_alt_name: None,
         public_key: device.public_key().clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let to_be_signed = template.to_be_signed();
     let signature = device.sign(&to_be_signed).await.unwrap();

@@ -143,7 +143,8 @@ fn judge(vector: &Vector, identifier: &[u8]) -> Ours {
         Err(error) => return Ours::Key(error),
     };
     let subject = Name::from_text("CN=device-1").unwrap();
-    let template = CsrTemplate { subject, subject_alt_name: None, public_key, challenge_password: None };
+    let template =
+        CsrTemplate { subject, subject_alt_name: None, public_key, challenge_password: None, extensions: Vec::new() };
     let csr = assemble_csr(template.to_be_signed(), identifier, &vector.signature);
     let known: Vec<_> =
         algorithms().iter().map(|known| WithMessage { known: *known, message: &vector.message }).collect();

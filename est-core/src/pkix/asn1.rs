@@ -77,6 +77,37 @@ pub(super) struct SubjectPublicKeyInfo {
     pub(super) key: BitString,
 }
 
+/// RFC 9908 §3.4, as its module in appendix A has it: NameTemplate is a CHOICE of one, and the tags are IMPLICIT.
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct CertificationRequestInfoTemplate {
+    pub(super) version: Integer,
+    pub(super) subject: Option<SequenceOf<SetOf<SingleAttributeTemplate>>>,
+    #[rasn(tag(0))]
+    pub(super) public_key: Option<SubjectPublicKeyInfoTemplate>,
+    #[rasn(tag(1))]
+    pub(super) attributes: SetOf<Attribute>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct SingleAttributeTemplate {
+    pub(super) id: Any,
+    pub(super) value: Option<Any>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct SubjectPublicKeyInfoTemplate {
+    pub(super) algorithm: AlgorithmIdentifier,
+    pub(super) key: Option<BitString>,
+}
+
+#[derive(AsnType, Decode, Encode, Clone, Debug)]
+pub(super) struct ExtensionTemplate {
+    pub(super) id: Any,
+    #[rasn(default)]
+    pub(super) critical: bool,
+    pub(super) value: Option<OctetString>,
+}
+
 #[derive(AsnType, Decode, Encode, Clone, Debug)]
 pub(super) struct RsaPublicKey {
     pub(super) modulus: Any,

@@ -332,6 +332,8 @@ pub struct CsrTemplate {
     pub public_key: SubjectPublicKeyInfo,
     /// The contents of a challengePassword, if one is wanted.
     pub challenge_password: Option<String>,
+    /// The wanted extensions, the subjectAltName excepted.
+    pub extensions: Vec<Extension>,
 }
 
 impl CsrTemplate {
@@ -355,13 +357,14 @@ impl CsrTemplate {
         for (id, text) in password.into_iter().chain(texts.iter().map(|(id, text)| (id.clone(), text.as_ref()))) {
             attributes.push(attribute(&id, asn1::encode(&rasn::types::Utf8String::from(text))));
         }
-        if let Some(names) = &self.subject_alt_name {
-            let extension = Extension {
-                id: oid::SUBJECT_ALT_NAME,
-                critical: self.subject.is_empty(),
-                value: names.as_der().to_vec(),
-            };
-            let extensions: SequenceOf<asn1::Extension> = alloc::vec![extension.to_asn1()];
+        let names = self.subject_alt_name.as_ref().map(|names| Extension {
+            id: oid::SUBJECT_ALT_NAME,
+            critical: self.subject.is_empty(),
+            value: names.as_der().to_vec(),
+        });
+        let extensions: SequenceOf<asn1::Extension> =
+            names.iter().chain(&self.extensions).map(Extension::to_asn1).collect();
+        if !extensions.is_empty() {
             attributes.push(attribute(&oid::EXTENSION_REQUEST, asn1::encode(&extensions)));
         }
         let named = match protection {

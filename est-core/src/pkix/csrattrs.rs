@@ -1,10 +1,19 @@
-//! CsrAttrs (RFC 7030 §4.5.2, RFC 9908 §3.1).
+//! CsrAttrs (RFC 7030 §4.5.2, RFC 9908 §3).
+
+mod key;
+mod template;
 
 use alloc::vec::Vec;
+use core::fmt;
 
-use rasn::types::{Any, SequenceOf};
+use rasn::types::{Any, SequenceOf, SetOf};
 
-use super::{Oid, asn1, oid};
+use super::{Oid, asn1};
+
+pub use key::KeyRequirement;
+pub use template::{CertificationRequestInfoTemplate, ExtensionTemplate, SingleAttributeTemplate};
+
+pub(crate) use template::extension_request;
 
 /// One element of a CsrAttrs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,26 +36,40 @@ impl CsrAttr {
         if let Some(id) = Oid::from_der(der) {
             return Some(Self::Id(id));
         }
-        let attribute: asn1::Attribute = asn1::decode(der).ok()?;
+        Self::of(asn1::decode(der).ok()?)
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn id(&self) -> &Oid {
+        match self {
+            Self::Id(id) | Self::Attribute { id, .. } => id,
+        }
+    }
+
+    fn of(attribute: asn1::Attribute) -> Option<Self> {
         let values = attribute.values.into_vec().into_iter().map(Any::into_bytes).collect();
         Some(Self::Attribute { id: Oid::from_der(attribute.id.as_bytes())?, values })
     }
+
+    fn to_der(&self) -> Vec<u8> {
+        match self {
+            Self::Id(id) => id.as_der().to_vec(),
+            Self::Attribute { id, values } => asn1::encode(&attribute(id, values)),
+        }
+    }
 }
 
-/// Encodes a list of object identifiers.
+fn attribute(id: &Oid, values: &[Vec<u8>]) -> asn1::Attribute {
+    let values = values.iter().cloned().map(Any::new).collect();
+    asn1::Attribute { id: Any::new(id.as_der().to_vec()), values: SetOf::from_vec(values) }
+}
+
+/// Encodes a CsrAttrs.
 #[must_use]
-pub fn csr_attrs(attributes: &[Oid]) -> Vec<u8> {
-    let attributes: SequenceOf<Any> = attributes.iter().map(|id| Any::new(id.as_der().to_vec())).collect();
-    asn1::encode(&attributes)
-}
-
-/// Puts what links a request to its connection in front of a CsrAttrs of ours, which may be empty; what is listed
-/// already stays where it is.
-pub(crate) fn link_in_csr_attrs(attributes: &[u8]) -> Vec<u8> {
-    let listed = read_csr_attrs(attributes).unwrap_or_default();
-    let links = [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING].map(|id| id.as_der().to_vec());
-    let missing = links.into_iter().filter(|link| !listed.contains(link)).collect::<Vec<_>>();
-    asn1::encode(&missing.into_iter().chain(listed).map(Any::new).collect::<SequenceOf<Any>>())
+pub fn csr_attrs(elements: &[CsrAttr]) -> Vec<u8> {
+    let elements: SequenceOf<Any> = elements.iter().map(|element| Any::new(element.to_der())).collect();
+    asn1::encode(&elements)
 }
 
 /// Reads the elements of a CsrAttrs: each an object identifier or an Attribute, DER; `None` when it is malformed.
@@ -56,6 +79,48 @@ pub fn read_csr_attrs(der: &[u8]) -> Option<Vec<Vec<u8>>> {
     let is_known = |value: &Any| matches!(value.as_bytes().first(), Some(0x06 | 0x30));
     attributes.iter().all(is_known).then(|| attributes.into_iter().map(Any::into_bytes).collect())
 }
+
+/// Why a CsrAttrs cannot be followed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsrAttrsError {
+    /// An element is neither an object identifier nor an Attribute.
+    Element,
+    /// The template is not a CertificationRequestInfoTemplate of version v1.
+    Template,
+    /// An attribute stands there twice that may stand there once.
+    Repeated(Oid),
+    /// An attribute has not exactly one value.
+    Values(Oid),
+    /// The template has an extensionRequest and an extensionReqTemplate.
+    BothExtensionRequests,
+    /// A list of extensions is malformed or empty.
+    Extensions,
+    /// An extension stands there twice.
+    DuplicateExtension(Oid),
+    /// The subjectAltName is malformed.
+    SubjectAltName,
+}
+
+impl fmt::Display for CsrAttrsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the CSR attributes cannot be followed: ")?;
+        match self {
+            Self::Element => f.write_str("an element is neither an object identifier nor an attribute"),
+            Self::Template => f.write_str("the template is not a CertificationRequestInfoTemplate of version v1"),
+            Self::Repeated(id) => write!(f, "the attribute {id} stands there twice (RFC 9908 §3.2, §3.4)"),
+            Self::Values(id) => write!(f, "the attribute {id} has not exactly one value (RFC 9908 §3.2, §3.4)"),
+            Self::BothExtensionRequests => {
+                f.write_str("the template has both an extensionRequest and an extensionReqTemplate (RFC 9908 §3.4)")
+            }
+            Self::Extensions => f.write_str("a list of extensions is malformed or empty"),
+            Self::DuplicateExtension(id) => write!(f, "the extension {id} stands there twice (RFC 9908 §3.2)"),
+            Self::SubjectAltName => f.write_str("the subjectAltName is malformed"),
+        }
+    }
+}
+
+impl core::error::Error for CsrAttrsError {}
 
 #[cfg(test)]
 mod tests {

@@ -33,6 +33,16 @@ impl Extension {
         }
     }
 
+    /// Extensions (RFC 5280 §4.1), DER.
+    pub(crate) fn list(extensions: &[Self]) -> Vec<u8> {
+        asn1::encode(&extensions.iter().map(Self::to_asn1).collect::<SequenceOf<_>>())
+    }
+
+    /// A SEQUENCE of these values, each DER.
+    pub(crate) fn sequence(values: &[&[u8]]) -> Vec<u8> {
+        asn1::encode(&values.iter().map(|value| Any::new(value.to_vec())).collect::<SequenceOf<_>>())
+    }
+
     /// basicConstraints of an end entity: critical, an empty sequence.
     #[must_use]
     pub fn end_entity() -> Self {

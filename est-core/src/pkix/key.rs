@@ -17,7 +17,7 @@ use core::str::FromStr;
 use pki_types::alg_id;
 use sha2::{Digest, Sha256};
 
-use super::{asn1, der};
+use super::{Oid, asn1, der};
 
 /// An ASN.1 NULL.
 const NULL: &[u8] = b"\x05\x00";
@@ -146,6 +146,39 @@ impl KeyType {
             a if a == alg_id::ML_DSA_87.as_ref() => octets(2592, Self::MlDsa87),
             _ => Err(unsupported(algorithm)),
         }
+    }
+
+    /// The contents of the AlgorithmIdentifier of such keys.
+    #[must_use]
+    pub fn algorithm(self) -> &'static [u8] {
+        match self {
+            Self::Rsa(_) => &alg_id::RSA_ENCRYPTION,
+            Self::EcdsaP256 => &alg_id::ECDSA_P256,
+            Self::EcdsaP384 => &alg_id::ECDSA_P384,
+            Self::EcdsaP521 => &alg_id::ECDSA_P521,
+            Self::Ed25519 => &alg_id::ED25519,
+            Self::MlDsa44 => &alg_id::ML_DSA_44,
+            Self::MlDsa65 => &alg_id::ML_DSA_65,
+            Self::MlDsa87 => &alg_id::ML_DSA_87,
+        }
+    }
+
+    /// The algorithm that such keys sign with: RSA with PKCS #1 v1.5 and SHA-256, ECDSA with the hash of the curve's
+    /// size.
+    ///
+    /// # Panics
+    /// Never: the identifiers are known ones.
+    #[must_use]
+    pub fn signature_algorithm(self) -> Oid {
+        let identifier: &'static [u8] = match self {
+            Self::Rsa(_) => &alg_id::RSA_PKCS1_SHA256,
+            Self::EcdsaP256 => &alg_id::ECDSA_SHA256,
+            Self::EcdsaP384 => &alg_id::ECDSA_SHA384,
+            Self::EcdsaP521 => &alg_id::ECDSA_SHA512,
+            Self::Ed25519 | Self::MlDsa44 | Self::MlDsa65 | Self::MlDsa87 => self.algorithm(),
+        };
+        let id = der::parts(identifier).next().and_then(Oid::from_der);
+        id.expect("an AlgorithmIdentifier begins with its identifier")
     }
 
     /// Whether keys of this type can encipher keys (RSA only).

@@ -232,6 +232,25 @@ impl Name {
         Self::parse(&asn1::encode(&rdns))
     }
 
+    /// The name with this attribute, its value DER, in an RDN at its end, unless it has it already.
+    ///
+    /// # Panics
+    /// Never: what is added to a name leaves a name. One with as many attributes as a name may have stays as it is.
+    #[must_use]
+    pub fn with(&self, id: &Oid, value: &[u8]) -> Self {
+        let attribute = NameAttribute { id: id.clone(), value: Value::read(value), joined: false };
+        let is_there = |known: &NameAttribute| known.id == attribute.id && known.value == attribute.value;
+        if self.attributes.iter().any(is_there) || self.attributes.len() == MAX_ATTRIBUTES {
+            return self.clone();
+        }
+        let mut rdns: SequenceOf<Any> = asn1::decode(&self.der).expect("a name is a sequence");
+        let added = asn1::AttributeTypeAndValue { id: Any::new(id.as_der().to_vec()), value: Any::new(value.to_vec()) };
+        rdns.push(Any::new(asn1::encode(&SetOf::from_vec(alloc::vec![added]))));
+        let mut attributes = self.attributes.clone();
+        attributes.push(attribute);
+        Self { der: asn1::encode(&rdns), attributes }
+    }
+
     /// The octets of the Name.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {

@@ -41,6 +41,11 @@ impl Oid {
         Some(Self(Cow::Owned(der)))
     }
 
+    /// Whether it lies below `arcs`: the contents octets of another identifier.
+    pub(crate) fn is_below(&self, arcs: &[u8]) -> bool {
+        der::contents(&self.0).strip_prefix(arcs).is_some_and(|rest| !rest.is_empty())
+    }
+
     /// The DER of the identifier.
     #[must_use]
     pub fn as_der(&self) -> &[u8] {
@@ -200,6 +205,14 @@ known! {
     HARDWARE_MODULE_NAME = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x04";
     /// id-on-SmtpUTF8Mailbox (RFC 9598), an otherName.
     SMTP_UTF8_MAILBOX = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x09";
+    /// id-aa-certificationRequestInfoTemplate (RFC 9908).
+    CERTIFICATION_REQUEST_INFO_TEMPLATE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3d";
+    /// id-aa-extensionReqTemplate (RFC 9908).
+    EXTENSION_REQ_TEMPLATE = b"\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x3e";
+    /// rsaEncryption (PKCS #1).
+    RSA_ENCRYPTION = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    /// id-ecPublicKey (RFC 5480).
+    EC_PUBLIC_KEY = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
     /// id-data (CMS).
     ID_DATA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x01";
     /// id-signedData (CMS).
@@ -226,14 +239,10 @@ known! {
     AES128_WRAP = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x05";
     /// id-aes256-wrap (RFC 3394, RFC 3565).
     AES256_WRAP = b"\x06\x09\x60\x86\x48\x01\x65\x03\x04\x01\x2d";
-    /// rsaEncryption: RSAES-PKCS1-v1_5 where something is encrypted.
-    RSA_ENCRYPTION = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
     /// id-RSAES-OAEP (RFC 4055).
     RSAES_OAEP = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x07";
     /// id-mgf1 (RFC 4055).
     MGF1 = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x08";
-    /// id-ecPublicKey (RFC 5480).
-    EC_PUBLIC_KEY = b"\x06\x07\x2a\x86\x48\xce\x3d\x02\x01";
     /// id-X25519 (RFC 8410).
     X25519 = b"\x06\x03\x2b\x65\x6e";
     /// dhSinglePass-stdDH-sha256kdf-scheme (RFC 5753).

@@ -80,12 +80,13 @@ fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
         return Err(Refusal::CaCertificate);
     }
     let granted = given.common(requested);
-    let fits = |purpose: &Oid| usages_of(purpose).is_none_or(|usages| !usages.common(granted).is_empty());
-    let has_use = profile.ext_key_usage.is_empty() || profile.ext_key_usage.iter().any(fits);
-    if granted.is_empty() || !has_use {
-        return Err(Refusal::KeyUsage { allowed: given });
-    }
-    Ok(granted)
+    if has_use(profile, granted) { Ok(granted) } else { Err(Refusal::KeyUsage { allowed: given }) }
+}
+
+/// Whether these key usages serve one of the profile's purposes.
+pub(super) fn has_use(profile: &Profile, usage: KeyUsage) -> bool {
+    let fits = |purpose: &Oid| usages_of(purpose).is_none_or(|usages| !usages.common(usage).is_empty());
+    !usage.is_empty() && (profile.ext_key_usage.is_empty() || profile.ext_key_usage.iter().any(fits))
 }
 
 /// The key usages of which one must stand beside a purpose (RFC 5280 §4.2.1.12); `None` where none need.

@@ -32,6 +32,8 @@ pub struct Profile {
     pub key_usage: KeyUsage,
     /// The extended key usages it gives; none if empty.
     pub ext_key_usage: Vec<Oid>,
+    /// Whether `/csrattrs` names the key usages and extended key usages too, which requests need not ask for.
+    pub tells_extensions: bool,
     /// Whether it gives a subjectKeyIdentifier.
     pub subject_key_identifier: bool,
     /// Extensions that every certificate gets: policies, CRL distribution points, authority information.
@@ -139,6 +141,7 @@ impl Profile {
             change_subject_name: false,
             key_usage: KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT),
             ext_key_usage: Vec::new(),
+            tells_extensions: true,
             subject_key_identifier: true,
             extensions: Vec::new(),
             passes: Vec::new(),

@@ -112,6 +112,7 @@ pub(crate) fn csr(name: &str) -> Arc<Csr> {
         subject_alt_name: GeneralNames::from_names(&[GeneralName::Dns(format!("{name}.example"))]),
         public_key: public_key(&key),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let to_be_signed = template.to_be_signed();
     let signature = sign(&key, &to_be_signed);

@@ -10,8 +10,10 @@ use std::task::{Context, Poll, Waker};
 use est_backends::authority::{Validity, self_signed_ca};
 use est_backends::{FileSigner, LocalKeyGenerator, open};
 use est_core::cms::{Capabilities, Digest, SignedData, signed_attributes, write_key_package};
-use est_core::pkix::{Certificate, Extension, KeyType, TbsCertificate, certs_only, csr_attrs, oid, pem};
-use est_core::policy::decide;
+use est_core::pkix::{
+    Certificate, CsrAttr, Extension, KeyType, TbsCertificate, certs_only, csr_attrs, oid, pem, read_csr_attrs,
+};
+use est_core::policy::{NameKind, NameRules, Profile, SubjectRules, csr_attributes, decide};
 use est_core::{Generated, KeyGenerator, KeyPart, KeyWish, Protection, Seconds};
 use est_testkit::der::{attribute, extension, octet_string, sequence, set, utf8, value};
 use est_testkit::peers::OpenSsl;
@@ -408,7 +410,7 @@ fn names() {
 }
 
 fn attributes() {
-    write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST]));
+    write("csrattrs", "oids", &csr_attrs(&[oid::CHALLENGE_PASSWORD, oid::EXTENSION_REQUEST].map(CsrAttr::Id)));
     write("csrattrs", "none", &csr_attrs(&[]));
     let wanted = attribute(oid::EXTENSION_REQUEST.as_der(), &[oid::SUBJECT_ALT_NAME.as_der()]);
     // The example of RFC 7030 §4.5.2.
@@ -417,6 +419,38 @@ fn attributes() {
     write("csrattrs", "rfc-7030", &sequence(&[oid::CHALLENGE_PASSWORD.as_der(), &curve, &wanted, hash]));
     write("csrattrs", "set", b"\x31\x02\x05\x00");
     write("csrattrs", "null", b"\x30\x02\x05\x00");
+    templates();
+}
+
+/// Whole answers with a template in them, and the templates alone.
+fn templates() {
+    let narrow = Profile {
+        key_types: Some(vec![KeyType::Rsa(2048)]),
+        subject: SubjectRules { required: vec![oid::COMMON_NAME, oid::SERIAL_NUMBER], ..SubjectRules::default() },
+        names: NameRules { required: vec![NameKind::Ip, NameKind::Directory], ..NameRules::default() },
+        ..Profile::new("narrow")
+    };
+    let p384 = Profile { key_types: Some(vec![KeyType::EcdsaP384]), ..Profile::built_in("tls-server").expect("it is") };
+    let device = Profile::built_in("device").expect("it is");
+    for (name, profile) in [("narrow", narrow), ("p384", p384), ("device", device)] {
+        let answer = csr_attributes(&profile, &[oid::CHALLENGE_PASSWORD]).expect("something is asked for");
+        let elements = read_csr_attrs(&answer).expect("our own answer");
+        let Some(CsrAttr::Attribute { values, .. }) = elements.last().and_then(|last| CsrAttr::parse(last)) else {
+            panic!("the template comes last")
+        };
+        write("csrattrs_template", name, &answer);
+        write("csrattrs_template", &format!("{name}-alone"), &values[0]);
+    }
+    let given = sequence(&[oid::COMMON_NAME.as_der(), b"\x0c\x01a"]);
+    let subject = sequence(&[&set(&[&given])]);
+    let san = sequence(&[b"\x82\x01a", b"\x82\x00", b"\x87\x00"]);
+    let extensions = sequence(&[&extension(oid::SUBJECT_ALT_NAME.as_der(), false, &san)]);
+    let request = attribute(oid::EXTENSION_REQUEST.as_der(), &[&extensions]);
+    let filled = sequence(&[b"\x02\x01\x00", &subject, &value(0xa1, &[&request])]);
+    write("csrattrs_template", "filled-alone", &filled);
+    let id = oid::CERTIFICATION_REQUEST_INFO_TEMPLATE;
+    write("csrattrs_template", "filled", &sequence(&[&attribute(id.as_der(), &[&filled])]));
+    write("csrattrs_template", "list", &sequence(&[&request, oid::SERIAL_NUMBER.as_der()]));
 }
 
 fn heads(requests: &[Vec<u8>]) {

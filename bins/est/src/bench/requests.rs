@@ -51,6 +51,7 @@ pub(super) fn make(names: &Names, number: usize) -> Result<(Vec<u8>, Vec<u8>), F
         subject_alt_name,
         public_key: SubjectPublicKeyInfo::parse(&public_key).map_err(|_| failed())?,
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let to_be_signed = template.to_be_signed();
     let signature = key.sign(&SystemRandom::new(), &to_be_signed).map_err(|_| failed())?;

@@ -555,7 +555,8 @@ pub(super) static EST: Section = Section {
             "csr_attributes",
             "array of names or OIDs",
             Default("[]"),
-            "What `/csrattrs` lists: `challengePassword`, `2.5.4.3`, …. With nothing to list it answers 204.",
+            "What `/csrattrs` lists besides what the profile asks for: `challengePassword`, `2.5.4.3`, …. With nothing \
+             to list it answers 204.",
         )
         .also(&["attributes", "csrattrs_oids"]),
         key("csrattrs_auth", "boolean", Default("false"), "Whether `/csrattrs` is only for those who authenticate."),
@@ -720,8 +721,13 @@ pub(super) static LABEL: Section = Section {
             "Whether requests are linked to their TLS connections, as in `[est]`.",
         )
         .also(&["channel_binding", "identity_linking", "pop_linking"]),
-        key("csr_attributes", "array of names or OIDs", Means("`est.csr_attributes`"), "What `/csrattrs` lists here.")
-            .also(&["attributes"]),
+        key(
+            "csr_attributes",
+            "array of names or OIDs",
+            Means("`est.csr_attributes`"),
+            "What `/csrattrs` lists here besides what the profile asks for.",
+        )
+        .also(&["attributes"]),
     ],
     later: &["ha_group", "require_proof_of_possession"],
 };

@@ -233,6 +233,7 @@ fn of_ca(section: &Reader<'_>, name: Option<&str>, ca: Option<&Ca>) -> Option<Is
         ext_key_usage: once_each(ext_key_usage),
         validity: written_days.map_or(ca.validity, Seconds::from_days).min(max_validity),
         max_validity,
+        tells_extensions: false,
         ..Profile::new(name.unwrap_or_default())
     };
     Some(Issuing { profile, approval: approval?.unwrap_or(Approval::Automatic), linking: linking? })

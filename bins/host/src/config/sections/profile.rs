@@ -117,6 +117,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
         change_subject_name: change_subject_name?.unwrap_or(base.change_subject_name),
         key_usage: key_usage?.map_or(base.key_usage, |usages| all_of(&usages)),
         ext_key_usage: ext_key_usage?.map_or(base.ext_key_usage, once_each),
+        tells_extensions: base.tells_extensions,
         subject_key_identifier: subject_key_identifier?.unwrap_or(base.subject_key_identifier),
         extensions: extensions?,
         passes: passes?.unwrap_or(base.passes),
@@ -126,6 +127,13 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
     };
     if profile.key_usage == est_core::pkix::KeyUsage::default() {
         section.fault("key_usage", Fault::new("must not be empty: RFC 5280 §4.2.1.3 wants one usage at least"));
+    }
+    let gives_mailboxes =
+        profile.names.allowed.as_ref().is_none_or(|rules| rules.iter().any(|rule| rule.kind == NameKind::Email));
+    if profile.subject.required.contains(&oid::EMAIL_ADDRESS) && !gives_mailboxes {
+        let fault =
+            Fault::new("nobody can have an emailAddress that `names` does not allow as email too (RFC 5280 §4.1.2.6)");
+        section.fault("required_subject_attributes", fault.help("add \"email\" to names"));
     }
     if profile.requirements == Requirements::Baseline {
         check_baseline(section, &profile);
