@@ -128,6 +128,7 @@ fn policy_agrees(constraints: Option<&NameConstraints>, constraints_der: &[u8], 
         subject_alt_name: Some(names.clone()),
         public_key: device_key.public_key().clone(),
         challenge_password: None,
+        extensions: Vec::new(),
     };
     let request = assemble_csr(wanted.to_be_signed(), device_key.signature_algorithm(), b"any");
     let csr = Csr::parse(&request, &TRUSTING).expect("the names were read");

@@ -65,17 +65,23 @@ pub(crate) async fn sign(
     request: &CsrTemplate,
     texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
-    sign_for(signer, request, &Protection::None, texts).await
+    let to_be_signed = request.to_be_signed_with(texts);
+    finish(signer, to_be_signed).await
 }
 
-/// As [`sign`], for a key that the server makes and is to protect like this.
-pub(crate) async fn sign_for(
+/// A request for a key that the server makes and is to protect like this; signed all the same.
+pub(crate) async fn sign_key_request(
     signer: &FileSigner,
-    request: &CsrTemplate,
+    subject: Name,
+    subject_alt_name: Option<GeneralNames>,
     protection: &Protection,
     texts: &[(Oid, String)],
 ) -> Result<Vec<u8>, Failure> {
-    let to_be_signed = request.to_be_signed_for(protection, texts);
+    let to_be_signed = request(signer, subject, subject_alt_name).to_be_signed_for(protection, texts);
+    finish(signer, to_be_signed).await
+}
+
+async fn finish(signer: &FileSigner, to_be_signed: Vec<u8>) -> Result<Vec<u8>, Failure> {
     let signature = signer.sign(&to_be_signed).await;
     let signature = signature.map_err(|error| Failure::error(format!("the request cannot be signed: {error}")))?;
     Ok(assemble_csr(to_be_signed, signer.signature_algorithm(), &signature))

@@ -38,10 +38,11 @@ pub(crate) async fn run(arguments: ServerkeygenArguments) -> Result<(), Failure>
     // The key that signs the request is certified for nobody; it makes it the same request when it is sent again.
     let request_path = file::beside(&key_path, ".request");
     let signer = key::load_or_make(&request_path, arguments.key_type, KeyType::EcdsaP256)?;
-    let request = key::request(&signer, arguments.subject.clone(), names.clone());
     let link = Link::find(&peer, arguments.linking.link).await;
     let call = async |exporter| {
-        let csr = key::sign_for(&signer, &request, &protection, &link.texts(exporter)).await?;
+        let texts = link.texts(exporter);
+        let (subject, names) = (arguments.subject.clone(), names.clone());
+        let csr = key::sign_key_request(&signer, subject, names, &protection, &texts).await?;
         Ok(peer.authorize(Call::server_key_gen(peer.base_path(), peer.label.as_deref(), &csr)))
     };
     let answer = peer.ask_on(&link.tls, call, arguments.patience.max_wait).await;
