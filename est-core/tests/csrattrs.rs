@@ -483,7 +483,7 @@ fn an_independent_library_reads_what_every_built_in_profile_asks_for() {
         (built_in("tls-server"), extensions_and_names(&[&purposes(&["01"])])),
         (built_in("smime"), extensions_and_names(&[&purposes(&["04"])])),
         (built_in("br-tls"), {
-            let mut lines = extensions_and_names(&[usage, &purposes(&["01"])]);
+            let mut lines = extensions_and_names(&["2.5.29.15 critical 03 02 07 80", &purposes(&["01"])]);
             let key = "key 1.2.840.113549.1.1.1 05 00, 2048 bits";
             lines.splice(0..0, [rsa_2048.to_string(), "oid 1.2.840.113549.1.1.11".into()]);
             let at = lines.iter().position(|line| line == "template").unwrap();
