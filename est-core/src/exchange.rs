@@ -172,10 +172,9 @@ fn vet(
     if context.site.blocks(csr.public_key()) {
         return Err(Refusal::KeyBlocked);
     }
-    // What an authority passes on is linked to the connection that it came by (RFC 7030 §3.7).
-    let linked = context.authority(principal).is_none()
-        && linking::check(context.label.linking(), csr.challenges(), channel_binding)?;
     let plan = context.decide(principal, &csr, renewing)?;
+    // What an authority passes on is linked to the connection that it came by (RFC 7030 §3.7).
+    let linked = plan.ra.is_none() && linking::check(context.label.linking(), csr.challenges(), channel_binding)?;
     Ok(Vetted { csr, plan, wish, linked })
 }
 

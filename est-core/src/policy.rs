@@ -65,12 +65,12 @@ struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
-    /// ChangeSubjectName replaces both names, also by none (RFC 6402 §2.8).
     fn by(csr: &'a Csr) -> Self {
-        match csr.change_subject_name() {
-            Some(change) => Self { csr, subject: &change.subject, subject_alt_name: change.subject_alt_name.as_ref() },
-            None => Self { csr, subject: csr.subject(), subject_alt_name: csr.subject_alt_name() },
-        }
+        Self { csr, subject: csr.wanted_subject(), subject_alt_name: csr.wanted_subject_alt_name() }
+    }
+
+    fn names_holder_of(&self, certificate: &Certificate) -> bool {
+        renewal::are_names_of(certificate, self.subject, self.subject_alt_name)
     }
 
     fn names(&self) -> &'a [crate::pkix::GeneralName] {
@@ -97,8 +97,8 @@ pub fn decide(
     decide_for(label, principal, None, csr, renewing, now)
 }
 
-/// As [`decide`], for a principal that is the registration authority `ra`: it may ask for others, within its limits.
-/// In a renewal it is a holder like any other.
+/// As [`decide`], for a principal that is the registration authority `ra`: it may ask for others, within its limits,
+/// whatever the label lets holders ask for. In a renewal it is a holder like any other.
 ///
 /// # Errors
 /// As [`decide`]; besides, that the names lie outside of the authority's limits.
@@ -112,18 +112,15 @@ pub fn decide_for(
 ) -> Result<Plan, Refusal> {
     let profile = &label.profile;
     key::check(profile, &label.ca, csr, renewing)?;
-    let bound_to = renewing.or_else(|| match label.certificate_names {
-        NameBinding::Own => principal.certificate(),
-        NameBinding::Any => None,
-    });
     let wanted = Wanted::by(csr);
-    let for_others = match (bound_to, ra) {
-        (Some(certificate), Some(ra)) if renewing.is_none() => renewal::check(certificate, csr).is_err().then_some(ra),
-        (Some(certificate), _) => {
-            renewal::check(certificate, csr)?;
+    let own = principal.certificate();
+    let for_others = match (renewing, ra) {
+        (None, Some(ra)) => (!own.is_some_and(|own| wanted.names_holder_of(own))).then_some(ra),
+        (None, None) if label.certificate_names == NameBinding::Any => None,
+        (renewing, _) => {
+            renewing.or(own).map_or(Ok(()), |certificate| renewal::check(certificate, csr))?;
             None
         }
-        (None, _) => None,
     };
     if csr.change_subject_name().is_some() && !profile.change_subject_name {
         return Err(Refusal::ChangeSubjectName);

@@ -142,6 +142,7 @@ fn attempt(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result
                 Claimed::AwaitingApproval
             }
             State::Open if reservation.is_held_until(found.lease_until, at) => return Ok(Attempt::Held),
+            State::Open | State::Approved if is_compromised(db, reservation)? => Claimed::KeyCompromised,
             State::Open | State::Approved => {
                 take(db, reservation, at)?;
                 found.ticket.map_or(Claimed::Fresh, Claimed::Open)
@@ -176,7 +177,7 @@ fn find(db: &Connection, identity: &[u8; 32]) -> Result<Option<Found>, StoreErro
 
 /// Makes the claim, in place of one whose time is over.
 fn reserve(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result<Claimed, StoreError> {
-    if db.prepare_cached("SELECT 1 FROM compromised_keys WHERE key = ?1")?.exists([reservation.key])? {
+    if is_compromised(db, reservation)? {
         return Ok(Claimed::KeyCompromised);
     }
     if let Some(password) = &reservation.password
@@ -204,6 +205,10 @@ fn reserve(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result
         reservation.password,
     ])?;
     Ok(claimed)
+}
+
+fn is_compromised(db: &Connection, reservation: &Reservation) -> Result<bool, StoreError> {
+    Ok(db.prepare_cached("SELECT 1 FROM compromised_keys WHERE key = ?1")?.exists([reservation.key])?)
 }
 
 fn replay(db: &Connection, certificate: Option<i64>) -> Result<Claimed, StoreError> {

@@ -17,9 +17,9 @@ pub struct ApprovalRequest {
     pub state: RequestState,
     /// When it came.
     pub created: UnixTime,
-    /// The requested subject.
+    /// The subject that the certificate is to have.
     pub subject: String,
-    /// The requested subjectAltName.
+    /// The subjectAltName that it is to have.
     pub names: Option<String>,
     /// Who asks.
     pub principal: String,
@@ -131,8 +131,8 @@ impl NewRequest {
         Self {
             serial: intent.serial,
             created: intent.now,
-            subject: intent.csr.subject().to_string(),
-            names: intent.csr.subject_alt_name().map(ToString::to_string),
+            subject: intent.csr.wanted_subject().to_string(),
+            names: intent.csr.wanted_subject_alt_name().map(ToString::to_string),
             principal: intent.principal.to_string(),
             label: intent.label.clone(),
             ca: intent.ca.clone(),

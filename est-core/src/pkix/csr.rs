@@ -237,6 +237,22 @@ impl Csr {
         self.change_subject_name.as_ref()
     }
 
+    /// The subject to have: that of ChangeSubjectName, if the request has one, which replaces both names, also by none
+    /// (RFC 6402 §2.8).
+    #[must_use]
+    pub fn wanted_subject(&self) -> &Name {
+        self.change_subject_name.as_ref().map_or(&self.subject, |change| &change.subject)
+    }
+
+    /// The subjectAltName to have, as [`wanted_subject`](Self::wanted_subject).
+    #[must_use]
+    pub fn wanted_subject_alt_name(&self) -> Option<&GeneralNames> {
+        match &self.change_subject_name {
+            Some(change) => change.subject_alt_name.as_ref(),
+            None => self.subject_alt_name.as_ref(),
+        }
+    }
+
     /// The attributes that link the request to its connection, or prove a claim of its own.
     #[must_use]
     pub fn challenges(&self) -> &Challenges {

@@ -1,12 +1,12 @@
 //! One request, one certificate.
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
-use est_store::{Revocation, RevocationReason, SerialNumber};
+use est_store::{Decision, Revocation, RevocationReason, SerialNumber};
 
 use super::subject::Subject;
 use crate::support::{
-    WINDOW, after, again, certificate_holder, csr, entry, intent, intent_at, issued, new_password, password_holder,
-    sign_certificate,
+    WINDOW, after, again, certificate_holder, csr, entry, intent, intent_at, issued, manual, new_password,
+    password_holder, sign_certificate,
 };
 
 #[tokio::test]
@@ -76,6 +76,28 @@ async fn a_compromised_key_gets_no_certificate_again() {
     let somebody_else = intent(certificate_holder("device-3"), &stolen);
     assert_eq!(store.claim(&somebody_else).await.unwrap(), Claimed::KeyCompromised);
     assert_eq!(store.claim(&intent(certificate_holder("device-3"), &other)).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test]
+async fn a_key_found_compromised_while_its_request_waits_gets_no_certificate() {
+    let Subject { store, .. } = &Subject::fresh();
+    let stolen = csr("device-1");
+    let first = intent(certificate_holder("device-1"), &stolen);
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let ticketed = intent(certificate_holder("device-2"), &stolen);
+    store.claim(&ticketed).await.unwrap();
+    store.record(&entry(&ticketed, Outcome::Pending(Ticket(b"42".to_vec()), Seconds(60)))).await.unwrap();
+    let approved = manual(intent(certificate_holder("device-3"), &stolen));
+    store.claim(&approved).await.unwrap();
+    let id = store.requests(None, 1, None).await.unwrap().items.remove(0).id;
+    store.decide_request(&id, Decision::Approve, "alice", after(1)).await.unwrap();
+
+    let serial = SerialNumber::from_contents(first.serial.as_bytes());
+    store.revoke(&serial, None, RevocationReason::KeyCompromise, after(2), "admin").await.unwrap();
+    for waiting in [&ticketed, &approved] {
+        assert_eq!(store.claim(&again(waiting, after(3))).await.unwrap(), Claimed::KeyCompromised);
+    }
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use est_store::{AuditFilter, Decided, Decision, RequestState};
 
 use super::subject::{Store, Subject};
 use crate::support::{
-    START, WINDOW, after, again, certificate_holder, csr, entry, intent, issued, manual, new_password, password_holder,
-    sign_certificate,
+    START, WINDOW, after, again, certificate_holder, csr, csr_changing, entry, intent, issued, manual, new_password,
+    password_holder, sign_certificate,
 };
 
 async fn only_request(store: &Store) -> est_store::ApprovalRequest {
@@ -32,6 +32,15 @@ async fn an_operator_sees_what_is_asked_for() {
     assert_eq!(request.operation, Operation::SimpleEnroll);
     assert_eq!(request.csr, first.csr.as_der());
     assert_eq!((request.decided_at, request.decided_by), (None, None));
+}
+
+#[tokio::test]
+async fn an_operator_sees_the_names_that_a_certificate_would_have() {
+    let Subject { store, .. } = &Subject::fresh();
+    let changing = csr_changing("device-1", "root");
+    store.claim(&manual(intent(certificate_holder("device-1"), &changing))).await.unwrap();
+    let request = only_request(store).await;
+    assert_eq!((request.subject.as_str(), request.names), ("CN=root", None));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use est_core::pkix::{
     Certificate, Csr, CsrTemplate, Extension, GeneralName, GeneralNames, Name, SubjectPublicKeyInfo, TbsCertificate,
-    assemble_certificate, assemble_csr,
+    assemble_certificate, assemble_csr, oid,
 };
 use est_core::{
     Approval, Entropy, Entry, Event, EventKind, Identity, Intent, Operation, Outcome, Principal, Seconds, Secret,
@@ -114,15 +114,33 @@ pub(crate) fn csr(name: &str) -> Arc<Csr> {
         challenge_password: None,
         extensions: Vec::new(),
     };
-    let to_be_signed = template.to_be_signed();
-    let signature = sign(&key, &to_be_signed);
+    signed(&key, template.to_be_signed())
+}
+
+fn signed(key: &EcdsaKeyPair, to_be_signed: Vec<u8>) -> Arc<Csr> {
+    let signature = sign(key, &to_be_signed);
     Arc::new(Csr::parse(&assemble_csr(to_be_signed, ECDSA_SHA256, &signature), webpki::ALL_VERIFICATION_ALGS).unwrap())
+}
+
+/// A request with the subject `CN=from` that wants `CN=to` instead, and no subjectAltName.
+pub(crate) fn csr_changing(from: &str, to: &str) -> Arc<Csr> {
+    fn value(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let contents = parts.concat();
+        let length = u8::try_from(contents.len()).unwrap();
+        let head = if length < 128 { vec![tag, length] } else { vec![tag, 0x81, length] };
+        [head, contents].concat()
+    }
+    let key = generate();
+    let subject = |name: &str| Name::from_text(&format!("CN={name}")).unwrap();
+    let change = value(0x31, &[&value(0x30, &[subject(to).as_der()])]);
+    let attributes = value(0xa0, &[&value(0x30, &[oid::CHANGE_SUBJECT_NAME.as_der(), &change])]);
+    signed(&key, value(0x30, &[b"\x02\x01\x00", subject(from).as_der(), public_key(&key).as_der(), &attributes]))
 }
 
 /// Signs what an intent asks for, as a CA would.
 pub(crate) fn sign_certificate(intent: &Intent) -> Arc<Certificate> {
     let names = intent.csr.subject_alt_name().unwrap().as_der().to_vec();
-    let names = Extension { id: est_core::pkix::oid::SUBJECT_ALT_NAME, critical: false, value: names };
+    let names = Extension { id: oid::SUBJECT_ALT_NAME, critical: false, value: names };
     let to_be_signed = TbsCertificate {
         serial: intent.serial,
         signature_algorithm: ECDSA_SHA256,
