@@ -440,7 +440,7 @@ impl Record {
             Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => Reply::Refused(refusal),
         };
         // A channel binding is for one authentication, after which the connection should end (RFC 9266 §4.1).
-        let has_served = self.linked && matches!(reply, Reply::Certificate(_));
+        let has_served = self.linked && matches!(reply, Reply::Certificate(_) | Reply::KeyAndCertificate { .. });
         Step::Done(if has_served { Reply::ThenClose(Box::new(reply)) } else { reply })
     }
 }

@@ -65,12 +65,22 @@ pub struct Request {
 }
 
 /// A body as the transport carried it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Body {
     /// Text that RFC 8951 §3 wants to be base64 of DER.
     Text(Vec<u8>),
     /// DER.
     Der(Vec<u8>),
+}
+
+/// Only the size: a password may stand in it.
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} octets)", text.len()),
+            Self::Der(der) => write!(f, "Der({} octets)", der.len()),
+        }
+    }
 }
 
 impl Body {

@@ -9,7 +9,8 @@ use est_core::pkix::{Certificate, Csr, CsrError, KeyRequest, KeyType, certs_only
 use est_core::wire::http::{Preferences, respond};
 use est_core::{
     Approval, Body, Claimed, EventKind, Evidence, Generated, GeneratedKey, Issuance, KeyPart, KeyRefusal, Operation,
-    Outcome, PortError, Principal, Protection, Refusal, Reply, Request, Seconds, Site, Step, Ticket, Verdict, begin,
+    Outcome, PortError, Principal, Protection, Refusal, Reply, Request, Seconds, Site, Step, Ticket, TlsExporter,
+    Verdict, begin,
 };
 use est_testkit::der;
 use est_testkit::pki::{Key, NOW, TestCa, entropy, name, password_holder};
@@ -263,6 +264,25 @@ impl Fixture {
         let Step::Claim(step) = step.answer(Ok(Verdict::Known(password_holder("p1")))) else { panic!("then claim") };
         step.answer(outcome)
     }
+}
+
+#[test]
+fn ends_the_connection_over_which_a_linked_key_went_out() {
+    let fixture = Fixture::new();
+    let binding = TlsExporter([7; 32]);
+    let password = der::attribute(oid::CHALLENGE_PASSWORD.as_der(), &[&der::utf8(&binding.to_text())]);
+    let body = Body::Der(key_request(fixture.own.public_key().as_der(), &[&password]));
+    let evidence = Evidence { channel_binding: Some(binding), ..Evidence::default() };
+    let request = Request { operation: Operation::ServerKeyGen, label: None, evidence, body };
+    let step = begin(fixture.site.clone(), request, NOW, &entropy(7));
+    let Step::Authenticate(step) = step else { panic!("first, who asks") };
+    let Step::Claim(step) = step.answer(Ok(Verdict::Known(password_holder("p1")))) else { panic!("then claim") };
+    let Step::GenerateKey(step) = step.answer(Ok(Claimed::Fresh)) else { panic!("a key first") };
+    let Step::Issue(step) = step.answer(Ok(Generated::Key(fixture.key()))) else { panic!("then issue") };
+    let certificate = fixture.ca.issue(&step.order().plan, step.order().serial);
+    let Step::Record(step) = step.answer(Ok(Issuance::Issued(certificate))) else { panic!("then record") };
+    let Step::Done(Reply::ThenClose(reply)) = step.answer(Ok(())) else { panic!("the last answer") };
+    assert!(matches!(*reply, Reply::KeyAndCertificate { .. }));
 }
 
 /// Records and returns what the client is told.

@@ -153,6 +153,15 @@ fn ends_the_connection_after_a_linked_issuance_and_tells_the_auditor() {
 }
 
 #[test]
+fn no_debug_output_has_the_octets_of_a_password() {
+    let world = World::new();
+    let csr = world.csr(&[(oid::CHALLENGE_PASSWORD, "hunter2")]);
+    let claim = world.claim(Linking::Off, None, csr).unwrap();
+    let octets = format!("{:?}", b"hunter2");
+    assert!(!format!("{claim:?}").contains(octets.trim_matches(['[', ']'])));
+}
+
+#[test]
 fn csrattrs_asks_for_what_the_label_requires() {
     let ca = TestCa::new();
     let listed = |label: est_core::Label| -> Vec<_> {

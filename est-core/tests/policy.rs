@@ -99,6 +99,17 @@ fn refuses_names_that_are_not_of_their_kind() {
 }
 
 #[test]
+fn no_refusal_writes_text_that_reads_as_something_else() {
+    let attribute = der::sequence(&[oid::COMMON_NAME.as_der(), &der::utf8("a\u{202e}b\u{1b}[2J\u{2028}c\u{85}")]);
+    let directory = der::value(0xa4, &[&der::sequence(&[&der::set(&[&attribute])])]);
+    let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[&directory]));
+    let refused = decided(profile(), &Key::p256().csr_with_extensions("CN=a", &[&san])).unwrap_err();
+    assert_eq!(refused.row().code, "malformed-name");
+    let text = refused.explanation(&profile());
+    assert!(text.contains("CN=a\\E2\\80\\AEb\\1B[2J\\E2\\80\\A8c\\C2\\85"), "{}", text.escape_debug());
+}
+
+#[test]
 fn refuses_kinds_of_name_whose_contents_are_not_looked_at() {
     for name in [&b"\xa3\x00"[..], b"\xa5\x00"] {
         let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[name]));

@@ -17,7 +17,7 @@ use crate::Protection;
 pub use key_request::KeyRequest;
 
 /// A certification request whose sender has proven to hold the private key, or asks the server to generate it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Csr {
     der: Vec<u8>,
     subject: Name,
@@ -152,6 +152,19 @@ impl From<Malformed> for CsrError {
             Malformed::Der(error) => Self::Der(error),
             Malformed::Shape => Self::NotACsr,
         }
+    }
+}
+
+/// Without its octets, in which a password may stand.
+impl fmt::Debug for Csr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Csr")
+            .field("subject", &self.subject)
+            .field("public_key", &self.public_key)
+            .field("extensions", &self.extensions)
+            .field("change_subject_name", &self.change_subject_name)
+            .field("challenges", &self.challenges)
+            .finish_non_exhaustive()
     }
 }
 

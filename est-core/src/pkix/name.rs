@@ -428,7 +428,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         } else if at_edge || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
             f.write_char('\\')?;
             f.write_char(character)?;
-        } else if character.is_control() {
+        } else if is_treacherous(character) {
             let mut octets = [0; 4];
             character.encode_utf8(&mut octets).bytes().try_for_each(|octet| write!(f, "\\{octet:02X}"))?;
         } else {

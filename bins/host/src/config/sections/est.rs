@@ -105,6 +105,7 @@ pub(super) fn labels(
         if let Some(label) = &label {
             warn_if_final(&section, label, needs_client_auth);
             warn_if_avoidable(&section, label, est, cas);
+            warn_if_for_authorities(&section, label);
         }
         labels.push((name, label));
     }
@@ -122,6 +123,15 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
     if needs_client_auth && lacks_it {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
+    }
+}
+
+/// Tells when anybody can get a certificate by which `[[ra]]` knows registration authorities: a subject is all that it
+/// takes besides.
+fn warn_if_for_authorities(section: &Reader<'_>, label: &Label) {
+    if label.approval == Approval::Automatic && label.profile.ext_key_usage.contains(&oid::CMC_RA) {
+        let fault = Fault::new("whoever may enroll here can get an authority's certificate, in whatever names");
+        section.warn("profile", fault.help("set approval = \"manual\""));
     }
 }
 
@@ -187,6 +197,9 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile, ca: &Ca) {
     if is_built_in && !profile.extensions.iter().any(|extension| extension.id == oid::AUTHORITY_INFO_ACCESS) {
         let fault = Fault::new(format!("{} does not say where the CA's certificate and CRL are", profile.name));
         section.fault("profile", fault.help("write a [[profile]] with base = \"br-tls\", issuer_urls and crl_urls"));
+    }
+    if section.has("default_ext_key_usage") && !profile.ext_key_usage.contains(&oid::SERVER_AUTH) {
+        section.fault("default_ext_key_usage", Fault::new("must have serverAuth (BR §7.1.2.7.10)"));
     }
     let key_type = SubjectPublicKeyInfo::parse(ca.certificate.public_key_der()).map(|key| key.key_type());
     if !key_type.is_ok_and(|key| key.can_encipher() || key.can_agree()) {

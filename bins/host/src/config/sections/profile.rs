@@ -153,6 +153,18 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile) {
         let fault = Fault::new("missing: the Baseline Requirements want a CRL or OCSP (§7.1.2.11.2)");
         section.fault("crl_urls", fault.help("write where the CRL is, or set validity_days to 7 at most"));
     }
+    let policy = oid::BR_DOMAIN_VALIDATED;
+    let names_policy = |extension: &Extension| {
+        let mut parts = extension.value.windows(policy.as_der().len());
+        extension.id == oid::CERTIFICATE_POLICIES && parts.any(|part| part == policy.as_der())
+    };
+    if !profile.extensions.iter().any(names_policy) {
+        section.fault("policies", Fault::new("must list 2.23.140.1.2.1, domain validated (BR §7.1.2.7.9)"));
+    }
+    if !profile.passes.is_empty() {
+        let fault = Fault::new("must be empty: what a certificate says is for the CA to know (BR §7.1.2.11)");
+        section.fault("pass_extensions", fault);
+    }
     let foreign = profile.ext_key_usage.iter().any(|id| *id != oid::SERVER_AUTH && *id != oid::CLIENT_AUTH);
     if foreign || !profile.ext_key_usage.contains(&oid::SERVER_AUTH) {
         let fault = Fault::new("must be serverAuth, with or without clientAuth (BR §7.1.2.7.10)");
@@ -296,7 +308,11 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Se
         }
     }
     if let Some(wanted) = wanted {
-        profile.ext_key_usage = once_each([wanted, required].concat());
+        let wanted = once_each([wanted, required].concat());
+        if wanted.is_empty() && !profile.ext_key_usage.is_empty() {
+            loosens("default_ext_key_usage", "without any, certificates are good for every purpose".to_owned());
+        }
+        profile.ext_key_usage = wanted;
     }
     let (max_days, validity) = (max_days?.map(Seconds::from_days), validity_days?.map(Seconds::from_days));
     let in_days = |span: Seconds| span.0 / DAY.as_secs();
