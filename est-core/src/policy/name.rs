@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
 use super::host::is_dns_name;
 use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
@@ -83,9 +84,11 @@ fn kinds(rules: &NameRules) -> String {
 fn common_name(rule: CommonName, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     let names = wanted.names();
     let is_among_names = |common_name: &str| {
+        // Not every spelling of an address is that of a name's text; and texts are made once, not for each of many names.
+        let address = common_name.parse::<IpAddr>().ok().filter(|address| address.to_string() == common_name);
         names.iter().any(|name| match name {
             GeneralName::Dns(text) => text == common_name,
-            GeneralName::Ip(address) => address.to_string() == common_name,
+            GeneralName::Ip(own) => address == Some(*own),
             GeneralName::Rfc822(_) | GeneralName::Directory(_) | GeneralName::Uri(_) | GeneralName::Other(_) => false,
         })
     };
