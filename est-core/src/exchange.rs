@@ -346,7 +346,12 @@ impl GenerateKey {
         };
         context.note(EventKind::KeyGenerated, Some(format!("{}, {protection}", public_key.key_type())));
         let csr = intent.csr.for_key(public_key);
-        match context.decide(&intent.principal, &csr, None) {
+        let decided = if context.site.blocks(csr.public_key()) {
+            Err(Refusal::KeyBlocked)
+        } else {
+            context.decide(&intent.principal, &csr, None)
+        };
+        match decided {
             Ok(plan) => {
                 intent.csr = Arc::new(csr);
                 Issue::begin(context, intent, plan, None, Some(part))

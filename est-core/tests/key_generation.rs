@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use est_core::cms::Capabilities;
-use est_core::pkix::{Certificate, Csr, CsrError, KeyRequest, KeyType, certs_only, oid};
+use est_core::pkix::{Certificate, Csr, CsrError, KeyBlocklist, KeyRequest, KeyType, certs_only, oid};
 use est_core::wire::http::{Preferences, respond};
 use est_core::{
     Approval, Body, Claimed, EventKind, Evidence, Generated, GeneratedKey, Issuance, KeyPart, KeyRefusal, Operation,
@@ -264,6 +264,18 @@ impl Fixture {
         let Step::Claim(step) = step.answer(Ok(Verdict::Known(password_holder("p1")))) else { panic!("then claim") };
         step.answer(outcome)
     }
+}
+
+#[test]
+fn a_generated_key_that_the_operator_blocks_gets_no_certificate() {
+    let mut fixture = Fixture::new();
+    let digest = fixture.generated.public_key().digest();
+    let line: String = digest.iter().map(|octet| format!("{octet:02x}")).collect();
+    let mut site = Site::clone(&fixture.site);
+    site.key_blocklists = vec![KeyBlocklist::parse(line.as_bytes()).unwrap()];
+    fixture.site = Arc::new(site);
+    let Step::GenerateKey(step) = fixture.claimed(Ok(Claimed::Fresh)) else { panic!("a key first") };
+    assert_eq!(refusal(step.answer(Ok(Generated::Key(fixture.key())))), Refusal::KeyBlocked);
 }
 
 #[test]

@@ -32,6 +32,10 @@ fn ra(section: &Reader<'_>, name: Option<String>, known: Option<&[&str]>) -> Opt
     if labels.as_ref().is_some_and(Vec::is_empty) {
         section.fault("labels", Fault::new("must not be empty: the authority could enroll nobody"));
     }
+    if matches!((&subject_pattern, &allowed), (Some(None), Some(Some(_)))) {
+        let fault = Fault::new("limits subjectAltNames alone: the authority may ask for any subject");
+        section.warn("names", fault.help("write subject_pattern too"));
+    }
     Some(Ra {
         labels: labels?,
         authority: RegistrationAuthority {
