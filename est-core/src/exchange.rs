@@ -180,6 +180,7 @@ fn vet(
 
 impl Context {
     fn decide(&self, principal: &Principal, csr: &Csr, renewing: Option<&Certificate>) -> Result<Plan, Refusal> {
+        self.label.admit(principal, self.site.algorithms)?;
         policy::decide_for(&self.label, principal, self.authority(principal), csr, renewing, self.now)
     }
 

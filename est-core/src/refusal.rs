@@ -188,6 +188,8 @@ pub enum Refusal {
         expected: String,
     },
 
+    /// The label makes registration authorities, and the principal's certificate is none's.
+    NoAuthority,
     /// The registration authority may not ask for this.
     OutsideOfRa {
         /// Its name in the configuration.
@@ -307,6 +309,7 @@ impl Refusal {
             Self::KeyUsage { .. } => ("key-usage", 400, (4, 0)),
             Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
+            Self::NoAuthority => ("no-authority", 403, (4, 3)),
             Self::OutsideOfRa { .. } => ("outside-of-ra", 403, (4, 3)),
             Self::ServerKeyGenerationForbidden => ("server-key-generation-forbidden", 403, (4, 3)),
             Self::KeyGeneration(refusal) => (refusal.code(), 400, (4, 0)),
@@ -463,6 +466,9 @@ impl fmt::Display for Refusal {
             Self::NamesDiffer { expected } => {
                 write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
             }
+            Self::NoAuthority => f.write_str(
+                "registration authorities are made here: renew the certificate of one, or come with a one-time password",
+            ),
             Self::OutsideOfRa { ra, reason } => {
                 write!(f, "the registration authority {ra} may not ask for this: {reason}")
             }

@@ -9,7 +9,7 @@ use pki_types::SignatureVerificationAlgorithm;
 
 use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
 use crate::policy::{Profile, RegistrationAuthority, csr_attributes};
-use crate::{Linking, Operation, Seconds, UnixTime};
+use crate::{Linking, Operation, Principal, Refusal, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
@@ -107,6 +107,17 @@ pub struct Ca {
     pub rollover: Vec<Certificate>,
 }
 
+impl Ca {
+    /// Whether a key of this CA made the certificate's signature: its own, or that of its other root in a rollover.
+    #[must_use]
+    pub fn has_issued(&self, certificate: &Certificate, algorithms: Algorithms) -> bool {
+        core::iter::once(&self.certificate)
+            .chain(&self.rollover)
+            .filter(|own| own.subject() == self.certificate.subject())
+            .any(|own| certificate.is_issued_by(own, algorithms))
+    }
+}
+
 /// The answer of `/cacerts`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CaCerts {
@@ -191,6 +202,21 @@ impl Label {
     #[must_use]
     pub fn linking(&self) -> Linking {
         self.linking
+    }
+
+    /// Whether the principal may come here at all: to a label that makes registration authorities, nobody comes with a
+    /// certificate but who is one of this CA's already. Names alone, which others may give, make no authority.
+    ///
+    /// # Errors
+    /// [`Refusal::NoAuthority`].
+    pub fn admit(&self, principal: &Principal, algorithms: Algorithms) -> Result<(), Refusal> {
+        let makes_authorities = self.profile.ext_key_usage.contains(&oid::CMC_RA);
+        match principal.certificate() {
+            Some(own) if makes_authorities && !(own.is_for_ra() && self.ca.has_issued(own, algorithms)) => {
+                Err(Refusal::NoAuthority)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// The registration authority that the holder of this certificate is here.

@@ -11,7 +11,7 @@ use est_core::{
     Verdict, begin,
 };
 use est_testkit::der;
-use est_testkit::pki::{Key, NOW, TestCa, entropy, name, parse_csr, password_holder, profile, serial};
+use est_testkit::pki::{ALGORITHMS, Key, NOW, TestCa, entropy, name, parse_csr, password_holder, profile, serial};
 
 const OWN: &str = "CN=ra";
 const WITHIN: &str = "CN=meter-7";
@@ -104,6 +104,26 @@ fn its_limits_hold_where_others_may_ask_for_any_name() {
     assert_eq!(ask(BEYOND).unwrap_err().row().code, "outside-of-ra");
     assert_eq!(ask(WITHIN).unwrap().ra.as_deref(), Some("line-4"));
     assert_eq!(ask(OWN).unwrap().ra, None);
+}
+
+#[test]
+fn nobody_becomes_an_authority_by_another_certificate() {
+    let mut world = World::new();
+    world.label.profile.ext_key_usage.push(oid::CMC_RA);
+    let admitted = |own: Arc<Certificate>| world.label.admit(&Principal::Certificate(own), ALGORITHMS);
+    assert_eq!(admitted(world.own.clone()), Ok(()));
+    assert_eq!(admitted(world.ca.device(&Key::p256(), OWN, &[])), Err(Refusal::NoAuthority));
+    // Another CA of the same name gave the purpose.
+    assert_eq!(admitted(World::new().own), Err(Refusal::NoAuthority));
+    assert_eq!(world.label.admit(&password_holder("p"), ALGORITHMS), Ok(()));
+}
+
+#[test]
+fn stays_one_when_the_root_gets_another_key() {
+    let (old, new) = (World::new(), TestCa::new());
+    let ca = est_core::Ca { rollover: vec![old.ca.certificate().clone()], ..(*new.label(None).ca).clone() };
+    assert!(ca.has_issued(&old.own, ALGORITHMS));
+    assert!(!new.label(None).ca.has_issued(&old.own, ALGORITHMS));
 }
 
 #[test]

@@ -29,7 +29,7 @@ impl RegistrationAuthority {
     pub fn is(&self, certificate: &Certificate, ca: &Ca, algorithms: Algorithms) -> bool {
         certificate.is_for_ra()
             && self.certificate.matches(&format!("{:#}", certificate.subject()))
-            && certificate.is_issued_by(&ca.certificate, algorithms)
+            && ca.has_issued(certificate, algorithms)
     }
 
     /// Its own limits, besides those of the profile.

@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
             return Err(Refusal::KeyBlocked);
         }
         let ra = principal.certificate().and_then(|own| label.authority(own, site.algorithms));
+        label.admit(&principal, site.algorithms)?;
         decide_for(&label, &principal, ra, &csr, renewing, now)
     });
     match decided {
