@@ -4,9 +4,9 @@ use est_core::pkix::{SubjectPublicKeyInfo, oid};
 use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
 use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 
-use super::ca::{Cas, all_of, days, once_each, warn_if_clamped};
-use super::profile::{Issuing, Profiles, approval, tightened};
-use super::{DAY, Reader, pattern, symmetric_key};
+use super::ca::{Cas, once_each, warn_if_clamped};
+use super::profile::{Issuing, OwnRules, Profiles, tightened};
+use super::{DAY, Reader, symmetric_key};
 use crate::config::diagnostic::Fault;
 use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
@@ -169,13 +169,11 @@ fn label(
     let profile = section.optional("profile", |given| profiles.named(given));
     let ca = ca_id.as_deref().and_then(|id| cas.find(id));
     let max_validity = ca.map_or(Seconds(u64::MAX), |ca| ca.max_validity);
-    let issuing = match profile {
-        Some(Some(Some(profile))) => tightened(section, profile, max_validity),
-        Some(None) => of_ca(section, name.as_deref(), ca),
-        // The profile has a mistake: the other keys are read for theirs.
-        None | Some(Some(None)) => of_ca(section, name.as_deref(), ca).and(None),
+    let own = OwnRules::read(section);
+    let issuing = match profile? {
+        Some(profile) => tightened(section, profile?, own?, max_validity),
+        None => of_ca(section, name.as_deref(), own?, ca?),
     };
-    let issuing = issuing?;
     if issuing.profile.requirements == Requirements::Baseline {
         check_baseline(section, &issuing.profile, ca?);
     }
@@ -208,46 +206,31 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile, ca: &Ca) {
 }
 
 /// What a label without a profile issues: what its CA gives, as its own keys change that.
-fn of_ca(section: &Reader<'_>, name: Option<&str>, ca: Option<&Ca>) -> Option<Issuing> {
-    let key_types = section.optional_list("allowed_key_types", names::key_type);
-    let required = section.list("required_ext_key_usage", names::ext_key_usage);
-    let key_usage = section.optional_list("default_key_usage", names::key_usage);
-    let ext_key_usage = section.optional_list("default_ext_key_usage", names::ext_key_usage);
-    let max_validity_days = section.optional("max_validity_days", days);
-    let validity_days = section.optional("validity_days", days);
-    let require_san = section.optional("require_san", value::boolean);
-    let subject_pattern = section.optional("subject_pattern", pattern::subject);
-    let approval = section.optional("approval", approval);
-    let linking = section.optional("linking", linking);
-    if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
-        let fault = Fault::new("must not be empty: the label would refuse every request");
-        section.fault("allowed_key_types", fault.help("leave the key out to allow all"));
-    }
-    let ca = ca?;
+fn of_ca(section: &Reader<'_>, name: Option<&str>, own: OwnRules, ca: &Ca) -> Issuing {
     let ca_max_days = u32::try_from(ca.max_validity.0 / DAY.as_secs()).unwrap_or(u32::MAX);
-    let written_max = max_validity_days?;
+    let written_max = own.max_validity_days;
     if let Some(days) = written_max.filter(|days| *days > ca_max_days) {
         let fault = Fault::new(format!("{days} days are more than the {ca_max_days} of the CA"));
         section.warn("max_validity_days", fault.help(format!("certificates will be valid for at most {ca_max_days}")));
     }
     let max_days = written_max.unwrap_or(ca_max_days).min(ca_max_days);
-    let written_days = validity_days?;
+    let written_days = own.validity_days;
     if let Some(days) = written_days {
         warn_if_clamped(section, days, max_days);
     }
     let max_validity = Seconds::from_days(max_days);
-    let mut ext_key_usage = ext_key_usage?.unwrap_or_else(|| ca.ext_key_usage.clone());
-    ext_key_usage.extend(required?);
+    let mut ext_key_usage = own.ext_key_usage.unwrap_or_else(|| ca.ext_key_usage.clone());
+    ext_key_usage.extend(own.required_ext_key_usage);
     let profile = Profile {
-        key_types: key_types?,
-        subject: SubjectRules { patterns: subject_pattern?.into_iter().collect(), ..SubjectRules::default() },
-        names: NameRules { require_san: require_san?.unwrap_or(true), ..NameRules::default() },
-        key_usage: key_usage?.map_or(ca.key_usage, |usages| all_of(&usages)),
+        key_types: own.key_types,
+        subject: SubjectRules { patterns: own.subject_pattern.into_iter().collect(), ..SubjectRules::default() },
+        names: NameRules { require_san: own.require_san.unwrap_or(true), ..NameRules::default() },
+        key_usage: own.key_usage.unwrap_or(ca.key_usage),
         ext_key_usage: once_each(ext_key_usage),
         validity: written_days.map_or(ca.validity, Seconds::from_days).min(max_validity),
         max_validity,
         tells_extensions: false,
         ..Profile::new(name.unwrap_or_default())
     };
-    Some(Issuing { profile, approval: approval?.unwrap_or(Approval::Automatic), linking: linking? })
+    Issuing { profile, approval: own.approval.unwrap_or(Approval::Automatic), linking: own.linking }
 }

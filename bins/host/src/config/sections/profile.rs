@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use est_core::pkix::{Extension, Oid, der, oid};
-use est_core::policy::{CommonName, DECIDED, KeyReuse, NameKind, NameRule, NameRules, OF_CAS, Profile, Requirements};
+use est_core::pkix::{Extension, KeyType, KeyUsage, Oid, der, oid};
+use est_core::policy::{
+    CommonName, DECIDED, KeyReuse, NameKind, NameRule, NameRules, OF_CAS, Pattern, Profile, Requirements,
+};
 use est_core::{Approval, Linking, Seconds};
 
 use super::ca::{all_of, days, once_each};
@@ -125,7 +127,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
         max_validity: days(max_validity_days?).unwrap_or(base.max_validity),
         backdate: backdate?.map_or(base.backdate, |backdate| Seconds(backdate.as_secs())),
     };
-    if profile.key_usage == est_core::pkix::KeyUsage::default() {
+    if profile.key_usage == KeyUsage::default() {
         section.fault("key_usage", Fault::new("must not be empty: RFC 5280 §4.2.1.3 wants one usage at least"));
     }
     let gives_mailboxes =
@@ -183,7 +185,7 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile) {
     if profile.server_key_generation {
         section.fault("serverkeygen", Fault::new("must be false: BR §6.1.1.3 lets no CA make subscribers' keys"));
     }
-    let unfit = |types: &[est_core::pkix::KeyType]| types.iter().any(|key| !(key.can_encipher() || key.can_agree()));
+    let unfit = |types: &[KeyType]| types.iter().any(|key| !(key.can_encipher() || key.can_agree()));
     if profile.key_types.as_deref().is_none_or(unfit) {
         section.fault("key_types", Fault::new("must be RSA or ECDSA on NIST curves (BR §6.1.5)"));
     }
@@ -265,43 +267,73 @@ pub(super) fn approval(given: &Given<'_>) -> Result<Approval, Fault> {
     given.choice(&[("automatic", Approval::Automatic), ("manual", Approval::Manual)])
 }
 
+/// What a label says of its own about what is issued.
+pub(super) struct OwnRules {
+    pub(super) key_types: Option<Vec<KeyType>>,
+    pub(super) key_usage: Option<KeyUsage>,
+    pub(super) ext_key_usage: Option<Vec<Oid>>,
+    pub(super) required_ext_key_usage: Vec<Oid>,
+    pub(super) max_validity_days: Option<u32>,
+    pub(super) validity_days: Option<u32>,
+    pub(super) require_san: Option<bool>,
+    pub(super) subject_pattern: Option<Pattern>,
+    pub(super) approval: Option<Approval>,
+    pub(super) linking: Option<Linking>,
+}
+
+impl OwnRules {
+    /// Reads every key, so that every mistake is told; `None` when there is one.
+    pub(super) fn read(section: &Reader<'_>) -> Option<Self> {
+        let key_types = section.optional_list("allowed_key_types", names::key_type);
+        let key_usage = section.optional_list("default_key_usage", names::key_usage);
+        let ext_key_usage = section.optional_list("default_ext_key_usage", names::ext_key_usage);
+        let required_ext_key_usage = section.list("required_ext_key_usage", names::ext_key_usage);
+        let max_validity_days = section.optional("max_validity_days", days);
+        let validity_days = section.optional("validity_days", days);
+        let require_san = section.optional("require_san", value::boolean);
+        let subject_pattern = section.optional("subject_pattern", pattern::subject);
+        let approval = section.optional("approval", approval);
+        let linking = section.optional("linking", super::est::linking);
+        if matches!(&key_types, Some(Some(types)) if types.is_empty()) {
+            let fault = Fault::new("must not be empty: the label would refuse every request");
+            section.fault("allowed_key_types", fault.help("leave the key out to allow all"));
+        }
+        Some(Self {
+            key_types: key_types?,
+            key_usage: key_usage?.map(|usages| all_of(&usages)),
+            ext_key_usage: ext_key_usage?,
+            required_ext_key_usage: required_ext_key_usage?,
+            max_validity_days: max_validity_days?,
+            validity_days: validity_days?,
+            require_san: require_san?,
+            subject_pattern: subject_pattern?,
+            approval: approval?,
+            linking: linking?,
+        })
+    }
+}
+
 /// What a label makes of its profile: tighter, never looser.
-pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Seconds) -> Option<Issuing> {
+pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, own: OwnRules, max_validity: Seconds) -> Issuing {
     let Issuing { mut profile, approval: base_approval, linking: base_linking } = issuing;
     let loosens = |name: &str, what: String| {
         section.fault(name, Fault::new(format!("a label may tighten its profile, not loosen it: {what}")));
     };
-    let key_types = section.optional_list("allowed_key_types", names::key_type);
-    let key_usage = section.optional_list("default_key_usage", names::key_usage);
-    let ext_key_usage = section.optional_list("default_ext_key_usage", names::ext_key_usage);
-    let required = section.list("required_ext_key_usage", names::ext_key_usage);
-    let max_days = section.optional("max_validity_days", days);
-    let validity_days = section.optional("validity_days", days);
-    let require_san = section.optional("require_san", value::boolean);
-    let subject_pattern = section.optional("subject_pattern", pattern::subject);
-    let approval = section.optional("approval", approval);
-    let linking = section.optional("linking", super::est::linking);
-
-    if let Some(types) = key_types? {
-        if types.is_empty() {
-            let fault = Fault::new("must not be empty: the label would refuse every request");
-            section.fault("allowed_key_types", fault.help("leave the key out to take those of the profile"));
-        }
+    if let Some(types) = own.key_types {
         let taken = profile.key_types.as_deref();
         if let Some(foreign) = types.iter().find(|key_type| taken.is_some_and(|taken| !taken.contains(key_type))) {
             loosens("allowed_key_types", format!("{} does not take {foreign}", profile.name));
         }
         profile.key_types = Some(types);
     }
-    if let Some(usages) = key_usage? {
-        let usages = all_of(&usages);
+    if let Some(usages) = own.key_usage {
         let foreign = usages.without(profile.key_usage);
         if !foreign.is_empty() {
             loosens("default_key_usage", format!("{} does not give {foreign}", profile.name));
         }
         profile.key_usage = usages;
     }
-    let (wanted, required) = (ext_key_usage?, required?);
+    let (wanted, required) = (own.ext_key_usage, own.required_ext_key_usage);
     for (name, ids) in [("required_ext_key_usage", Some(&required)), ("default_ext_key_usage", wanted.as_ref())] {
         if let Some(foreign) = ids.into_iter().flatten().find(|id| !profile.ext_key_usage.contains(id)) {
             loosens(name, format!("{} does not give {foreign}", profile.name));
@@ -314,7 +346,8 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Se
         }
         profile.ext_key_usage = wanted;
     }
-    let (max_days, validity) = (max_days?.map(Seconds::from_days), validity_days?.map(Seconds::from_days));
+    let max_days = own.max_validity_days.map(Seconds::from_days);
+    let validity = own.validity_days.map(Seconds::from_days);
     let in_days = |span: Seconds| span.0 / DAY.as_secs();
     for (name, written) in [("max_validity_days", max_days), ("validity_days", validity)] {
         if let Some(written) = written.filter(|written| *written > profile.max_validity) {
@@ -324,23 +357,22 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, max_validity: Se
     }
     profile.max_validity = max_days.unwrap_or(profile.max_validity).min(max_validity);
     profile.validity = validity.unwrap_or(profile.validity).min(profile.max_validity);
-    match require_san? {
+    match own.require_san {
         Some(false) if profile.names.require_san => {
             loosens("require_san", format!("{} requires a subjectAltName", profile.name));
         }
         Some(required) => profile.names.require_san = required,
         None => {}
     }
-    profile.subject.patterns.extend(subject_pattern?);
-    let approval = approval?;
+    profile.subject.patterns.extend(own.subject_pattern);
+    let (approval, linking) = (own.approval, own.linking);
     if approval == Some(Approval::Automatic) && base_approval == Approval::Manual {
         loosens("approval", format!("{} wants a person to look first", profile.name));
     }
-    let linking = linking?;
     if let (Some(written), Some(base)) = (linking, base_linking)
         && written < base
     {
         loosens("linking", format!("{} is stricter about it", profile.name));
     }
-    Some(Issuing { profile, approval: approval.unwrap_or(base_approval), linking: linking.or(base_linking) })
+    Issuing { profile, approval: approval.unwrap_or(base_approval), linking: linking.or(base_linking) }
 }
