@@ -29,7 +29,7 @@ use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
 pub use attributes::{Role, csr_attributes};
 pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
-pub use extension::{DECIDED, OF_CAS, usages_of};
+pub use extension::{DECIDED, OF_CAS};
 pub use kind::NameKind;
 pub use pattern::Pattern;
 pub use profile::{CommonName, KeyReuse, NameRule, NameRules, Profile, Requirements, SubjectRules};

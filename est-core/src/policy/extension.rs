@@ -90,8 +90,7 @@ pub(super) fn has_use(profile: &Profile, usage: KeyUsage) -> bool {
 }
 
 /// The key usages of which one must stand beside a purpose (RFC 5280 §4.2.1.12); `None` where none need.
-#[must_use]
-pub fn usages_of(purpose: &Oid) -> Option<KeyUsage> {
+fn usages_of(purpose: &Oid) -> Option<KeyUsage> {
     let signing = KeyUsage::DIGITAL_SIGNATURE;
     match purpose {
         id if *id == oid::SERVER_AUTH => Some(signing.with(KeyUsage::KEY_ENCIPHERMENT).with(KeyUsage::KEY_AGREEMENT)),

@@ -38,20 +38,8 @@ impl<'a> Parts<'a> {
 
     /// The next part, left where it is.
     pub(crate) fn peek(&self) -> Option<Value<'a>> {
-        let (&tag, rest) = self.0.split_first()?;
-        let (&first, rest) = rest.split_first()?;
-        let (contents_len, header_len) = match first {
-            0..0x80 => (usize::from(first), 2),
-            _ => {
-                let count = usize::from(first & 0x7f);
-                let length = rest.get(..count)?.iter().try_fold(0usize, |length, octet| {
-                    length.checked_mul(256).map(|length| length + usize::from(*octet))
-                })?;
-                (length, 2 + count)
-            }
-        };
-        let whole = self.0.get(..header_len.checked_add(contents_len)?)?;
-        Some(Value { tag, contents: &whole[header_len..], whole })
+        let whole = der::parts(self.0).next()?;
+        Some(Value { tag: *whole.first()?, contents: der::contents(whole), whole })
     }
 
     /// Whether nothing is left.
