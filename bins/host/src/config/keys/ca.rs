@@ -1,0 +1,78 @@
+//! Certification authorities.
+
+use super::Absent::{Default, Means, Mistake};
+use super::{Section, key};
+
+pub(in crate::config) static CA: Section = Section {
+    name: "ca",
+    repeated: true,
+    about: "A certification authority. The first one also serves requests without a label.",
+    keys: &[
+        key("id", "string", Mistake, "What labels call it.").also(&["ca_id"]),
+        key("name", "string", Means("the id"), "What people call it.").also(&["display_name", "description"]),
+        key("cert", "path", Mistake, "PEM file with its certificate, alone.").also(&[
+            "cert_path",
+            "certificate",
+            "cert_file",
+            "ca_cert",
+        ]),
+        key("key", "path", Mistake, "PEM file with its private key: PKCS#8, PKCS#1 or SEC1.").also(&[
+            "key_path",
+            "private_key",
+            "key_file",
+            "ca_key",
+            "signing_key",
+        ]),
+        key(
+            "key_passphrase",
+            "string",
+            Means("the key is not encrypted"),
+            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+        )
+        .also(&["passphrase", "key_password", "password"]),
+        key(
+            "chain",
+            "path",
+            Means("no certificate above"),
+            "PEM file with the certificates above it: its issuer first, the self-signed root last.",
+        )
+        .also(&["chain_path", "ca_chain", "chain_file", "intermediates"]),
+        key(
+            "rollover",
+            "path or array of paths",
+            Default("[]"),
+            "PEM files with what `/cacerts` lists besides while a root gets another key: the other root, and each root's \
+             key certified by the other one. `estd ca rollover` makes them.",
+        )
+        .also(&["rollover_certs", "cross_certs", "cross_certificates", "extra_certs"]),
+        key("validity_days", "integer", Default("365"), "For how many days a certificate is valid; 1 to 36500.")
+            .also(&["default_validity_days", "validity", "days"]),
+        key("max_validity_days", "integer", Default("398"), "For how many days at most; 1 to 36500.")
+            .also(&["max_validity", "max_days"]),
+        key(
+            "default_key_usage",
+            "array of names",
+            Default(r#"["digitalSignature", "keyEncipherment"]"#),
+            "The key usages given; each key gets those that its type can have.",
+        )
+        .also(&["key_usage"]),
+        key(
+            "default_ext_key_usage",
+            "array of names or OIDs",
+            Default(r#"["serverAuth", "clientAuth"]"#),
+            "The extended key usages given. Without clientAuth a certificate cannot renew itself.",
+        )
+        .also(&["ext_key_usage", "extended_key_usage", "default_extended_key_usage", "eku"]),
+        key(
+            "check_signatures",
+            "boolean",
+            Default("false"),
+            "Whether the CA checks its own ECDSA and EdDSA signatures before it hands them on; those of RSA keys are \
+             always checked.",
+        )
+        .also(&["verify_signatures"]),
+        key("rsa_padding", "`\"pkcs1\"` or `\"pss\"`", Default(r#""pkcs1""#), "How an RSA CA pads what it signs.")
+            .also(&["padding"]),
+    ],
+    later: &["hsm_slot", "dogtag", "dogtag_profile", "backend", "file", "upstream", "type"],
+};

@@ -1,0 +1,104 @@
+//! Where the server listens, and what its clients may take.
+
+use super::Absent::{Default, Means, Mistake};
+use super::{Section, key};
+
+pub(in crate::config) static SERVER: Section = Section {
+    name: "server",
+    repeated: false,
+    about: "Where the server listens and how it runs.",
+    keys: &[
+        key("listen", "address", Default(r#""0.0.0.0:8443""#), "Where EST is served, over HTTPS.").also(&[
+            "bind",
+            "address",
+            "listen_addr",
+            "listen_address",
+            "bind_address",
+        ]),
+        key(
+            "admin_listen",
+            "address",
+            Default(r#""127.0.0.1:9443""#),
+            "Where the admin API will be served. Accepted, not in use yet.",
+        )
+        .also(&["admin_bind", "admin_address"]),
+        key("workers", "integer", Means("the number of cores"), "How many threads serve; 1 to 1024.")
+            .also(&["threads", "worker_threads"]),
+        key("max_body_size", "size", Default(r#""1MB""#), "The longest request body; 1KB to 64MB.").also(&[
+            "max_body",
+            "body_limit",
+            "max_request_size",
+        ]),
+        key(
+            "shutdown_timeout",
+            "duration",
+            Default(r#""30s""#),
+            "How long requests under way may take after SIGTERM; up to 1h.",
+        )
+        .also(&["grace_period", "drain_timeout"]),
+    ],
+    later: &[],
+};
+
+pub(in crate::config) static PROXY: Section = Section {
+    name: "server.proxy",
+    repeated: true,
+    about: "A proxy that ends the clients' TLS and forwards their certificates in the headers `Client-Cert` and \
+            `Client-Cert-Chain` (RFC 9440). Nobody else's headers are looked at.",
+    keys: &[
+        key(
+            "addresses",
+            "array of addresses or networks",
+            Mistake,
+            "Where it connects from: `10.0.0.7`, `10.0.0.0/24`, `fd00::/64`.",
+        )
+        .also(&["address", "from", "networks", "trusted_proxies"]),
+        key(
+            "certificate",
+            "path or array of paths",
+            Mistake,
+            "PEM files with the client certificates that it shows to this server, of which it must show one.",
+        )
+        .also(&["cert", "certificates", "client_cert"]),
+    ],
+    later: &[],
+};
+
+pub(in crate::config) static LIMITS: Section = Section {
+    name: "limits",
+    repeated: false,
+    about: "What one client, or all of them, may take.",
+    keys: &[
+        key("header_bytes", "size", Default(r#""16KB""#), "The longest request head; 8KB to 1MB.").also(&[
+            "max_header_size",
+            "header_size",
+            "max_header_bytes",
+        ]),
+        key("handshake_timeout", "duration", Default(r#""10s""#), "How long a TLS handshake may take; 100ms to 10m.")
+            .also(&["tls_timeout"]),
+        key(
+            "request_timeout",
+            "duration",
+            Default(r#""60s""#),
+            "How long a request may take, from its first octet to the answer; 100ms to 1h.",
+        )
+        .also(&["timeout", "read_timeout"]),
+        key(
+            "idle_timeout",
+            "duration",
+            Default(r#""60s""#),
+            "How long a connection may wait for its next request; 100ms to 24h.",
+        )
+        .also(&["keep_alive", "keepalive_timeout", "keep_alive_timeout"]),
+        key("max_connections", "integer", Default("10000"), "How many connections may be open; 1 to 1000000.")
+            .also(&["connections"]),
+        key(
+            "requests_per_connection",
+            "integer",
+            Means("no limit"),
+            "After how many requests a connection is closed; 1 to 1000000. Accepted, not in use yet.",
+        )
+        .also(&["max_requests", "max_requests_per_connection"]),
+    ],
+    later: &[],
+};
