@@ -9,7 +9,7 @@ use std::path::Path;
 use est_core::UnixTime;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use crate::sqlite::Location;
+use crate::database::Location;
 use crate::{Clock, StoreError};
 
 struct Migration {
@@ -25,6 +25,7 @@ const ALL: &[Migration] = &[
         name: "0002_compromised_keys",
         sql: include_str!("../migrations/0002_compromised_keys.sql"),
     },
+    Migration { number: 3, name: "0003_operation", sql: include_str!("../migrations/0003_operation.sql") },
 ];
 
 /// Which migrations a database has, and which it lacks.
@@ -99,7 +100,7 @@ fn apply_list(db: &mut Connection, known: &[Migration], clock: &Clock) -> Result
         transaction.execute_batch(next.sql)?;
         transaction.execute(
             "INSERT INTO migrations (number, name, applied_at) VALUES (?1, ?2, ?3)",
-            params![next.number, next.name, crate::sqlite::seconds(clock.now().seconds())],
+            params![next.number, next.name, crate::database::seconds(clock.now().seconds())],
         )?;
         transaction.commit()?;
         done.push(next.name);
@@ -125,7 +126,7 @@ fn applied(db: &Connection) -> Result<Vec<Applied>, StoreError> {
     }
     let mut statement = db.prepare("SELECT name, applied_at FROM migrations ORDER BY number")?;
     let rows =
-        statement.query_map([], |row| Ok(Applied { name: row.get(0)?, at: crate::sqlite::time(row.get(1)?) }))?;
+        statement.query_map([], |row| Ok(Applied { name: row.get(0)?, at: crate::database::time(row.get(1)?) }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -91,8 +91,8 @@ fn migrate_tells_and_does_what_is_pending() {
     let dir = dir.to_str().expect("UTF-8");
     stdout(&estd(&["init", dir]));
     let config = format!("{dir}/estd.toml");
-    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("2 pending migrations"));
-    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("2 migrations applied"));
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("3 pending migrations"));
+    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("3 migrations applied"));
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
 }
 
