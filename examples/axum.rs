@@ -18,7 +18,7 @@ use est_core::{
     Authenticator, Ca, Doubt, Entropy, Evidence, NoKeyGenerator, PortError, PortFuture, Ports, Principal, Seconds,
     Secret, Serial, Site, UnixTime, Verdict,
 };
-use est_store::{Clock, Sqlite};
+use est_store::{Clock, Database};
 
 /// Knows whoever knows the word. The id tells requests of one person from those of another.
 struct Word(&'static str);
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         chain: Vec::new(),
         rollover: Vec::new(),
     });
-    let store = Sqlite::in_memory(Clock::system())?;
+    let store = Database::in_memory(Clock::system())?;
     // The store gives a password's uses out, so it has to know of it.
     let now = validity.not_before;
     let (id, hash) = ("device-1".to_owned(), Secret::new(String::new()));

@@ -3,7 +3,7 @@
 use est_core::pkix::Fingerprint;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
-use crate::sqlite::Sqlite;
+use crate::database::Database;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 /// One event.
@@ -45,6 +45,8 @@ pub enum Method {
     Otp,
     /// By being able to run commands on the server.
     Local,
+    /// By a bearer token of the admin API.
+    Bearer,
 }
 
 impl Method {
@@ -55,11 +57,30 @@ impl Method {
             Self::Certificate => "certificate",
             Self::Otp => "otp",
             Self::Local => "local",
+            Self::Bearer => "bearer",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Certificate, Self::Otp, Self::Local].into_iter().find(|method| method.name() == name)
+        [Self::Certificate, Self::Otp, Self::Local, Self::Bearer].into_iter().find(|method| method.name() == name)
+    }
+}
+
+/// Who does what an operator does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// Who: for people to read.
+    pub name: String,
+    /// How they had shown that.
+    pub method: Method,
+    /// From what address.
+    pub source: Option<String>,
+}
+
+impl Actor {
+    /// Somebody who runs commands on the server.
+    pub fn local(name: impl Into<String>) -> Self {
+        Self { name: name.into(), method: Method::Local, source: None }
     }
 }
 
@@ -94,7 +115,7 @@ pub struct AuditFilter {
     pub since: Option<UnixMicros>,
 }
 
-impl Sqlite {
+impl Database {
     /// Reads events, the latest first, up to `limit` of them and from `after` on.
     ///
     /// # Errors
@@ -149,9 +170,10 @@ impl<'a> Event<'a> {
         fingerprint: None,
     };
 
-    /// Something that an operator did on the server.
-    pub(crate) fn local(name: &'static str, actor: &'a str) -> Self {
-        Self { name, actor: Some(actor), method: Some(Method::Local), ..Self::EMPTY }
+    /// Something that an operator did.
+    pub(crate) fn by(actor: &'a Actor, name: &'static str) -> Self {
+        let source = actor.source.as_deref();
+        Self { name, actor: Some(&actor.name), source, method: Some(actor.method), ..Self::EMPTY }
     }
 
     pub(crate) fn insert(&self, db: &Connection, at: UnixMicros) -> Result<(), StoreError> {

@@ -12,8 +12,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::micros;
+use crate::database::{Database, seconds, time};
 use crate::requests::NewRequest;
-use crate::sqlite::{Sqlite, seconds, time};
 use crate::{StoreError, UnixMicros, passwords};
 
 /// How long a claim that somebody else holds is waited for.
@@ -42,7 +42,7 @@ impl State {
     }
 }
 
-impl Sqlite {
+impl Database {
     /// Tells the store that nobody else claims in this database: leases taken before belong to a process that is gone,
     /// and keep nobody waiting from here on.
     ///

@@ -18,9 +18,9 @@ use crate::{Clock, StoreError, UnixMicros, claims, migrations};
 /// A store in an SQLite file. Clones are handles to the same one.
 ///
 /// Every answer to a change means that the change is on disk. When the last handle is dropped, the thread that writes
-/// finishes what was sent to it; [`Sqlite::close`] does the same without blocking.
+/// finishes what was sent to it; [`Database::close`] does the same without blocking.
 #[derive(Clone, Debug)]
-pub struct Sqlite {
+pub struct Database {
     pub(crate) inner: Arc<Inner>,
 }
 
@@ -58,7 +58,7 @@ fn wait_a_moment(tries: i32) -> bool {
     tries < BUSY_TRIES
 }
 
-impl Sqlite {
+impl Database {
     /// Opens the file at `path`, and makes it, readable by its owner only, if there is none. Blocks.
     ///
     /// # Errors
@@ -68,10 +68,10 @@ impl Sqlite {
         Self::open_with(path, pending, Clock::system())
     }
 
-    /// As [`Sqlite::open`], with a clock of the caller's for leases and the times of audit records.
+    /// As [`Database::open`], with a clock of the caller's for leases and the times of audit records.
     ///
     /// # Errors
-    /// As [`Sqlite::open`].
+    /// As [`Database::open`].
     pub fn open_with(path: &Path, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
         if pending == Pending::Refuse && !path.exists() {
             return Err(StoreError::PendingMigrations { pending: migrations::names() });
@@ -128,7 +128,7 @@ impl Sqlite {
     }
 }
 
-impl Store for Sqlite {
+impl Store for Database {
     fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
         Box::pin(async move { Ok(self.reserve(intent).await?) })
     }

@@ -6,8 +6,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::audit::Event;
-use crate::sqlite::{Sqlite, seconds, time};
-use crate::{Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
+use crate::database::{Database, seconds, time};
+use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
 const REACH: i64 = 50_000;
@@ -77,7 +77,7 @@ pub struct CertificateFilter {
     pub containing: Option<String>,
 }
 
-impl Sqlite {
+impl Database {
     /// Whether this certificate was issued here and revoked: also one that only differs in its signature's octets.
     ///
     /// # Errors
@@ -133,9 +133,9 @@ impl Sqlite {
         ca: Option<&str>,
         reason: RevocationReason,
         now: UnixTime,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Revocation, StoreError> {
-        let (serial, ca, actor) = (serial.clone(), ca.map(str::to_owned), actor.to_owned());
+        let (serial, ca, actor) = (serial.clone(), ca.map(str::to_owned), actor.clone());
         let work = move |db: &Connection, at| match find(db, &serial, ca.as_deref())? {
             Some(number) => revoke(db, number, Revoked { at: now, reason }, &actor, at),
             None => Ok(Revocation::Unknown),
@@ -160,7 +160,7 @@ fn revoke(
     db: &Connection,
     number: i64,
     revoked: Revoked,
-    actor: &str,
+    actor: &Actor,
     at: UnixMicros,
 ) -> Result<Revocation, StoreError> {
     let certificate = read(db, number)?;
@@ -186,7 +186,7 @@ fn revoke(
         reason: Some(revoked.reason.name()),
         serial: Some(certificate.serial.as_bytes()),
         fingerprint: Some(&certificate.fingerprint.0),
-        ..Event::local("cert.revoked", actor)
+        ..Event::by(actor, "cert.revoked")
     }
     .insert(db, at)?;
     Ok(Revocation::Revoked)

@@ -1,6 +1,6 @@
 //! Who remembers: claims, certificates, one-time passwords, requests that await approval, and the audit trail.
 //!
-//! [`Sqlite`] is a database file. It answers the [`Store`](est_core::Store) port, so that every enrollment is claimed
+//! [`Database`] is a database file. It answers the [`Store`](est_core::Store) port, so that every enrollment is claimed
 //! before anything is signed and recorded before anybody hears of it, and it has what an operator asks for beside
 //! that: passwords to create, certificates to list and revoke, requests to decide, events to read.
 //!
@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod database;
 mod error;
 mod inventory;
 pub mod migrations;
@@ -23,11 +24,11 @@ mod records;
 mod requests;
 mod revocation;
 mod serial_number;
-mod sqlite;
 mod writer;
 
-pub use audit::{AuditFilter, AuditRecord, Method, ServerEvent};
+pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
+pub use database::{Database, Pending};
 pub use error::StoreError;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};
@@ -35,4 +36,3 @@ pub use passwords::{NewPassword, Password, PasswordSummary};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
 pub use revocation::{Revocation, RevocationReason, Revoked};
 pub use serial_number::{SerialNumber, SerialNumberError};
-pub use sqlite::{Pending, Sqlite};

@@ -4,8 +4,8 @@ use est_core::{Secret, UnixTime};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::audit::Event;
-use crate::sqlite::{Sqlite, seconds, time};
-use crate::{Cursor, Page, Revocation, StoreError, UnixMicros};
+use crate::database::{Database, seconds, time};
+use crate::{Actor, Cursor, Page, Revocation, StoreError, UnixMicros};
 
 /// A password to create.
 #[derive(Clone, Debug)]
@@ -60,13 +60,13 @@ pub struct PasswordSummary {
     pub revoked_at: Option<UnixTime>,
 }
 
-impl Sqlite {
+impl Database {
     /// Remembers a password, and that `actor` made it.
     ///
     /// # Errors
     /// [`StoreError::PasswordExists`], [`StoreError::Database`], [`StoreError::NotCommitted`].
-    pub async fn create_password(&self, password: NewPassword, actor: &str) -> Result<(), StoreError> {
-        let actor = actor.to_owned();
+    pub async fn create_password(&self, password: NewPassword, actor: &Actor) -> Result<(), StoreError> {
+        let actor = actor.clone();
         self.inner.writer.write(move |db, at| create(db, &password, &actor, at)).await
     }
 
@@ -93,8 +93,8 @@ impl Sqlite {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
-    pub async fn revoke_password(&self, id: &str, now: UnixTime, actor: &str) -> Result<Revocation, StoreError> {
-        let (id, actor) = (id.to_owned(), actor.to_owned());
+    pub async fn revoke_password(&self, id: &str, now: UnixTime, actor: &Actor) -> Result<Revocation, StoreError> {
+        let (id, actor) = (id.to_owned(), actor.clone());
         self.inner.writer.write(move |db, at| revoke(db, &id, now, &actor, at)).await
     }
 }
@@ -115,7 +115,7 @@ pub(crate) fn give_back(db: &Connection, id: &str) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn create(db: &Connection, password: &NewPassword, actor: &str, at: UnixMicros) -> Result<(), StoreError> {
+fn create(db: &Connection, password: &NewPassword, actor: &Actor, at: UnixMicros) -> Result<(), StoreError> {
     let inserted = db
         .prepare_cached(
             "INSERT INTO passwords (id, hash, entity, label, created, expires, max_uses) \
@@ -136,7 +136,7 @@ fn create(db: &Connection, password: &NewPassword, actor: &str, at: UnixMicros) 
     note(db, "otp.created", &password.id, password.entity.as_deref(), password.label.as_deref(), actor, at)
 }
 
-fn revoke(db: &Connection, id: &str, now: UnixTime, actor: &str, at: UnixMicros) -> Result<Revocation, StoreError> {
+fn revoke(db: &Connection, id: &str, now: UnixTime, actor: &Actor, at: UnixMicros) -> Result<Revocation, StoreError> {
     type Found = (Option<String>, Option<String>, Option<i64>);
     let found: Option<Found> = db
         .prepare_cached("SELECT entity, label, revoked_at FROM passwords WHERE id = ?1")?
@@ -158,14 +158,14 @@ fn note(
     id: &str,
     entity: Option<&str>,
     label: Option<&str>,
-    actor: &str,
+    actor: &Actor,
     at: UnixMicros,
 ) -> Result<(), StoreError> {
     let reason = match entity {
         Some(entity) => format!("password {id} of {entity}"),
         None => format!("password {id}"),
     };
-    Event { reason: Some(&reason), label, ..Event::local(event, actor) }.insert(db, at)
+    Event { reason: Some(&reason), label, ..Event::by(actor, event) }.insert(db, at)
 }
 
 fn find(db: &Connection, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {

@@ -8,10 +8,10 @@ use rusqlite::{Connection, params};
 
 use crate::audit::{self, Method};
 use crate::claims::Held;
-use crate::sqlite::{Sqlite, seconds};
+use crate::database::{Database, seconds};
 use crate::{StoreError, UnixMicros};
 
-impl Sqlite {
+impl Database {
     pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
         let record = Record::of(entry);
         self.inner.writer.write(move |db, at| record.write(db, at)).await?;

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::audit::Event;
 use crate::claims::State;
-use crate::sqlite::{Sqlite, seconds, time};
-use crate::{Cursor, Page, StoreError, UnixMicros};
+use crate::database::{Database, seconds, time};
+use crate::{Actor, Cursor, Page, StoreError, UnixMicros};
 
 /// A request that a person has to look at, or has looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ pub enum Decided {
     Unknown,
 }
 
-impl Sqlite {
+impl Database {
     /// Lists requests, all or those in one state, the latest first, up to `limit` of them and from `after` on.
     ///
     /// # Errors
@@ -105,10 +105,10 @@ impl Sqlite {
         &self,
         id: &str,
         decision: Decision,
-        actor: &str,
+        actor: &Actor,
         now: UnixTime,
     ) -> Result<Decided, StoreError> {
-        let (id, actor) = (id.trim().to_ascii_lowercase(), actor.to_owned());
+        let (id, actor) = (id.trim().to_ascii_lowercase(), actor.clone());
         self.inner.writer.write(move |db, at| decide(db, &id, decision, &actor, now, at)).await
     }
 }
@@ -184,7 +184,7 @@ fn decide(
     db: &Connection,
     id: &str,
     decision: Decision,
-    actor: &str,
+    actor: &Actor,
     now: UnixTime,
     at: UnixMicros,
 ) -> Result<Decided, StoreError> {
@@ -203,14 +203,14 @@ fn decide(
         Decision::Deny => (RequestState::Denied, "request.denied"),
     };
     db.prepare_cached("UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4 WHERE id = ?1")?
-        .execute(params![id, state.number(), seconds(now), actor])?;
+        .execute(params![id, state.number(), seconds(now), actor.name])?;
     db.prepare_cached("UPDATE claims SET state = ?2 WHERE identity = ?1 AND state = ?3")?.execute(params![
         identity,
         state.number(),
         RequestState::Awaiting.number()
     ])?;
     let reason = format!("request {id} for {subject}");
-    Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::local(event, actor) }
+    Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::by(actor, event) }
         .insert(db, at)?;
     Ok(Decided::Done)
 }

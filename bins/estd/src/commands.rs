@@ -15,7 +15,7 @@ pub(crate) mod run;
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::{Cursor, Page, Pending, Sqlite, StoreError};
+use est_store::{Actor, Cursor, Database, Page, Pending, StoreError};
 use host::config::{self, Diagnostic, Settings};
 use host::shell;
 
@@ -24,7 +24,7 @@ use crate::output;
 /// A configuration and its database.
 pub(crate) struct Opened {
     pub(crate) settings: Settings,
-    pub(crate) store: Sqlite,
+    pub(crate) store: Database,
 }
 
 impl Opened {
@@ -73,10 +73,10 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 }
 
 /// Opens the database, bringing it to this version where the configuration allows that.
-pub(crate) fn open_store(settings: &Settings) -> Result<Sqlite> {
+pub(crate) fn open_store(settings: &Settings) -> Result<Database> {
     let pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
     let path = &settings.db.path;
-    Sqlite::open(path, pending).map_err(|error| match error {
+    Database::open(path, pending).map_err(|error| match error {
         // It names the file itself.
         StoreError::File { .. } => error.into(),
         other => anyhow::anyhow!("{}: {other}", path.display()),
@@ -84,10 +84,10 @@ pub(crate) fn open_store(settings: &Settings) -> Result<Sqlite> {
 }
 
 /// Who runs the command, for the audit record.
-pub(crate) fn actor() -> String {
+pub(crate) fn actor() -> Actor {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
     let uid = rustix::process::getuid().as_raw();
-    if user.is_empty() { format!("local:uid {uid}") } else { format!("local:{user} (uid {uid})") }
+    Actor::local(if user.is_empty() { format!("local:uid {uid}") } else { format!("local:{user} (uid {uid})") })
 }
 
 /// Reads every page of a listing.

@@ -11,7 +11,7 @@ use est_auth::{
 use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
 use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Site, UnixTime};
-use est_store::Sqlite;
+use est_store::Database;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -137,7 +137,7 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, WiringError> {
 ///
 /// # Errors
 /// [`WiringError`] when a key cannot be read or is not its certificate's.
-pub fn services(settings: &Settings, site: &Site, store: &Sqlite) -> Result<Services, WiringError> {
+pub fn services(settings: &Settings, site: &Site, store: &Database) -> Result<Services, WiringError> {
     let paths = client_paths(settings)?;
     let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
     if let Some(paths) = &paths {
@@ -240,7 +240,7 @@ fn key_generator(settings: &Settings, site: &Site) -> Result<Arc<dyn KeyGenerato
 }
 
 /// The store, as those see it who ask who a peer is.
-struct Stored(Sqlite);
+struct Stored(Database);
 
 impl Inventory for Stored {
     fn is_revoked<'a>(&'a self, certificate: &'a Certificate) -> PortFuture<'a, bool> {

@@ -1,10 +1,10 @@
 //! SQLite, as the suite wants it.
 
-use est_store::{Pending, Sqlite};
+use est_store::{Database, Pending};
 
 use crate::support::{Folder, TestClock};
 
-pub(super) type Store = Sqlite;
+pub(super) type Store = Database;
 
 pub(super) struct Subject {
     pub(super) store: Store,
@@ -32,5 +32,5 @@ impl Subject {
 }
 
 fn open(folder: &Folder, clock: &TestClock) -> Store {
-    Sqlite::open_with(&folder.path().join("store.db"), Pending::Apply, clock.to_clock()).unwrap()
+    Database::open_with(&folder.path().join("store.db"), Pending::Apply, clock.to_clock()).unwrap()
 }

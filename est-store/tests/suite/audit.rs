@@ -1,7 +1,7 @@
 //! What is on record about what happened.
 
 use est_core::{Entry, Event, EventKind, Operation, Outcome, Principal, Refusal, Seconds, Store as _};
-use est_store::{AuditFilter, AuditRecord, Method, SerialNumber, ServerEvent, UnixMicros};
+use est_store::{Actor, AuditFilter, AuditRecord, Method, SerialNumber, ServerEvent, UnixMicros};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -27,7 +27,7 @@ fn names(records: &[AuditRecord]) -> Vec<&str> {
 #[tokio::test]
 async fn an_enrollment_leaves_its_events_in_order() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     let certificate = sign_certificate(&first);

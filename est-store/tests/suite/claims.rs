@@ -1,7 +1,7 @@
 //! One request, one certificate.
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
-use est_store::{Decision, Revocation, RevocationReason, SerialNumber};
+use est_store::{Actor, Decision, Revocation, RevocationReason, SerialNumber};
 
 use super::subject::Subject;
 use crate::support::{
@@ -57,7 +57,8 @@ async fn a_certificate_that_was_revoked_is_not_handed_out_again() {
     store.claim(&first).await.unwrap();
     store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
     let serial = SerialNumber::from_contents(first.serial.as_bytes());
-    let revoked = store.revoke(&serial, None, RevocationReason::KeyCompromise, after(1), "admin").await.unwrap();
+    let revoked =
+        store.revoke(&serial, None, RevocationReason::KeyCompromise, after(1), &Actor::local("admin")).await.unwrap();
     assert_eq!(revoked, Revocation::Revoked);
     assert_eq!(store.claim(&again(&first, after(2))).await.unwrap(), Claimed::Revoked);
 }
@@ -71,7 +72,7 @@ async fn a_compromised_key_gets_no_certificate_again() {
         store.claim(&first).await.unwrap();
         store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
         let serial = SerialNumber::from_contents(first.serial.as_bytes());
-        store.revoke(&serial, None, reason, after(1), "admin").await.unwrap();
+        store.revoke(&serial, None, reason, after(1), &Actor::local("admin")).await.unwrap();
     }
     let somebody_else = intent(certificate_holder("device-3"), &stolen);
     assert_eq!(store.claim(&somebody_else).await.unwrap(), Claimed::KeyCompromised);
@@ -91,10 +92,10 @@ async fn a_key_found_compromised_while_its_request_waits_gets_no_certificate() {
     let approved = manual(intent(certificate_holder("device-3"), &stolen));
     store.claim(&approved).await.unwrap();
     let id = store.requests(None, 1, None).await.unwrap().items.remove(0).id;
-    store.decide_request(&id, Decision::Approve, "alice", after(1)).await.unwrap();
+    store.decide_request(&id, Decision::Approve, &Actor::local("alice"), after(1)).await.unwrap();
 
     let serial = SerialNumber::from_contents(first.serial.as_bytes());
-    store.revoke(&serial, None, RevocationReason::KeyCompromise, after(2), "admin").await.unwrap();
+    store.revoke(&serial, None, RevocationReason::KeyCompromise, after(2), &Actor::local("admin")).await.unwrap();
     for waiting in [&ticketed, &approved] {
         assert_eq!(store.claim(&again(waiting, after(3))).await.unwrap(), Claimed::KeyCompromised);
     }
@@ -109,7 +110,7 @@ async fn a_key_found_compromised_after_its_certificate_was_revoked_is_known_too(
     store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
     let serial = SerialNumber::from_contents(first.serial.as_bytes());
     for reason in [RevocationReason::Superseded, RevocationReason::KeyCompromise] {
-        store.revoke(&serial, None, reason, after(1), "admin").await.unwrap();
+        store.revoke(&serial, None, reason, after(1), &Actor::local("admin")).await.unwrap();
     }
     let somebody_else = intent(certificate_holder("device-3"), &stolen);
     assert_eq!(store.claim(&somebody_else).await.unwrap(), Claimed::KeyCompromised);
@@ -184,7 +185,7 @@ async fn who_holds_a_lease_that_ran_out_may_record_while_nobody_took_over() {
 #[tokio::test]
 async fn an_interrupted_request_goes_on_at_once() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
@@ -196,7 +197,7 @@ async fn an_interrupted_request_goes_on_at_once() {
 #[tokio::test]
 async fn a_refused_request_gives_the_password_back() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     store.record(&entry(&first, Outcome::Refused(Refusal::RefusedByCa))).await.unwrap();
@@ -232,7 +233,7 @@ async fn a_claim_is_recorded_once() {
 #[tokio::test]
 async fn what_was_recorded_is_there_after_a_restart() {
     let subject = Subject::fresh();
-    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    subject.store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     subject.store.claim(&first).await.unwrap();
     let certificate = sign_certificate(&first);
@@ -247,7 +248,7 @@ async fn what_was_recorded_is_there_after_a_restart() {
 #[tokio::test]
 async fn what_a_crash_left_open_goes_on_when_its_lease_has_run_out() {
     let subject = Subject::fresh();
-    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    subject.store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     subject.store.claim(&first).await.unwrap();
     let Subject { store, clock, .. } = &subject.reopened();
@@ -258,7 +259,7 @@ async fn what_a_crash_left_open_goes_on_when_its_lease_has_run_out() {
 #[tokio::test]
 async fn a_password_that_has_ended_buys_nothing_more() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 5), "admin").await.unwrap();
+    store.create_password(new_password("p1", 5), &Actor::local("admin")).await.unwrap();
     let in_time = intent_at(password_holder("p1"), &csr("device-1"), after(599));
     assert_eq!(store.claim(&in_time).await.unwrap(), Claimed::Fresh);
     let late = intent_at(password_holder("p1"), &csr("device-2"), after(600));
@@ -268,8 +269,8 @@ async fn a_password_that_has_ended_buys_nothing_more() {
 #[tokio::test]
 async fn a_password_that_was_revoked_buys_nothing_more() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 5), "admin").await.unwrap();
-    store.revoke_password("p1", after(1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 5), &Actor::local("admin")).await.unwrap();
+    store.revoke_password("p1", after(1), &Actor::local("admin")).await.unwrap();
     let late = intent_at(password_holder("p1"), &csr("device-1"), after(2));
     assert_eq!(store.claim(&late).await.unwrap(), Claimed::PasswordSpent);
 }

@@ -1,5 +1,6 @@
 //! Many at once.
 
+use est_store::Actor;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -33,7 +34,7 @@ async fn all(mut crowd: JoinSet<Result<Vec<u8>, Claimed>>) -> Vec<Result<Vec<u8>
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn identical_requests_with_one_password_get_one_certificate() {
     let subject = Subject::fresh();
-    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    subject.store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     let crowd: JoinSet<_> = (0..64).map(|_| enroll(subject.store.clone(), again(&first, after(1)))).collect();
     let answers = all(crowd).await;
@@ -48,7 +49,7 @@ async fn identical_requests_with_one_password_get_one_certificate() {
 async fn identical_requests_to_two_processes_get_one_certificate() {
     let subject = Subject::fresh();
     let neighbour = subject.neighbour();
-    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    subject.store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     let stores = [subject.store.clone(), neighbour];
     let crowd: JoinSet<_> = (0..16).map(|number| enroll(stores[number % 2].clone(), again(&first, after(1)))).collect();
@@ -60,7 +61,7 @@ async fn identical_requests_to_two_processes_get_one_certificate() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn different_requests_with_one_password_get_one_certificate_and_refusals() {
     let subject = Subject::fresh();
-    subject.store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    subject.store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let requests: Vec<_> = (0..64).map(|_| intent(password_holder("p1"), &csr("device-1"))).collect();
     let crowd: JoinSet<_> = requests.into_iter().map(|intent| enroll(subject.store.clone(), intent)).collect();
     let answers = all(crowd).await;
@@ -84,7 +85,7 @@ async fn an_operator_gets_a_word_in_beside_a_busy_server() {
         })
         .collect();
     for number in 0..10 {
-        operator.create_password(new_password(&format!("p{number}"), 1), "admin").await.unwrap();
+        operator.create_password(new_password(&format!("p{number}"), 1), &Actor::local("admin")).await.unwrap();
     }
     done.store(true, Ordering::Relaxed);
     server.join_all().await;
@@ -96,7 +97,7 @@ async fn a_record_that_fails_leaves_its_neighbours_alone() {
     let subject = Subject::fresh();
     let store = &subject.store;
     let requests: Vec<_> = (0..32).map(|_| intent(password_holder("p1"), &csr("device-1"))).collect();
-    store.create_password(new_password("p1", 32), "admin").await.unwrap();
+    store.create_password(new_password("p1", 32), &Actor::local("admin")).await.unwrap();
     for request in &requests {
         assert_eq!(store.claim(request).await.unwrap(), Claimed::Fresh);
     }

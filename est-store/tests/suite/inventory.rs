@@ -3,7 +3,7 @@
 use est_core::pkix::Certificate;
 use est_core::{Intent, Seconds, Store as _};
 use est_store::{
-    AuditFilter, CertificateFilter, CertificateStatus, IssuedCertificate, Method, Revocation, RevocationReason,
+    Actor, AuditFilter, CertificateFilter, CertificateStatus, IssuedCertificate, Method, Revocation, RevocationReason,
     Revoked, SerialNumber, StoreError,
 };
 
@@ -37,7 +37,7 @@ async fn subjects(store: &Store, filter: CertificateFilter) -> Vec<String> {
 #[tokio::test]
 async fn a_certificate_is_found_by_its_serial_number() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     let certificate = sign_certificate(&first);
@@ -71,10 +71,16 @@ async fn a_certificate_is_revoked_once() {
     let issued = store.certificate(&number(&first), None).await.unwrap().unwrap();
     let issued = Certificate::parse(&issued.der).unwrap();
     assert!(!store.is_revoked(&issued).await.unwrap());
-    let answer = store.revoke(&number(&first), None, RevocationReason::Superseded, after(9), "alice").await.unwrap();
+    let answer = store
+        .revoke(&number(&first), None, RevocationReason::Superseded, after(9), &Actor::local("alice"))
+        .await
+        .unwrap();
     assert_eq!(answer, Revocation::Revoked);
     assert!(store.is_revoked(&issued).await.unwrap());
-    let answer = store.revoke(&number(&first), None, RevocationReason::KeyCompromise, after(10), "bob").await.unwrap();
+    let answer = store
+        .revoke(&number(&first), None, RevocationReason::KeyCompromise, after(10), &Actor::local("bob"))
+        .await
+        .unwrap();
     assert_eq!(answer, Revocation::AlreadyRevoked);
     let found = store.certificate(&number(&first), None).await.unwrap().unwrap();
     assert_eq!(found.revoked, Some(Revoked { at: after(9), reason: RevocationReason::Superseded }));
@@ -86,9 +92,10 @@ async fn revoking_what_was_not_issued_changes_nothing() {
     let Subject { store, .. } = &Subject::fresh();
     let first = enroll(store, "device-1").await;
     let reason = RevocationReason::Unspecified;
-    let unknown = store.revoke(&"0a1b".parse().unwrap(), None, reason, after(1), "alice").await.unwrap();
+    let unknown = store.revoke(&"0a1b".parse().unwrap(), None, reason, after(1), &Actor::local("alice")).await.unwrap();
     assert_eq!(unknown, Revocation::Unknown);
-    let elsewhere = store.revoke(&number(&first), Some("other"), reason, after(1), "alice").await.unwrap();
+    let elsewhere =
+        store.revoke(&number(&first), Some("other"), reason, after(1), &Actor::local("alice")).await.unwrap();
     assert_eq!(elsewhere, Revocation::Unknown);
     assert_eq!(store.certificate(&number(&first), None).await.unwrap().unwrap().revoked, None);
 }
@@ -97,8 +104,14 @@ async fn revoking_what_was_not_issued_changes_nothing() {
 async fn a_revocation_is_on_record() {
     let Subject { store, .. } = &Subject::fresh();
     let first = enroll(store, "device-1").await;
-    store.revoke(&number(&first), None, RevocationReason::KeyCompromise, after(1), "alice").await.unwrap();
-    store.revoke(&number(&first), None, RevocationReason::KeyCompromise, after(2), "alice").await.unwrap();
+    store
+        .revoke(&number(&first), None, RevocationReason::KeyCompromise, after(1), &Actor::local("alice"))
+        .await
+        .unwrap();
+    store
+        .revoke(&number(&first), None, RevocationReason::KeyCompromise, after(2), &Actor::local("alice"))
+        .await
+        .unwrap();
     let filter = AuditFilter { event: Some("cert.revoked".into()), ..Default::default() };
     let [record] = store.audit(filter, 10, None).await.unwrap().items.try_into().unwrap();
     assert_eq!(record.actor.as_deref(), Some("alice"));
@@ -123,7 +136,9 @@ async fn two_cas_may_use_the_same_serial_number() {
     assert_eq!(cas, ["other", "root"]);
     let found = store.certificate(&number(&first), Some("other")).await.unwrap().unwrap();
     assert_eq!(found.subject, "CN=device-2,O=Example");
-    let answer = store.revoke(&number(&first), Some("other"), RevocationReason::Unspecified, after(1), "alice").await;
+    let answer = store
+        .revoke(&number(&first), Some("other"), RevocationReason::Unspecified, after(1), &Actor::local("alice"))
+        .await;
     assert_eq!(answer.unwrap(), Revocation::Revoked);
     assert_eq!(store.certificate(&number(&first), Some("root")).await.unwrap().unwrap().revoked, None);
 }
@@ -169,7 +184,7 @@ async fn the_list_is_filtered_by_status() {
     record(store, &fresh).await;
     let bad = again(&intent(certificate_holder("bad"), &csr("bad")), START);
     record(store, &bad).await;
-    store.revoke(&number(&bad), None, RevocationReason::KeyCompromise, after(1), "alice").await.unwrap();
+    store.revoke(&number(&bad), None, RevocationReason::KeyCompromise, after(1), &Actor::local("alice")).await.unwrap();
     let now = START + Seconds::from_days(91);
     let of = |status| CertificateFilter { status: Some((status, now)), ..Default::default() };
     assert_eq!(subjects(store, of(CertificateStatus::Valid)).await, ["CN=fresh,O=Example"]);
@@ -200,7 +215,10 @@ async fn a_certificate_stays_revoked_under_another_signature() {
     let twin = sign_certificate(&intent);
     let other = sign_certificate(&again(&intent, START));
     assert_ne!(twin.fingerprint(), store.certificate(&number(&intent), None).await.unwrap().unwrap().fingerprint);
-    store.revoke(&number(&intent), None, RevocationReason::KeyCompromise, after(9), "alice").await.unwrap();
+    store
+        .revoke(&number(&intent), None, RevocationReason::KeyCompromise, after(9), &Actor::local("alice"))
+        .await
+        .unwrap();
     assert!(store.is_revoked(&twin).await.unwrap());
     assert!(!store.is_revoked(&other).await.unwrap());
 }

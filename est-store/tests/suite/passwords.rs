@@ -1,7 +1,7 @@
 //! Who may authenticate with a one-time password, and for how long.
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
-use est_store::{AuditFilter, Decision, Method, NewPassword, PasswordSummary, Revocation, StoreError};
+use est_store::{Actor, AuditFilter, Decision, Method, NewPassword, PasswordSummary, Revocation, StoreError};
 
 use super::subject::Subject;
 use crate::support::{
@@ -11,7 +11,7 @@ use crate::support::{
 #[tokio::test]
 async fn a_password_is_known_until_it_ends() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let password = store.password("p1", after(599)).await.unwrap().unwrap();
     assert_eq!(password.hash.reveal(), "hash of p1");
     assert_eq!(password.entity.as_deref(), Some("device-1"));
@@ -24,7 +24,7 @@ async fn a_password_is_known_until_it_ends() {
 #[tokio::test]
 async fn a_spent_password_is_known_still() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
@@ -34,12 +34,12 @@ async fn a_spent_password_is_known_still() {
 #[tokio::test]
 async fn a_password_outlives_its_end_while_its_request_is_without_an_answer() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = manual(intent(password_holder("p1"), &csr("device-1")));
     assert_eq!(store.claim(&first).await.unwrap(), Claimed::AwaitingApproval);
     assert!(store.password("p1", after(900)).await.unwrap().is_some(), "awaiting approval");
     let request = store.requests(None, 1, None).await.unwrap().items.remove(0);
-    store.decide_request(&request.id, Decision::Approve, "admin", after(901)).await.unwrap();
+    store.decide_request(&request.id, Decision::Approve, &Actor::local("admin"), after(901)).await.unwrap();
     assert!(store.password("p1", after(902)).await.unwrap().is_some(), "approved");
     assert_eq!(store.claim(&first).await.unwrap(), Claimed::Fresh);
     assert!(store.password("p1", after(903)).await.unwrap().is_some(), "leased");
@@ -57,20 +57,23 @@ async fn a_password_outlives_its_end_while_its_request_is_without_an_answer() {
 #[tokio::test]
 async fn a_revoked_password_is_not_known_whatever_it_began() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     store.claim(&manual(intent(password_holder("p1"), &csr("device-1")))).await.unwrap();
-    assert_eq!(store.revoke_password("p1", after(1), "admin").await.unwrap(), Revocation::Revoked);
+    assert_eq!(store.revoke_password("p1", after(1), &Actor::local("admin")).await.unwrap(), Revocation::Revoked);
     assert!(store.password("p1", after(2)).await.unwrap().is_none());
-    assert_eq!(store.revoke_password("p1", after(3), "admin").await.unwrap(), Revocation::AlreadyRevoked);
-    assert_eq!(store.revoke_password("p2", after(3), "admin").await.unwrap(), Revocation::Unknown);
+    assert_eq!(
+        store.revoke_password("p1", after(3), &Actor::local("admin")).await.unwrap(),
+        Revocation::AlreadyRevoked
+    );
+    assert_eq!(store.revoke_password("p2", after(3), &Actor::local("admin")).await.unwrap(), Revocation::Unknown);
 }
 
 #[tokio::test]
 async fn an_id_is_given_once() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let twice = NewPassword { expires: after(10_000), ..new_password("p1", 9) };
-    assert!(matches!(store.create_password(twice, "admin").await, Err(StoreError::PasswordExists)));
+    assert!(matches!(store.create_password(twice, &Actor::local("admin")).await, Err(StoreError::PasswordExists)));
     assert!(store.password("p1", after(600)).await.unwrap().is_none());
 }
 
@@ -78,10 +81,10 @@ async fn an_id_is_given_once() {
 async fn the_list_tells_how_often_each_was_used_the_latest_first() {
     let Subject { store, .. } = &Subject::fresh();
     for id in ["p1", "p2", "p3"] {
-        store.create_password(new_password(id, 2), "admin").await.unwrap();
+        store.create_password(new_password(id, 2), &Actor::local("admin")).await.unwrap();
     }
     store.claim(&intent(password_holder("p2"), &csr("device-1"))).await.unwrap();
-    store.revoke_password("p1", after(7), "admin").await.unwrap();
+    store.revoke_password("p1", after(7), &Actor::local("admin")).await.unwrap();
     let page = store.list_passwords(2, None).await.unwrap();
     let ids = |items: &[PasswordSummary]| items.iter().map(|item| item.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&page.items), ["p3", "p2"]);
@@ -95,9 +98,9 @@ async fn the_list_tells_how_often_each_was_used_the_latest_first() {
 #[tokio::test]
 async fn what_operators_do_with_passwords_is_on_record() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "alice").await.unwrap();
-    store.revoke_password("p1", after(1), "bob").await.unwrap();
-    store.revoke_password("p1", after(2), "carol").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("alice")).await.unwrap();
+    store.revoke_password("p1", after(1), &Actor::local("bob")).await.unwrap();
+    store.revoke_password("p1", after(2), &Actor::local("carol")).await.unwrap();
     let audit = store.audit(AuditFilter { event: Some("otp".into()), ..Default::default() }, 10, None).await.unwrap();
     let told: Vec<_> =
         audit.items.iter().map(|r| (r.event.as_str(), r.actor.as_deref(), r.reason.as_deref())).collect();

@@ -1,7 +1,7 @@
 //! Requests that a person has to look at.
 
 use est_core::{Claimed, Operation, Outcome, Refusal, Store as _};
-use est_store::{AuditFilter, Decided, Decision, RequestState};
+use est_store::{Actor, AuditFilter, Decided, Decision, RequestState};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -60,7 +60,10 @@ async fn an_approved_request_goes_on_once() {
     let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
     store.claim(&first).await.unwrap();
     let id = only_request(store).await.id;
-    assert_eq!(store.decide_request(&id, Decision::Approve, "alice", after(5)).await.unwrap(), Decided::Done);
+    assert_eq!(
+        store.decide_request(&id, Decision::Approve, &Actor::local("alice"), after(5)).await.unwrap(),
+        Decided::Done
+    );
     let second = again(&first, after(6));
     assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
     let certificate = sign_certificate(&second);
@@ -75,7 +78,7 @@ async fn an_approved_request_that_was_interrupted_needs_no_second_approval() {
     let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
     store.claim(&first).await.unwrap();
     let id = only_request(store).await.id;
-    store.decide_request(&id, Decision::Approve, "alice", after(5)).await.unwrap();
+    store.decide_request(&id, Decision::Approve, &Actor::local("alice"), after(5)).await.unwrap();
     store.claim(&first).await.unwrap();
     store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
     assert_eq!(store.claim(&again(&first, after(9))).await.unwrap(), Claimed::Fresh);
@@ -87,7 +90,10 @@ async fn a_denied_request_stays_denied_until_its_time_is_over() {
     let first = manual(intent(certificate_holder("device-1"), &csr("device-1")));
     store.claim(&first).await.unwrap();
     let id = only_request(store).await.id;
-    assert_eq!(store.decide_request(&id, Decision::Deny, "alice", after(5)).await.unwrap(), Decided::Done);
+    assert_eq!(
+        store.decide_request(&id, Decision::Deny, &Actor::local("alice"), after(5)).await.unwrap(),
+        Decided::Done
+    );
     assert_eq!(store.claim(&again(&first, after(WINDOW.0))).await.unwrap(), Claimed::Denied);
     assert_eq!(store.claim(&again(&first, after(WINDOW.0 + 1))).await.unwrap(), Claimed::AwaitingApproval);
     assert_ne!(only_request(store).await.id, id);
@@ -100,14 +106,14 @@ async fn who_kept_asking_hears_of_a_late_no() {
     store.claim(&first).await.unwrap();
     store.claim(&again(&first, after(WINDOW.0))).await.unwrap();
     let id = only_request(store).await.id;
-    store.decide_request(&id, Decision::Deny, "alice", after(WINDOW.0 + 1)).await.unwrap();
+    store.decide_request(&id, Decision::Deny, &Actor::local("alice"), after(WINDOW.0 + 1)).await.unwrap();
     assert_eq!(store.claim(&again(&first, after(WINDOW.0 + 2))).await.unwrap(), Claimed::Denied);
 }
 
 #[tokio::test]
 async fn a_request_that_waits_has_used_its_password() {
     let Subject { store, .. } = &Subject::fresh();
-    store.create_password(new_password("p1", 1), "admin").await.unwrap();
+    store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     store.claim(&manual(intent(password_holder("p1"), &csr("device-1")))).await.unwrap();
     let other = manual(intent(password_holder("p1"), &csr("device-2")));
     assert_eq!(store.claim(&other).await.unwrap(), Claimed::PasswordSpent);
@@ -120,10 +126,13 @@ async fn a_request_is_decided_once() {
     store.claim(&manual(intent(certificate_holder("device-1"), &csr("device-1")))).await.unwrap();
     let id = only_request(store).await.id;
     let upper = id.to_uppercase();
-    assert_eq!(store.decide_request(&upper, Decision::Approve, "alice", after(5)).await.unwrap(), Decided::Done);
-    let second = store.decide_request(&id, Decision::Deny, "bob", after(6)).await.unwrap();
+    assert_eq!(
+        store.decide_request(&upper, Decision::Approve, &Actor::local("alice"), after(5)).await.unwrap(),
+        Decided::Done
+    );
+    let second = store.decide_request(&id, Decision::Deny, &Actor::local("bob"), after(6)).await.unwrap();
     assert_eq!(second, Decided::Already(RequestState::Approved));
-    let unknown = store.decide_request("0000-0000", Decision::Deny, "bob", after(6)).await.unwrap();
+    let unknown = store.decide_request("0000-0000", Decision::Deny, &Actor::local("bob"), after(6)).await.unwrap();
     assert_eq!(unknown, Decided::Unknown);
     let decided = store.requests(Some(RequestState::Approved), 10, None).await.unwrap().items.remove(0);
     assert_eq!((decided.decided_at, decided.decided_by.as_deref()), (Some(after(5)), Some("alice")));
@@ -135,7 +144,7 @@ async fn decisions_are_on_record() {
     for (name, decision) in [("device-1", Decision::Approve), ("device-2", Decision::Deny)] {
         store.claim(&manual(intent(certificate_holder(name), &csr(name)))).await.unwrap();
         let id = only_request(store).await.id;
-        store.decide_request(&id, decision, "alice", after(5)).await.unwrap();
+        store.decide_request(&id, decision, &Actor::local("alice"), after(5)).await.unwrap();
     }
     let audit =
         store.audit(AuditFilter { event: Some("request".into()), ..Default::default() }, 10, None).await.unwrap();

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use est_core::Seconds;
 use est_core::pkix::{Certificate, pem};
-use est_store::Sqlite;
+use est_store::Database;
 use host::config::Settings;
 use host::shell;
 
@@ -28,7 +28,7 @@ pub(crate) async fn serve(settings: Settings, dir: &Path, listen: SocketAddr) ->
     run::serve(&settings, listen, async |address, store| tell(dir, address, store).await).await
 }
 
-async fn tell(dir: &Path, address: SocketAddr, store: &Sqlite) -> Result<()> {
+async fn tell(dir: &Path, address: SocketAddr, store: &Database) -> Result<()> {
     let day = Seconds::from_days(1);
     let for_est = otp::create(store, None, day, 1).await?;
     let for_curl = otp::create(store, None, day, 1).await?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use est_auth::OneTimePassword;
 use est_core::Seconds;
-use est_store::{NewPassword, PasswordSummary, Revocation, Sqlite};
+use est_store::{Database, NewPassword, PasswordSummary, Revocation};
 use host::shell;
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
 }
 
 /// Creates a password and stores its hash.
-pub(crate) async fn create(store: &Sqlite, entity: Option<&str>, ttl: Seconds, uses: u32) -> Result<Created> {
+pub(crate) async fn create(store: &Database, entity: Option<&str>, ttl: Seconds, uses: u32) -> Result<Created> {
     let OneTimePassword { id, clear, hash } = OneTimePassword::generate(&shell::entropy()?);
     let now = shell::now();
     let password = NewPassword {

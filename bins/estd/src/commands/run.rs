@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use est_auth::PathValidator;
 use est_core::Site;
 use est_core::tower::Est;
-use est_store::{ServerEvent, Sqlite};
+use est_store::{Database, ServerEvent};
 use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::crls::CrlFiles;
 use host::shell::ServerShell;
@@ -40,7 +40,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
 pub(crate) async fn serve(
     settings: &Settings,
     listen: SocketAddr,
-    announce: impl AsyncFnOnce(SocketAddr, &Sqlite) -> Result<()>,
+    announce: impl AsyncFnOnce(SocketAddr, &Database) -> Result<()>,
 ) -> Result<()> {
     let site = host::site(settings, est_backends::algorithms())?;
     let _lock = Lock::take(&settings.db.path)?;
