@@ -12,6 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
 
 use crate::readers::Readers;
+use crate::session::Session;
+use crate::work::Work;
 use crate::writer::Writer;
 use crate::{Clock, StoreError, UnixMicros, claims, migrations};
 
@@ -26,12 +28,20 @@ pub struct Database {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    // Before `readers`, so that the last connection to close is one that may tidy up the write-ahead log.
-    pub(crate) readers: Readers,
-    pub(crate) writer: Writer,
+    engine: Engine,
     pub(crate) settled: Settled,
     /// Since when nobody else claims in this database.
     pub(crate) alone_since: OnceLock<UnixMicros>,
+}
+
+/// What the connections to a database are, and who uses them.
+#[derive(Debug)]
+enum Engine {
+    Sqlite {
+        // Before the writer, so that the last connection to close is one that may tidy up the write-ahead log.
+        readers: Readers,
+        writer: Writer,
+    },
 }
 
 /// What to do about migrations that the database lacks.
@@ -101,11 +111,12 @@ impl Database {
         let mut patient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         let impatient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
-        let writer = Writer::start(db, clock, claims::sweep)?;
+        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::Sqlite).collect();
+        let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
+        let writer = Writer::start(Session::Sqlite(db), clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                readers: Readers::new(patient, impatient),
-                writer,
+                engine: Engine::Sqlite { readers, writer },
                 settled: Settled::new(),
                 alone_since: OnceLock::new(),
             }),
@@ -117,14 +128,63 @@ impl Database {
     ///
     /// The last connection to the file is closed when the last handle is dropped.
     pub async fn close(self) {
-        self.inner.readers.close();
-        let last = self.inner.writer.write(|_, _| Ok(()));
-        self.inner.writer.close();
-        let _ = last.await;
+        match &self.inner.engine {
+            Engine::Sqlite { readers, writer } => {
+                readers.close();
+                let last = writer.write(Now);
+                writer.close();
+                let _ = last.await;
+            }
+        }
         // The thread has nothing left to do, but joining it may still wait for SQLite to tidy up.
         if let Some(inner) = Arc::into_inner(self.inner) {
             let _ = tokio::task::spawn_blocking(move || drop(inner)).await;
         }
+    }
+}
+
+impl Database {
+    /// Answers from what is committed.
+    pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.read(work).await,
+        }
+    }
+
+    /// As [`read`](Self::read), for a look-up of one row in a small index.
+    pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.glance(work).await,
+        }
+    }
+
+    /// Does `work` and everything that it writes down in the audit trail, or nothing of either; durable on return.
+    /// Queued by the call; dropping the future does not take it back.
+    pub(crate) fn write<W: Work>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work),
+        }
+    }
+
+    /// As [`write`](Self::write), for work that writes nothing down in the audit trail, and so need not wait for others.
+    pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work).await,
+        }
+    }
+}
+
+/// Tells the time at which it is done.
+pub(crate) struct Now;
+
+impl Work for Now {
+    type Answer = UnixMicros;
+
+    async fn run(&self, _: &mut Session, at: UnixMicros) -> Result<UnixMicros, StoreError> {
+        Ok(at)
     }
 }
 

@@ -24,6 +24,9 @@ mod records;
 mod requests;
 mod revocation;
 mod serial_number;
+mod session;
+mod value;
+mod work;
 mod writer;
 
 pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
