@@ -44,6 +44,35 @@ enum Engine {
     },
 }
 
+/// How a database is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// What to do about migrations that the database lacks.
+    pub pending: Pending,
+    /// Where leases and the times of audit records come from.
+    pub clock: Clock,
+    /// Whose chain the audit records of this process belong to: different for processes on different machines.
+    pub node: String,
+    /// How many connections there are at most.
+    pub max_connections: usize,
+    /// How long to wait for a connection, or for the database when it is locked.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Options {
+    /// Migrates, reads the system's clock, is the node `local`, and waits five seconds for one of five connections.
+    fn default() -> Self {
+        Self {
+            pending: Pending::Apply,
+            clock: Clock::system(),
+            node: "local".to_owned(),
+            max_connections: 5,
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
 /// What to do about migrations that the database lacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pending {
@@ -52,9 +81,6 @@ pub enum Pending {
     /// Do not open the database.
     Refuse,
 }
-
-/// How many connections read.
-const READERS: usize = 4;
 
 /// How long one process waits for another that writes: this many milliseconds.
 const BUSY_TRIES: i32 = 10_000;
@@ -74,32 +100,26 @@ impl Database {
     /// # Errors
     /// [`StoreError::File`], [`StoreError::PendingMigrations`], [`StoreError::NewerDatabase`],
     /// [`StoreError::Database`].
-    pub fn open(path: &Path, pending: Pending) -> Result<Self, StoreError> {
-        Self::open_with(path, pending, Clock::system())
-    }
-
-    /// As [`Database::open`], with a clock of the caller's for leases and the times of audit records.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
-    pub fn open_with(path: &Path, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
-        if pending == Pending::Refuse && !path.exists() {
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        if options.pending == Pending::Refuse && !path.exists() {
             return Err(StoreError::PendingMigrations { pending: migrations::names() });
         }
-        Self::start(&Location::File(path.to_owned()), pending, clock)
+        Self::start(&Location::File(path.to_owned()), options)
     }
 
     /// Opens a store that is gone when its last handle is dropped.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
+    pub fn in_memory(options: Options) -> Result<Self, StoreError> {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        Self::start(&Location::Memory(format!("file:/store-{number}?vfs=memdb")), Pending::Apply, clock)
+        let options = Options { pending: Pending::Apply, ..options };
+        Self::start(&Location::Memory(format!("file:/store-{number}?vfs=memdb")), options)
     }
 
-    fn start(location: &Location, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
+    fn start(location: &Location, options: Options) -> Result<Self, StoreError> {
+        let Options { pending, clock, max_connections, .. } = options;
         let mut db = location.connect_for_writing()?;
         if pending == Pending::Apply {
             migrations::apply_to(&mut db, &clock)?;
@@ -108,12 +128,13 @@ impl Database {
         if !pending.is_empty() {
             return Err(StoreError::PendingMigrations { pending });
         }
-        let mut patient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
-        let impatient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let mut patient =
+            (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let impatient = (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
-        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::Sqlite).collect();
+        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::sqlite).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Session::Sqlite(db), clock, claims::Sweep)?;
+        let writer = Writer::start(Session::sqlite(db), clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::Sqlite { readers, writer },

@@ -31,7 +31,7 @@ mod writer;
 
 pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
-pub use database::{Database, Pending};
+pub use database::{Database, Options, Pending};
 pub use error::StoreError;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};

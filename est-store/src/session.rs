@@ -13,8 +13,13 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use crate::StoreError;
 use crate::value::{Row, Value};
 
-/// A connection.
-pub(crate) enum Session {
+/// A connection, and what its transaction has come to.
+pub(crate) struct Session {
+    connection: Connection,
+}
+
+/// A connection to a database of one kind.
+pub(crate) enum Connection {
     /// To an SQLite file.
     Sqlite(rusqlite::Connection),
 }
@@ -28,32 +33,41 @@ pub(crate) struct Change<'a> {
 }
 
 impl Session {
+    pub(crate) fn sqlite(db: rusqlite::Connection) -> Self {
+        Self { connection: Connection::Sqlite(db) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => command(db, "BEGIN IMMEDIATE"),
+        match &mut self.connection {
+            Connection::Sqlite(db) => command(db, "BEGIN IMMEDIATE"),
         }
     }
 
     /// Makes what the transaction changed durable.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => command(db, "COMMIT"),
+        match &mut self.connection {
+            Connection::Sqlite(db) => command(db, "COMMIT"),
         }
     }
 
     /// Undoes the transaction, if there is one.
     pub(crate) async fn roll_back(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) if db.is_autocommit() => Ok(()),
-            Self::Sqlite(db) => command(db, "ROLLBACK"),
+        match &mut self.connection {
+            Connection::Sqlite(db) if db.is_autocommit() => Ok(()),
+            Connection::Sqlite(db) => command(db, "ROLLBACK"),
         }
     }
 
     /// Begins a piece of the transaction that can be undone alone.
     pub(crate) async fn save(&mut self) -> Result<(), StoreError> {
-        match self {
-            Self::Sqlite(db) => command(db, "SAVEPOINT piece"),
+        match &mut self.connection {
+            Connection::Sqlite(db) => command(db, "SAVEPOINT piece"),
         }
     }
 
@@ -62,12 +76,12 @@ impl Session {
     /// # Errors
     /// [`StoreError::NotCommitted`] when there is no transaction any more.
     pub(crate) async fn end_piece(&mut self, keep: bool) -> Result<(), StoreError> {
-        match self {
+        match &mut self.connection {
             // A full disk or an I/O error makes SQLite roll back everything, the neighbours' work included.
-            Self::Sqlite(db) if db.is_autocommit() => {
+            Connection::Sqlite(db) if db.is_autocommit() => {
                 Err(StoreError::NotCommitted("the database rolled the transaction back".into()))
             }
-            Self::Sqlite(db) => {
+            Connection::Sqlite(db) => {
                 if !keep {
                     command(db, "ROLLBACK TO piece")?;
                 }
@@ -78,8 +92,8 @@ impl Session {
 
     /// Runs a statement that answers with rows.
     pub(crate) async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
-        match self {
-            Self::Sqlite(db) => query_sqlite(db, sql, values),
+        match &mut self.connection {
+            Connection::Sqlite(db) => query_sqlite(db, sql, values),
         }
     }
 
@@ -90,8 +104,8 @@ impl Session {
 
     /// Runs a statement that changes rows, and tells how many it changed or met.
     pub(crate) async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
-        match self {
-            Self::Sqlite(db) => Ok(db.prepare_cached(for_sqlite(sql))?.execute(parameters(values))? as u64),
+        match &mut self.connection {
+            Connection::Sqlite(db) => Ok(db.prepare_cached(for_sqlite(sql))?.execute(parameters(values))? as u64),
         }
     }
 

@@ -198,7 +198,7 @@ mod tests {
         type Answer = T;
 
         async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<T, StoreError> {
-            let Session::Sqlite(db) = db;
+            let crate::session::Connection::Sqlite(db) = db.connection();
             (self.0)(db)
         }
     }
@@ -210,7 +210,7 @@ mod tests {
              CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)",
         )
         .unwrap();
-        Writer::start(Session::Sqlite(db), Clock::system(), Closure(|_: &_| Ok(false))).unwrap()
+        Writer::start(Session::sqlite(db), Clock::system(), Closure(|_: &_| Ok(false))).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
