@@ -80,6 +80,12 @@ impl From<String> for Value<'_> {
     }
 }
 
+impl<'a> From<Cow<'a, str>> for Value<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self::Text(text)
+    }
+}
+
 impl<'a> From<&'a [u8]> for Value<'a> {
     fn from(octets: &'a [u8]) -> Self {
         Self::Octets(Cow::Borrowed(octets))
