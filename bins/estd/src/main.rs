@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod file;
 mod lock;
+mod notify;
 mod output;
 mod server;
 mod tls;

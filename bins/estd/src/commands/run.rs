@@ -20,9 +20,9 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::lock::Lock;
-use crate::output;
 use crate::server::{Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::{notify, output};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
@@ -75,6 +75,10 @@ pub(crate) async fn serve(
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
     }
     announce(address, &store).await?;
+    notify::ready(&format!("serving on {address}"));
+    if let Some(every) = notify::watchdog_interval() {
+        tokio::spawn(notify::keep_alive(store.clone(), every));
+    }
     server.serve(stop).await;
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
@@ -101,6 +105,7 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify::stopping();
         // Nobody listens any more only when the server has stopped already.
         let _ = sender.send(true);
     });
