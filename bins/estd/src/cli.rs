@@ -55,6 +55,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// Print the manual page.
+    Man(Man),
+    /// Print what a shell completes commands with.
+    Completions(Completions),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// Write the pages of all commands into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod init;
+pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod otp;
 pub(crate) mod requests;

@@ -19,7 +19,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command};
-use commands::{audit, ca, certs, check, dev, init, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, dev, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -61,6 +61,11 @@ fn start(command: Command) -> Result<()> {
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
+        Command::Man(options) => manual::pages(options.out.as_deref()),
+        Command::Completions(options) => {
+            manual::completions(options.shell);
+            Ok(())
+        }
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
     }
 }
