@@ -26,6 +26,11 @@ pub(crate) enum Command {
     Run(Run),
     /// Report every mistake in a configuration file.
     Check(Check),
+    /// The configuration file.
+    Config {
+        #[command(subcommand)]
+        command: ConfigFile,
+    },
     /// Tell what a request would get, or which rule refuses it and where that is written. Issues nothing.
     Explain(Explain),
     /// Bring the database to this version.
@@ -153,6 +158,12 @@ pub(crate) struct Output {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigFile {
+    /// Print the JSON Schema of configuration files, for editors.
+    Schema,
 }
 
 #[derive(Subcommand)]

@@ -18,7 +18,7 @@ use host::config::Settings;
 use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ConfigFile};
 use commands::{audit, ca, certs, check, dev, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
@@ -55,6 +55,10 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }),
         Command::Explain(arguments) => commands::explain::run(&arguments),
+        Command::Config { command: ConfigFile::Schema } => {
+            output::line(host::config::schema().trim_end());
+            Ok(())
+        }
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),

@@ -12,6 +12,7 @@ mod names;
 mod network;
 mod reader;
 mod reference;
+mod schema;
 mod secret;
 mod sections;
 mod settings;
@@ -29,6 +30,7 @@ pub use locate::{Place, locate};
 pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
+pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
     Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
