@@ -26,6 +26,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Report every mistake in a configuration file.
     Check(Check),
+    /// Succeed when the server answers: for the health check of a container.
+    Health(Health),
     /// The configuration file.
     Config {
         #[command(subcommand)]
@@ -115,6 +117,15 @@ pub(crate) struct Run {
     /// Listen here instead of on server.listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Ask here instead of on server.listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) address: Option<SocketAddr>,
 }
 
 #[derive(Args)]

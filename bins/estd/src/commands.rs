@@ -6,6 +6,7 @@ pub(crate) mod certs;
 pub(crate) mod check;
 pub(crate) mod dev;
 pub(crate) mod explain;
+pub(crate) mod health;
 pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod migrate;

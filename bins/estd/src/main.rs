@@ -19,7 +19,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command, ConfigFile};
-use commands::{audit, ca, certs, check, dev, init, manual, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -55,6 +55,7 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }),
         Command::Explain(arguments) => commands::explain::run(&arguments),
+        Command::Health(options) => runtime(None)?.block_on(health::run(&options.config.config, options.address)),
         Command::Config { command: ConfigFile::Schema } => {
             output::line(host::config::schema().trim_end());
             Ok(())
