@@ -138,3 +138,18 @@ fn systemd_finds_the_unit_well_confined() {
     let (printed, succeeded) = analyze(&unit(), &["security", "--offline=true", "--no-pager", "--threshold=15"]);
     assert!(succeeded, "{printed}");
 }
+
+#[test]
+fn systemd_makes_the_user_of_the_unit() {
+    if !is_installed("systemd-sysusers") {
+        return;
+    }
+    let root = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(root.path().join("etc")).expect("a folder");
+    let users = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/sysusers.conf");
+    let mut command = Command::new("systemd-sysusers");
+    let output = command.arg("--root").arg(root.path()).arg(users).output().expect("systemd-sysusers runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let made = std::fs::read_to_string(root.path().join("etc/passwd")).expect("users");
+    assert!(made.lines().any(|line| line.starts_with("ohia:") && line.contains(":/var/lib/ohia:")), "{made}");
+}
