@@ -39,12 +39,12 @@ fn start(command: Command) -> Result<()> {
     match command {
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
-            start_logging(&settings)?;
+            let _spans = start_logging(&settings)?;
             runtime(settings.server.workers)?.block_on(dev::serve(settings, &options.dir, options.listen))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
-            start_logging(&settings)?;
+            let _spans = start_logging(&settings)?;
             runtime(settings.server.workers)?.block_on(run::run(settings, options.listen))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
@@ -75,8 +75,19 @@ fn start(command: Command) -> Result<()> {
     }
 }
 
-fn start_logging(settings: &Settings) -> Result<()> {
-    telemetry::start(settings.log.level.as_str(), settings.log.format).map_err(anyhow::Error::msg)
+/// Starts to log, and to send spans where they are wanted: for as long as what it returns is kept.
+fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
+    let (level, format) = (settings.log.level.as_str(), settings.log.format);
+    #[cfg(feature = "otel")]
+    if let Some(endpoint) = &settings.log.otlp_endpoint {
+        let spans = telemetry::start_with_spans(level, format, endpoint, &settings.server.node);
+        return spans.map(Some).map_err(anyhow::Error::msg);
+    }
+    telemetry::start(level, format).map_err(anyhow::Error::msg)?;
+    #[cfg(feature = "otel")]
+    return Ok(None);
+    #[cfg(not(feature = "otel"))]
+    Ok(())
 }
 
 /// A runtime with so many workers; one per core if `None`.

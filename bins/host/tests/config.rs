@@ -330,6 +330,25 @@ fn warns_of_secrets_that_others_can_read() {
 }
 
 #[test]
+fn a_collector_is_one_on_this_machine_or_near() {
+    let folder = Folder::new();
+    let errors = |url: &str| {
+        let parsed = folder.parse(&format!("log.otlp_endpoint = \"{url}\"\n{MINIMAL}"));
+        parsed.map(|(settings, _)| settings.log.otlp_endpoint).map_err(|errors| errors.concat())
+    };
+    if cfg!(not(feature = "otel")) {
+        assert!(errors("http://127.0.0.1:4318").unwrap_err().contains("build it with `--features otel`"));
+        return;
+    }
+    for url in ["http://127.0.0.1:4318", "http://[::1]:4318/", "http://collector"] {
+        assert_eq!(errors(url), Ok(Some(url.to_owned())));
+    }
+    for url in ["https://collector:4318", "127.0.0.1:4318", "http://", "http://a/b", "http://user@a", ""] {
+        assert!(errors(url).unwrap_err().contains("is not http:// and a host"), "{url}");
+    }
+}
+
+#[test]
 fn broken_syntax_is_told_without_its_line() {
     let errors = Folder::new().parse("[tls]\nkey_passphrase = \"hunter2\" x\n").unwrap_err();
 

@@ -12,6 +12,7 @@ use est_store::{Database, ServerEvent};
 use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::crls::CrlFiles;
 use host::shell::ServerShell;
+use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
@@ -50,7 +51,7 @@ pub(crate) async fn serve(
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
-    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(task)));
+    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(spans::inherited(task))));
     let limits = Limits {
         header_bytes: settings.limits.header_bytes,
         handshake_timeout: settings.limits.handshake_timeout,

@@ -330,6 +330,8 @@ pub struct Log {
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.
