@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod connection;
 mod database;
 mod error;
 mod inventory;
