@@ -6,6 +6,7 @@ pub mod crls;
 pub mod fault;
 pub mod shell;
 mod site;
+pub mod spans;
 pub mod telemetry;
 pub mod wiring;
 

@@ -12,6 +12,7 @@ use est_store::{Database, ServerEvent};
 use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::crls::CrlFiles;
 use host::shell::ServerShell;
+use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
 use tokio::signal::unix::{SignalKind, signal};
@@ -20,9 +21,9 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::lock::Lock;
-use crate::output;
 use crate::server::{Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::{notify, output};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
@@ -50,7 +51,7 @@ pub(crate) async fn serve(
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
-    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(task)));
+    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(spans::inherited(task))));
     let limits = Limits {
         header_bytes: settings.limits.header_bytes,
         handshake_timeout: settings.limits.handshake_timeout,
@@ -75,6 +76,10 @@ pub(crate) async fn serve(
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
     }
     announce(address, &store).await?;
+    notify::ready(&format!("serving on {address}"));
+    if let Some(every) = notify::watchdog_interval() {
+        tokio::spawn(notify::keep_alive(store.clone(), every));
+    }
     server.serve(stop).await;
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
@@ -101,6 +106,7 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify::stopping();
         // Nobody listens any more only when the server has stopped already.
         let _ = sender.send(true);
     });

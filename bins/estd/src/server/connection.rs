@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::spans::RequestSpan;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -237,8 +238,17 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             arrived: 0,
             room: None,
         };
+        let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = self.est.clone().call(Request::from_parts(parts, body));
+        let answer = span.around(answer, status);
         Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+    }
+}
+
+fn status(answer: &Result<Response<Full<Bytes>>, Infallible>) -> u16 {
+    match answer {
+        Ok(answer) => answer.status().as_u16(),
+        Err(never) => match *never {},
     }
 }
 

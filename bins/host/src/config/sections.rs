@@ -229,5 +229,18 @@ fn log(section: &Reader<'_>) -> Option<Log> {
         ])
     });
     let format = section.get("format", |given| given.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
-    Some(Log { level: level?, format: format? })
+    let otlp_endpoint = section.optional("otlp_endpoint", collector);
+    Some(Log { level: level?, format: format?, otlp_endpoint: otlp_endpoint? })
+}
+
+fn collector(given: &Given<'_>) -> Result<String, Fault> {
+    let url = given.text()?;
+    if cfg!(not(feature = "otel")) {
+        return Err(Fault::new("this estd sends no spans").help("build it with `--features otel`"));
+    }
+    let help = "write \"http://127.0.0.1:4318\": a collector on this machine, which sends the spans on";
+    match url.strip_prefix("http://") {
+        Some(host) if !host.is_empty() && !host.trim_end_matches('/').contains(['/', '@', '?', ' ']) => Ok(url),
+        _ => Err(Fault::new("is not http:// and a host").help(help)),
+    }
 }

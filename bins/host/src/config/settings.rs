@@ -8,11 +8,12 @@ use std::time::Duration;
 use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
 use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 use rustls::CipherSuite;
 use tracing::Level;
 
 use super::network::Network;
+use super::secret::SecretSource;
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -95,7 +96,7 @@ pub struct KeyFile {
     /// The file.
     pub path: PathBuf,
     /// What it is encrypted with.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<SecretSource>,
 }
 
 /// A version of TLS.
@@ -329,6 +330,8 @@ pub struct Log {
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.

@@ -3,8 +3,8 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
+use est_core::Seconds;
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
-use est_core::{Seconds, Secret};
 use rustls::CipherSuite;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
@@ -14,7 +14,7 @@ use crate::config::settings::{
     ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion,
 };
 use crate::config::value::Given;
-use crate::config::{files, keys};
+use crate::config::{files, keys, secret};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -69,11 +69,14 @@ fn key_type(certificate: &TlsCertificate) -> Option<KeyType> {
 /// `key` and `key_passphrase`, of the server as of a CA.
 pub(super) fn key_file(section: &Reader<'_>) -> Option<KeyFile> {
     let found = section.get("key", files::key);
-    let passphrase = section.optional("key_passphrase", |given| given.text().map(Secret::new));
+    let passphrase = section.optional("key_passphrase", secret::source);
     let (found, passphrase) = (found?, passphrase?);
     if found.is_encrypted && passphrase.is_none() {
         let fault = Fault::new(format!("{} is encrypted", found.path.display()));
-        section.fault("key", fault.help("set key_passphrase = \"${NAME}\" and the environment variable"));
+        section.fault(
+            "key",
+            fault.help("set key_passphrase = \"file:PATH\", or \"env:NAME\" and the environment variable"),
+        );
         return None;
     }
     Some(KeyFile { path: found.path, passphrase })
