@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
+use super::tls;
+
 /// How long connecting may take, the handshake of TLS included.
 const CONNECT_WITHIN: Duration = Duration::from_secs(15);
 
@@ -66,7 +68,7 @@ impl Connection {
         let stream = match transport {
             Transport::Tls(config) => {
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-                Stream::new(TlsConnector::from(config.clone()).connect(name, tcp).await?)
+                Stream::new(TlsConnector::from(config.clone()).connect(name, tcp).await.map_err(tls::explained)?)
             }
             Transport::Udp | Transport::Tcp => Stream::new(tcp),
         };
@@ -106,7 +108,7 @@ impl Connection {
             Self::Udp(_) => std::future::pending().await,
             Self::Stream(stream) => match (&mut stream.reader).await {
                 Ok(Ok(())) => io::Error::other("the collector closed the connection"),
-                Ok(Err(error)) => error,
+                Ok(Err(error)) => tls::explained(error),
                 Err(error) => error.into(),
             },
         }
@@ -120,18 +122,17 @@ impl Connection {
         }
     }
 
-    /// Ends the connection in order, with TLS's close_notify, and waits for the collector to do the same: it then has
-    /// read all that it was sent.
-    pub(super) async fn close(mut self) -> io::Result<()> {
-        if !self.is_open() {
-            return Err(self.ended().await);
-        }
-        let Self::Stream(stream) = &mut self else { return Ok(()) };
+    /// Ends the connection in order, with TLS's close_notify, and waits for the collector to do the same. Whether it
+    /// did: it then has read all that it was sent. Some never send a close_notify of their own; the end of a TCP
+    /// connection alone is something that anybody on the way can make up.
+    pub(super) async fn close(mut self) -> bool {
+        let is_open = self.is_open();
+        let Self::Stream(stream) = &mut self else { return true };
         let close = async {
             stream.writer.shutdown().await?;
             (&mut stream.reader).await.map_err(io::Error::from)?
         };
-        timeout(CLOSE_WITHIN, close).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+        is_open && matches!(timeout(CLOSE_WITHIN, close).await, Ok(Ok(())))
     }
 }
 

@@ -124,13 +124,12 @@ impl Sink {
         }
     }
 
-    async fn close(&mut self) -> io::Result<()> {
-        match self {
-            Self::File { .. } => Ok(()),
-            Self::Syslog { connection, .. } => match connection.take() {
-                Some(connection) => connection.close().await,
-                None => Ok(()),
-            },
+    /// Ends; whether everything that it was given has arrived.
+    async fn close(&mut self) -> bool {
+        let Self::Syslog { connection, .. } = self else { return true };
+        match connection.take() {
+            Some(connection) => connection.close().await,
+            None => true,
         }
     }
 }
@@ -226,8 +225,9 @@ impl Shipping {
                 }
                 unconfirmed.push_back((Instant::now(), given));
             } else if *stop.borrow() {
-                self.sink.close().await?;
-                self.confirm(&mut confirmed, given).await?;
+                if self.sink.close().await {
+                    self.confirm(&mut confirmed, given).await?;
+                }
                 return Err(Pause::Stopped);
             } else {
                 self.wait(stop).await?;

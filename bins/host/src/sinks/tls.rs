@@ -1,6 +1,7 @@
 //! TLS to a collector (RFC 5425): whom it trusts, and what it shows.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use est_core::pkix::{Certificate, Fingerprint};
@@ -105,6 +106,25 @@ impl ServerCertVerifier for Collector {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// Says in an operator's words what went wrong with the connection to a collector.
+pub(super) fn explained(error: io::Error) -> io::Error {
+    if error.kind() == io::ErrorKind::UnexpectedEof {
+        return io::Error::other("the collector closed the connection");
+    }
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let text = match tls {
+        Some(rustls::Error::InvalidCertificate(reason)) => match reason {
+            CertificateError::UnknownIssuer => {
+                "the collector's certificate leads to no CA of audit.syslog_ca".to_owned()
+            }
+            CertificateError::Other(OtherError(why)) => why.to_string(),
+            reason => format!("the collector's certificate is not acceptable: {reason}"),
+        },
+        _ => return error,
+    };
+    io::Error::other(text)
 }
 
 /// The collector showed a certificate with this fingerprint.
