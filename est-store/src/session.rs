@@ -1,0 +1,107 @@
+//! A connection at work: statements in, rows out.
+
+use crate::StoreError;
+use crate::connection::Connection;
+use crate::value::{Row, Value};
+
+pub(crate) use crate::connection::Change;
+
+/// A connection at work, and what its transaction has come to.
+pub(crate) struct Session {
+    connection: Box<dyn Connection>,
+}
+
+impl Session {
+    pub(crate) fn new(connection: impl Connection + 'static) -> Self {
+        Self { connection: Box::new(connection) }
+    }
+
+    /// Begins a transaction that will write.
+    pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.connection.begin().await
+    }
+
+    /// Makes what the transaction changed durable.
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        self.connection.commit().await
+    }
+
+    /// Undoes the transaction, if there is one.
+    pub(crate) async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.connection.roll_back().await
+    }
+
+    /// Begins a piece of the transaction that can be undone alone.
+    pub(crate) async fn save(&mut self) -> Result<(), StoreError> {
+        self.connection.save().await
+    }
+
+    /// Ends the piece, and undoes it unless it is to be kept.
+    ///
+    /// # Errors
+    /// [`StoreError::NotCommitted`] when there is no transaction any more.
+    pub(crate) async fn end_piece(&mut self, keep: bool) -> Result<(), StoreError> {
+        self.connection.end_piece(keep).await
+    }
+
+    /// Whether it can be used for something else.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.connection.is_usable()
+    }
+
+    /// Runs a statement that answers with rows.
+    pub(crate) async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+        self.connection.query(sql, values).await
+    }
+
+    /// As [`query`](Self::query), for the first row.
+    pub(crate) async fn query_one(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Option<Row>, StoreError> {
+        Ok(self.query(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs a statement that changes rows, and tells how many it changed or met.
+    pub(crate) async fn execute(&mut self, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+        self.connection.execute(sql, values).await
+    }
+
+    /// Runs statements, none of which needs to know what came of the one before.
+    ///
+    /// # Errors
+    /// What the first of those says that did not change one row; the transaction is then to be undone.
+    pub(crate) async fn change(&mut self, changes: Vec<Change<'_>>) -> Result<(), StoreError> {
+        self.connection.change(changes).await
+    }
+}
+
+/// A statement that is put together from parts, each with a value.
+pub(crate) struct Query<'a> {
+    sql: String,
+    values: Vec<Value<'a>>,
+}
+
+impl<'a> Query<'a> {
+    /// Begins with text that ends where a value belongs, and the value.
+    pub(crate) fn new(sql: &str, value: impl Into<Value<'a>>) -> Self {
+        let mut query = Self { sql: String::new(), values: Vec::new() };
+        query.push(sql, value);
+        query
+    }
+
+    /// Adds text that ends where a value belongs, and the value.
+    pub(crate) fn push(&mut self, sql: &str, value: impl Into<Value<'a>>) -> &mut Self {
+        self.values.push(value.into());
+        self.sql.push_str(&format!("{sql} ?{}", self.values.len()));
+        self
+    }
+
+    /// Adds text.
+    pub(crate) fn push_str(&mut self, sql: &str) -> &mut Self {
+        self.sql.push_str(sql);
+        self
+    }
+
+    /// Runs it.
+    pub(crate) async fn run(&self, db: &mut Session) -> Result<Vec<Row>, StoreError> {
+        db.query(&self.sql, &self.values).await
+    }
+}
