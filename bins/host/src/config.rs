@@ -33,8 +33,9 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, EventFilter, HashAlgorithm,
+    KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls,
+    SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -5,6 +5,7 @@ pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
 pub mod shell;
+pub mod sinks;
 mod site;
 pub mod spans;
 pub mod telemetry;

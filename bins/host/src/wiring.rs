@@ -28,7 +28,7 @@ use crate::telemetry::logged;
 
 /// Why a server cannot be put together. Its text is for the operator.
 #[derive(Debug)]
-pub struct WiringError(String);
+pub struct WiringError(pub(crate) String);
 
 impl std::fmt::Display for WiringError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -89,7 +89,8 @@ pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError
     tls.certificates.iter().map(tls_certificate).collect()
 }
 
-fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
+/// A certificate that TLS can show, with its key.
+pub(crate) fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
     let file = &certificate.key;
     let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
     let text = read_secret(&file.path)?;
