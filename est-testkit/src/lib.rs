@@ -12,6 +12,7 @@
 
 pub mod der;
 pub mod https;
+pub mod nodes;
 pub mod peers;
 pub mod pki;
 pub mod python;
