@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod crls;
 mod database;
 mod error;
 mod inventory;
@@ -31,6 +32,7 @@ mod writer;
 
 pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
+pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
 pub use est_core::pkix::RevocationReason;
