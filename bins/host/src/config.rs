@@ -29,8 +29,8 @@ pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, HashAlgorithm, KeyFile, Label,
+    Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;
