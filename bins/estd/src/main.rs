@@ -18,7 +18,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command};
-use commands::{audit, ca, certs, check, dev, init, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, crl, dev, init, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -59,6 +59,7 @@ fn start(command: Command) -> Result<()> {
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
+        Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
     }
