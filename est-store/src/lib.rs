@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod connection;
 mod crls;
 mod database;
 mod error;
@@ -30,7 +31,7 @@ mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
+pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
