@@ -19,7 +19,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command, ConfigFile};
-use commands::{audit, ca, certs, check, dev, health, init, manual, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -65,6 +65,7 @@ fn start(command: Command) -> Result<()> {
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
+        Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
         Command::Man(options) => manual::pages(options.out.as_deref()),
         Command::Completions(options) => {

@@ -33,9 +33,9 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, EventFilter, HashAlgorithm,
-    KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls,
-    SyslogTransport, Tls, TlsCertificate, TlsVersion,
+    Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter,
+    HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey,
+    Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -1,6 +1,7 @@
 //! What the servers share: configuration, wiring, telemetry.
 
 pub mod config;
+pub mod crl_publisher;
 pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;

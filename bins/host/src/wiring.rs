@@ -38,6 +38,13 @@ impl std::fmt::Display for WiringError {
 
 impl std::error::Error for WiringError {}
 
+impl WiringError {
+    /// About a file.
+    pub(crate) fn about(path: &Path, error: &dyn std::error::Error) -> Self {
+        Self(format!("{}: {error}", path.display()))
+    }
+}
+
 /// What stands behind a server.
 pub struct Services {
     /// The ports, for EST.

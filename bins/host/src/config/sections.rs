@@ -62,6 +62,7 @@ fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> 
     warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
+    let http_listen = section.optional("http_listen", value::address);
     let node = section.optional("node", |given| {
         let node = given.text()?;
         let good = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
@@ -76,10 +77,16 @@ fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> 
     if listen.is_some_and(|listen| listen.port() != 0 && admin_listen == Some(listen)) {
         section.fault("admin_listen", Fault::new("is the same address as `listen`"));
     }
+    for (name, taken) in [("listen", listen), ("admin_listen", admin_listen)] {
+        if http_listen.flatten().is_some_and(|http| http.port() != 0 && taken == Some(http)) {
+            section.fault("http_listen", Fault::new(format!("is the same address as `{name}`")));
+        }
+    }
     let proxies: Vec<_> = section.open_all(&keys::PROXY).iter().map(|section| proxy(section, mode)).collect();
     Some(Server {
         listen: listen?,
         admin_listen: admin_listen?,
+        http_listen: http_listen?,
         node: node?.unwrap_or_else(machine),
         workers: workers?,
         max_body_bytes: max_body_bytes?,

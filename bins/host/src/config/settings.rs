@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, Fingerprint, KeyBlocklist, KeyUsage, Oid};
+use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
 use est_core::policy::{Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 use rustls::CipherSuite;
@@ -49,6 +49,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where the admin API will be served; not in use yet.
     pub admin_listen: SocketAddr,
+    /// Where CRLs are served over plain HTTP, if they are.
+    pub http_listen: Option<SocketAddr>,
     /// What the server is called among those that share its database.
     pub node: String,
     /// How many threads serve; as many as there are cores if `None`.
@@ -217,6 +219,29 @@ pub struct Ca {
     pub check_signatures: bool,
     /// How an RSA key pads what it signs.
     pub rsa_padding: RsaPadding,
+    /// When CRLs are made, if they are; then the certificate may sign them.
+    pub crls: Option<CrlRules>,
+    /// Where clients find the CRL.
+    pub crl_urls: Vec<String>,
+}
+
+impl Ca {
+    /// Has certificates of `profile` tell where the CRL is, unless they do already.
+    pub(crate) fn add_crl_urls(&self, profile: &mut Profile) {
+        let tells = |extension: &Extension| extension.id == oid::CRL_DISTRIBUTION_POINTS;
+        if !self.crl_urls.is_empty() && !profile.extensions.iter().any(tells) {
+            profile.extensions.push(Extension::crl_distribution_points(&self.crl_urls));
+        }
+    }
+}
+
+/// When a CA makes CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlRules {
+    /// For how long one is good.
+    pub validity: Seconds,
+    /// How often one is made though nothing was revoked; at most `validity`.
+    pub interval: Seconds,
 }
 
 /// How an RSA key pads what it signs.

@@ -25,6 +25,7 @@ pub(super) fn issued(sequence: u64) -> ChainedRecord {
             reason: Some("profile device".into()),
             serial: Some(SerialNumber::from_contents(&[0x4a, 0x3f])),
             fingerprint: Some(Fingerprint([0x22; 32])),
+            chain: None,
         },
         certificate: None,
     }
