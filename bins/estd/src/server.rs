@@ -17,12 +17,12 @@ use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub(crate) use connection::Limits;
+pub(crate) use connection::{Limits, attend, time_to_finish};
+pub(crate) use connections::{Connections, Place};
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
-use connections::Connections;
 
 /// File descriptors that the server needs for everything but connections: the database, the listener, logs.
 const RESERVED_DESCRIPTORS: u64 = 56;

@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
+use crate::admin::{self, Admin};
 use crate::lock::Lock;
 use crate::output;
 use crate::server::{Limits, Parts, Proxies, Server, Tasks};
@@ -33,14 +34,35 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     wiring::backends(settings, &site)?;
     let paths = wiring::client_paths(settings)?;
     tls_config(settings, paths.as_ref())?;
+    if settings.admin.enabled {
+        admin::Current::of(Arc::new(settings.clone())).context("[admin]")?;
+    }
     Ok(site)
 }
 
-/// Serves until SIGTERM or SIGINT. `announce` is told the address once it is bound.
+/// Where to listen.
+#[derive(Clone, Copy)]
+pub(crate) struct Listen {
+    /// For EST.
+    pub(crate) est: SocketAddr,
+    /// For the admin API, if it is enabled.
+    pub(crate) admin: SocketAddr,
+}
+
+/// The addresses that were bound.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    /// EST's.
+    pub(crate) est: SocketAddr,
+    /// The admin API's, if it is enabled.
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+/// Serves until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
 pub(crate) async fn serve(
     settings: &Settings,
-    listen: SocketAddr,
-    announce: impl AsyncFnOnce(SocketAddr, &Database) -> Result<()>,
+    listen: Listen,
+    announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
     let site = host::site(settings, est_backends::algorithms())?;
     let _lock = Lock::take(&settings.db.path)?;
@@ -66,16 +88,25 @@ pub(crate) async fn serve(
         proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
     };
-    let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let server = Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let admin = match settings.admin.enabled {
+        true => Some(bind_admin(settings, listen.admin, &store).await?),
+        false => None,
+    };
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
+    let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
-    info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
     }
-    announce(address, &store).await?;
+    announce(bound, &store).await?;
+    let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     server.serve(stop).await;
+    if let Some(admin) = admin {
+        admin.await.context("the admin API")?;
+    }
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
     info!("stopped");
@@ -83,13 +114,28 @@ pub(crate) async fn serve(
 }
 
 /// `estd run`.
-pub(crate) async fn run(settings: Settings, listen: Option<SocketAddr>) -> Result<()> {
-    let listen = listen.unwrap_or(settings.server.listen);
-    serve(&settings, listen, async |address, _| {
-        output::line(format!("listening on https://{address}"));
+pub(crate) async fn run(settings: Settings, est: Option<SocketAddr>, admin: Option<SocketAddr>) -> Result<()> {
+    let server = &settings.server;
+    let listen = Listen { est: est.unwrap_or(server.listen), admin: admin.unwrap_or(server.admin_listen) };
+    serve(&settings, listen, async |bound, _| {
+        tell(bound);
         Ok(())
     })
     .await
+}
+
+/// Prints where the server listens; EST comes last, for whoever waits for it.
+pub(crate) fn tell(bound: Bound) {
+    if let Some(admin) = bound.admin {
+        output::line(format!("admin API on https://{admin}"));
+    }
+    output::line(format!("listening on https://{}", bound.est));
+}
+
+async fn bind_admin(settings: &Settings, listen: SocketAddr, store: &Database) -> Result<admin::Listener> {
+    let admin = Admin::new(admin::Current::of(Arc::new(settings.clone())).context("[admin]")?, store.clone());
+    let bound = admin::Listener::bind(listen, admin).await;
+    bound.with_context(|| format!("cannot listen on {listen} (server.admin_listen)"))
 }
 
 /// Turns true at the first SIGTERM or SIGINT.

@@ -154,22 +154,22 @@ const MAX_RESETS: usize = 64;
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Waits until the server was told to stop and every request that was on its way has been seen.
-async fn time_to_finish(mut stop: watch::Receiver<bool>) {
+pub(crate) async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     // An error says that whoever could have told is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(LAST_WORDS).await;
 }
 
 /// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
-async fn attend<C>(
+pub(crate) async fn attend<C, E>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
     time_is_up: impl Future<Output = ()>,
-) -> hyper::Result<()>
+) -> Result<(), E>
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
 {
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);

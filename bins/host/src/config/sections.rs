@@ -1,5 +1,6 @@
 //! The sections, each read downward like the table of its keys.
 
+mod admin;
 mod ca;
 mod est;
 mod pattern;
@@ -40,6 +41,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
         server: server?,
@@ -51,12 +53,12 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         labels: labels?,
         ras: ras?,
         otp: otp?,
+        admin: admin?,
         log: log?,
     })
 }
 
 fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> {
-    warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
     let workers = section.optional("workers", |given| given.count(1_024));
