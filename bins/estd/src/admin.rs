@@ -121,7 +121,7 @@ fn router(admin: &Arc<Admin>) -> Router {
         router = router.route(endpoint.path, handler);
     }
     router
-        .route("/", get(async || Redirect::permanent("/ui/")))
+        .route("/", get(async || Redirect::temporary("/ui/")))
         .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
         .layer(map_response(guard::with_security_headers))
