@@ -18,7 +18,7 @@ use est_core::{
     Authenticator, Ca, Doubt, Entropy, Evidence, NoKeyGenerator, PortError, PortFuture, Ports, Principal, Seconds,
     Secret, Serial, Site, UnixTime, Verdict,
 };
-use est_store::{Clock, Database};
+use est_store::{Actor, Database, Options};
 
 /// Knows whoever knows the word. The id tells requests of one person from those of another.
 struct Word(&'static str);
@@ -74,13 +74,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         chain: Vec::new(),
         rollover: Vec::new(),
     });
-    let store = Database::in_memory(Clock::system())?;
+    let store = Database::in_memory(Options::default())?;
     // The store gives a password's uses out, so it has to know of it.
     let now = validity.not_before;
     let (id, hash) = ("device-1".to_owned(), Secret::new(String::new()));
     let (created, expires, entity, label) = (now, now + Seconds(600), None, None);
     let password = est_store::NewPassword { id, hash, entity, label, created, expires, max_uses: 1 };
-    store.create_password(password, "example").await?;
+    store.create_password(password, &Actor::local("example")).await?;
 
     let ports = Ports {
         authenticator: Arc::new(Word("sesame")),

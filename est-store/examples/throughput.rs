@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use est_core::{Claimed, Entry, Intent, Store as _};
-use est_store::{Clock, Database, Pending};
+use est_store::{Database, Options};
 use tokio::task::JoinSet;
 
 use support::{Folder, again, certificate_holder, csr, intent, issued, sign_certificate};
@@ -24,7 +24,7 @@ const ENROLLMENTS: u32 = 40_000;
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let callers: usize = std::env::args().nth(1).map_or(Ok(64), |text| text.parse())?;
     let folder = Folder::new();
-    let store = Database::open_with(&folder.path().join("store.db"), Pending::Apply, Clock::system())?;
+    let store = Database::open(&folder.path().join("store.db"), Options::default())?;
     let work: Arc<Vec<(Intent, Entry)>> = Arc::new(enrollments());
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();

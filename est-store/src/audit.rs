@@ -1,9 +1,11 @@
 //! The audit trail: what happened, in the order in which it was written down.
 
 use est_core::pkix::Fingerprint;
-use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::database::Database;
+use crate::session::{Change, Query, Session};
+use crate::value::{Row, values};
+use crate::work::Work;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 /// One event.
@@ -126,7 +128,7 @@ impl Database {
         limit: u32,
         after: Option<Cursor>,
     ) -> Result<Page<AuditRecord>, StoreError> {
-        self.inner.readers.read(move |db| read(db, &filter, limit, after)).await
+        self.read(Read { filter, limit, after }).await
     }
 
     /// Writes down what happened to the server.
@@ -134,10 +136,21 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn note(&self, event: ServerEvent, reason: Option<String>) -> Result<(), StoreError> {
-        let work = move |db: &Connection, at| {
-            Event { name: event.name(), success: true, reason: reason.as_deref(), ..Event::EMPTY }.insert(db, at)
-        };
-        self.inner.writer.write(work).await
+        self.write(Note { event, reason }).await
+    }
+}
+
+struct Note {
+    event: ServerEvent,
+    reason: Option<String>,
+}
+
+impl Work for Note {
+    type Answer = ();
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let reason = self.reason.as_deref();
+        Event { name: self.event.name(), success: true, reason, ..Event::EMPTY }.insert(db, at).await
     }
 }
 
@@ -153,7 +166,7 @@ pub(crate) struct Event<'a> {
     pub(crate) method: Option<Method>,
     pub(crate) reason: Option<&'a str>,
     pub(crate) serial: Option<&'a [u8]>,
-    pub(crate) fingerprint: Option<&'a [u8]>,
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 impl<'a> Event<'a> {
@@ -176,16 +189,16 @@ impl<'a> Event<'a> {
         Self { name, actor: Some(&actor.name), source, method: Some(actor.method), ..Self::EMPTY }
     }
 
-    pub(crate) fn insert(&self, db: &Connection, at: UnixMicros) -> Result<(), StoreError> {
-        let mut insert = db.prepare_cached(
-            "INSERT INTO audit \
-             (at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?;
-        insert.execute(params![
+    pub(crate) async fn insert(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        db.change(vec![self.change(at)]).await
+    }
+
+    /// The statement that writes it down.
+    pub(crate) fn change(&self, at: UnixMicros) -> Change<'a> {
+        let values = values![
             micros(at),
             self.name,
-            if self.success { "success" } else { "failure" },
+            outcome(self.success),
             self.actor,
             self.source,
             self.label,
@@ -193,70 +206,81 @@ impl<'a> Event<'a> {
             self.method.map(Method::name),
             self.reason,
             self.serial,
-            self.fingerprint,
-        ])?;
-        Ok(())
+            self.fingerprint.map(|fingerprint| fingerprint.0),
+        ];
+        Change {
+            sql: "INSERT INTO audit \
+                  (at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            values: values.into(),
+            otherwise: None,
+        }
     }
 }
 
-fn read(
-    db: &Connection,
-    filter: &AuditFilter,
+struct Read {
+    filter: AuditFilter,
     limit: u32,
     after: Option<Cursor>,
-) -> Result<Page<AuditRecord>, StoreError> {
-    let mut sql = String::from(
-        "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint \
-         FROM audit WHERE number < ?",
-    );
-    let mut values: Vec<rusqlite::types::Value> = vec![after.map_or(i64::MAX, |cursor| cursor.0).into()];
-    if let Some(event) = &filter.event {
-        // '/' is the character after '.': this is every name that begins with the event's and a dot.
-        sql.push_str(" AND (event = ? OR (event >= ? AND event < ?))");
-        values.extend([event.clone().into(), format!("{event}.").into(), format!("{event}/").into()]);
-    }
-    if let Some(success) = filter.success {
-        sql.push_str(" AND outcome = ?");
-        values.push(if success { "success" } else { "failure" }.to_owned().into());
-    }
-    if let Some(serial) = &filter.serial {
-        sql.push_str(" AND serial = ?");
-        values.push(serial.as_bytes().to_vec().into());
-    }
-    if let Some(since) = filter.since {
-        sql.push_str(" AND at_micros >= ?");
-        values.push(micros(since).into());
-    }
-    sql.push_str(" ORDER BY number DESC LIMIT ?");
-    values.push((i64::from(limit) + 1).into());
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let mut records = Vec::new();
-    while let Some(row) = rows.next()? {
-        records.push((row.get(0)?, record(row)?));
-    }
-    Ok(Page::of(records, limit))
 }
 
-fn record(row: &Row<'_>) -> Result<AuditRecord, StoreError> {
-    let method: Option<String> = row.get(8)?;
+impl Work for Read {
+    type Answer = Page<AuditRecord>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
+        let Self { filter, limit, after } = self;
+        let mut query = Query::new(
+            "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint \
+             FROM audit WHERE number <",
+            after.map_or(i64::MAX, |cursor| cursor.0),
+        );
+        if let Some(event) = &filter.event {
+            // '/' is the character after '.': this is every name that begins with the event's and a dot.
+            query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
+            query.push(" AND event <", format!("{event}/")).push_str("))");
+        }
+        if let Some(success) = filter.success {
+            query.push(" AND outcome =", outcome(success));
+        }
+        if let Some(serial) = &filter.serial {
+            query.push(" AND serial =", serial.as_bytes());
+        }
+        if let Some(since) = filter.since {
+            query.push(" AND at_micros >=", micros(since));
+        }
+        query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
+        let rows = query.run(db).await?;
+        let records = rows.into_iter().map(|row| {
+            let record = record(row)?;
+            Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
+        });
+        Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
+    }
+}
+
+fn outcome(success: bool) -> &'static str {
+    if success { "success" } else { "failure" }
+}
+
+fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
+    let method: Option<String> = row.take(8)?;
     let method = match method {
         Some(name) => Some(Method::from_name(&name).ok_or(StoreError::Damaged { column: "audit.method" })?),
         None => None,
     };
     Ok(AuditRecord {
-        number: row.get::<_, i64>(0)?.unsigned_abs(),
-        at: UnixMicros(row.get::<_, i64>(1)?.unsigned_abs()),
-        event: row.get(2)?,
-        success: row.get_ref(3)?.as_str().is_ok_and(|outcome| outcome == "success"),
-        actor: row.get(4)?,
-        source: row.get(5)?,
-        label: row.get(6)?,
-        ca: row.get(7)?,
+        number: row.take(0)?,
+        at: UnixMicros(row.take(1)?),
+        event: row.take(2)?,
+        success: row.take::<String>(3)? == outcome(true),
+        actor: row.take(4)?,
+        source: row.take(5)?,
+        label: row.take(6)?,
+        ca: row.take(7)?,
         method,
-        reason: row.get(9)?,
-        serial: row.get::<_, Option<Vec<u8>>>(10)?.map(|octets| SerialNumber::from_contents(&octets)),
-        fingerprint: row.get::<_, Option<[u8; 32]>>(11)?.map(Fingerprint),
+        reason: row.take(9)?,
+        serial: row.take::<Option<Vec<u8>>>(10)?.map(|octets| SerialNumber::from_contents(&octets)),
+        fingerprint: row.take::<Option<_>>(11)?.map(Fingerprint),
     })
 }
 

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::{Approval, Claimed, Intent, Principal, Seconds, Serial, Ticket, UnixTime};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::micros;
-use crate::database::{Database, seconds, time};
+use crate::database::{Database, Now, seconds, time};
 use crate::requests::NewRequest;
+use crate::session::{Change, Session};
+use crate::value::{Value, values};
+use crate::work::Work;
 use crate::{StoreError, UnixMicros, passwords};
 
 /// How long a claim that somebody else holds is waited for.
@@ -49,7 +51,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Closed`].
     pub async fn serve_alone(&self) -> Result<(), StoreError> {
-        let now = self.inner.writer.write(|_, at| Ok(at)).await?;
+        let now = self.write(Now).await?;
         // Said twice, the first time counts: leases taken since are alive.
         let _ = self.inner.alone_since.set(now);
         Ok(())
@@ -64,9 +66,9 @@ impl Database {
             let mut rung = std::pin::pin!(bell.notified());
             // From here on: what is settled after the look below must not go unheard.
             rung.as_mut().enable();
-            let sought = reservation.clone();
-            match self.inner.writer.write(move |db, at| attempt(db, &sought, at)).await? {
+            match self.transact(reservation.clone()).await? {
                 Attempt::Answered(claimed) => return Ok(claimed),
+                Attempt::Overtaken => continue,
                 Attempt::Held if Instant::now() >= deadline => return Ok(Claimed::Busy),
                 Attempt::Held => {}
             }
@@ -119,6 +121,8 @@ impl Reservation {
 enum Attempt {
     Answered(Claimed),
     Held,
+    /// Somebody else made the claim between a look and the making of it.
+    Overtaken,
 }
 
 /// A row of `claims`, as far as it decides.
@@ -130,116 +134,145 @@ struct Found {
     ticket: Option<Ticket>,
 }
 
-fn attempt(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result<Attempt, StoreError> {
-    let claimed = match find(db, &reservation.identity)? {
-        None => reserve(db, reservation, at)?,
-        Some(found) => match found.state {
-            State::Finished | State::Denied if reservation.now > found.replay_until => reserve(db, reservation, at)?,
-            State::Finished => replay(db, found.certificate)?,
-            State::Denied => Claimed::Denied,
-            State::AwaitingApproval => {
-                keep_waiting(db, reservation)?;
-                Claimed::AwaitingApproval
-            }
-            State::Open if reservation.is_held_until(found.lease_until, at) => return Ok(Attempt::Held),
-            State::Open | State::Approved if is_compromised(db, reservation)? => Claimed::KeyCompromised,
-            State::Open | State::Approved => {
-                take(db, reservation, at)?;
-                found.ticket.map_or(Claimed::Fresh, Claimed::Open)
-            }
-        },
-    };
-    Ok(Attempt::Answered(claimed))
-}
+impl Work for Arc<Reservation> {
+    type Answer = Attempt;
 
-fn find(db: &Connection, identity: &[u8; 32]) -> Result<Option<Found>, StoreError> {
-    let read = |row: &Row<'_>| {
-        let found = |state| -> rusqlite::Result<Found> {
-            Ok(Found {
-                state,
-                lease_until: UnixMicros(row.get::<_, i64>(1)?.unsigned_abs()),
-                replay_until: time(row.get(2)?),
-                certificate: row.get(3)?,
-                ticket: row.get::<_, Option<Vec<u8>>>(4)?.map(Ticket),
-            })
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Attempt, StoreError> {
+        let claimed = match find(db, &self.identity).await? {
+            None => return self.make(db, at).await,
+            Some(found) => match found.state {
+                State::Finished | State::Denied if self.now > found.replay_until => self.renew(db, at).await?,
+                State::Finished => replay(db, found.certificate).await?,
+                State::Denied => Claimed::Denied,
+                State::AwaitingApproval => {
+                    self.keep_waiting(db).await?;
+                    Claimed::AwaitingApproval
+                }
+                State::Open if self.is_held_until(found.lease_until, at) => return Ok(Attempt::Held),
+                State::Open | State::Approved if self.is_compromised(db).await? => Claimed::KeyCompromised,
+                State::Open | State::Approved => {
+                    self.take(db, at).await?;
+                    found.ticket.map_or(Claimed::Fresh, Claimed::Open)
+                }
+            },
         };
-        State::from_number(row.get(0)?).map(found).transpose()
-    };
-    let mut select = db.prepare_cached(
-        "SELECT state, lease_until_micros, replay_until, certificate, ticket FROM claims WHERE identity = ?1",
-    )?;
-    match select.query_row([identity], read).optional()? {
-        None => Ok(None),
-        Some(None) => Err(StoreError::Damaged { column: "claims.state" }),
-        Some(found) => Ok(found),
+        Ok(Attempt::Answered(claimed))
     }
 }
 
-/// Makes the claim, in place of one whose time is over.
-fn reserve(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result<Claimed, StoreError> {
-    if is_compromised(db, reservation)? {
-        return Ok(Claimed::KeyCompromised);
-    }
-    if let Some(password) = &reservation.password
-        && !passwords::consume(db, password, reservation.now)?
-    {
-        return Ok(Claimed::PasswordSpent);
-    }
-    let (state, lease_until, claimed) = match &reservation.request {
-        Some(request) => {
-            request.insert(db, &reservation.identity)?;
-            (State::AwaitingApproval, UnixMicros(0), Claimed::AwaitingApproval)
+async fn find(db: &mut Session, identity: &[u8; 32]) -> Result<Option<Found>, StoreError> {
+    let sql = "SELECT state, lease_until_micros, replay_until, certificate, ticket FROM claims WHERE identity = ?1 \
+               FOR UPDATE";
+    let Some(mut row) = db.query_one(sql, &values![identity]).await? else { return Ok(None) };
+    Ok(Some(Found {
+        state: State::from_number(row.take(0)?).ok_or(StoreError::Damaged { column: "claims.state" })?,
+        lease_until: UnixMicros(row.take(1)?),
+        replay_until: time(row.take(2)?),
+        certificate: row.take(3)?,
+        ticket: row.take::<Option<_>>(4)?.map(Ticket),
+    }))
+}
+
+async fn replay(db: &mut Session, certificate: Option<i64>) -> Result<Claimed, StoreError> {
+    let sql = "SELECT der, EXISTS (SELECT 1 FROM revocations WHERE certificate = number) \
+               FROM certificates WHERE number = ?1";
+    let row = db.query_one(sql, &values![certificate]).await?;
+    let mut row = row.ok_or(StoreError::Damaged { column: "claims.certificate" })?;
+    Ok(if row.take(1)? { Claimed::Revoked } else { Claimed::Finished(row.take(0)?) })
+}
+
+impl Reservation {
+    /// Makes the claim.
+    async fn make(&self, db: &mut Session, at: UnixMicros) -> Result<Attempt, StoreError> {
+        if self.is_compromised(db).await? {
+            return Ok(Attempt::Answered(Claimed::KeyCompromised));
         }
-        None => (State::Open, at.after(reservation.lease), Claimed::Fresh),
-    };
-    db.prepare_cached(
-        "REPLACE INTO claims (identity, state, serial, lease_until_micros, replay_until, password) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?
-    .execute(params![
-        reservation.identity,
-        state as u8,
-        reservation.serial.as_bytes(),
-        micros(lease_until),
-        seconds(reservation.replay_until),
-        reservation.password,
-    ])?;
-    Ok(claimed)
-}
+        let (state, lease_until, claimed) = self.beginning(at);
+        let sql = "INSERT INTO claims (identity, state, serial, lease_until_micros, replay_until, password) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (identity) DO NOTHING";
+        // Before the password is used, so that who comes second waits here, and then finds a claim and not a password
+        // that is spent.
+        if db.execute(sql, &self.row(state, lease_until)).await? == 0 {
+            return Ok(Attempt::Overtaken);
+        }
+        if !self.use_password(db).await? {
+            db.execute("DELETE FROM claims WHERE identity = ?1", &values![&self.identity]).await?;
+            return Ok(Attempt::Answered(Claimed::PasswordSpent));
+        }
+        self.ask(db).await?;
+        Ok(Attempt::Answered(claimed))
+    }
 
-fn is_compromised(db: &Connection, reservation: &Reservation) -> Result<bool, StoreError> {
-    Ok(db.prepare_cached("SELECT 1 FROM compromised_keys WHERE key = ?1")?.exists([reservation.key])?)
-}
+    /// Makes the claim in place of one whose time is over.
+    async fn renew(&self, db: &mut Session, at: UnixMicros) -> Result<Claimed, StoreError> {
+        if self.is_compromised(db).await? {
+            return Ok(Claimed::KeyCompromised);
+        }
+        if !self.use_password(db).await? {
+            return Ok(Claimed::PasswordSpent);
+        }
+        let (state, lease_until, claimed) = self.beginning(at);
+        let sql = "UPDATE claims SET state = ?2, serial = ?3, lease_until_micros = ?4, replay_until = ?5, \
+                   password = ?6, certificate = NULL, ticket = NULL WHERE identity = ?1";
+        db.execute(sql, &self.row(state, lease_until)).await?;
+        self.ask(db).await?;
+        Ok(claimed)
+    }
 
-fn replay(db: &Connection, certificate: Option<i64>) -> Result<Claimed, StoreError> {
-    let mut select = db.prepare_cached(
-        "SELECT der, EXISTS (SELECT 1 FROM revocations WHERE certificate = number) \
-         FROM certificates WHERE number = ?1",
-    )?;
-    Ok(select.query_row([certificate], |row| {
-        Ok(if row.get(1)? { Claimed::Revoked } else { Claimed::Finished(row.get(0)?) })
-    })?)
-}
+    /// How a new claim begins.
+    fn beginning(&self, at: UnixMicros) -> (State, UnixMicros, Claimed) {
+        match self.request {
+            Some(_) => (State::AwaitingApproval, UnixMicros(0), Claimed::AwaitingApproval),
+            None => (State::Open, at.after(self.lease), Claimed::Fresh),
+        }
+    }
 
-/// Moves the end of a claim along for as long as its client asks, so that it is there to hear of a no.
-fn keep_waiting(db: &Connection, reservation: &Reservation) -> Result<(), StoreError> {
-    db.prepare_cached("UPDATE claims SET replay_until = ?2 WHERE identity = ?1 AND replay_until < ?2")?
-        .execute(params![reservation.identity, seconds(reservation.replay_until)])?;
-    Ok(())
-}
+    fn row(&self, state: State, lease_until: UnixMicros) -> [Value<'_>; 6] {
+        values![
+            &self.identity,
+            state as u8,
+            self.serial.as_bytes(),
+            micros(lease_until),
+            seconds(self.replay_until),
+            &self.password,
+        ]
+    }
 
-/// Goes on with a claim that nobody works on.
-fn take(db: &Connection, reservation: &Reservation, at: UnixMicros) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE claims SET state = 0, serial = ?2, lease_until_micros = ?3, replay_until = ?4 WHERE identity = ?1",
-    )?
-    .execute(params![
-        reservation.identity,
-        reservation.serial.as_bytes(),
-        micros(at.after(reservation.lease)),
-        seconds(reservation.replay_until),
-    ])?;
-    Ok(())
+    async fn use_password(&self, db: &mut Session) -> Result<bool, StoreError> {
+        match &self.password {
+            Some(password) => passwords::consume(db, password, self.now).await,
+            None => Ok(true),
+        }
+    }
+
+    /// Lays the request before an operator, if one has to look.
+    async fn ask(&self, db: &mut Session) -> Result<(), StoreError> {
+        match &self.request {
+            Some(request) => request.insert(db, &self.identity).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn is_compromised(&self, db: &mut Session) -> Result<bool, StoreError> {
+        Ok(db.query_one("SELECT 1 FROM compromised_keys WHERE key = ?1", &values![&self.key]).await?.is_some())
+    }
+
+    /// Moves the end of a claim along for as long as its client asks, so that it is there to hear of a no.
+    async fn keep_waiting(&self, db: &mut Session) -> Result<(), StoreError> {
+        let sql = "UPDATE claims SET replay_until = ?2 WHERE identity = ?1 AND replay_until < ?2";
+        db.execute(sql, &values![&self.identity, seconds(self.replay_until)]).await?;
+        Ok(())
+    }
+
+    /// Goes on with a claim that nobody works on.
+    async fn take(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let sql = "UPDATE claims SET state = 0, serial = ?2, lease_until_micros = ?3, replay_until = ?4 \
+                   WHERE identity = ?1";
+        let lease_until = micros(at.after(self.lease));
+        let values = values![&self.identity, self.serial.as_bytes(), lease_until, seconds(self.replay_until)];
+        db.execute(sql, &values).await?;
+        Ok(())
+    }
 }
 
 /// A claim that the exchange holds which it is asked to change: by its identity and its own serial number.
@@ -250,48 +283,51 @@ pub(crate) struct Held {
 }
 
 impl Held {
-    /// Answers the request with this certificate from now on.
-    pub(crate) fn finish(self, db: &Connection, certificate: i64) -> Result<(), StoreError> {
-        let mut finish = db.prepare_cached(
-            "UPDATE claims SET state = 4, certificate = ?3, ticket = NULL \
+    /// Answers the request from now on with the certificate that has this serial number.
+    pub(crate) fn finish<'a>(self, serial: &'a [u8], ca: &'a str) -> Change<'a> {
+        self.one(
+            "UPDATE claims SET state = 4, ticket = NULL, \
+             certificate = (SELECT number FROM certificates WHERE serial = ?3 AND ca = ?4) \
              WHERE identity = ?1 AND serial = ?2 AND state = 0",
-        )?;
-        Self::one(finish.execute(params![self.identity, self.serial.as_bytes(), certificate])?)
+            vec![serial.into(), ca.into()],
+        )
     }
 
     /// Ends the lease, and keeps the CA's ticket.
-    pub(crate) fn postpone(self, db: &Connection, ticket: &Ticket) -> Result<(), StoreError> {
-        let mut postpone = db.prepare_cached(
-            "UPDATE claims SET lease_until_micros = 0, ticket = ?3 \
-             WHERE identity = ?1 AND serial = ?2 AND state = 0",
-        )?;
-        Self::one(postpone.execute(params![self.identity, self.serial.as_bytes(), ticket.0])?)
+    pub(crate) fn postpone(self, ticket: &Ticket) -> Change<'_> {
+        self.one(
+            "UPDATE claims SET lease_until_micros = 0, ticket = ?3 WHERE identity = ?1 AND serial = ?2 AND state = 0",
+            vec![(&ticket.0).into()],
+        )
     }
 
     /// Ends the lease, so that the same request can go on.
-    pub(crate) fn interrupt(self, db: &Connection) -> Result<(), StoreError> {
-        let mut interrupt = db.prepare_cached(
+    pub(crate) fn interrupt(self) -> Change<'static> {
+        self.one(
             "UPDATE claims SET lease_until_micros = 0 WHERE identity = ?1 AND serial = ?2 AND state = 0",
-        )?;
-        Self::one(interrupt.execute(params![self.identity, self.serial.as_bytes()])?)
+            Vec::new(),
+        )
     }
 
-    /// Deletes the claim, and takes back the use of a password that it took.
-    pub(crate) fn release(self, db: &Connection) -> Result<(), StoreError> {
-        let mut release = db.prepare_cached(
-            "DELETE FROM claims WHERE identity = ?1 AND serial = ?2 AND state = 0 RETURNING password",
-        )?;
-        let released: Option<Option<String>> =
-            release.query_row(params![self.identity, self.serial.as_bytes()], |row| row.get(0)).optional()?;
-        match released {
-            None => Err(StoreError::ClaimLost),
-            Some(None) => Ok(()),
-            Some(Some(password)) => passwords::give_back(db, &password),
-        }
+    /// Takes back the use of a password that the claim took, and deletes the claim.
+    pub(crate) fn release(self) -> [Change<'static>; 2] {
+        let give_back = Change {
+            sql: "UPDATE passwords SET uses = uses - 1 WHERE uses > 0 AND \
+                  id = (SELECT password FROM claims WHERE identity = ?1 AND serial = ?2 AND state = 0)",
+            values: self.names().into(),
+            otherwise: None,
+        };
+        [give_back, self.one("DELETE FROM claims WHERE identity = ?1 AND serial = ?2 AND state = 0", Vec::new())]
     }
 
-    fn one(changed: usize) -> Result<(), StoreError> {
-        if changed == 1 { Ok(()) } else { Err(StoreError::ClaimLost) }
+    fn names(self) -> [Value<'static>; 2] {
+        values![self.identity, self.serial.as_bytes()].map(Value::into_owned)
+    }
+
+    /// A change to the claim, which has to be there still.
+    fn one<'a>(self, sql: &'static str, values: Vec<Value<'a>>) -> Change<'a> {
+        let values = self.names().into_iter().chain(values).collect();
+        Change { sql, values, otherwise: Some(StoreError::ClaimLost) }
     }
 }
 
@@ -299,12 +335,16 @@ impl Held {
 ///
 /// Those that a person or a CA has yet to decide stay. One that was left open without either goes: whoever asks again
 /// gets a claim of their own.
-pub(crate) fn sweep(db: &Connection, now: UnixMicros) -> Result<bool, StoreError> {
-    let mut delete = db.prepare_cached(
-        "DELETE FROM claims WHERE identity IN (SELECT identity FROM claims WHERE replay_until < ?1 \
-         AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
-         ORDER BY replay_until LIMIT ?3)",
-    )?;
-    let deleted = delete.execute(params![seconds(now.seconds()), micros(now), SWEEP])?;
-    Ok(i64::try_from(deleted) == Ok(SWEEP))
+pub(crate) struct Sweep;
+
+impl Work for Sweep {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
+        let sql = "DELETE FROM claims WHERE identity IN (SELECT identity FROM claims WHERE replay_until < ?1 \
+                   AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
+                   ORDER BY replay_until LIMIT ?3)";
+        let deleted = db.execute(sql, &values![seconds(at.seconds()), micros(at), SWEEP]).await?;
+        Ok(i64::try_from(deleted) == Ok(SWEEP))
+    }
 }

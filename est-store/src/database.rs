@@ -12,6 +12,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
 
 use crate::readers::Readers;
+use crate::session::Session;
+use crate::work::Work;
 use crate::writer::Writer;
 use crate::{Clock, StoreError, UnixMicros, claims, migrations};
 
@@ -26,12 +28,49 @@ pub struct Database {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    // Before `readers`, so that the last connection to close is one that may tidy up the write-ahead log.
-    pub(crate) readers: Readers,
-    pub(crate) writer: Writer,
+    engine: Engine,
     pub(crate) settled: Settled,
     /// Since when nobody else claims in this database.
     pub(crate) alone_since: OnceLock<UnixMicros>,
+}
+
+/// What the connections to a database are, and who uses them.
+#[derive(Debug)]
+enum Engine {
+    Sqlite {
+        // Before the writer, so that the last connection to close is one that may tidy up the write-ahead log.
+        readers: Readers,
+        writer: Writer,
+    },
+}
+
+/// How a database is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// What to do about migrations that the database lacks.
+    pub pending: Pending,
+    /// Where leases and the times of audit records come from.
+    pub clock: Clock,
+    /// Whose chain the audit records of this process belong to: different for processes on different machines.
+    pub node: String,
+    /// How many connections there are at most.
+    pub max_connections: usize,
+    /// How long to wait for a connection, or for the database when it is locked.
+    pub connect_timeout: Duration,
+}
+
+impl Default for Options {
+    /// Migrates, reads the system's clock, is the node `local`, and waits five seconds for one of five connections.
+    fn default() -> Self {
+        Self {
+            pending: Pending::Apply,
+            clock: Clock::system(),
+            node: "local".to_owned(),
+            max_connections: 5,
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What to do about migrations that the database lacks.
@@ -42,9 +81,6 @@ pub enum Pending {
     /// Do not open the database.
     Refuse,
 }
-
-/// How many connections read.
-const READERS: usize = 4;
 
 /// How long one process waits for another that writes: this many milliseconds.
 const BUSY_TRIES: i32 = 10_000;
@@ -64,32 +100,26 @@ impl Database {
     /// # Errors
     /// [`StoreError::File`], [`StoreError::PendingMigrations`], [`StoreError::NewerDatabase`],
     /// [`StoreError::Database`].
-    pub fn open(path: &Path, pending: Pending) -> Result<Self, StoreError> {
-        Self::open_with(path, pending, Clock::system())
-    }
-
-    /// As [`Database::open`], with a clock of the caller's for leases and the times of audit records.
-    ///
-    /// # Errors
-    /// As [`Database::open`].
-    pub fn open_with(path: &Path, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
-        if pending == Pending::Refuse && !path.exists() {
+    pub fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
+        if options.pending == Pending::Refuse && !path.exists() {
             return Err(StoreError::PendingMigrations { pending: migrations::names() });
         }
-        Self::start(&Location::File(path.to_owned()), pending, clock)
+        Self::start(&Location::File(path.to_owned()), options)
     }
 
     /// Opens a store that is gone when its last handle is dropped.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn in_memory(clock: Clock) -> Result<Self, StoreError> {
+    pub fn in_memory(options: Options) -> Result<Self, StoreError> {
         static OPENED: AtomicU64 = AtomicU64::new(0);
         let number = OPENED.fetch_add(1, Ordering::Relaxed);
-        Self::start(&Location::Memory(format!("file:/store-{number}?vfs=memdb")), Pending::Apply, clock)
+        let options = Options { pending: Pending::Apply, ..options };
+        Self::start(&Location::Memory(format!("file:/store-{number}?vfs=memdb")), options)
     }
 
-    fn start(location: &Location, pending: Pending, clock: Clock) -> Result<Self, StoreError> {
+    fn start(location: &Location, options: Options) -> Result<Self, StoreError> {
+        let Options { pending, clock, max_connections, .. } = options;
         let mut db = location.connect_for_writing()?;
         if pending == Pending::Apply {
             migrations::apply_to(&mut db, &clock)?;
@@ -98,14 +128,16 @@ impl Database {
         if !pending.is_empty() {
             return Err(StoreError::PendingMigrations { pending });
         }
-        let mut patient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
-        let impatient = (0..READERS).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let mut patient =
+            (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
+        let impatient = (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
-        let writer = Writer::start(db, clock, claims::sweep)?;
+        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::sqlite).collect();
+        let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
+        let writer = Writer::start(Session::sqlite(db), clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
-                readers: Readers::new(patient, impatient),
-                writer,
+                engine: Engine::Sqlite { readers, writer },
                 settled: Settled::new(),
                 alone_since: OnceLock::new(),
             }),
@@ -117,14 +149,63 @@ impl Database {
     ///
     /// The last connection to the file is closed when the last handle is dropped.
     pub async fn close(self) {
-        self.inner.readers.close();
-        let last = self.inner.writer.write(|_, _| Ok(()));
-        self.inner.writer.close();
-        let _ = last.await;
+        match &self.inner.engine {
+            Engine::Sqlite { readers, writer } => {
+                readers.close();
+                let last = writer.write(Now);
+                writer.close();
+                let _ = last.await;
+            }
+        }
         // The thread has nothing left to do, but joining it may still wait for SQLite to tidy up.
         if let Some(inner) = Arc::into_inner(self.inner) {
             let _ = tokio::task::spawn_blocking(move || drop(inner)).await;
         }
+    }
+}
+
+impl Database {
+    /// Answers from what is committed.
+    pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.read(work).await,
+        }
+    }
+
+    /// As [`read`](Self::read), for a look-up of one row in a small index.
+    pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.glance(work).await,
+        }
+    }
+
+    /// Does `work` and everything that it writes down in the audit trail, or nothing of either; durable on return.
+    /// Queued by the call; dropping the future does not take it back.
+    pub(crate) fn write<W: Work>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work),
+        }
+    }
+
+    /// As [`write`](Self::write), for work that writes nothing down in the audit trail, and so need not wait for others.
+    pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } => writer.write(work).await,
+        }
+    }
+}
+
+/// Tells the time at which it is done.
+pub(crate) struct Now;
+
+impl Work for Now {
+    type Answer = UnixMicros;
+
+    async fn run(&self, _: &mut Session, at: UnixMicros) -> Result<UnixMicros, StoreError> {
+        Ok(at)
     }
 }
 

@@ -2,11 +2,12 @@
 
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, Fingerprint};
-use rusqlite::types::Value;
-use rusqlite::{Connection, Row, params, params_from_iter};
 
 use crate::audit::Event;
 use crate::database::{Database, seconds, time};
+use crate::session::{Query, Session};
+use crate::value::{Row, values};
+use crate::work::Work;
 use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
@@ -83,12 +84,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn is_revoked(&self, certificate: &Certificate) -> Result<bool, StoreError> {
-        let contents = certificate.contents_digest();
-        let query = move |db: &Connection| {
-            let mut select = db.prepare_cached("SELECT 1 FROM revocations WHERE contents = ?1")?;
-            select.exists([contents])
-        };
-        self.inner.readers.glance(query).await
+        self.glance(IsRevoked { contents: certificate.contents_digest() }).await
     }
 
     /// The certificate with this serial number, of `ca` if one is named.
@@ -101,12 +97,7 @@ impl Database {
         serial: &SerialNumber,
         ca: Option<&str>,
     ) -> Result<Option<IssuedCertificate>, StoreError> {
-        let (serial, ca) = (serial.clone(), ca.map(str::to_owned));
-        let query = move |db: &Connection| match find(db, &serial, ca.as_deref())? {
-            Some(number) => read(db, number).map(Some),
-            None => Ok(None),
-        };
-        self.inner.readers.read(query).await
+        self.read(Find { serial: serial.clone(), ca: ca.map(str::to_owned) }).await
     }
 
     /// Lists certificates, the latest first, up to `limit` of them and from `after` on.
@@ -119,7 +110,7 @@ impl Database {
         limit: u32,
         after: Option<Cursor>,
     ) -> Result<Page<IssuedCertificate>, StoreError> {
-        self.inner.readers.read(move |db| list(db, &filter, limit, after)).await
+        self.read(List { filter, limit, after }).await
     }
 
     /// Revokes the certificate with this serial number, of `ca` if one is named, on `actor`'s behalf.
@@ -135,130 +126,161 @@ impl Database {
         now: UnixTime,
         actor: &Actor,
     ) -> Result<Revocation, StoreError> {
-        let (serial, ca, actor) = (serial.clone(), ca.map(str::to_owned), actor.clone());
-        let work = move |db: &Connection, at| match find(db, &serial, ca.as_deref())? {
-            Some(number) => revoke(db, number, Revoked { at: now, reason }, &actor, at),
-            None => Ok(Revocation::Unknown),
-        };
-        self.inner.writer.write(work).await
+        let certificate = Find { serial: serial.clone(), ca: ca.map(str::to_owned) };
+        self.write(Revoke { certificate, revoked: Revoked { at: now, reason }, actor: actor.clone() }).await
     }
 }
 
-fn find(db: &Connection, serial: &SerialNumber, ca: Option<&str>) -> Result<Option<i64>, StoreError> {
-    let mut select =
-        db.prepare_cached("SELECT number, ca FROM certificates WHERE serial = ?1 AND (?2 IS NULL OR ca = ?2)")?;
-    let rows = select.query_map(params![serial.as_bytes(), ca], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let found: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
-    match found.as_slice() {
-        [] => Ok(None),
-        [(number, _)] => Ok(Some(*number)),
-        _ => Err(StoreError::SeveralCertificates { cas: found.into_iter().map(|(_, ca)| ca).collect() }),
+struct IsRevoked {
+    contents: [u8; 32],
+}
+
+impl Work for IsRevoked {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+        let found = db.query_one("SELECT 1 FROM revocations WHERE contents = ?1", &values![&self.contents]).await?;
+        Ok(found.is_some())
     }
 }
 
-fn revoke(
-    db: &Connection,
-    number: i64,
+struct Find {
+    serial: SerialNumber,
+    ca: Option<String>,
+}
+
+impl Work for Find {
+    type Answer = Option<IssuedCertificate>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<IssuedCertificate>, StoreError> {
+        Ok(self.certificate(db).await?.map(|(_, certificate)| certificate))
+    }
+}
+
+impl Find {
+    /// The certificate and its number.
+    async fn certificate(&self, db: &mut Session) -> Result<Option<(i64, IssuedCertificate)>, StoreError> {
+        let sql = format!("{COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = number WHERE");
+        let mut query = Query::new(&format!("{sql} serial ="), self.serial.as_bytes());
+        if let Some(ca) = &self.ca {
+            query.push(" AND ca =", ca);
+        }
+        let mut found = numbered(query.run(db).await?)?;
+        match found.len() {
+            0 | 1 => Ok(found.pop()),
+            _ => {
+                let cas = found.into_iter().map(|(_, certificate)| certificate.ca).collect();
+                Err(StoreError::SeveralCertificates { cas })
+            }
+        }
+    }
+}
+
+struct Revoke {
+    certificate: Find,
     revoked: Revoked,
-    actor: &Actor,
-    at: UnixMicros,
-) -> Result<Revocation, StoreError> {
-    let certificate = read(db, number)?;
-    let parsed =
-        Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-    // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
-    if revoked.reason == RevocationReason::KeyCompromise {
-        db.prepare_cached("INSERT INTO compromised_keys (key) VALUES (?1) ON CONFLICT DO NOTHING")?
-            .execute([parsed.key_digest()])?;
+    actor: Actor,
+}
+
+impl Work for Revoke {
+    type Answer = Revocation;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Revocation, StoreError> {
+        let Self { certificate, revoked, actor } = self;
+        let Some((number, certificate)) = certificate.certificate(db).await? else { return Ok(Revocation::Unknown) };
+        let parsed =
+            Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+        // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
+        if revoked.reason == RevocationReason::KeyCompromise {
+            let sql = "INSERT INTO compromised_keys (key) VALUES (?1) ON CONFLICT (key) DO NOTHING";
+            db.execute(sql, &values![parsed.key_digest()]).await?;
+        }
+        let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
+                   ON CONFLICT (certificate) DO NOTHING";
+        let values = values![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()];
+        if db.execute(sql, &values).await? == 0 {
+            return Ok(Revocation::AlreadyRevoked);
+        }
+        Event {
+            label: certificate.label.as_deref(),
+            ca: Some(&certificate.ca),
+            reason: Some(revoked.reason.name()),
+            serial: Some(certificate.serial.as_bytes()),
+            fingerprint: Some(certificate.fingerprint),
+            ..Event::by(actor, "cert.revoked")
+        }
+        .insert(db, at)
+        .await?;
+        Ok(Revocation::Revoked)
     }
-    let inserted = db
-        .prepare_cached(
-            "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (certificate) DO NOTHING",
-        )?
-        .execute(params![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()])?;
-    if inserted == 0 {
-        return Ok(Revocation::AlreadyRevoked);
-    }
-    Event {
-        label: certificate.label.as_deref(),
-        ca: Some(&certificate.ca),
-        reason: Some(revoked.reason.name()),
-        serial: Some(certificate.serial.as_bytes()),
-        fingerprint: Some(&certificate.fingerprint.0),
-        ..Event::by(actor, "cert.revoked")
-    }
-    .insert(db, at)?;
-    Ok(Revocation::Revoked)
 }
 
 const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
      c.label, c.profile, c.principal, c.issued_at, r.revoked_at, r.reason, c.der";
 
-fn read(db: &Connection, number: i64) -> Result<IssuedCertificate, StoreError> {
-    let sql =
-        format!("{COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = number WHERE number = ?1");
-    let mut select = db.prepare_cached(&sql)?;
-    let mut rows = select.query([number])?;
-    let row = rows.next()?.ok_or(StoreError::Damaged { column: "certificates.number" })?;
-    certificate(row)
-}
-
-fn list(
-    db: &Connection,
-    filter: &CertificateFilter,
+struct List {
+    filter: CertificateFilter,
     limit: u32,
     after: Option<Cursor>,
-) -> Result<Page<IssuedCertificate>, StoreError> {
-    // Numbers have no gaps, so that a range of them is as many rows.
-    let last: Option<i64> =
-        db.prepare_cached("SELECT max(number) FROM certificates")?.query_row([], |row| row.get(0))?;
-    let from = after.map_or(last.unwrap_or(0).saturating_add(1), |cursor| cursor.0);
-    let to = match filter.status {
-        Some((CertificateStatus::Revoked, _)) => 1,
-        _ => from.saturating_sub(REACH).max(1),
-    };
-    let mut values: Vec<Value> = vec![from.into(), to.into()];
-    // The revoked ones are few: from them to their certificates, and in their order.
-    let (tables, key) = match filter.status {
-        Some((CertificateStatus::Revoked, _)) => {
-            ("revocations r CROSS JOIN certificates c ON number = r.certificate", "r.certificate")
-        }
-        _ => ("certificates c LEFT JOIN revocations r ON r.certificate = number", "number"),
-    };
-    let mut sql = format!("{COLUMNS} FROM {tables} WHERE {key} < ? AND {key} >= ?");
-    match filter.status {
-        Some((CertificateStatus::Valid, now)) => {
-            sql.push_str(" AND r.certificate IS NULL AND c.not_after >= ?");
-            values.push(seconds(now).into());
-        }
-        Some((CertificateStatus::Expired, now)) => {
-            sql.push_str(" AND r.certificate IS NULL AND c.not_after < ?");
-            values.push(seconds(now).into());
-        }
-        Some((CertificateStatus::Revoked, _)) | None => {}
-    }
-    if let Some(text) = &filter.containing {
-        sql.push_str(" AND (instr(lower(c.subject), lower(?)) > 0 OR instr(lower(c.names), lower(?)) > 0)");
-        values.extend([text.clone().into(), text.clone().into()]);
-    }
-    sql.push_str(&format!(" ORDER BY {key} DESC LIMIT ?"));
-    values.push((i64::from(limit) + 1).into());
-    let mut statement = db.prepare_cached(&sql)?;
-    let mut rows = statement.query(params_from_iter(values))?;
-    let mut certificates = Vec::new();
-    while let Some(row) = rows.next()? {
-        certificates.push((row.get(0)?, certificate(row)?));
-    }
-    let mut page = Page::of(certificates, limit);
-    if page.next.is_none() && to > 1 {
-        page.next = Some(Cursor(to));
-    }
-    Ok(page)
 }
 
-fn certificate(row: &Row<'_>) -> Result<IssuedCertificate, StoreError> {
-    let revoked = match (row.get::<_, Option<i64>>(12)?, row.get::<_, Option<u8>>(13)?) {
+impl Work for List {
+    type Answer = Page<IssuedCertificate>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<IssuedCertificate>, StoreError> {
+        let Self { filter, limit, after } = self;
+        // Numbers have few gaps, so that a range of them is about as many rows.
+        let from = match after {
+            Some(cursor) => cursor.0,
+            None => last_number(db).await?.saturating_add(1),
+        };
+        let to = match filter.status {
+            Some((CertificateStatus::Revoked, _)) => 1,
+            _ => from.saturating_sub(REACH).max(1),
+        };
+        // The revoked ones are few: from them to their certificates, and in their order.
+        let (tables, key) = match filter.status {
+            Some((CertificateStatus::Revoked, _)) => {
+                ("revocations r JOIN certificates c ON number = r.certificate", "r.certificate")
+            }
+            _ => ("certificates c LEFT JOIN revocations r ON r.certificate = number", "number"),
+        };
+        let mut query = Query::new(&format!("{COLUMNS} FROM {tables} WHERE {key} <"), from);
+        query.push(&format!(" AND {key} >="), to);
+        match filter.status {
+            Some((CertificateStatus::Valid, now)) => {
+                query.push(" AND r.certificate IS NULL AND c.not_after >=", seconds(now));
+            }
+            Some((CertificateStatus::Expired, now)) => {
+                query.push(" AND r.certificate IS NULL AND c.not_after <", seconds(now));
+            }
+            Some((CertificateStatus::Revoked, _)) | None => {}
+        }
+        if let Some(text) = &filter.containing {
+            query.push(" AND (instr(lower(c.subject), lower(", text).push_str(")) > 0");
+            query.push(" OR instr(lower(c.names), lower(", text).push_str(")) > 0)");
+        }
+        query.push(&format!(" ORDER BY {key} DESC LIMIT"), i64::from(*limit) + 1);
+        let mut page = Page::of(numbered(query.run(db).await?)?, *limit);
+        if page.next.is_none() && to > 1 {
+            page.next = Some(Cursor(to));
+        }
+        Ok(page)
+    }
+}
+
+async fn last_number(db: &mut Session) -> Result<i64, StoreError> {
+    let row = db.query_one("SELECT max(number) FROM certificates", &[]).await?;
+    row.map_or(Ok(0), |mut row| Ok(row.take::<Option<_>>(0)?.unwrap_or(0)))
+}
+
+/// Certificates, each with its number.
+fn numbered(rows: Vec<Row>) -> Result<Vec<(i64, IssuedCertificate)>, StoreError> {
+    rows.into_iter().map(|mut row| Ok((row.take(0)?, certificate(row)?))).collect()
+}
+
+fn certificate(mut row: Row) -> Result<IssuedCertificate, StoreError> {
+    let revoked = match (row.take::<Option<i64>>(12)?, row.take::<Option<u8>>(13)?) {
         (Some(at), Some(code)) => {
             let reason =
                 RevocationReason::from_code(code).ok_or(StoreError::Damaged { column: "revocations.reason" })?;
@@ -267,18 +289,18 @@ fn certificate(row: &Row<'_>) -> Result<IssuedCertificate, StoreError> {
         _ => None,
     };
     Ok(IssuedCertificate {
-        ca: row.get(1)?,
-        serial: SerialNumber::from_contents(row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?),
-        fingerprint: Fingerprint(row.get(3)?),
-        subject: row.get(4)?,
-        names: row.get(5)?,
-        not_before: time(row.get(6)?),
-        not_after: time(row.get(7)?),
-        label: row.get(8)?,
-        profile: row.get(9)?,
-        principal: row.get(10)?,
-        issued_at: time(row.get(11)?),
+        ca: row.take(1)?,
+        serial: SerialNumber::from_contents(&row.take::<Vec<u8>>(2)?),
+        fingerprint: Fingerprint(row.take(3)?),
+        subject: row.take(4)?,
+        names: row.take(5)?,
+        not_before: time(row.take(6)?),
+        not_after: time(row.take(7)?),
+        label: row.take(8)?,
+        profile: row.take(9)?,
+        principal: row.take(10)?,
+        issued_at: time(row.take(11)?),
         revoked,
-        der: row.get(14)?,
+        der: row.take(14)?,
     })
 }

@@ -24,11 +24,14 @@ mod records;
 mod requests;
 mod revocation;
 mod serial_number;
+mod session;
+mod value;
+mod work;
 mod writer;
 
 pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
-pub use database::{Database, Pending};
+pub use database::{Database, Options, Pending};
 pub use error::StoreError;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};

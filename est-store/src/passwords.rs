@@ -1,10 +1,12 @@
 //! One-time passwords: the public half and a hash of the other. The secret never comes here.
 
 use est_core::{Secret, UnixTime};
-use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::audit::Event;
 use crate::database::{Database, seconds, time};
+use crate::session::Session;
+use crate::value::{Row, values};
+use crate::work::Work;
 use crate::{Actor, Cursor, Page, Revocation, StoreError, UnixMicros};
 
 /// A password to create.
@@ -66,8 +68,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::PasswordExists`], [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn create_password(&self, password: NewPassword, actor: &Actor) -> Result<(), StoreError> {
-        let actor = actor.clone();
-        self.inner.writer.write(move |db, at| create(db, &password, &actor, at)).await
+        self.write(Create { password, actor: actor.clone() }).await
     }
 
     /// The password with this id, for as long as somebody may authenticate with it: until it ends or is revoked, and
@@ -77,8 +78,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn password(&self, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
-        let id = id.to_owned();
-        self.inner.readers.read(move |db| find(db, &id, now)).await
+        self.read(Find { id: id.to_owned(), now }).await
     }
 
     /// Lists the passwords, the latest first, up to `limit` of them and from `after` on.
@@ -86,7 +86,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn list_passwords(&self, limit: u32, after: Option<Cursor>) -> Result<Page<PasswordSummary>, StoreError> {
-        self.inner.readers.read(move |db| list(db, limit, after)).await
+        self.read(List { limit, after }).await
     }
 
     /// Ends a password.
@@ -94,113 +94,134 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn revoke_password(&self, id: &str, now: UnixTime, actor: &Actor) -> Result<Revocation, StoreError> {
-        let (id, actor) = (id.to_owned(), actor.clone());
-        self.inner.writer.write(move |db, at| revoke(db, &id, now, &actor, at)).await
+        self.write(Revoke { id: id.to_owned(), now, actor: actor.clone() }).await
     }
 }
 
 /// Uses a password once, and tells whether that was possible.
-pub(crate) fn consume(db: &Connection, id: &str, now: UnixTime) -> Result<bool, StoreError> {
-    let mut consume = db.prepare_cached(
-        "UPDATE passwords SET uses = uses + 1 \
-         WHERE id = ?1 AND revoked_at IS NULL AND uses < max_uses AND expires > ?2",
-    )?;
-    Ok(consume.execute(params![id, seconds(now)])? == 1)
+pub(crate) async fn consume(db: &mut Session, id: &str, now: UnixTime) -> Result<bool, StoreError> {
+    let sql = "UPDATE passwords SET uses = uses + 1 \
+               WHERE id = ?1 AND revoked_at IS NULL AND uses < max_uses AND expires > ?2";
+    Ok(db.execute(sql, &values![id, seconds(now)]).await? == 1)
 }
 
-/// Takes a use back.
-pub(crate) fn give_back(db: &Connection, id: &str) -> Result<(), StoreError> {
-    let mut give_back = db.prepare_cached("UPDATE passwords SET uses = uses - 1 WHERE id = ?1 AND uses > 0")?;
-    give_back.execute([id])?;
-    Ok(())
+struct Create {
+    password: NewPassword,
+    actor: Actor,
 }
 
-fn create(db: &Connection, password: &NewPassword, actor: &Actor, at: UnixMicros) -> Result<(), StoreError> {
-    let inserted = db
-        .prepare_cached(
-            "INSERT INTO passwords (id, hash, entity, label, created, expires, max_uses) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
-        )?
-        .execute(params![
-            password.id,
+impl Work for Create {
+    type Answer = ();
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let Self { password, actor } = self;
+        let sql = "INSERT INTO passwords (id, hash, entity, label, created, expires, max_uses) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+        let values = values![
+            &password.id,
             password.hash.reveal(),
-            password.entity,
-            password.label,
+            &password.entity,
+            &password.label,
             seconds(password.created),
             seconds(password.expires),
             password.max_uses,
-        ])?;
-    if inserted == 0 {
-        return Err(StoreError::PasswordExists);
+        ];
+        if db.execute(sql, &values).await? == 0 {
+            return Err(StoreError::PasswordExists);
+        }
+        let (entity, label) = (password.entity.as_deref(), password.label.as_deref());
+        note("otp.created", &password.id, entity, label, actor, db, at).await
     }
-    note(db, "otp.created", &password.id, password.entity.as_deref(), password.label.as_deref(), actor, at)
 }
 
-fn revoke(db: &Connection, id: &str, now: UnixTime, actor: &Actor, at: UnixMicros) -> Result<Revocation, StoreError> {
-    type Found = (Option<String>, Option<String>, Option<i64>);
-    let found: Option<Found> = db
-        .prepare_cached("SELECT entity, label, revoked_at FROM passwords WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (entity, label) = match found {
-        None => return Ok(Revocation::Unknown),
-        Some((_, _, Some(_))) => return Ok(Revocation::AlreadyRevoked),
-        Some((entity, label, None)) => (entity, label),
-    };
-    db.prepare_cached("UPDATE passwords SET revoked_at = ?2 WHERE id = ?1")?.execute(params![id, seconds(now)])?;
-    note(db, "otp.revoked", id, entity.as_deref(), label.as_deref(), actor, at)?;
-    Ok(Revocation::Revoked)
+struct Revoke {
+    id: String,
+    now: UnixTime,
+    actor: Actor,
 }
 
-fn note(
-    db: &Connection,
+impl Work for Revoke {
+    type Answer = Revocation;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Revocation, StoreError> {
+        let Self { id, now, actor } = self;
+        let sql = "SELECT entity, label, revoked_at FROM passwords WHERE id = ?1 FOR UPDATE";
+        let Some(mut row) = db.query_one(sql, &values![id]).await? else { return Ok(Revocation::Unknown) };
+        if row.take::<Option<i64>>(2)?.is_some() {
+            return Ok(Revocation::AlreadyRevoked);
+        }
+        let (entity, label): (Option<String>, Option<String>) = (row.take(0)?, row.take(1)?);
+        db.execute("UPDATE passwords SET revoked_at = ?2 WHERE id = ?1", &values![id, seconds(*now)]).await?;
+        note("otp.revoked", id, entity.as_deref(), label.as_deref(), actor, db, at).await?;
+        Ok(Revocation::Revoked)
+    }
+}
+
+async fn note(
     event: &'static str,
     id: &str,
     entity: Option<&str>,
     label: Option<&str>,
     actor: &Actor,
+    db: &mut Session,
     at: UnixMicros,
 ) -> Result<(), StoreError> {
     let reason = match entity {
         Some(entity) => format!("password {id} of {entity}"),
         None => format!("password {id}"),
     };
-    Event { reason: Some(&reason), label, ..Event::by(actor, event) }.insert(db, at)
+    Event { reason: Some(&reason), label, ..Event::by(actor, event) }.insert(db, at).await
 }
 
-fn find(db: &Connection, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
-    let mut select = db.prepare_cached(
-        "SELECT hash, entity, label, expires FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
-         AND (expires > ?2 OR EXISTS (SELECT 1 FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)))",
-    )?;
-    let found = select.query_row(params![id, seconds(now)], |row| {
-        Ok(Password {
-            hash: Secret::new(row.get(0)?),
-            entity: row.get(1)?,
-            label: row.get(2)?,
-            expires: time(row.get(3)?),
-        })
-    });
-    Ok(found.optional()?)
+struct Find {
+    id: String,
+    now: UnixTime,
 }
 
-fn list(db: &Connection, limit: u32, after: Option<Cursor>) -> Result<Page<PasswordSummary>, StoreError> {
-    let mut select = db.prepare_cached(
-        "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at FROM passwords \
-         WHERE number < ?1 ORDER BY number DESC LIMIT ?2",
-    )?;
-    let rows = select.query_map(params![after.map_or(i64::MAX, |cursor| cursor.0), i64::from(limit) + 1], |row| {
-        let password = PasswordSummary {
-            id: row.get(1)?,
-            entity: row.get(2)?,
-            label: row.get(3)?,
-            created: time(row.get(4)?),
-            expires: time(row.get(5)?),
-            max_uses: row.get(6)?,
-            uses: row.get(7)?,
-            revoked_at: row.get::<_, Option<i64>>(8)?.map(time),
-        };
-        Ok((row.get(0)?, password))
-    })?;
-    Ok(Page::of(rows.collect::<Result<_, _>>()?, limit))
+impl Work for Find {
+    type Answer = Option<Password>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<Password>, StoreError> {
+        let sql = "SELECT hash, entity, label, expires FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
+                   AND (expires > ?2 OR EXISTS \
+                   (SELECT 1 FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)))";
+        let Some(mut row) = db.query_one(sql, &values![&self.id, seconds(self.now)]).await? else { return Ok(None) };
+        Ok(Some(Password {
+            hash: Secret::new(row.take(0)?),
+            entity: row.take(1)?,
+            label: row.take(2)?,
+            expires: time(row.take(3)?),
+        }))
+    }
+}
+
+struct List {
+    limit: u32,
+    after: Option<Cursor>,
+}
+
+impl Work for List {
+    type Answer = Page<PasswordSummary>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<PasswordSummary>, StoreError> {
+        let sql = "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at FROM passwords \
+                   WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
+        let from = self.after.map_or(i64::MAX, |cursor| cursor.0);
+        let rows = db.query(sql, &values![from, i64::from(self.limit) + 1]).await?;
+        let summaries = rows.into_iter().map(|mut row| Ok((row.take(0)?, summary(row)?)));
+        Ok(Page::of(summaries.collect::<Result<_, StoreError>>()?, self.limit))
+    }
+}
+
+fn summary(mut row: Row) -> Result<PasswordSummary, StoreError> {
+    Ok(PasswordSummary {
+        id: row.take(1)?,
+        entity: row.take(2)?,
+        label: row.take(3)?,
+        created: time(row.take(4)?),
+        expires: time(row.take(5)?),
+        max_uses: row.take(6)?,
+        uses: row.take(7)?,
+        revoked_at: row.take::<Option<_>>(8)?.map(time),
+    })
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use est_core::pkix::Certificate;
 use est_core::{Entry, Event, EventKind, Intent, Outcome, Principal, Ticket, UnixTime};
-use rusqlite::{Connection, params};
 
 use crate::audit::{self, Method};
 use crate::claims::Held;
 use crate::database::{Database, seconds};
+use crate::session::{Change, Session};
+use crate::value::values;
+use crate::work::Work;
 use crate::{StoreError, UnixMicros};
 
 impl Database {
     pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
-        let record = Record::of(entry);
-        self.inner.writer.write(move |db, at| record.write(db, at)).await?;
+        self.write(Record::of(entry)).await?;
         if let Some(intent) = &entry.intent {
             self.inner.settled.bell(&intent.identity.0).notify_waiters();
         }
@@ -82,46 +83,35 @@ impl Record {
         }
     }
 
-    fn write(&self, db: &Connection, at: UnixMicros) -> Result<(), StoreError> {
-        if let Some((held, closing)) = &self.closing {
-            match closing {
-                Closing::Finish(issued) => held.finish(db, self.insert_certificate(db, issued)?)?,
-                Closing::Postpone(ticket) => held.postpone(db, ticket)?,
-                Closing::Release => held.release(db)?,
-                Closing::Interrupt => held.interrupt(db)?,
-            }
-        }
-        self.events.iter().try_for_each(|event| self.insert_event(db, event, at))
-    }
-
-    fn insert_certificate(&self, db: &Connection, issued: &Issued) -> Result<i64, StoreError> {
+    /// The statements that write the certificate down and answer the request with it.
+    fn finish<'a>(&'a self, held: Held, issued: &'a Issued) -> [Change<'a>; 2] {
         let certificate = &issued.certificate;
-        let inserted = db
-            .prepare_cached(
-                "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
-                 profile, principal, issued_at, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
-                 ON CONFLICT (serial, ca) DO NOTHING",
-            )?
-            .execute(params![
-                certificate.serial(),
-                self.ca,
-                certificate.fingerprint().0,
-                issued.subject,
-                issued.names,
-                seconds(certificate.not_before()),
-                seconds(certificate.not_after()),
-                self.label,
-                issued.profile,
-                issued.principal,
-                seconds(issued.at),
-                certificate.as_der(),
-            ])?;
-        if inserted == 1 { Ok(db.last_insert_rowid()) } else { Err(StoreError::CertificateExists) }
+        let values = values![
+            certificate.serial(),
+            &self.ca,
+            certificate.fingerprint().0,
+            &issued.subject,
+            &issued.names,
+            seconds(certificate.not_before()),
+            seconds(certificate.not_after()),
+            &self.label,
+            &issued.profile,
+            &issued.principal,
+            seconds(issued.at),
+            certificate.as_der(),
+        ];
+        let insert = Change {
+            sql: "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
+                  profile, principal, issued_at, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                  ON CONFLICT (serial, ca) DO NOTHING",
+            values: values.into(),
+            otherwise: Some(StoreError::CertificateExists),
+        };
+        [insert, held.finish(certificate.serial(), &self.ca)]
     }
 
-    fn insert_event(&self, db: &Connection, event: &Event, at: UnixMicros) -> Result<(), StoreError> {
+    fn event<'a>(&'a self, event: &'a Event, at: UnixMicros) -> Change<'a> {
         let certificate = if is_authentication(event.kind) { &self.shown } else { &self.issued };
-        let fingerprint = certificate.as_ref().map(|certificate| certificate.fingerprint());
         audit::Event {
             name: event.kind.name(),
             success: event.kind.is_success(),
@@ -132,9 +122,27 @@ impl Record {
             method: self.method.or_else(|| attempted(event.kind)),
             reason: event.reason.as_deref(),
             serial: certificate.as_ref().map(|certificate| certificate.serial()),
-            fingerprint: fingerprint.as_ref().map(|fingerprint| fingerprint.0.as_slice()),
+            fingerprint: certificate.as_ref().map(|certificate| certificate.fingerprint()),
         }
-        .insert(db, at)
+        .change(at)
+    }
+}
+
+impl Work for Record {
+    type Answer = ();
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let mut changes = Vec::with_capacity(2 + self.events.len());
+        if let Some((held, closing)) = &self.closing {
+            match closing {
+                Closing::Finish(issued) => changes.extend(self.finish(*held, issued)),
+                Closing::Postpone(ticket) => changes.push(held.postpone(ticket)),
+                Closing::Release => changes.extend(held.release()),
+                Closing::Interrupt => changes.push(held.interrupt()),
+            }
+        }
+        changes.extend(self.events.iter().map(|event| self.event(event, at)));
+        db.change(changes).await
     }
 }
 

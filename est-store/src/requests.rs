@@ -1,11 +1,13 @@
 //! Requests that a person has to look at.
 
 use est_core::{Intent, Operation, Serial, UnixTime};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::audit::Event;
 use crate::claims::State;
 use crate::database::{Database, seconds, time};
+use crate::session::{Query, Session};
+use crate::value::{Row, values};
+use crate::work::Work;
 use crate::{Actor, Cursor, Page, StoreError, UnixMicros};
 
 /// A request that a person has to look at, or has looked at.
@@ -94,7 +96,7 @@ impl Database {
         limit: u32,
         after: Option<Cursor>,
     ) -> Result<Page<ApprovalRequest>, StoreError> {
-        self.inner.readers.read(move |db| list(db, state, limit, after)).await
+        self.read(List { state, limit, after }).await
     }
 
     /// Decides about the request with this id, on `actor`'s behalf.
@@ -108,8 +110,7 @@ impl Database {
         actor: &Actor,
         now: UnixTime,
     ) -> Result<Decided, StoreError> {
-        let (id, actor) = (id.trim().to_ascii_lowercase(), actor.clone());
-        self.inner.writer.write(move |db, at| decide(db, &id, decision, &actor, now, at)).await
+        self.write(Decide { id: id.trim().to_ascii_lowercase(), decision, actor: actor.clone(), now }).await
     }
 }
 
@@ -141,26 +142,25 @@ impl NewRequest {
         }
     }
 
-    pub(crate) fn insert(&self, db: &Connection, identity: &[u8; 32]) -> Result<(), StoreError> {
-        let mut insert = db.prepare_cached(
-            "INSERT INTO requests (id, identity, state, created, subject, names, principal, label, ca, operation, csr) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING",
-        )?;
+    pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32]) -> Result<(), StoreError> {
+        let sql = "INSERT INTO requests \
+                   (id, identity, state, created, subject, names, principal, label, ca, operation, csr) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
         for id in ids(self.serial) {
-            let inserted = insert.execute(params![
+            let values = values![
                 id,
                 identity,
                 RequestState::Awaiting.number(),
                 seconds(self.created),
-                self.subject,
-                self.names,
-                self.principal,
-                self.label,
-                self.ca,
+                &self.subject,
+                &self.names,
+                &self.principal,
+                &self.label,
+                &self.ca,
                 self.operation.segment(),
-                self.csr,
-            ])?;
-            if inserted == 1 {
+                &self.csr,
+            ];
+            if db.execute(sql, &values).await? == 1 {
                 return Ok(());
             }
         }
@@ -180,75 +180,82 @@ fn ids(serial: Serial) -> impl Iterator<Item = String> {
     })
 }
 
-fn decide(
-    db: &Connection,
-    id: &str,
+struct Decide {
+    id: String,
     decision: Decision,
-    actor: &Actor,
+    actor: Actor,
     now: UnixTime,
-    at: UnixMicros,
-) -> Result<Decided, StoreError> {
-    type Found = (u8, [u8; 32], Option<String>, String, String);
-    let found: Option<Found> = db
-        .prepare_cached("SELECT state, identity, label, ca, subject FROM requests WHERE id = ?1")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
-        .optional()?;
-    let Some((state, identity, label, ca, subject)) = found else { return Ok(Decided::Unknown) };
-    match RequestState::from_number(state).ok_or(StoreError::Damaged { column: "requests.state" })? {
-        RequestState::Awaiting => {}
-        decided @ (RequestState::Approved | RequestState::Denied) => return Ok(Decided::Already(decided)),
-    }
-    let (state, event) = match decision {
-        Decision::Approve => (RequestState::Approved, "request.approved"),
-        Decision::Deny => (RequestState::Denied, "request.denied"),
-    };
-    db.prepare_cached("UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4 WHERE id = ?1")?
-        .execute(params![id, state.number(), seconds(now), actor.name])?;
-    db.prepare_cached("UPDATE claims SET state = ?2 WHERE identity = ?1 AND state = ?3")?.execute(params![
-        identity,
-        state.number(),
-        RequestState::Awaiting.number()
-    ])?;
-    let reason = format!("request {id} for {subject}");
-    Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::by(actor, event) }
-        .insert(db, at)?;
-    Ok(Decided::Done)
 }
 
-fn list(
-    db: &Connection,
+impl Work for Decide {
+    type Answer = Decided;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Decided, StoreError> {
+        let Self { id, decision, actor, now } = self;
+        let sql = "SELECT state, identity, label, ca, subject FROM requests WHERE id = ?1 FOR UPDATE";
+        let Some(mut row) = db.query_one(sql, &values![id]).await? else { return Ok(Decided::Unknown) };
+        match RequestState::from_number(row.take(0)?).ok_or(StoreError::Damaged { column: "requests.state" })? {
+            RequestState::Awaiting => {}
+            decided @ (RequestState::Approved | RequestState::Denied) => return Ok(Decided::Already(decided)),
+        }
+        let (state, event) = match decision {
+            Decision::Approve => (RequestState::Approved, "request.approved"),
+            Decision::Deny => (RequestState::Denied, "request.denied"),
+        };
+        let identity: [u8; 32] = row.take(1)?;
+        let decide = "UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4 WHERE id = ?1";
+        db.execute(decide, &values![id, state.number(), seconds(*now), &actor.name]).await?;
+        let settle = "UPDATE claims SET state = ?2 WHERE identity = ?1 AND state = ?3";
+        db.execute(settle, &values![identity, state.number(), RequestState::Awaiting.number()]).await?;
+        let (label, ca, subject): (Option<String>, String, String) = (row.take(2)?, row.take(3)?, row.take(4)?);
+        let reason = format!("request {id} for {subject}");
+        Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::by(actor, event) }
+            .insert(db, at)
+            .await?;
+        Ok(Decided::Done)
+    }
+}
+
+struct List {
     state: Option<RequestState>,
     limit: u32,
     after: Option<Cursor>,
-) -> Result<Page<ApprovalRequest>, StoreError> {
-    const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, \
-         decided_at, decided_by FROM requests WHERE number < ?1";
-    let condition = if state.is_some() { "AND state = ?3" } else { "AND ?3 IS NULL" };
-    let mut select = db.prepare_cached(&format!("{COLUMNS} {condition} ORDER BY number DESC LIMIT ?2"))?;
-    let from = after.map_or(i64::MAX, |cursor| cursor.0);
-    let mut rows = select.query(params![from, i64::from(limit) + 1, state.map(RequestState::number)])?;
-    let mut requests = Vec::new();
-    while let Some(row) = rows.next()? {
-        requests.push((row.get(0)?, request(row)?));
-    }
-    Ok(Page::of(requests, limit))
 }
 
-fn request(row: &Row<'_>) -> Result<ApprovalRequest, StoreError> {
-    let state = RequestState::from_number(row.get(2)?).ok_or(StoreError::Damaged { column: "requests.state" })?;
-    let operation: String = row.get(9)?;
+impl Work for List {
+    type Answer = Page<ApprovalRequest>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<ApprovalRequest>, StoreError> {
+        let mut query = Query::new(
+            "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, decided_at, \
+             decided_by FROM requests WHERE number <",
+            self.after.map_or(i64::MAX, |cursor| cursor.0),
+        );
+        if let Some(state) = self.state {
+            query.push(" AND state =", state.number());
+        }
+        query.push(" ORDER BY number DESC LIMIT", i64::from(self.limit) + 1);
+        let rows = query.run(db).await?;
+        let requests = rows.into_iter().map(|mut row| Ok((row.take(0)?, request(row)?)));
+        Ok(Page::of(requests.collect::<Result<_, StoreError>>()?, self.limit))
+    }
+}
+
+fn request(mut row: Row) -> Result<ApprovalRequest, StoreError> {
+    let state = RequestState::from_number(row.take(2)?).ok_or(StoreError::Damaged { column: "requests.state" })?;
+    let operation: String = row.take(9)?;
     Ok(ApprovalRequest {
-        id: row.get(1)?,
+        id: row.take(1)?,
         state,
-        created: time(row.get(3)?),
-        subject: row.get(4)?,
-        names: row.get(5)?,
-        principal: row.get(6)?,
-        label: row.get(7)?,
-        ca: row.get(8)?,
+        created: time(row.take(3)?),
+        subject: row.take(4)?,
+        names: row.take(5)?,
+        principal: row.take(6)?,
+        label: row.take(7)?,
+        ca: row.take(8)?,
         operation: Operation::from_segment(&operation).ok_or(StoreError::Damaged { column: "requests.operation" })?,
-        csr: row.get(10)?,
-        decided_at: row.get::<_, Option<i64>>(11)?.map(time),
-        decided_by: row.get(12)?,
+        csr: row.take(10)?,
+        decided_at: row.take::<Option<_>>(11)?.map(time),
+        decided_by: row.take(12)?,
     })
 }

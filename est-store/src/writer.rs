@@ -1,12 +1,14 @@
 //! The one thread that writes.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::session::Session;
+use crate::work::{Work, at_once, contained};
 use crate::{Clock, StoreError, UnixMicros};
 
 /// How many pieces of work share a transaction at most. Beyond it the commit is a small part of the cost already, and
@@ -23,21 +25,22 @@ pub(crate) struct Writer {
 }
 
 enum Message {
-    Work(Box<dyn Work>),
+    Piece(Box<dyn Piece>),
     Close,
 }
 
-/// What the thread does whenever it has a transaction open anyway; it tells whether there is more of it to do.
-pub(crate) type Sweep = fn(&Connection, UnixMicros) -> Result<bool, StoreError>;
-
 impl Writer {
-    /// Starts the thread. `db` is closed when it ends.
-    pub(crate) fn start(db: Connection, clock: Clock, sweep: Sweep) -> Result<Self, StoreError> {
+    /// Starts the thread, which does `sweep` whenever it has a transaction open anyway, once a second and for as long
+    /// as it tells that there is more of it to do. `db` is closed when it ends.
+    pub(crate) fn start<S>(db: Session, clock: Clock, sweep: S) -> Result<Self, StoreError>
+    where
+        S: Work<Answer = bool>,
+    {
         let (queue, jobs) = channel();
         let sweeper = Sweeper { sweep, due: UnixMicros(0) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(&db, &clock, &jobs, sweeper))
+            .spawn(move || run(db, &clock, &jobs, sweeper))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
         Ok(Self { queue, thread: Some(thread) })
     }
@@ -45,15 +48,14 @@ impl Writer {
     /// Runs `work` in a savepoint of its own, and answers when it is durable.
     ///
     /// It is queued by the call, not by the first poll; dropping the future does not take it back.
-    pub(crate) fn write<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, F>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection, UnixMicros) -> Result<T, StoreError> + Send + 'static,
-    {
+    pub(crate) fn write<W: Work>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
         let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), outcome: Err(StoreError::Closed), reply };
+        let task = Task { work, outcome: Err(StoreError::Closed), reply };
         // A send that fails drops the task and with it `reply`, which `answer` tells below.
-        let _ = self.queue.send(Message::Work(Box::new(task)));
+        let _ = self.queue.send(Message::Piece(Box::new(task)));
         async move { answer.await.unwrap_or(Err(StoreError::Closed)) }
     }
 
@@ -75,30 +77,26 @@ impl Drop for Writer {
 }
 
 /// A piece of work whose type the queue does not know.
-trait Work: Send {
+trait Piece: Send {
     /// Does it, and tells whether what it changed is to stay.
-    fn run(&mut self, db: &Connection, at: UnixMicros) -> bool;
+    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
 
     /// Tells whoever waits.
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>);
 }
 
-struct Task<T, F> {
-    work: Option<F>,
-    outcome: Result<T, StoreError>,
-    reply: oneshot::Sender<Result<T, StoreError>>,
+struct Task<W: Work> {
+    work: W,
+    outcome: Result<W::Answer, StoreError>,
+    reply: oneshot::Sender<Result<W::Answer, StoreError>>,
 }
 
-impl<T, F> Work for Task<T, F>
-where
-    T: Send,
-    F: FnOnce(&Connection, UnixMicros) -> Result<T, StoreError> + Send,
-{
-    fn run(&mut self, db: &Connection, at: UnixMicros) -> bool {
-        if let Some(work) = self.work.take() {
-            self.outcome = work(db, at);
-        }
-        self.outcome.is_ok()
+impl<W: Work> Piece for Task<W> {
+    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            self.outcome = contained(self.work.run(db, at)).await;
+            self.outcome.is_ok()
+        })
     }
 
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>) {
@@ -111,14 +109,14 @@ where
     }
 }
 
-fn run(db: &Connection, clock: &Clock, jobs: &Receiver<Message>, mut sweeper: Sweeper) {
+fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<Message>, mut sweeper: Sweeper<S>) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut closing = false;
     while !closing {
         let mut next = jobs.recv().map_err(|_| TryRecvError::Disconnected);
         closing = loop {
             match next {
-                Ok(Message::Work(work)) => batch.push(work),
+                Ok(Message::Piece(piece)) => batch.push(piece),
                 Ok(Message::Close) | Err(TryRecvError::Disconnected) => break true,
                 Err(TryRecvError::Empty) => break false,
             }
@@ -130,77 +128,55 @@ fn run(db: &Connection, clock: &Clock, jobs: &Receiver<Message>, mut sweeper: Sw
         if batch.is_empty() {
             continue;
         }
-        let committed = commit(db, clock, &mut batch, &mut sweeper).map_err(|error| {
+        let committed = at_once(commit(&mut db, clock, &mut batch, &mut sweeper));
+        let committed = committed.map_err(|error| {
             tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
-            if !db.is_autocommit()
-                && let Err(error) = execute(db, "ROLLBACK")
-            {
+            if let Err(error) = at_once(db.roll_back()) {
                 tracing::error!(%error, "the failed batch was not rolled back");
             }
             Arc::from(error.to_string())
         });
-        for work in batch.drain(..) {
-            work.settle(committed.clone());
+        for piece in batch.drain(..) {
+            piece.settle(committed.clone());
         }
     }
 }
 
 /// Runs a batch in one transaction.
-fn commit(
-    db: &Connection,
+async fn commit<S: Work<Answer = bool>>(
+    db: &mut Session,
     clock: &Clock,
-    batch: &mut [Box<dyn Work>],
-    sweeper: &mut Sweeper,
+    batch: &mut [Box<dyn Piece>],
+    sweeper: &mut Sweeper<S>,
 ) -> Result<(), StoreError> {
-    execute(db, "BEGIN IMMEDIATE")?;
-    for work in batch {
-        in_savepoint(db, || work.run(db, clock.now()))?;
+    db.begin().await?;
+    for piece in batch {
+        db.save().await?;
+        let keep = piece.run(db, clock.now()).await;
+        db.end_piece(keep).await?;
     }
-    sweeper.sweep(db, clock.now())?;
-    execute(db, "COMMIT")
-}
-
-/// Does `work`, and undoes what it changed unless it says that it shall stay.
-fn in_savepoint(db: &Connection, work: impl FnOnce() -> bool) -> Result<(), StoreError> {
-    execute(db, "SAVEPOINT piece")?;
-    let keep = work();
-    if db.is_autocommit() {
-        // A full disk or an I/O error makes SQLite roll back everything, the neighbours' work included.
-        return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
-    }
-    if !keep {
-        execute(db, "ROLLBACK TO piece")?;
-    }
-    execute(db, "RELEASE piece")
-}
-
-fn execute(db: &Connection, statement: &'static str) -> Result<(), StoreError> {
-    db.prepare_cached(statement)?.execute([])?;
-    Ok(())
+    sweeper.sweep(db, clock.now()).await?;
+    db.commit().await
 }
 
 /// Cleans up a little at a time: once a second, and with every batch while there is much to do.
-struct Sweeper {
-    sweep: Sweep,
+struct Sweeper<S> {
+    sweep: S,
     due: UnixMicros,
 }
 
-impl Sweeper {
-    fn sweep(&mut self, db: &Connection, now: UnixMicros) -> Result<(), StoreError> {
+impl<S: Work<Answer = bool>> Sweeper<S> {
+    async fn sweep(&mut self, db: &mut Session, now: UnixMicros) -> Result<(), StoreError> {
         if now < self.due {
             return Ok(());
         }
-        let mut more = false;
-        in_savepoint(db, || match (self.sweep)(db, now) {
-            Ok(there_is_more) => {
-                more = there_is_more;
-                true
-            }
-            Err(error) => {
-                tracing::warn!(%error, "old claims were not deleted");
-                false
-            }
-        })?;
+        db.save().await?;
+        let swept = contained(self.sweep.run(db, now)).await;
+        db.end_piece(swept.is_ok()).await?;
+        let more = swept.unwrap_or_else(|error| {
+            tracing::warn!(%error, "old claims were not deleted");
+            false
+        });
         self.due = if more { now } else { UnixMicros(now.0.saturating_add(1_000_000)) };
         Ok(())
     }
@@ -212,33 +188,50 @@ mod tests {
 
     use super::*;
 
+    /// Work that is a closure over the connection.
+    struct Closure<F>(F);
+
+    impl<T: Send + 'static, F> Work for Closure<F>
+    where
+        F: Fn(&rusqlite::Connection) -> Result<T, StoreError> + Send + Sync + 'static,
+    {
+        type Answer = T;
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<T, StoreError> {
+            let crate::session::Connection::Sqlite(db) = db.connection();
+            (self.0)(db)
+        }
+    }
+
     fn writer() -> Writer {
-        let db = Connection::open_in_memory().unwrap();
+        let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch(
             "PRAGMA foreign_keys = ON; CREATE TABLE t (x INTEGER PRIMARY KEY);
              CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)",
         )
         .unwrap();
-        Writer::start(db, Clock::system(), |_, _| Ok(false)).unwrap()
+        Writer::start(Session::sqlite(db), Clock::system(), Closure(|_: &_| Ok(false))).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
     fn hold(writer: &Writer) -> Sender<()> {
         let (release, held) = channel();
-        drop(writer.write(move |_, _| held.recv().map_err(|_| StoreError::Closed)));
+        let held = std::sync::Mutex::new(held);
+        drop(writer.write(Closure(move |_: &_| held.lock().unwrap().recv().map_err(|_| StoreError::Closed))));
         release
     }
 
     fn insert(writer: &Writer, x: i64) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        writer.write(move |db, _| {
+        writer.write(Closure(move |db: &rusqlite::Connection| {
             db.execute("INSERT INTO t VALUES (?1)", [x])?;
             Ok(())
-        })
+        }))
     }
 
     async fn rows(writer: &Writer) -> i64 {
-        let count = writer.write(|db, _| Ok(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?));
-        count.await.unwrap()
+        let count =
+            Closure(|db: &rusqlite::Connection| Ok(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?));
+        writer.write(count).await.unwrap()
     }
 
     #[tokio::test]
@@ -246,11 +239,11 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let before = insert(&writer, 1);
-        let failing = writer.write(|db, _| {
+        let failing = writer.write(Closure(|db: &rusqlite::Connection| {
             db.execute("INSERT INTO t VALUES (2)", [])?;
             db.execute("INSERT INTO t VALUES (1)", [])?;
             Ok(())
-        });
+        }));
         let after = insert(&writer, 3);
         release.send(()).unwrap();
         before.await.unwrap();
@@ -264,10 +257,10 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let dangling = writer.write(|db, _| {
+        let dangling = writer.write(Closure(|db: &rusqlite::Connection| {
             db.execute("INSERT INTO late VALUES (7)", [])?;
             Ok(())
-        });
+        }));
         release.send(()).unwrap();
         assert!(matches!(neighbour.await, Err(StoreError::NotCommitted(_))));
         assert!(matches!(dangling.await, Err(StoreError::NotCommitted(_))));
@@ -280,15 +273,30 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let vanishing = writer.write(|db, _| {
+        let vanishing = writer.write(Closure(|db: &rusqlite::Connection| {
             db.execute("INSERT OR ROLLBACK INTO t VALUES (1)", [])?;
             Ok(())
-        });
+        }));
         release.send(()).unwrap();
         let told = neighbour.await.unwrap_err().to_string();
         assert!(told.contains("rolled the transaction back"), "{told}");
         assert!(vanishing.await.is_err());
         assert_eq!(rows(&writer).await, 0);
+    }
+
+    #[tokio::test]
+    async fn a_piece_that_panics_takes_only_itself_back() {
+        let writer = writer();
+        let release = hold(&writer);
+        let panicking = writer.write(Closure(|db: &rusqlite::Connection| -> Result<(), StoreError> {
+            db.execute("INSERT INTO t VALUES (2)", [])?;
+            panic!("a defect")
+        }));
+        let after = insert(&writer, 3);
+        release.send(()).unwrap();
+        assert!(matches!(panicking.await, Err(StoreError::Database(_))));
+        after.await.unwrap();
+        assert_eq!(rows(&writer).await, 1);
     }
 
     #[tokio::test]

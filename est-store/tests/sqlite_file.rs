@@ -8,7 +8,7 @@ mod support;
 use std::path::PathBuf;
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
-use est_store::{Clock, Database, Pending, ServerEvent, StoreError, migrations};
+use est_store::{Database, Options, Pending, ServerEvent, StoreError, migrations};
 use rusqlite::Connection;
 
 use support::{
@@ -31,7 +31,7 @@ fn count(path: &PathBuf, table: &str) -> i64 {
 async fn every_file_is_its_owners_only() {
     use std::os::unix::fs::PermissionsExt;
     let (folder, path) = database();
-    let store = Database::open(&path, Pending::Apply).unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
     store.note(ServerEvent::Startup, None).await.unwrap();
     let mut files = 0;
     for file in std::fs::read_dir(folder.path()).unwrap() {
@@ -46,10 +46,10 @@ async fn every_file_is_its_owners_only() {
 async fn a_file_that_is_there_keeps_its_mode_and_its_rows() {
     let (_folder, path) = database();
     let first = intent(certificate_holder("device-1"), &csr("device-1"));
-    let store = Database::open(&path, Pending::Apply).unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
     store.claim(&first).await.unwrap();
     store.close().await;
-    let store = Database::open(&path, Pending::Refuse).unwrap();
+    let store = Database::open(&path, refusing()).unwrap();
     store.note(ServerEvent::Startup, None).await.unwrap();
     assert_eq!(count(&path, "claims"), 1);
 }
@@ -69,11 +69,11 @@ fn migrations_are_applied_once() {
 #[test]
 fn pending_migrations_are_refused_with_what_to_do() {
     let (_folder, path) = database();
-    let refused = Database::open(&path, Pending::Refuse).unwrap_err();
+    let refused = Database::open(&path, refusing()).unwrap_err();
     assert!(refused.to_string().contains("run estd migrate"), "{refused}");
     assert!(!path.exists());
     std::fs::write(&path, b"").unwrap();
-    assert!(matches!(Database::open(&path, Pending::Refuse), Err(StoreError::PendingMigrations { .. })));
+    assert!(matches!(Database::open(&path, refusing()), Err(StoreError::PendingMigrations { .. })));
 }
 
 #[test]
@@ -83,8 +83,8 @@ fn a_newer_database_is_refused() {
     let db = Connection::open(&path).unwrap();
     db.execute("INSERT INTO migrations VALUES (9999, '9999_later', 0)", []).unwrap();
     for refused in [
-        Database::open(&path, Pending::Apply).unwrap_err(),
-        Database::open(&path, Pending::Refuse).unwrap_err(),
+        Database::open(&path, Options::default()).unwrap_err(),
+        Database::open(&path, refusing()).unwrap_err(),
         migrations::status(&path).unwrap_err(),
         migrations::apply(&path).unwrap_err(),
     ] {
@@ -97,21 +97,21 @@ fn a_newer_database_is_refused() {
 fn a_file_that_is_no_database_is_refused() {
     let (_folder, path) = database();
     std::fs::write(&path, b"certainly not a database, but long enough to have a header of one".repeat(20)).unwrap();
-    assert!(matches!(Database::open(&path, Pending::Apply), Err(StoreError::Database(_))));
+    assert!(matches!(Database::open(&path, Options::default()), Err(StoreError::Database(_))));
 }
 
 #[test]
 fn a_folder_that_is_missing_is_named() {
     let (folder, _) = database();
     let path = folder.path().join("missing").join("store.db");
-    let refused = Database::open(&path, Pending::Apply).unwrap_err();
+    let refused = Database::open(&path, Options::default()).unwrap_err();
     assert!(refused.to_string().contains("missing"), "{refused}");
 }
 
 #[tokio::test]
 async fn the_audit_table_takes_neither_update_nor_delete() {
     let (_folder, path) = database();
-    let store = Database::open(&path, Pending::Apply).unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
     store.note(ServerEvent::Startup, None).await.unwrap();
     let db = Connection::open(&path).unwrap();
     for statement in
@@ -127,7 +127,7 @@ async fn the_audit_table_takes_neither_update_nor_delete() {
 async fn claims_whose_time_is_over_are_deleted_little_by_little() {
     let (_folder, path) = database();
     let clock = TestClock::new();
-    let store = Database::open_with(&path, Pending::Apply, clock.to_clock()).unwrap();
+    let store = Database::open(&path, clock.to_options()).unwrap();
     let (holder, request) = (certificate_holder("device-1"), csr("device-1"));
     let template = intent(holder, &request);
     let numbered = |number: u32| {
@@ -156,7 +156,7 @@ async fn claims_whose_time_is_over_are_deleted_little_by_little() {
 #[tokio::test]
 async fn dropping_the_last_handle_keeps_what_was_begun() {
     let (_folder, path) = database();
-    let store = Database::open(&path, Pending::Apply).unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
     let clones: Vec<_> = (0..100).map(|_| store.clone()).collect();
     // Polled once each, which queues them, and let go.
     for clone in &clones {
@@ -171,7 +171,7 @@ async fn dropping_the_last_handle_keeps_what_was_begun() {
 #[tokio::test]
 async fn a_closed_store_says_so_to_every_handle() {
     let (folder, path) = database();
-    let store = Database::open(&path, Pending::Apply).unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
     let other = store.clone();
     store.close().await;
     assert!(matches!(other.note(ServerEvent::Startup, None).await, Err(StoreError::Closed)));
@@ -182,7 +182,8 @@ async fn a_closed_store_says_so_to_every_handle() {
 
 #[tokio::test]
 async fn a_store_in_memory_is_its_own() {
-    let (one, two) = (Database::in_memory(Clock::system()).unwrap(), Database::in_memory(Clock::system()).unwrap());
+    let (one, two) =
+        (Database::in_memory(Options::default()).unwrap(), Database::in_memory(Options::default()).unwrap());
     let first = intent(certificate_holder("device-1"), &csr("device-1"));
     let certificate = sign_certificate(&first);
     assert_eq!(one.claim(&first).await.unwrap(), Claimed::Fresh);
@@ -192,4 +193,11 @@ async fn a_store_in_memory_is_its_own() {
     let all = est_store::CertificateFilter::default();
     assert_eq!(one.certificates(all.clone(), 10, None).await.unwrap().items.len(), 1);
     assert_eq!(two.certificates(all, 10, None).await.unwrap().items.len(), 0);
+}
+
+/// Opens nothing that lacks a migration.
+fn refusing() -> Options {
+    let mut options = Options::default();
+    options.pending = Pending::Refuse;
+    options
 }

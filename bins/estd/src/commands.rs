@@ -15,7 +15,7 @@ pub(crate) mod run;
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::{Actor, Cursor, Database, Page, Pending, StoreError};
+use est_store::{Actor, Cursor, Database, Options, Page, Pending, StoreError};
 use host::config::{self, Diagnostic, Settings};
 use host::shell;
 
@@ -74,9 +74,13 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 
 /// Opens the database, bringing it to this version where the configuration allows that.
 pub(crate) fn open_store(settings: &Settings) -> Result<Database> {
-    let pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
     let path = &settings.db.path;
-    Database::open(path, pending).map_err(|error| match error {
+    let mut options = Options::default();
+    options.pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
+    options.node.clone_from(&settings.server.node);
+    options.max_connections = settings.db.max_connections.get();
+    options.connect_timeout = settings.db.connect_timeout;
+    Database::open(path, options).map_err(|error| match error {
         // It names the file itself.
         StoreError::File { .. } => error.into(),
         other => anyhow::anyhow!("{}: {other}", path.display()),

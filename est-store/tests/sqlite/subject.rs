@@ -1,6 +1,6 @@
 //! SQLite, as the suite wants it.
 
-use est_store::{Database, Pending};
+use est_store::Database;
 
 use crate::support::{Folder, TestClock};
 
@@ -32,5 +32,5 @@ impl Subject {
 }
 
 fn open(folder: &Folder, clock: &TestClock) -> Store {
-    Database::open_with(&folder.path().join("store.db"), Pending::Apply, clock.to_clock()).unwrap()
+    Database::open(&folder.path().join("store.db"), clock.to_options()).unwrap()
 }

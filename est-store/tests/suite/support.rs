@@ -18,7 +18,7 @@ use est_core::{
     Approval, Entropy, Entry, Event, EventKind, Identity, Intent, Operation, Outcome, Principal, Seconds, Secret,
     Serial, UnixTime,
 };
-use est_store::{Clock, NewPassword, UnixMicros};
+use est_store::{Clock, NewPassword, Options, UnixMicros};
 
 /// When every test begins.
 pub(crate) const START: UnixTime = UnixTime(1_800_000_000);
@@ -43,6 +43,13 @@ impl TestClock {
 
     pub(crate) fn advance(&self, span: Seconds) {
         self.0.fetch_add(span.0 * 1_000_000, Ordering::SeqCst);
+    }
+
+    /// Options with this clock.
+    pub(crate) fn to_options(&self) -> Options {
+        let mut options = Options::default();
+        options.clock = self.to_clock();
+        options
     }
 
     pub(crate) fn to_clock(&self) -> Clock {

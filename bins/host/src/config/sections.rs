@@ -61,6 +61,14 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
 fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> {
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
+    let node = section.optional("node", |given| {
+        let node = given.text()?;
+        let good = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
+        if node.is_empty() || node.len() > 64 || !node.chars().all(good) {
+            return Err(Fault::new("must be 1 to 64 letters, digits, `.`, `_` or `-`"));
+        }
+        Ok(node)
+    });
     let workers = section.optional("workers", |given| given.count(1_024));
     let max_body_bytes = section.get("max_body_size", |given| given.size(1 << 10..=64 << 20));
     let shutdown_timeout = section.get("shutdown_timeout", |given| given.duration(Duration::ZERO..=HOUR));
@@ -71,11 +79,20 @@ fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> 
     Some(Server {
         listen: listen?,
         admin_listen: admin_listen?,
+        node: node?.unwrap_or_else(machine),
         workers: workers?,
         max_body_bytes: max_body_bytes?,
         shutdown_timeout: shutdown_timeout?,
         proxies: proxies.into_iter().collect::<Option<_>>()?,
     })
+}
+
+/// The name of the machine.
+fn machine() -> String {
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let good = |letter: &char| letter.is_ascii_alphanumeric() || "._-".contains(*letter);
+    let name: String = name.chars().filter(good).take(64).collect();
+    if name.is_empty() { "local".to_owned() } else { name }
 }
 
 fn proxy(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Proxy> {
@@ -123,7 +140,6 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
 }
 
 fn db(section: &Reader<'_>) -> Option<Db> {
-    warn_if_idle(section, &["max_connections", "connect_timeout"]);
     let path = section.get("url", sqlite_file);
     let max_connections = section.get("max_connections", |given| given.count(1_000));
     let connect_timeout =

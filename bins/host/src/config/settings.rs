@@ -49,6 +49,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where the admin API is served.
     pub admin_listen: SocketAddr,
+    /// What the server is called among those that share its database.
+    pub node: String,
     /// How many threads serve; as many as there are cores if `None`.
     pub workers: Option<NonZeroUsize>,
     /// The longest request body, in octets.

@@ -19,14 +19,14 @@ pub(in crate::config) static DB: Section = Section {
             "max_connections",
             "integer",
             Default("5"),
-            "How many connections read at a time; 1 to 1000. Accepted, not in use yet.",
+            "How many connections there are at most: for SQLite, that read; 1 to 1000.",
         )
         .also(&["pool_size", "max_pool_size"]),
         key(
             "connect_timeout",
             "duration",
             Default(r#""5s""#),
-            "How long to wait for the database when it is locked; 100ms to 10m. Accepted, not in use yet.",
+            "How long to wait for a connection to the database server; 100ms to 10m. An SQLite file that another process writes is waited for 10 seconds.",
         )
         .also(&["timeout", "connection_timeout", "busy_timeout"]),
         key("auto_migrate", "boolean", Default("true"), "Whether the schema is brought up to date at the start.")

@@ -22,6 +22,13 @@ pub(in crate::config) static SERVER: Section = Section {
             "Where the admin API is served, over HTTPS, if admin.enabled.",
         )
         .also(&["admin_bind", "admin_address"]),
+        key(
+            "node",
+            "string",
+            Means("the name of the machine"),
+            "What the server is called among those that share its database: letters, digits, `.`, `_` and `-`.",
+        )
+        .also(&["node_name", "node_id", "name", "hostname"]),
         key("workers", "integer", Means("the number of cores"), "How many threads serve; 1 to 1024.")
             .also(&["threads", "worker_threads"]),
         key("max_body_size", "size", Default(r#""1MB""#), "The longest request body; 1KB to 64MB.").also(&[
