@@ -1,8 +1,38 @@
 -- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain.
-ALTER TABLE audit ADD COLUMN node TEXT;
-ALTER TABLE audit ADD COLUMN sequence INTEGER;
-ALTER TABLE audit ADD COLUMN hash BLOB CHECK (hash IS NULL OR length(hash) = 32);
+-- migration are in no chain. The table is made again, for the old one knows fewer ways of showing who one is, and the
+-- check of a column cannot be changed.
+CREATE TABLE audit_in_chains (
+    number      INTEGER PRIMARY KEY,
+    at_micros   INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    outcome     TEXT    NOT NULL CHECK (outcome IN ('success', 'failure')),
+    actor       TEXT,
+    source      TEXT,
+    label       TEXT,
+    ca          TEXT,
+    method      TEXT    CHECK (method IN ('certificate', 'otp', 'local', 'bearer')),
+    reason      TEXT,
+    serial      BLOB,
+    fingerprint BLOB,
+    node        TEXT,
+    sequence    INTEGER,
+    hash        BLOB    CHECK (hash IS NULL OR length(hash) = 32)
+) STRICT;
+
+INSERT INTO audit_in_chains SELECT *, NULL, NULL, NULL FROM audit;
+DROP TABLE audit;
+ALTER TABLE audit_in_chains RENAME TO audit;
+
+CREATE TRIGGER audit_keeps_its_rows BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit table is append-only');
+END;
+
+CREATE TRIGGER audit_keeps_every_row BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit table is append-only');
+END;
+
 CREATE UNIQUE INDEX audit_by_chain ON audit (node, sequence) WHERE node IS NOT NULL;
 
 -- The end of each chain: who writes audit records writes here first, so that a chain never forks.
@@ -43,4 +73,5 @@ CREATE TABLE crls (
     der         BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX certificates_by_end ON certificates (not_after);
+-- For what is over, and for counting by CA without reading the certificates themselves.
+CREATE INDEX certificates_by_end ON certificates (not_after, ca);
