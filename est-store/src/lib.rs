@@ -10,7 +10,9 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod database;
@@ -29,7 +31,9 @@ mod value;
 mod work;
 mod writer;
 
+pub use admin::AdminEvent;
 pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
+pub use census::Census;
 pub use clock::{Clock, UnixMicros};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

@@ -45,7 +45,7 @@ fn start(command: Command) -> Result<()> {
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, options.listen, options.admin_listen))
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };

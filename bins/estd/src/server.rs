@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::tower::Est;
+use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
@@ -50,6 +51,8 @@ pub(crate) struct Parts {
     pub(crate) proxies: Proxies,
     /// How long a shutdown waits for clients to take their answers.
     pub(crate) shutdown_timeout: Duration,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -58,15 +61,17 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, tasks, limits, proxies, shutdown_timeout } = parts;
+        let Parts { tls, est, tasks, limits, proxies, shutdown_timeout, metrics } = parts;
         let listener = TcpListener::bind(address).await?;
         let capacity = capacity(limits.max_connections);
         if capacity < limits.max_connections {
             info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
         }
         let connections = Arc::new(Connections::new(capacity));
+        connections.measure("est", &metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies };
+        let context =
+            Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies, metrics };
         Ok(Self { listener, context, connections, tasks, shutdown_timeout })
     }
 

@@ -14,6 +14,7 @@ mod reader;
 mod reference;
 mod sections;
 mod settings;
+mod shown;
 mod spelling;
 mod value;
 
@@ -33,6 +34,7 @@ pub use settings::{
     Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings,
     SharedKey, Tls, TlsCertificate, TlsVersion,
 };
+pub use shown::shown;
 
 use diagnostic::Fault;
 use reader::Context;

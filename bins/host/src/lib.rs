@@ -4,9 +4,12 @@ pub mod config;
 pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
+pub mod metrics;
+pub mod otp;
 pub mod shell;
 mod site;
 pub mod telemetry;
+pub mod vitals;
 pub mod wiring;
 
 pub use site::{SiteError, site};

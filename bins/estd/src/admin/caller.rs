@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use est_auth::{PathValidator, Purpose};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
@@ -13,6 +15,8 @@ use host::config::{self, AdminAuth, AdminCertificate, Role};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
+use super::problem::Problem;
+
 /// Somebody who was recognized.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
@@ -20,6 +24,15 @@ pub(super) struct Caller {
     pub(super) actor: Actor,
     /// What they may do.
     pub(super) role: Role,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    /// Takes the one whom the guard let in.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| Problem::Forbidden("nobody was let in".to_owned()))
+    }
 }
 
 /// How a request came in.

@@ -110,7 +110,9 @@ pub(super) fn serial(text: &str) -> Result<SerialNumber, Problem> {
 
 /// A time as RFC 3339 writes it, or a day, which is its beginning. What was before 1970 is 1970.
 pub(super) fn time(name: &str, text: &str) -> Result<UnixTime, Problem> {
-    let day = || NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc().timestamp());
+    let day = || {
+        NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0).map(|time| time.and_utc().timestamp())
+    };
     let seconds = DateTime::parse_from_rfc3339(text).ok().map(|time| time.timestamp()).or_else(day);
     let seconds = seconds.ok_or_else(|| Problem::invalid(format_args!("{name}: write 2026-11-21T09:30:00Z")))?;
     Ok(UnixTime(u64::try_from(seconds).unwrap_or(0)))

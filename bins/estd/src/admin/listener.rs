@@ -3,9 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use host::metrics::Endpoint;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -35,6 +36,7 @@ impl Listener {
     pub(crate) async fn bind(address: SocketAddr, admin: Arc<Admin>) -> io::Result<Self> {
         let socket = TcpListener::bind(address).await?;
         let connections = Arc::new(Connections::new(admin.current().settings.admin.max_connections.get()));
+        connections.measure("admin", &admin.metrics);
         Ok(Self { socket, admin, connections })
     }
 
@@ -49,6 +51,7 @@ impl Listener {
     /// Serves until `stop` turns true, then lets every request finish.
     pub(crate) async fn serve(self, mut stop: watch::Receiver<bool>) {
         let router = router(&self.admin);
+        let counting = tokio::spawn(self.admin.clone().keep_counting());
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -72,6 +75,7 @@ impl Listener {
                 }
             }
         }
+        counting.abort();
         drop(self.socket);
         let patience = self.admin.current().settings.server.shutdown_timeout;
         if tokio::time::timeout(patience, self.connections.drained()).await.is_err() {
@@ -111,11 +115,15 @@ impl One {
         };
         let working = place.clone();
         let service = service_fn(move |mut request: http::Request<Incoming>| {
-            let work = working.work();
+            let (work, began) = (working.work(), Instant::now());
+            let metrics = admin.metrics.clone();
             request.extensions_mut().insert(caller.clone());
             let answer = router.clone().call(request);
             async move {
                 let answer = answer.await;
+                if let Ok(answer) = &answer {
+                    metrics.answered(Endpoint::Admin, answer.status().as_u16(), began.elapsed());
+                }
                 drop(work);
                 answer
             }

@@ -7,12 +7,8 @@ use serde_json::{Map, Value, json};
 use super::endpoint::{Access, Content, Endpoint};
 
 /// What may come of every request that needs a credential.
-const ALWAYS: [StatusCode; 4] = [
-    StatusCode::UNAUTHORIZED,
-    StatusCode::FORBIDDEN,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::SERVICE_UNAVAILABLE,
-];
+const ALWAYS: [StatusCode; 4] =
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE];
 
 /// The OpenAPI 3.1 document.
 pub(super) fn document(endpoints: Vec<Endpoint>) -> Value {
@@ -24,7 +20,8 @@ pub(super) fn document(endpoints: Vec<Endpoint>) -> Value {
     let mut paths = Map::new();
     for endpoint in endpoints {
         let path = paths.entry(endpoint.path).or_insert_with(|| json!({}));
-        path[endpoint.method.as_str().to_ascii_lowercase()] = operation(endpoint, &mut generator);
+        let method = endpoint.method.as_str().to_ascii_lowercase();
+        path[method] = operation(endpoint, &mut generator);
     }
     json!({
         "openapi": "3.1.0",

@@ -31,7 +31,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(create),
         Endpoint::get("/admin/otp", "Lists one-time passwords, those that are good unless all are asked for.")
             .query::<ListOtps>()
-            .json::<Vec<Otp>>(StatusCode::OK, "Passwords, the latest first; where the next page is, the Link header tells.")
+            .json::<Vec<Otp>>(
+                StatusCode::OK,
+                "Passwords, the latest first; where the next page is, the Link header tells.",
+            )
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
         Endpoint::get("/admin/otp/{id}", "Shows a one-time password, without its secret.")
@@ -191,7 +194,9 @@ async fn create(
     let current = admin.current();
     let defaults = &current.settings.otp;
     let ttl = match &wanted.ttl {
-        Some(ttl) => ttl.span().ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?,
+        Some(ttl) => {
+            ttl.span().ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?
+        }
         None => defaults.default_ttl,
     };
     let uses = wanted.max_uses.unwrap_or(defaults.max_uses);
@@ -202,6 +207,7 @@ async fn create(
         tracing::error!(%error, "no one-time password could be made");
         Problem::Unavailable
     })?;
+    admin.metrics.otp_generated();
     let body = CreatedOtp {
         entity_id: wanted.entity_id,
         otp: made.clear.reveal().to_owned(),

@@ -27,7 +27,10 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 /// Serves, and tells how to enroll.
 pub(crate) async fn serve(settings: Settings, options: &Dev) -> Result<()> {
     let listen = Listen { est: options.listen, admin: options.admin_listen };
-    run::serve(&settings, listen, async |bound, store| tell(&options.dir, bound, store).await).await
+    run::serve(&settings, &options.dir.join(CONFIG), listen, async |bound, store| {
+        tell(&options.dir, bound, store).await
+    })
+    .await
 }
 
 async fn tell(dir: &Path, bound: Bound, store: &Database) -> Result<()> {

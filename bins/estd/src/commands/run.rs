@@ -1,6 +1,7 @@
 //! `estd run`: serve.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,17 +10,20 @@ use est_auth::PathValidator;
 use est_core::Site;
 use est_core::tower::Est;
 use est_store::{Database, ServerEvent};
-use host::config::{ClientAuthMode, Settings, TlsVersion};
+use host::config::{self, ClientAuthMode, Settings, TlsVersion};
 use host::crls::CrlFiles;
+use host::metrics::{Metrics, measured};
 use host::shell::ServerShell;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::admin::{self, Admin};
+use crate::cli::Run;
 use crate::lock::Lock;
 use crate::output;
 use crate::server::{Limits, Parts, Proxies, Server, Tasks};
@@ -35,7 +39,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let paths = wiring::client_paths(settings)?;
     tls_config(settings, paths.as_ref())?;
     if settings.admin.enabled {
-        admin::Current::of(Arc::new(settings.clone())).context("[admin]")?;
+        admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
     }
     Ok(site)
 }
@@ -61,6 +65,7 @@ pub(crate) struct Bound {
 /// Serves until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
 pub(crate) async fn serve(
     settings: &Settings,
+    config: &Path,
     listen: Listen,
     announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
@@ -68,7 +73,10 @@ pub(crate) async fn serve(
     let _lock = Lock::take(&settings.db.path)?;
     let store = super::open_store(settings)?;
     store.serve_alone().await?;
+    let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
+    let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
+    let ports = measured(ports, &metrics);
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
@@ -87,10 +95,12 @@ pub(crate) async fn serve(
         limits,
         proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
+        metrics: metrics.clone(),
     };
     let server = Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
     let admin = match settings.admin.enabled {
-        true => Some(bind_admin(settings, listen.admin, &store).await?),
+        true => Some(bind_admin(settings, shown, listen.admin, &store, &metrics).await?),
         false => None,
     };
     let stop = stop_on_signal()?;
@@ -114,10 +124,13 @@ pub(crate) async fn serve(
 }
 
 /// `estd run`.
-pub(crate) async fn run(settings: Settings, est: Option<SocketAddr>, admin: Option<SocketAddr>) -> Result<()> {
+pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
     let server = &settings.server;
-    let listen = Listen { est: est.unwrap_or(server.listen), admin: admin.unwrap_or(server.admin_listen) };
-    serve(&settings, listen, async |bound, _| {
+    let listen = Listen {
+        est: options.listen.unwrap_or(server.listen),
+        admin: options.admin_listen.unwrap_or(server.admin_listen),
+    };
+    serve(&settings, &options.config.config, listen, async |bound, _| {
         tell(bound);
         Ok(())
     })
@@ -132,8 +145,15 @@ pub(crate) fn tell(bound: Bound) {
     output::line(format!("listening on https://{}", bound.est));
 }
 
-async fn bind_admin(settings: &Settings, listen: SocketAddr, store: &Database) -> Result<admin::Listener> {
-    let admin = Admin::new(admin::Current::of(Arc::new(settings.clone())).context("[admin]")?, store.clone());
+async fn bind_admin(
+    settings: &Settings,
+    shown: Value,
+    listen: SocketAddr,
+    store: &Database,
+    metrics: &Arc<Metrics>,
+) -> Result<admin::Listener> {
+    let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
+    let admin = Admin::new(current, store.clone(), metrics.clone());
     let bound = admin::Listener::bind(listen, admin).await;
     bound.with_context(|| format!("cannot listen on {listen} (server.admin_listen)"))
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::metrics::{Endpoint, Metrics};
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -56,6 +57,7 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Context {
@@ -100,6 +102,7 @@ impl Context {
             last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
+            metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -208,6 +211,7 @@ struct OneClient {
     last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
+    metrics: Arc<Metrics>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -218,13 +222,18 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
         let (mut parts, body) = request.into_parts();
+        let timing = Timing {
+            metrics: self.metrics.clone(),
+            endpoint: Endpoint::of_path(parts.uri.path()),
+            began: Instant::now(),
+        };
         let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
         let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
         match peer {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
-                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+                return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
             }
         };
         let body = Arriving {
@@ -238,7 +247,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             room: None,
         };
         let answer = self.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+        Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work }
     }
 }
 
@@ -257,7 +266,15 @@ fn has_sound_host(head: &Parts) -> bool {
 struct Answering {
     answer: est_core::tower::Answer,
     last_answer: Arc<Notify>,
+    timing: Timing,
     _work: Work,
+}
+
+/// A request whose time is measured.
+struct Timing {
+    metrics: Arc<Metrics>,
+    endpoint: Endpoint,
+    began: Instant,
 }
 
 impl Future for Answering {
@@ -267,6 +284,10 @@ impl Future for Answering {
         let answer = ready!(self.answer.as_mut().poll(context));
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if let Ok(answer) = &answer {
+            let Timing { metrics, endpoint, began } = &self.timing;
+            metrics.answered(*endpoint, answer.status().as_u16(), began.elapsed());
+        }
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use host::metrics::Metrics;
 use tokio::sync::Notify;
 
 /// The open connections: at most `capacity`.
@@ -40,6 +41,13 @@ impl Entry {
 impl Connections {
     pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, table: Mutex::default(), emptied: Notify::new() }
+    }
+
+    /// Has a gauge tell how many there are.
+    pub(crate) fn measure(self: &Arc<Self>, listener: &str, metrics: &Metrics) {
+        let connections = Arc::downgrade(self);
+        let count = move || connections.upgrade().map_or(0.0, |connections| connections.len() as f64);
+        metrics.reading("ohia_connections", "Open connections, by listener.", &[("listener", listener)], count);
     }
 
     /// Takes a place, making room first where there is none.
