@@ -123,6 +123,12 @@ pub struct AuditFilter {
     pub serial: Option<SerialNumber>,
     /// Those written down at this time or later.
     pub since: Option<UnixMicros>,
+    /// Those written down before this time.
+    pub before: Option<UnixMicros>,
+    /// Those of this actor.
+    pub actor: Option<String>,
+    /// Those with this CA.
+    pub ca: Option<String>,
 }
 
 impl Database {
@@ -270,6 +276,15 @@ impl Work for Read {
         }
         if let Some(since) = filter.since {
             query.push(" AND at_micros >=", micros(since));
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND at_micros <", micros(before));
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND actor =", actor);
+        }
+        if let Some(ca) = &filter.ca {
+            query.push(" AND ca =", ca);
         }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;

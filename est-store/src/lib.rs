@@ -10,7 +10,9 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod connection;
@@ -31,7 +33,9 @@ mod value;
 mod work;
 mod writer;
 
+pub use admin::AdminEvent;
 pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use census::Census;
 pub use clock::{Clock, UnixMicros};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};

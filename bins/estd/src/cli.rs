@@ -91,6 +91,9 @@ pub(crate) struct Dev {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Address and port for the admin API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9443")]
+    pub(crate) admin_listen: SocketAddr,
 }
 
 #[derive(Args)]
@@ -119,6 +122,9 @@ pub(crate) struct Run {
     /// Listen here instead of on server.listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve the admin API here instead of on server.admin_listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
 }
 
 #[derive(Args)]

@@ -1,5 +1,6 @@
 //! The EST server.
 
+mod admin;
 mod cli;
 mod commands;
 mod file;
@@ -40,12 +41,12 @@ fn start(command: Command) -> Result<()> {
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options.dir, options.listen))
+            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, options.listen))
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };

@@ -1,5 +1,6 @@
 //! The sections, each read downward like the table of its keys.
 
+mod admin;
 mod audit;
 mod ca;
 mod est;
@@ -42,6 +43,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
     let audit = audit::read(&root.open(&keys::AUDIT));
+    let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
         server: server?,
@@ -54,12 +56,12 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         ras: ras?,
         otp: otp?,
         audit: audit?,
+        admin: admin?,
         log: log?,
     })
 }
 
 fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> {
-    warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
     let http_listen = section.optional("http_listen", value::address);

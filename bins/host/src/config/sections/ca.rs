@@ -27,6 +27,11 @@ impl Cas {
         self.0.iter().map(|(id, _)| id.as_deref()).collect()
     }
 
+    /// Whether this is the certificate of one of them.
+    pub(super) fn include(&self, certificate: &Certificate) -> bool {
+        self.0.iter().any(|(_, ca)| ca.as_ref().is_some_and(|ca| ca.certificate == *certificate))
+    }
+
     /// The CA with this id, if it has no mistake.
     pub(super) fn find(&self, id: &str) -> Option<&Ca> {
         self.0.iter().find(|(known, _)| known.as_deref() == Some(id))?.1.as_ref()
