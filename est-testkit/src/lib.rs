@@ -10,6 +10,7 @@
 //!
 //! Everything here panics when something goes wrong: a test is what uses it.
 
+pub mod browser;
 pub mod der;
 pub mod https;
 pub mod peers;

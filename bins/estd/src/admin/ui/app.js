@@ -157,7 +157,7 @@ function chart(hours) {
   const step = width / hours.length;
   const total = hours.reduce((sum, hour) => sum + hour.issued, 0);
   const picture = svg("svg", {
-    viewBox: `0 0 ${width} ${height}`, role: "img", preserveAspectRatio: "none",
+    viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": `${total} certificates in ${hours.length} hours, at most ${most} in one hour`,
   });
   picture.append(svg("line", { x1: 0, x2: width, y1: floor, y2: floor }));
