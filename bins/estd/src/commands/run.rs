@@ -104,13 +104,13 @@ pub(crate) async fn serve(
         shutdown_timeout: settings.server.shutdown_timeout,
         metrics: metrics.clone(),
     };
-    let server = Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let mut server =
+        Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
     let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
     let admin = match settings.admin.enabled {
         true => Some(bind_admin(settings, shown, listen.admin, &store, &metrics).await?),
         false => None,
     };
-    let mut server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
     if let Some(http) = settings.server.http_listen {
         let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
         output::line(format!("CRLs on http://{bound}/crl/"));
