@@ -26,6 +26,7 @@ mod requests;
 mod revocation;
 mod serial_number;
 mod session;
+mod sinks;
 mod value;
 mod work;
 mod writer;
