@@ -52,6 +52,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Certs,
     },
+    /// Print the last CRL of a CA, write it to a file, or make the next one.
+    Crl(Crl),
     /// Requests that wait for somebody to decide.
     Requests {
         #[command(subcommand)]
@@ -89,6 +91,9 @@ pub(crate) struct Dev {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Address and port for the admin API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9443")]
+    pub(crate) admin_listen: SocketAddr,
 }
 
 #[derive(Args)]
@@ -117,6 +122,9 @@ pub(crate) struct Run {
     /// Listen here instead of on server.listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve the admin API here instead of on server.admin_listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
 }
 
 #[derive(Args)]
@@ -204,6 +212,26 @@ pub(crate) struct Rollover {
 fn key_type(text: &str) -> Result<KeyType, String> {
     text.parse()
         .map_err(|()| format!("the known types are {}", KeyType::USUAL.map(|known| known.to_string()).join(", ")))
+}
+
+#[derive(Args)]
+pub(crate) struct Crl {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Which CA, by its id; may be left out when there is only one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ca: Option<String>,
+    /// Make the next one first. A server that runs serves it within seconds.
+    #[arg(long)]
+    pub(crate) renew: bool,
+    /// Write it here, in DER; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write it in PEM.
+    #[arg(long, requires = "out")]
+    pub(crate) pem: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Subcommand)]

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod ca;
 pub(crate) mod certs;
 pub(crate) mod check;
+pub(crate) mod crl;
 pub(crate) mod dev;
 pub(crate) mod explain;
 pub(crate) mod health;

@@ -1,5 +1,6 @@
 //! The EST server.
 
+mod admin;
 mod cli;
 mod commands;
 mod file;
@@ -19,7 +20,7 @@ use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
 use cli::{Cli, Command, ConfigFile};
-use commands::{audit, ca, certs, check, dev, health, init, manual, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -40,12 +41,12 @@ fn start(command: Command) -> Result<()> {
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options.dir, options.listen))
+            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, options.listen))
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
@@ -65,6 +66,7 @@ fn start(command: Command) -> Result<()> {
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
+        Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
         Command::Man(options) => manual::pages(options.out.as_deref()),
         Command::Completions(options) => {

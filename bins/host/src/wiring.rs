@@ -28,7 +28,7 @@ use crate::telemetry::logged;
 
 /// Why a server cannot be put together. Its text is for the operator.
 #[derive(Debug)]
-pub struct WiringError(String);
+pub struct WiringError(pub(crate) String);
 
 impl std::fmt::Display for WiringError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -37,6 +37,13 @@ impl std::fmt::Display for WiringError {
 }
 
 impl std::error::Error for WiringError {}
+
+impl WiringError {
+    /// About a file.
+    pub(crate) fn about(path: &Path, error: &dyn std::error::Error) -> Self {
+        Self(format!("{}: {error}", path.display()))
+    }
+}
 
 /// What stands behind a server.
 pub struct Services {
@@ -89,7 +96,11 @@ pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError
     tls.certificates.iter().map(tls_certificate).collect()
 }
 
-fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
+/// A certificate that a TLS server can show, with its key.
+///
+/// # Errors
+/// As [`tls_certificates`].
+pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
     let file = &certificate.key;
     let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
     let text = read_secret(&file.path)?;

@@ -72,6 +72,7 @@ fn environment(name: &str) -> Option<String> {
         ("ON", "true"),
         ("CERT_NAME", "server"),
         ("SECRET_WORD", "hunter2-hunter2"),
+        ("SECRET_WORD_LONG", "hunter2-hunter2-hunter2"),
         ("DB_URL", "postgres://est:hunter2-hunter2@db/est"),
     ];
     known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
