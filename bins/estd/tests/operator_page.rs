@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use est_testkit::browser::Browser;
-use est_testkit::https::{Client, base64};
+use est_testkit::https::{Client, base64, post_as};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 
@@ -58,7 +58,8 @@ fn an_operator_gets_through_a_day() {
     assert!(!browser.shown("body").expect("a page").contains(&password), "it is shown once");
     let body = base64(&Key::p256().csr("CN=device-18", &[]));
     let client = Client::new(server.port(), &server.ca());
-    let answer = client.enroll("/simpleenroll", Some(&format!("device-18:{password}")), body.as_bytes());
+    let request = post_as("/simpleenroll", Some(("device-18", &password)), body.as_bytes());
+    let answer = client.exchange(&request).expect("an answer");
     assert_eq!(answer.status, 200, "{}", answer.text());
 
     browser.click("a[href='#requests']");
