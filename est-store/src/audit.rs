@@ -1,18 +1,23 @@
 //! The audit trail: what happened, in the order in which it was written down.
 
 mod chain;
+mod reading;
+mod record;
 mod text;
+mod verify;
 
 use est_core::pkix::Fingerprint;
 
 use crate::database::Database;
 use crate::session::{Change, Query, Session};
-use crate::value::{Row, values};
+use crate::value::values;
 use crate::work::Work;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 pub use chain::Chain;
+pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
 use text::plain;
+pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -191,6 +196,22 @@ impl<'a> Event<'a> {
         fingerprint: None,
     };
 
+    /// What a record says.
+    pub(crate) fn of(record: &'a AuditRecord) -> Self {
+        Self {
+            name: &record.event,
+            success: record.success,
+            actor: record.actor.as_deref(),
+            source: record.source.as_deref(),
+            label: record.label.as_deref(),
+            ca: record.ca.as_deref(),
+            method: record.method,
+            reason: record.reason.as_deref(),
+            serial: record.serial.as_ref().map(SerialNumber::as_bytes),
+            fingerprint: record.fingerprint,
+        }
+    }
+
     /// Something that an operator did.
     pub(crate) fn by(actor: &'a Actor, name: &'static str) -> Self {
         let source = actor.source.as_deref();
@@ -277,8 +298,7 @@ impl Work for Read {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
         let mut query = Query::new(
-            "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint, \
-             node, sequence, hash FROM audit WHERE number <",
+            &format!("SELECT {} FROM audit WHERE number <", record::COLUMNS),
             after.map_or(i64::MAX, |cursor| cursor.0),
         );
         if let Some(event) = &filter.event {
@@ -298,7 +318,7 @@ impl Work for Read {
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;
         let records = rows.into_iter().map(|row| {
-            let record = record(row)?;
+            let record = record::read(row)?;
             Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
         });
         Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
@@ -307,34 +327,6 @@ impl Work for Read {
 
 fn outcome(success: bool) -> &'static str {
     if success { "success" } else { "failure" }
-}
-
-fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
-    let method: Option<String> = row.take(8)?;
-    let method = match method {
-        Some(name) => Some(Method::from_name(&name).ok_or(StoreError::Damaged { column: "audit.method" })?),
-        None => None,
-    };
-    let node: Option<String> = row.take(12)?;
-    let chain = match node {
-        Some(node) => Some(Chain { node, sequence: row.take(13)?, hash: row.take(14)? }),
-        None => None,
-    };
-    Ok(AuditRecord {
-        number: row.take(0)?,
-        at: UnixMicros(row.take(1)?),
-        event: row.take(2)?,
-        success: row.take::<String>(3)? == outcome(true),
-        actor: row.take(4)?,
-        source: row.take(5)?,
-        label: row.take(6)?,
-        ca: row.take(7)?,
-        method,
-        reason: row.take(9)?,
-        serial: row.take::<Option<Vec<u8>>>(10)?.map(|octets| SerialNumber::from_contents(&octets)),
-        fingerprint: row.take::<Option<_>>(11)?.map(Fingerprint),
-        chain,
-    })
 }
 
 pub(crate) fn micros(at: UnixMicros) -> i64 {

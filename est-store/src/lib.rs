@@ -30,7 +30,10 @@ mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use audit::{
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Extent, Finding, Method, Report, ServerEvent,
+    Tampering, Unchained, Unreadable, Verdict, Verifier,
+};
 pub use clock::{Clock, UnixMicros};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
