@@ -29,8 +29,9 @@ pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, EventFilter, HashAlgorithm,
+    KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls,
+    SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -1,5 +1,6 @@
 //! The sections, each read downward like the table of its keys.
 
+mod audit;
 mod ca;
 mod est;
 mod pattern;
@@ -40,6 +41,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let audit = audit::read(&root.open(&keys::AUDIT));
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
         server: server?,
@@ -51,6 +53,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         labels: labels?,
         ras: ras?,
         otp: otp?,
+        audit: audit?,
         log: log?,
     })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
+use est_core::pkix::{Certificate, Fingerprint, KeyBlocklist, KeyUsage, Oid};
 use est_core::policy::{Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
 use rustls::CipherSuite;
@@ -35,6 +35,8 @@ pub struct Settings {
     pub ras: Vec<Ra>,
     /// `[otp]`.
     pub otp: Otp,
+    /// `[audit]`.
+    pub audit: Audit,
     /// `[log]`.
     pub log: Log,
 }
@@ -320,6 +322,71 @@ pub struct Otp {
 pub enum HashAlgorithm {
     /// Argon2id (RFC 9106).
     Argon2id,
+}
+
+/// `[audit]`: where audit records go besides the database.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The syslog collector, if there is one.
+    pub syslog: Option<Syslog>,
+    /// Which events go there.
+    pub events: EventFilter,
+    /// Whether records have the certificate in them that they are about.
+    pub include_cert_data: bool,
+}
+
+/// Which events go out of the database.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter(pub(super) Vec<String>);
+
+impl EventFilter {
+    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
+    /// those whose names begin with one that it names and a dot.
+    #[must_use]
+    pub fn lets_through(&self, event: &str) -> bool {
+        let is_below =
+            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.is_empty() || self.0.iter().any(is_below)
+    }
+}
+
+/// A syslog collector, and what it is sent.
+#[derive(Clone, Debug)]
+pub struct Syslog {
+    /// By what transport.
+    pub transport: SyslogTransport,
+    /// The name or the address that it has.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
+    pub facility: u8,
+    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
+    pub enterprise: u32,
+}
+
+/// How messages get to a collector.
+#[derive(Clone, Debug)]
+pub enum SyslogTransport {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587, with octet counting.
+    Tcp,
+    /// RFC 5425.
+    Tls(SyslogTls),
+}
+
+/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
+#[derive(Clone, Debug)]
+pub struct SyslogTls {
+    /// Where the path of the collector's certificate must end; not looked at where there is none.
+    pub anchors: Vec<Certificate>,
+    /// The collector's certificate must have one of these; not looked at where there is none.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What the collector is shown when it asks.
+    pub certificate: Option<TlsCertificate>,
 }
 
 /// `[log]`: what is written to standard error.

@@ -50,7 +50,7 @@ pub(super) fn read(root: &Reader<'_>) -> Cas {
 fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let name = section.optional("name", value::text);
     let certificate = section.get("cert", own_certificate);
-    let key = key_file(section);
+    let key = key_file(section, "key", "key_passphrase");
     let chain = section.optional("chain", files::certificates);
     let rollover = section.get("rollover", |given| given.one_or_more(files::certificates_of_any_time)).flatten();
     let validity_days = section.get("validity_days", days);
