@@ -1,9 +1,12 @@
 //! The audit trail: what happened, in the order in which it was written down.
 
 mod chain;
+mod checkpoint;
+mod events;
 mod reading;
 mod record;
 mod text;
+mod trail;
 mod verify;
 
 use est_core::pkix::Fingerprint;
@@ -15,8 +18,11 @@ use crate::work::Work;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 pub use chain::Chain;
+pub use checkpoint::Checkpoint;
+pub use events::{EVENTS, KnownEvent};
 pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
 use text::plain;
+pub use trail::TrailUse;
 pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 
 /// One event.
@@ -76,7 +82,9 @@ impl Method {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The method with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Certificate, Self::Otp, Self::Local, Self::Bearer].into_iter().find(|method| method.name() == name)
     }
 }
@@ -106,6 +114,14 @@ pub enum ServerEvent {
     Startup,
     /// It has stopped serving.
     Shutdown,
+    /// What happens is written down from here on.
+    AuditStarted,
+    /// What happens is not written down any more.
+    AuditStopped,
+    /// A CA is ready to sign.
+    CaStarted,
+    /// It serves by this configuration.
+    ConfigLoaded,
 }
 
 impl ServerEvent {
@@ -113,6 +129,10 @@ impl ServerEvent {
         match self {
             Self::Startup => "server.startup",
             Self::Shutdown => "server.shutdown",
+            Self::AuditStarted => "audit.started",
+            Self::AuditStopped => "audit.stopped",
+            Self::CaStarted => "ca.started",
+            Self::ConfigLoaded => "config.loaded",
         }
     }
 }
@@ -128,6 +148,16 @@ pub struct AuditFilter {
     pub serial: Option<SerialNumber>,
     /// Those written down at this time or later.
     pub since: Option<UnixMicros>,
+    /// Those written down before this time.
+    pub before: Option<UnixMicros>,
+    /// Those of this actor.
+    pub actor: Option<String>,
+    /// Those with this CA.
+    pub ca: Option<String>,
+    /// Those from this address.
+    pub source: Option<String>,
+    /// Those at this label.
+    pub label: Option<String>,
 }
 
 impl Database {
@@ -235,6 +265,7 @@ impl<'a> Event<'a> {
             reason: reason.as_deref(),
             ..*self
         };
+        debug_assert!(events::is_known(self.name), "{} is not in the table of events", self.name);
         chain.append(&event, at);
         let values = values![
             chain.node.clone(),
@@ -290,6 +321,21 @@ impl Work for Read {
         }
         if let Some(since) = filter.since {
             query.push(" AND at_micros >=", micros(since));
+        }
+        if let Some(before) = filter.before {
+            query.push(" AND at_micros <", micros(before));
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND actor =", actor);
+        }
+        if let Some(ca) = &filter.ca {
+            query.push(" AND ca =", ca);
+        }
+        if let Some(source) = &filter.source {
+            query.push(" AND source =", source);
+        }
+        if let Some(label) = &filter.label {
+            query.push(" AND label =", label);
         }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;

@@ -31,10 +31,10 @@ mod work;
 mod writer;
 
 pub use audit::{
-    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Extent, Finding, Method, Report, ServerEvent,
-    Tampering, Unchained, Unreadable, Verdict, Verifier,
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, KnownEvent,
+    Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
 };
-pub use clock::{Clock, UnixMicros};
+pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};

@@ -7,6 +7,7 @@ mod lock;
 mod output;
 mod server;
 mod tls;
+mod trail;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -17,7 +18,8 @@ use host::config::Settings;
 use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, Command};
+use cli::{Audit, Cli, Command};
+use commands::audit::verify;
 use commands::{audit, ca, certs, check, dev, init, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
@@ -26,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match start(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(format!("estd: {error:#}"));
             ExitCode::FAILURE
@@ -34,8 +36,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(command: Command) -> Result<()> {
+fn start(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Audit { command: Audit::Verify(options) } => {
+            return Ok(runtime(None)?.block_on(verify::run(&options)));
+        }
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             start_logging(&settings)?;
@@ -61,7 +66,8 @@ fn start(command: Command) -> Result<()> {
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn start_logging(settings: &Settings) -> Result<()> {

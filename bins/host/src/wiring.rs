@@ -27,7 +27,7 @@ use crate::telemetry::logged;
 
 /// Why a server cannot be put together. Its text is for the operator.
 #[derive(Debug)]
-pub struct WiringError(String);
+pub struct WiringError(pub(crate) String);
 
 impl std::fmt::Display for WiringError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,11 +1,14 @@
 //! Reading chains from their beginning.
 
-use super::{AuditRecord, Chain, record};
+use super::{AuditRecord, Chain, Verifier, record};
 use crate::database::Database;
 use crate::session::{Query, Session};
 use crate::value::values;
 use crate::work::Work;
 use crate::{StoreError, UnixMicros};
+
+/// How many records are read at a time.
+const PIECE: u32 = 4096;
 
 /// A piece of a chain as it lies in the database, with whatever somebody may have done to it there.
 #[derive(Clone, Debug)]
@@ -66,6 +69,39 @@ impl Database {
         limit: u32,
     ) -> Result<ChainPiece, StoreError> {
         self.read(Piece { node: node.to_owned(), after, limit }).await
+    }
+
+    /// Reads every chain into `verifier`, which may be done while nodes write, and calls `progress` with the number of
+    /// records now and then. Answers with the rows that are in no chain.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn verify(
+        &self,
+        verifier: &mut Verifier,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Unchained, StoreError> {
+        for node in self.chain_nodes().await? {
+            let before = self.chain_end(&node).await?;
+            let mut place = None;
+            loop {
+                let piece = self.chain_piece(&node, place, PIECE).await?;
+                for read in piece.records {
+                    match read {
+                        Ok(record) => verifier.add(&record, None),
+                        Err(Unreadable { sequence, column }) => verifier.add_unreadable(&node, sequence, column),
+                    }
+                }
+                progress(verifier.records());
+                place = piece.next;
+                if place.is_none() {
+                    break;
+                }
+            }
+            let after = self.chain_end(&node).await?;
+            verifier.close(&node, before.as_ref(), after.as_ref());
+        }
+        self.unchained().await
     }
 
     /// Reads the end of a node's chain; `None` when it has written nothing.

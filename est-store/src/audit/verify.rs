@@ -124,10 +124,14 @@ impl Verifier {
         Self { extent, nodes: BTreeMap::new() }
     }
 
-    /// Says that a chain was seen before, when this was its end. To be said before the first record is added.
-    pub fn expect(&mut self, checkpoint: Chain) {
-        let checkpoints = &mut self.node(&checkpoint.node).checkpoints;
-        checkpoints.entry(checkpoint.sequence).or_default().push((checkpoint.hash, None));
+    /// Says that a chain was seen before, when this was its end. To be said before the record is added that it is about,
+    /// or right after.
+    pub fn expect(&mut self, checkpoint: &Chain) {
+        let node = self.node(&checkpoint.node);
+        node.checkpoints.entry(checkpoint.sequence).or_default().push((checkpoint.hash, None));
+        if node.records > 0 && node.end.sequence == checkpoint.sequence {
+            node.compare();
+        }
     }
 
     /// Adds the next record. `previous` is what the hash of the record before it is said to be, for an excerpt.
@@ -150,18 +154,19 @@ impl Verifier {
         }
     }
 
-    /// Compares the end of a node's chain with what the database says it is.
-    pub fn close(&mut self, node: &str, end: Option<&Chain>) {
+    /// Compares the end of a node's chain with what the database said it was, before the first record was read and after
+    /// the last: a node may have written meanwhile.
+    pub fn close(&mut self, node: &str, before: Option<&Chain>, after: Option<&Chain>) {
         let node = self.node(node);
         let last = node.end.sequence;
-        match end {
-            Some(end) if end.sequence > last => node.find(last + 1, Tampering::Truncated { last: end.sequence }),
-            Some(end) if end.sequence == last && end.hash == node.end.hash => {}
+        let [at_least, at_most] = [before, after].map(|end| end.map_or(0, |end| end.sequence));
+        if last < at_least {
+            node.find(last + 1, Tampering::Truncated { last: at_least });
+        } else if last > at_most {
+            node.find(at_most.saturating_add(1), Tampering::BeyondTheEnd);
+        } else if after.is_some_and(|end| end.sequence == last && end.hash != node.end.hash) {
             // The last record was made anew, or replaced.
-            Some(end) if end.sequence == last => node.find(last, Tampering::Changed),
-            Some(end) => node.find(end.sequence + 1, Tampering::BeyondTheEnd),
-            None if last == 0 => {}
-            None => node.find(1, Tampering::BeyondTheEnd),
+            node.find(last, Tampering::Changed);
         }
     }
 

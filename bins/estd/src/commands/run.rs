@@ -23,6 +23,7 @@ use crate::lock::Lock;
 use crate::output;
 use crate::server::{Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::trail::Trail;
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
@@ -69,6 +70,7 @@ pub(crate) async fn serve(
     let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
+    let trail = Trail::begin(settings, &store).await?;
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
@@ -77,6 +79,7 @@ pub(crate) async fn serve(
     announce(address, &store).await?;
     server.serve(stop).await;
     store.note(ServerEvent::Shutdown, None).await?;
+    trail.end().await?;
     store.close().await;
     info!("stopped");
     Ok(())
