@@ -144,6 +144,14 @@ impl Database {
         })
     }
 
+    /// Tells that changes are written: goes the way of one that changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] as a change would meet it.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.transact(Now).await.map(drop)
+    }
+
     /// Finishes what was asked for before, and closes the database; whatever any handle asks for afterwards is
     /// answered with [`StoreError::Closed`].
     ///

@@ -1,18 +1,20 @@
 //! What a configuration file says, as types that hold nothing else.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, Fingerprint, KeyBlocklist, KeyUsage, Oid};
-use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
+use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
+use est_core::policy::{NameRule, Pattern, Profile, RegistrationAuthority};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 use rustls::CipherSuite;
 use tracing::Level;
 
 use super::network::Network;
+use super::secret::SecretSource;
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -37,6 +39,8 @@ pub struct Settings {
     pub otp: Otp,
     /// `[audit]`.
     pub audit: Audit,
+    /// `[admin]`.
+    pub admin: Admin,
     /// `[log]`.
     pub log: Log,
 }
@@ -46,8 +50,10 @@ pub struct Settings {
 pub struct Server {
     /// Where EST is served.
     pub listen: SocketAddr,
-    /// Where the admin API will be served; not in use yet.
+    /// Where the admin API is served.
     pub admin_listen: SocketAddr,
+    /// Where CRLs are served over plain HTTP, if they are.
+    pub http_listen: Option<SocketAddr>,
     /// What the server is called among those that share its database.
     pub node: String,
     /// How many threads serve; as many as there are cores if `None`.
@@ -97,7 +103,7 @@ pub struct KeyFile {
     /// The file.
     pub path: PathBuf,
     /// What it is encrypted with.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<SecretSource>,
 }
 
 /// A version of TLS.
@@ -216,6 +222,29 @@ pub struct Ca {
     pub check_signatures: bool,
     /// How an RSA key pads what it signs.
     pub rsa_padding: RsaPadding,
+    /// When CRLs are made, if they are; then the certificate may sign them.
+    pub crls: Option<CrlRules>,
+    /// Where clients find the CRL.
+    pub crl_urls: Vec<String>,
+}
+
+impl Ca {
+    /// Has certificates of `profile` tell where the CRL is, unless they do already.
+    pub(crate) fn add_crl_urls(&self, profile: &mut Profile) {
+        let tells = |extension: &Extension| extension.id == oid::CRL_DISTRIBUTION_POINTS;
+        if !self.crl_urls.is_empty() && !profile.extensions.iter().any(tells) {
+            profile.extensions.push(Extension::crl_distribution_points(&self.crl_urls));
+        }
+    }
+}
+
+/// When a CA makes CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlRules {
+    /// For how long one is good.
+    pub validity: Seconds,
+    /// How often one is made though nothing was revoked; at most `validity`.
+    pub interval: Seconds,
 }
 
 /// How an RSA key pads what it signs.
@@ -395,6 +424,87 @@ pub struct SyslogTls {
     pub certificate: Option<TlsCertificate>,
 }
 
+/// `[admin]`: the admin API.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// By what operators show who they are.
+    pub auth: AdminAuth,
+    /// Where operators' chains must end; empty only with [`AdminAuth::Bearer`].
+    pub trust_anchors: Vec<Certificate>,
+    /// Its own certificate; those of `[tls]` if `None`.
+    pub certificate: Option<TlsCertificate>,
+    /// `[[admin.token]]`, and the token of the environment.
+    pub tokens: Vec<AdminToken>,
+    /// `[[admin.certificate]]`: of several that fit, the first counts.
+    pub certificates: Vec<AdminCertificate>,
+    /// How many requests a minute one address, and one operator, may make.
+    pub max_requests: u32,
+    /// How many failures to authenticate a minute are heard from one address.
+    pub max_failures: u32,
+    /// For how long a failure waits for its answer.
+    pub failure_delay: Duration,
+    /// How many connections may be open.
+    pub max_connections: NonZeroUsize,
+}
+
+/// By what operators show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminAuth {
+    /// A client certificate.
+    Mtls,
+    /// A bearer token.
+    Bearer,
+    /// Either.
+    Both,
+}
+
+/// What an operator may do. Each role may do what those after it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Operator,
+    /// Read everything.
+    Auditor,
+    /// Read all but the audit trail and the configuration.
+    Viewer,
+}
+
+/// `[[admin.token]]`: somebody with a bearer token.
+#[derive(Clone)]
+pub struct AdminToken {
+    /// Who it is.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The SHA-256 of the token.
+    pub digest: [u8; 32],
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdminToken({}, {:?})", self.name, self.role)
+    }
+}
+
+/// `[[admin.certificate]]`: those whose certificate is as every part of this says.
+#[derive(Clone, Debug)]
+pub struct AdminCertificate {
+    /// Who it is; the certificate's subject if `None`.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// What the subject must match.
+    pub subject: Option<Pattern>,
+    /// What one of the names must match.
+    pub san: Option<NameRule>,
+    /// What the issuer must match.
+    pub issuer: Option<Pattern>,
+    /// The SHA-256 of the certificate.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
 /// `[log]`: what is written to standard error.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -402,6 +512,8 @@ pub struct Log {
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.
