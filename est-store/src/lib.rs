@@ -36,9 +36,12 @@ mod work;
 mod writer;
 
 pub use admin::AdminEvent;
-pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use audit::{
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, KnownEvent,
+    Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+};
 pub use census::Census;
-pub use clock::{Clock, UnixMicros};
+pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

@@ -31,6 +31,7 @@ use crate::cli::Run;
 use crate::lock::Lock;
 use crate::server::{Crls, Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::trail::Trail;
 use crate::{notify, output};
 
 /// How often the CRLs are looked at.
@@ -123,6 +124,7 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
+    let trail = Trail::begin(settings, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
@@ -144,6 +146,7 @@ pub(crate) async fn serve(
         admin.await.context("the admin API")?;
     }
     store.note(ServerEvent::Shutdown, None).await?;
+    trail.end().await?;
     sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");

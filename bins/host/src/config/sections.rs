@@ -42,7 +42,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
-    let audit = audit::read(&root.open(&keys::AUDIT));
+    let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().map(|db| db.path.as_path()));
     let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {

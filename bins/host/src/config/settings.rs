@@ -364,6 +364,12 @@ pub struct Audit {
     pub events: EventFilter,
     /// Whether records have the certificate in them that they are about.
     pub include_cert_data: bool,
+    /// The key that checkpoints are signed with, made when it is not there; no checkpoints without it.
+    pub checkpoint_key: Option<PathBuf>,
+    /// The file that checkpoints are appended to.
+    pub checkpoints: Option<PathBuf>,
+    /// How often one is made.
+    pub checkpoint_interval: Duration,
 }
 
 /// Which events go out of the database.
