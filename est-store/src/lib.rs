@@ -10,7 +10,9 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod connection;
@@ -18,6 +20,7 @@ mod crls;
 mod database;
 mod error;
 mod inventory;
+mod issued_per_hour;
 pub mod migrations;
 mod page;
 mod passwords;
@@ -31,7 +34,9 @@ mod value;
 mod work;
 mod writer;
 
+pub use admin::AdminEvent;
 pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use census::Census;
 pub use clock::{Clock, UnixMicros};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};

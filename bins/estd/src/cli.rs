@@ -26,6 +26,13 @@ pub(crate) enum Command {
     Run(Run),
     /// Report every mistake in a configuration file.
     Check(Check),
+    /// Succeed when the server answers: for the health check of a container.
+    Health(Health),
+    /// The configuration file.
+    Config {
+        #[command(subcommand)]
+        command: ConfigFile,
+    },
     /// Tell what a request would get, or which rule refuses it and where that is written. Issues nothing.
     Explain(Explain),
     /// Bring the database to this version.
@@ -57,6 +64,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// Print the manual page.
+    Man(Man),
+    /// Print what a shell completes commands with.
+    Completions(Completions),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// Write the pages of all commands into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Args)]
@@ -67,6 +91,9 @@ pub(crate) struct Dev {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Address and port for the admin API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9443")]
+    pub(crate) admin_listen: SocketAddr,
 }
 
 #[derive(Args)]
@@ -95,6 +122,18 @@ pub(crate) struct Run {
     /// Listen here instead of on server.listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve the admin API here instead of on server.admin_listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Ask here instead of on server.listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) address: Option<SocketAddr>,
 }
 
 #[derive(Args)]
@@ -138,6 +177,12 @@ pub(crate) struct Output {
     /// Print JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ConfigFile {
+    /// Print the JSON Schema of configuration files, for editors.
+    Schema,
 }
 
 #[derive(Subcommand)]

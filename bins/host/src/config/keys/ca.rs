@@ -25,9 +25,9 @@ pub(in crate::config) static CA: Section = Section {
         ]),
         key(
             "key_passphrase",
-            "string",
+            "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
         key(

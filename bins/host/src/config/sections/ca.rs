@@ -27,6 +27,11 @@ impl Cas {
         self.0.iter().map(|(id, _)| id.as_deref()).collect()
     }
 
+    /// Whether this is the certificate of one of them.
+    pub(super) fn include(&self, certificate: &Certificate) -> bool {
+        self.0.iter().any(|(_, ca)| ca.as_ref().is_some_and(|ca| ca.certificate == *certificate))
+    }
+
     /// The CA with this id, if it has no mistake.
     pub(super) fn find(&self, id: &str) -> Option<&Ca> {
         self.0.iter().find(|(known, _)| known.as_deref() == Some(id))?.1.as_ref()
@@ -52,7 +57,7 @@ pub(super) fn read(root: &Reader<'_>) -> Cas {
 fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let name = section.optional("name", value::text);
     let certificate = section.get("cert", own_certificate);
-    let key = key_file(section);
+    let key = key_file(section, "key", "key_passphrase");
     let chain = section.optional("chain", files::certificates);
     let rollover = section.get("rollover", |given| given.one_or_more(files::certificates_of_any_time)).flatten();
     let validity_days = section.get("validity_days", days);
