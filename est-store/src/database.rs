@@ -119,7 +119,7 @@ impl Database {
     }
 
     fn start(location: &Location, options: Options) -> Result<Self, StoreError> {
-        let Options { pending, clock, max_connections, .. } = options;
+        let Options { pending, clock, node, max_connections, .. } = options;
         let mut db = location.connect_for_writing()?;
         if pending == Pending::Apply {
             migrations::apply_to(&mut db, &clock)?;
@@ -132,9 +132,9 @@ impl Database {
             (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         let impatient = (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
-        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::sqlite).collect();
+        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Session::sqlite(db), clock, claims::Sweep)?;
+        let writer = Writer::start(Session::new(db), node, clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::Sqlite { readers, writer },

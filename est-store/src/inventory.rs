@@ -8,7 +8,7 @@ use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
-use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
+use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros, crls};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
 const REACH: i64 = 50_000;
@@ -207,7 +207,7 @@ impl Work for Revoke {
             Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
         // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
         if revoked.reason == RevocationReason::KeyCompromise {
-            let sql = "INSERT INTO compromised_keys (key) VALUES (?1) ON CONFLICT (key) DO NOTHING";
+            let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
         }
         let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
@@ -216,6 +216,7 @@ impl Work for Revoke {
         if db.execute(sql, &values).await? == 0 {
             return Ok(Revocation::AlreadyRevoked);
         }
+        crls::count_revocation(db, &certificate.ca).await?;
         Event {
             label: certificate.label.as_deref(),
             ca: Some(&certificate.ca),

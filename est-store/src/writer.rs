@@ -32,7 +32,7 @@ enum Message {
 impl Writer {
     /// Starts the thread, which does `sweep` whenever it has a transaction open anyway, once a second and for as long
     /// as it tells that there is more of it to do. `db` is closed when it ends.
-    pub(crate) fn start<S>(db: Session, clock: Clock, sweep: S) -> Result<Self, StoreError>
+    pub(crate) fn start<S>(db: Session, node: String, clock: Clock, sweep: S) -> Result<Self, StoreError>
     where
         S: Work<Answer = bool>,
     {
@@ -40,7 +40,7 @@ impl Writer {
         let sweeper = Sweeper { sweep, due: UnixMicros(0) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(db, &clock, &jobs, sweeper))
+            .spawn(move || run(db, &node, &clock, &jobs, sweeper))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
         Ok(Self { queue, thread: Some(thread) })
     }
@@ -109,7 +109,13 @@ impl<W: Work> Piece for Task<W> {
     }
 }
 
-fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<Message>, mut sweeper: Sweeper<S>) {
+fn run<S: Work<Answer = bool>>(
+    mut db: Session,
+    node: &str,
+    clock: &Clock,
+    jobs: &Receiver<Message>,
+    mut sweeper: Sweeper<S>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut closing = false;
     while !closing {
@@ -128,7 +134,7 @@ fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<M
         if batch.is_empty() {
             continue;
         }
-        let committed = at_once(commit(&mut db, clock, &mut batch, &mut sweeper));
+        let committed = at_once(commit(&mut db, node, clock, &mut batch, &mut sweeper));
         let committed = committed.map_err(|error| {
             tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
             if let Err(error) = at_once(db.roll_back()) {
@@ -145,11 +151,12 @@ fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<M
 /// Runs a batch in one transaction.
 async fn commit<S: Work<Answer = bool>>(
     db: &mut Session,
+    node: &str,
     clock: &Clock,
     batch: &mut [Box<dyn Piece>],
     sweeper: &mut Sweeper<S>,
 ) -> Result<(), StoreError> {
-    db.begin().await?;
+    db.begin_audited(node).await?;
     for piece in batch {
         db.save().await?;
         let keep = piece.run(db, clock.now()).await;
@@ -188,18 +195,60 @@ mod tests {
 
     use super::*;
 
-    /// Work that is a closure over the connection.
-    struct Closure<F>(F);
+    /// Statements, one after the other.
+    struct Statements(Vec<String>);
 
-    impl<T: Send + 'static, F> Work for Closure<F>
-    where
-        F: Fn(&rusqlite::Connection) -> Result<T, StoreError> + Send + Sync + 'static,
-    {
-        type Answer = T;
+    impl Work for Statements {
+        type Answer = ();
 
-        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<T, StoreError> {
-            let crate::session::Connection::Sqlite(db) = db.connection();
-            (self.0)(db)
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            for statement in &self.0 {
+                db.execute(statement, &[]).await?;
+            }
+            Ok(())
+        }
+    }
+
+    /// A statement before a defect.
+    struct Defect;
+
+    impl Work for Defect {
+        type Answer = ();
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            db.execute("INSERT INTO t VALUES (2)", &[]).await?;
+            panic!("a defect")
+        }
+    }
+
+    /// Work that takes until it is told.
+    struct Held(std::sync::Mutex<Receiver<()>>);
+
+    impl Work for Held {
+        type Answer = ();
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            self.0.lock().unwrap().recv().map_err(|_| StoreError::Closed)
+        }
+    }
+
+    struct Count;
+
+    impl Work for Count {
+        type Answer = i64;
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<i64, StoreError> {
+            db.query_one("SELECT count(*) FROM t", &[]).await?.unwrap().take(0)
+        }
+    }
+
+    struct NoSweep;
+
+    impl Work for NoSweep {
+        type Answer = bool;
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+            Ok(false)
         }
     }
 
@@ -207,31 +256,30 @@ mod tests {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch(
             "PRAGMA foreign_keys = ON; CREATE TABLE t (x INTEGER PRIMARY KEY);
-             CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)",
+             CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TABLE chains (node TEXT PRIMARY KEY, sequence INTEGER, hash BLOB)",
         )
         .unwrap();
-        Writer::start(Session::sqlite(db), Clock::system(), Closure(|_: &_| Ok(false))).unwrap()
+        Writer::start(Session::new(db), "local".to_owned(), Clock::system(), NoSweep).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
     fn hold(writer: &Writer) -> Sender<()> {
         let (release, held) = channel();
-        let held = std::sync::Mutex::new(held);
-        drop(writer.write(Closure(move |_: &_| held.lock().unwrap().recv().map_err(|_| StoreError::Closed))));
+        drop(writer.write(Held(std::sync::Mutex::new(held))));
         release
     }
 
+    fn run(writer: &Writer, statements: &[&str]) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        writer.write(Statements(statements.iter().map(|&statement| statement.to_owned()).collect()))
+    }
+
     fn insert(writer: &Writer, x: i64) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        writer.write(Closure(move |db: &rusqlite::Connection| {
-            db.execute("INSERT INTO t VALUES (?1)", [x])?;
-            Ok(())
-        }))
+        run(writer, &[&format!("INSERT INTO t VALUES ({x})")])
     }
 
     async fn rows(writer: &Writer) -> i64 {
-        let count =
-            Closure(|db: &rusqlite::Connection| Ok(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?));
-        writer.write(count).await.unwrap()
+        writer.write(Count).await.unwrap()
     }
 
     #[tokio::test]
@@ -239,11 +287,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let before = insert(&writer, 1);
-        let failing = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT INTO t VALUES (2)", [])?;
-            db.execute("INSERT INTO t VALUES (1)", [])?;
-            Ok(())
-        }));
+        let failing = run(&writer, &["INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)"]);
         let after = insert(&writer, 3);
         release.send(()).unwrap();
         before.await.unwrap();
@@ -257,10 +301,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let dangling = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT INTO late VALUES (7)", [])?;
-            Ok(())
-        }));
+        let dangling = run(&writer, &["INSERT INTO late VALUES (7)"]);
         release.send(()).unwrap();
         assert!(matches!(neighbour.await, Err(StoreError::NotCommitted(_))));
         assert!(matches!(dangling.await, Err(StoreError::NotCommitted(_))));
@@ -273,10 +314,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let vanishing = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT OR ROLLBACK INTO t VALUES (1)", [])?;
-            Ok(())
-        }));
+        let vanishing = run(&writer, &["INSERT OR ROLLBACK INTO t VALUES (1)"]);
         release.send(()).unwrap();
         let told = neighbour.await.unwrap_err().to_string();
         assert!(told.contains("rolled the transaction back"), "{told}");
@@ -288,10 +326,7 @@ mod tests {
     async fn a_piece_that_panics_takes_only_itself_back() {
         let writer = writer();
         let release = hold(&writer);
-        let panicking = writer.write(Closure(|db: &rusqlite::Connection| -> Result<(), StoreError> {
-            db.execute("INSERT INTO t VALUES (2)", [])?;
-            panic!("a defect")
-        }));
+        let panicking = writer.write(Defect);
         let after = insert(&writer, 3);
         release.send(()).unwrap();
         assert!(matches!(panicking.await, Err(StoreError::Database(_))));

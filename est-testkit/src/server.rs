@@ -56,6 +56,24 @@ impl Launch {
         launch
     }
 
+    /// Prepares another `estd run` with the files of this one, after `edit` has changed `estd.toml`.
+    ///
+    /// # Panics
+    /// When a file cannot be copied.
+    #[must_use]
+    pub fn another(&self, edit: impl FnOnce(String) -> String) -> Self {
+        let launch = Self { dev: false, ..Self::dev(&self.program) };
+        for entry in std::fs::read_dir(self.folder.path()).expect("a folder of our own can be read") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().expect("a file has a name");
+            std::fs::copy(&path, launch.folder.path().join(name)).expect("a file can be copied");
+        }
+        let path = launch.folder.path().join("estd.toml");
+        let text = std::fs::read_to_string(&path).expect("estd.toml can be read");
+        std::fs::write(&path, edit(text)).expect("estd.toml can be written");
+        launch
+    }
+
     /// The folder in which it will run.
     #[must_use]
     pub fn folder(&self) -> &Path {

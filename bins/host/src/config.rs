@@ -12,6 +12,8 @@ mod names;
 mod network;
 mod reader;
 mod reference;
+mod schema;
+mod secret;
 mod sections;
 mod settings;
 mod shown;
@@ -29,10 +31,13 @@ pub use locate::{Place, locate};
 pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
+pub use schema::schema;
+pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Admin, AdminAuth, AdminCertificate, AdminToken, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation,
-    Db, Est, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings,
-    SharedKey, Tls, TlsCertificate, TlsVersion,
+    Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
+    ClientRevocation, CrlRules, Db, Est, EventFilter, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
+    Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate,
+    TlsVersion,
 };
 pub use shown::shown;
 
@@ -59,7 +64,7 @@ pub fn load(
     };
     let text = fs::read_to_string(path).map_err(|error| in_file(vec![unreadable(&error)]))?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    match parse(&text, base_dir, env, now) {
+    match read(&text, base_dir, files::readers(path).is_some(), env, now) {
         Ok((settings, warnings)) => Ok((settings, in_file(warnings))),
         Err(errors) => Err(in_file(errors)),
     }
@@ -80,7 +85,18 @@ pub fn parse(
     env: impl Fn(&str) -> Option<String>,
     now: UnixTime,
 ) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let context = Context::new(text, base_dir, &env, now);
+    read(text, base_dir, false, env, now)
+}
+
+/// `is_exposed` tells whether others than the owner can read the file.
+fn read(
+    text: &str,
+    base_dir: &Path,
+    is_exposed: bool,
+    env: impl Fn(&str) -> Option<String>,
+    now: UnixTime,
+) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let context = Context::new(text, base_dir, is_exposed, &env, now);
     let settings = match Document::parse(text) {
         Ok(document) => sections::read(&context, document.as_table()),
         Err(error) => {

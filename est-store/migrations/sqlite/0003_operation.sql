@@ -1,7 +1,10 @@
 -- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain. The table is made again, for the old one knows fewer ways of showing who one is, and the
--- check of a column cannot be changed.
-CREATE TABLE audit_in_chains (
+-- migration are in no chain. Which methods there are is the program's to say.
+DROP TRIGGER audit_keeps_its_rows;
+DROP TRIGGER audit_keeps_every_row;
+ALTER TABLE audit RENAME TO audit_before;
+
+CREATE TABLE audit (
     number      INTEGER PRIMARY KEY,
     at_micros   INTEGER NOT NULL,
     event       TEXT    NOT NULL,
@@ -10,18 +13,20 @@ CREATE TABLE audit_in_chains (
     source      TEXT,
     label       TEXT,
     ca          TEXT,
-    method      TEXT    CHECK (method IN ('certificate', 'otp', 'local', 'bearer')),
+    method      TEXT,
     reason      TEXT,
     serial      BLOB,
     fingerprint BLOB,
     node        TEXT,
     sequence    INTEGER,
-    hash        BLOB    CHECK (hash IS NULL OR length(hash) = 32)
+    hash        BLOB CHECK (hash IS NULL OR length(hash) = 32)
 ) STRICT;
 
-INSERT INTO audit_in_chains SELECT *, NULL, NULL, NULL FROM audit;
-DROP TABLE audit;
-ALTER TABLE audit_in_chains RENAME TO audit;
+INSERT INTO audit (number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint)
+SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint
+FROM audit_before;
+
+DROP TABLE audit_before;
 
 CREATE TRIGGER audit_keeps_its_rows BEFORE UPDATE ON audit
 BEGIN
@@ -63,7 +68,13 @@ CREATE TABLE failures (
 
 CREATE INDEX failures_by_time ON failures (since);
 
--- The last CRL of each CA.
+-- How many certificates of each CA were ever revoked: only whether it has changed counts.
+CREATE TABLE revocation_counts (
+    ca          TEXT    PRIMARY KEY,
+    revocations INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The last CRL of each CA, and the revocation_counts when it was made.
 CREATE TABLE crls (
     ca          TEXT    PRIMARY KEY,
     number      INTEGER NOT NULL,
@@ -73,5 +84,7 @@ CREATE TABLE crls (
     der         BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- For what is over, and for counting by CA without reading the certificates themselves.
 CREATE INDEX certificates_by_end ON certificates (not_after, ca);
+
+-- A word that some databases keep to themselves.
+ALTER TABLE compromised_keys RENAME COLUMN key TO digest;

@@ -1,0 +1,55 @@
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
+-- migration are in no chain.
+ALTER TABLE audit ADD COLUMN node TEXT;
+ALTER TABLE audit ADD COLUMN sequence BIGINT;
+ALTER TABLE audit ADD COLUMN hash BYTEA CHECK (hash IS NULL OR length(hash) = 32);
+CREATE UNIQUE INDEX audit_by_chain ON audit (node, sequence) WHERE node IS NOT NULL;
+
+-- The end of each chain: who writes audit records writes here first, so that a chain never forks.
+CREATE TABLE chains (
+    node     TEXT PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    hash     BYTEA    NOT NULL CHECK (length(hash) = 32)
+);
+
+-- How far each sink of a node has taken its chain.
+CREATE TABLE sinks (
+    node     TEXT    NOT NULL,
+    sink     TEXT    NOT NULL,
+    sequence BIGINT NOT NULL,
+    PRIMARY KEY (node, sink)
+);
+
+-- What a password is good for besides an entity and a label: patterns for the subject and the subjectAltName, JSON.
+ALTER TABLE passwords ADD COLUMN names TEXT;
+
+-- Failed tries to authenticate, by the entity that was claimed and by the address that they came from.
+CREATE TABLE failures (
+    who          TEXT    PRIMARY KEY,
+    count        BIGINT NOT NULL,
+    since        BIGINT NOT NULL,
+    locked_until BIGINT
+);
+
+CREATE INDEX failures_by_time ON failures (since);
+
+-- How many certificates of each CA were ever revoked: only whether it has changed counts.
+CREATE TABLE revocation_counts (
+    ca          TEXT   PRIMARY KEY,
+    revocations BIGINT NOT NULL
+);
+
+-- The last CRL of each CA, and the revocation_counts when it was made.
+CREATE TABLE crls (
+    ca          TEXT    PRIMARY KEY,
+    number      BIGINT NOT NULL,
+    this_update BIGINT NOT NULL,
+    next_update BIGINT NOT NULL,
+    revocations BIGINT NOT NULL,
+    der         BYTEA    NOT NULL
+);
+
+CREATE INDEX certificates_by_end ON certificates (not_after, ca);
+
+-- A word that some databases keep to themselves.
+ALTER TABLE compromised_keys RENAME COLUMN key TO digest;
