@@ -20,6 +20,7 @@ mod crls;
 mod database;
 mod error;
 mod inventory;
+mod issued_per_hour;
 pub mod migrations;
 mod page;
 mod passwords;

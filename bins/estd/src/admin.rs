@@ -17,9 +17,11 @@ mod listener;
 mod metrics;
 mod openapi;
 mod otp;
+mod overview;
 mod problem;
 mod requests;
 mod throttle;
+mod ui;
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
@@ -27,8 +29,6 @@ use std::time::Instant;
 use anyhow::Result;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Redirect;
-use axum::routing::get;
 use axum::{Json, Router};
 use est_store::{Actor, AdminEvent, Census, Database, Method};
 use host::config::{AdminAuth, Settings};
@@ -174,6 +174,7 @@ fn endpoints() -> Vec<Endpoint> {
         audit::endpoints(),
         configuration::endpoints(),
         metrics::endpoints(),
+        overview::endpoints(),
         vec![own],
     ];
     parts.into_iter().flatten().collect()
@@ -187,7 +188,7 @@ fn router(admin: &Arc<Admin>) -> Router {
         router = router.route(endpoint.path, handler);
     }
     router
-        .route("/", get(async || Redirect::temporary("/ui/")))
+        .merge(ui::router())
         .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
         .layer(map_response(guard::with_security_headers))

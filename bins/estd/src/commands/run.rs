@@ -126,11 +126,11 @@ pub(crate) async fn serve(
     }
     let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(bound, &store).await?;
+    let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
     if let Some(every) = notify::watchdog_interval() {
         tokio::spawn(notify::keep_alive(store.clone(), every));
     }
-    let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     server.serve(stop).await;
     publishing.await.context("the CRLs")?;
     if let Some(admin) = admin {

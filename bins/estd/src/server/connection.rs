@@ -60,8 +60,8 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
-    pub(super) metrics: Arc<Metrics>,
     pub(super) crls: Crls,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Context {
@@ -125,8 +125,8 @@ impl Context {
             last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
-            metrics: self.metrics,
             crls: self.crls,
+            metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -240,8 +240,8 @@ struct OneClient {
     last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
-    metrics: Arc<Metrics>,
     crls: Crls,
+    metrics: Arc<Metrics>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {

@@ -352,6 +352,71 @@ pub enum HashAlgorithm {
     Argon2id,
 }
 
+/// `[audit]`: where audit records go besides the database.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The syslog collector, if there is one.
+    pub syslog: Option<Syslog>,
+    /// Which events go there.
+    pub events: EventFilter,
+    /// Whether records have the certificate in them that they are about.
+    pub include_cert_data: bool,
+}
+
+/// Which events go out of the database.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter(pub(super) Vec<String>);
+
+impl EventFilter {
+    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
+    /// those whose names begin with one that it names and a dot.
+    #[must_use]
+    pub fn lets_through(&self, event: &str) -> bool {
+        let is_below =
+            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.is_empty() || self.0.iter().any(is_below)
+    }
+}
+
+/// A syslog collector, and what it is sent.
+#[derive(Clone, Debug)]
+pub struct Syslog {
+    /// By what transport.
+    pub transport: SyslogTransport,
+    /// The name or the address that it has.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
+    pub facility: u8,
+    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
+    pub enterprise: u32,
+}
+
+/// How messages get to a collector.
+#[derive(Clone, Debug)]
+pub enum SyslogTransport {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587, with octet counting.
+    Tcp,
+    /// RFC 5425.
+    Tls(SyslogTls),
+}
+
+/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
+#[derive(Clone, Debug)]
+pub struct SyslogTls {
+    /// Where the path of the collector's certificate must end; not looked at where there is none.
+    pub anchors: Vec<Certificate>,
+    /// The collector's certificate must have one of these; not looked at where there is none.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What the collector is shown when it asks.
+    pub certificate: Option<TlsCertificate>,
+}
+
 /// `[admin]`: the admin API.
 #[derive(Clone, Debug)]
 pub struct Admin {
@@ -434,71 +499,6 @@ pub struct AdminCertificate {
     pub issuer: Option<Pattern>,
     /// The SHA-256 of the certificate.
     pub fingerprint: Option<[u8; 32]>,
-}
-
-/// `[audit]`: where audit records go besides the database.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// The file, if there is one.
-    pub file: Option<PathBuf>,
-    /// The syslog collector, if there is one.
-    pub syslog: Option<Syslog>,
-    /// Which events go there.
-    pub events: EventFilter,
-    /// Whether records have the certificate in them that they are about.
-    pub include_cert_data: bool,
-}
-
-/// Which events go out of the database.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter(pub(super) Vec<String>);
-
-impl EventFilter {
-    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
-    /// those whose names begin with one that it names and a dot.
-    #[must_use]
-    pub fn lets_through(&self, event: &str) -> bool {
-        let is_below =
-            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.0.is_empty() || self.0.iter().any(is_below)
-    }
-}
-
-/// A syslog collector, and what it is sent.
-#[derive(Clone, Debug)]
-pub struct Syslog {
-    /// By what transport.
-    pub transport: SyslogTransport,
-    /// The name or the address that it has.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
-    pub facility: u8,
-    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
-    pub enterprise: u32,
-}
-
-/// How messages get to a collector.
-#[derive(Clone, Debug)]
-pub enum SyslogTransport {
-    /// RFC 5426.
-    Udp,
-    /// RFC 6587, with octet counting.
-    Tcp,
-    /// RFC 5425.
-    Tls(SyslogTls),
-}
-
-/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
-#[derive(Clone, Debug)]
-pub struct SyslogTls {
-    /// Where the path of the collector's certificate must end; not looked at where there is none.
-    pub anchors: Vec<Certificate>,
-    /// The collector's certificate must have one of these; not looked at where there is none.
-    pub fingerprints: Vec<Fingerprint>,
-    /// What the collector is shown when it asks.
-    pub certificate: Option<TlsCertificate>,
 }
 
 /// `[log]`: what is written to standard error.

@@ -65,6 +65,7 @@ fn record(sequence: u64) -> ChainedRecord {
             reason: Some(format!("record {sequence}")),
             serial: None,
             fingerprint: None,
+            chain: None,
         },
         certificate: None,
     }
