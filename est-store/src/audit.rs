@@ -145,6 +145,14 @@ impl Database {
         self.read(Read { filter, limit, after }).await
     }
 
+    /// Reads the records of a node's chain after the one with this sequence, in order, up to `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn chain(&self, node: &str, after_sequence: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(ReadChain { node: node.to_owned(), after_sequence, limit }).await
+    }
+
     /// Writes down what happened to the server.
     ///
     /// # Errors
@@ -247,6 +255,10 @@ impl<'a> Event<'a> {
     }
 }
 
+/// What [`record`] reads.
+const RECORDS: &str = "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, \
+                       fingerprint, node, sequence, hash FROM audit";
+
 struct Read {
     filter: AuditFilter,
     limit: u32,
@@ -258,11 +270,8 @@ impl Work for Read {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
-        let mut query = Query::new(
-            "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint, \
-             node, sequence, hash FROM audit WHERE number <",
-            after.map_or(i64::MAX, |cursor| cursor.0),
-        );
+        let before = after.map_or(i64::MAX, |cursor| cursor.0);
+        let mut query = Query::new(&format!("{RECORDS} WHERE number <"), before);
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
@@ -293,6 +302,23 @@ impl Work for Read {
             Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
         });
         Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
+    }
+}
+
+struct ReadChain {
+    node: String,
+    after_sequence: u64,
+    limit: u32,
+}
+
+impl Work for ReadChain {
+    type Answer = Vec<AuditRecord>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut query = Query::new(&format!("{RECORDS} WHERE node ="), &self.node);
+        query.push(" AND sequence >", i64::try_from(self.after_sequence).unwrap_or(i64::MAX));
+        query.push(" ORDER BY sequence LIMIT", i64::from(self.limit));
+        query.run(db).await?.into_iter().map(record).collect()
     }
 }
 

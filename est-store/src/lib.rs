@@ -30,6 +30,7 @@ mod requests;
 mod revocation;
 mod serial_number;
 mod session;
+mod sinks;
 mod value;
 mod work;
 mod writer;

@@ -331,6 +331,20 @@ fn warns_of_secrets_that_others_can_read() {
 }
 
 #[test]
+fn the_url_of_a_database_may_be_where_secrets_are() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("url"), "sqlite://state.db\n").unwrap();
+    restrict(&folder.0.join("url"), 0o600);
+    let path = |url: &str| {
+        let parsed = folder.parse(&format!("db.url = \"{url}\"\n{MINIMAL}"));
+        parsed.map(|(settings, _)| settings.db.path).map_err(|errors| errors.concat())
+    };
+    assert_eq!(path("file:url"), Ok(folder.0.join("state.db")));
+    assert_eq!(path("env:NOT_SET"), Err("1: db.url: the environment variable NOT_SET is not set".to_owned()));
+    assert!(!path("env:DB_URL").unwrap_err().contains("hunter2"));
+}
+
+#[test]
 fn a_collector_is_one_on_this_machine_or_near() {
     let folder = Folder::new();
     let errors = |url: &str| {

@@ -21,7 +21,7 @@ use super::network::Network;
 use super::reader::{Context, Reader};
 use super::settings::{ClientAuthMode, Db, HashAlgorithm, Limits, Log, LogFormat, Otp, Proxy, Server, Settings};
 use super::value::{self, Given};
-use super::{files, keys};
+use super::{files, keys, secret};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -165,7 +165,8 @@ fn db(section: &Reader<'_>) -> Option<Db> {
 
 /// The file of a `sqlite://` URL. No message quotes the URL: those of other databases hold passwords.
 fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
-    let url = given.text()?;
+    let url = secret::url(given)?;
+    let url = url.reveal();
     let help = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
     let (scheme, rest) = url.split_once("://").ok_or_else(|| Fault::new("is not a database URL").help(help))?;
     match scheme {
