@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::{Content, Endpoint};
-use super::input::{Body, Paging, Parameters, Time, span};
+use super::input::{Body, Paging, Parameters, Time, Whole, span};
 use super::problem::Problem;
 
 /// No password lives longer: a year.
@@ -37,7 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
-        Endpoint::get("/admin/otp/{id}", "Shows a one-time password, without its secret.")
+        Endpoint::get("/admin/otp/{id}", "Shows a one-time password that was not revoked, without its secret.")
             .json::<Otp>(StatusCode::OK, "The password.")
             .fails(&[StatusCode::NOT_FOUND])
             .by(show),
@@ -60,7 +60,7 @@ struct NewOtp {
     ttl: Option<Ttl>,
     /// For how many requests it is good.
     #[schemars(range(min = 1, max = 1_000_000))]
-    max_uses: Option<u32>,
+    max_uses: Option<Whole>,
 }
 
 /// A span of time.
@@ -68,7 +68,7 @@ struct NewOtp {
 #[serde(untagged, expecting = "ttl: write seconds, or 30m, 24h, 7d")]
 enum Ttl {
     /// Seconds.
-    Seconds(#[schemars(range(min = 1, max = 31_536_000))] u64),
+    Seconds(#[schemars(range(min = 1, max = 31_536_000))] Whole),
     /// With units.
     Text(#[schemars(regex(pattern = r"^([1-9][0-9]{0,3}[smh]|[1-9][0-9]?d)$"))] String),
 }
@@ -76,7 +76,7 @@ enum Ttl {
 impl Ttl {
     fn span(&self) -> Option<Seconds> {
         let span = match self {
-            Self::Seconds(seconds) => Seconds(*seconds),
+            Self::Seconds(seconds) => Seconds(seconds.0),
             Self::Text(text) => span(text)?,
         };
         (1..=LONGEST.0).contains(&span.0).then_some(span)
@@ -199,10 +199,11 @@ async fn create(
         }
         None => defaults.default_ttl,
     };
-    let uses = wanted.max_uses.unwrap_or(defaults.max_uses);
-    if !(1..=1_000_000).contains(&uses) {
-        return Err(Problem::invalid("max_uses must be between 1 and 1000000"));
-    }
+    let uses = match wanted.max_uses {
+        Some(uses) => u32::try_from(uses.0).ok().filter(|uses| (1..=1_000_000).contains(uses)),
+        None => Some(defaults.max_uses),
+    };
+    let uses = uses.ok_or_else(|| Problem::invalid("max_uses must be between 1 and 1000000"))?;
     let made = host::otp::create(&admin.store, entity, ttl, uses, &caller.actor).await.map_err(|error| {
         tracing::error!(%error, "no one-time password could be made");
         Problem::Unavailable
@@ -247,8 +248,9 @@ async fn list(
 }
 
 async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Otp>, Problem> {
-    let found = admin.store.password_summary(&id).await?;
-    let found = found.ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}")))?;
+    let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
+    let found = found
+        .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 

@@ -1,6 +1,5 @@
 //! What a configuration file says, as types that hold nothing else.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -472,20 +471,23 @@ pub enum Role {
 }
 
 /// `[[admin.token]]`: somebody with a bearer token.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AdminToken {
     /// Who it is.
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// The SHA-256 of the token.
-    pub digest: [u8; 32],
+    /// The token.
+    pub token: AdminSecret,
 }
 
-impl fmt::Debug for AdminToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AdminToken({}, {:?})", self.name, self.role)
-    }
+/// What is known of a token.
+#[derive(Clone, Debug)]
+pub enum AdminSecret {
+    /// Where it is.
+    Token(SecretSource),
+    /// Its SHA-256.
+    Digest([u8; 32]),
 }
 
 /// `[[admin.certificate]]`: those whose certificate is as every part of this says.
