@@ -29,9 +29,13 @@ impl Authenticator for Word {
         let known = credentials.filter(|shown| shown.password.reveal() == self.0).map(|shown| shown.user.clone());
         Box::pin(async move {
             Ok(match known {
-                Some(id) => {
-                    Verdict::Known(Principal::OneTimePassword { id, entity: None, expires: now + Seconds(600) })
-                }
+                Some(id) => Verdict::Known(Principal::OneTimePassword {
+                    id,
+                    entity: None,
+                    expires: now + Seconds(600),
+                    label: None,
+                    allowance: Arc::default(),
+                }),
                 None => Verdict::Unknown(Doubt::PasswordRejected),
             })
         })

@@ -12,6 +12,7 @@ mod names;
 mod network;
 mod reader;
 mod reference;
+mod secret;
 mod sections;
 mod settings;
 mod spelling;
@@ -29,8 +30,8 @@ pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, KeyFile, Label, Limits, Log, LogFormat,
+    Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -4,6 +4,7 @@ pub mod config;
 pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
+pub mod otp;
 pub mod shell;
 mod site;
 pub mod telemetry;

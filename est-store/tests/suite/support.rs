@@ -165,7 +165,13 @@ pub(crate) fn sign_certificate(intent: &Intent) -> Arc<Certificate> {
 
 /// Somebody who knows the password `id`, which ends a while after START.
 pub(crate) fn password_holder(id: &str) -> Principal {
-    Principal::OneTimePassword { id: id.to_owned(), entity: None, expires: after(600) }
+    Principal::OneTimePassword {
+        id: id.to_owned(),
+        entity: None,
+        expires: after(600),
+        label: None,
+        allowance: Arc::default(),
+    }
 }
 
 /// Somebody with a certificate.

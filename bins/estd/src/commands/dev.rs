@@ -8,10 +8,11 @@ use est_core::Seconds;
 use est_core::pkix::{Certificate, pem};
 use est_store::Database;
 use host::config::Settings;
+use host::otp::{self, Request};
 use host::shell;
 
 use super::init::{CA, CONFIG, FirstRun};
-use super::{otp, run};
+use super::{actor, run};
 use crate::output;
 
 /// Makes what is missing in `dir`, and reads the configuration there.
@@ -25,13 +26,13 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 
 /// Serves, and tells how to enroll.
 pub(crate) async fn serve(settings: Settings, dir: &Path, listen: SocketAddr) -> Result<()> {
-    run::serve(&settings, listen, async |address, store| tell(dir, address, store).await).await
+    run::serve(&settings, listen, async |address, store| tell(&settings, dir, address, store).await).await
 }
 
-async fn tell(dir: &Path, address: SocketAddr, store: &Database) -> Result<()> {
-    let day = Seconds::from_days(1);
-    let for_est = otp::create(store, None, day, 1).await?;
-    let for_curl = otp::create(store, None, day, 1).await?;
+async fn tell(settings: &Settings, dir: &Path, address: SocketAddr, store: &Database) -> Result<()> {
+    let for_a_day = || Request { ttl: Some(Seconds::from_days(1)), uses: Some(1), ..Request::default() };
+    let for_est = otp::create(settings, store, for_a_day(), &actor()).await?;
+    let for_curl = otp::create(settings, store, for_a_day(), &actor()).await?;
     let ca = dir.join(CA);
     let fingerprint = fingerprint(&ca)?;
     let (ca, port) = (quoted(&ca), address.port());

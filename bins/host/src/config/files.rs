@@ -82,10 +82,14 @@ pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
 
 /// Reads a file that holds a secret.
 pub(super) fn secret(given: &Given<'_>) -> Result<Zeroizing<String>, Fault> {
-    let path = given.path()?;
-    let octets = Zeroizing::new(read(&path)?);
+    secret_at(given, &given.path()?)
+}
+
+/// As [`secret`], where the value says more than the path.
+pub(super) fn secret_at(given: &Given<'_>, path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let octets = Zeroizing::new(read(path)?);
     let text = std::str::from_utf8(&octets).map_err(|_| Fault::new(format!("{} is not text", path.display())))?;
-    warn_if_exposed(given, &path);
+    warn_if_exposed(given, path);
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -3,6 +3,7 @@
 mod ca;
 mod db;
 mod est;
+mod identity;
 mod log;
 mod otp;
 mod profile;
@@ -12,6 +13,7 @@ mod tls;
 pub(super) use ca::CA;
 pub(super) use db::DB;
 pub(super) use est::{EST, LABEL, RA, SYMMETRIC_KEY};
+pub(super) use identity::IDENTITY;
 pub(super) use log::LOG;
 pub(super) use otp::OTP;
 pub(super) use profile::{PROFILE, PROFILE_EXTENSION};
@@ -92,7 +94,7 @@ impl Section {
 pub(super) const LATER: [&str; 8] = ["hsm", "audit", "ha", "admin", "coap", "kerberos", "gssapi", "star"];
 
 /// What people call the sections at the top elsewhere.
-pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
+pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
     ("database", "[db]"),
     ("store", "[db]"),
     ("storage", "[db]"),
@@ -107,12 +109,14 @@ pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
     ("cas", "[[ca]]"),
     ("profiles", "[[profile]]"),
     ("registration_authority", "[[ra]]"),
+    ("identities", "[[identity]]"),
+    ("principal", "[[identity]]"),
 ];
 
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 16] = [
+pub(super) static SECTIONS: [&Section; 17] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -127,6 +131,7 @@ pub(super) static SECTIONS: [&Section; 16] = [
     &SYMMETRIC_KEY,
     &LABEL,
     &RA,
+    &IDENTITY,
     &OTP,
     &LOG,
 ];

@@ -5,10 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use est_auth::SecretHasher;
 use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
-use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
+use est_core::policy::{IdentityRule, Profile, RegistrationAuthority};
+use est_core::{Approval, Linking, Lockout, NameBinding, Operations, PurposeBinding, Seconds, Secret};
 use rustls::CipherSuite;
 use tracing::Level;
 
@@ -33,6 +34,8 @@ pub struct Settings {
     pub labels: Vec<Label>,
     /// `[[ra]]`.
     pub ras: Vec<Ra>,
+    /// `[[identity]]`.
+    pub identities: Vec<IdentityRule>,
     /// `[otp]`.
     pub otp: Otp,
     /// `[log]`.
@@ -278,6 +281,8 @@ pub struct Label {
     pub approval: Approval,
     /// Which names somebody with a certificate may ask for.
     pub certificate_names: NameBinding,
+    /// Which purposes somebody with a certificate may get.
+    pub certificate_purposes: PurposeBinding,
     /// What requests must say of their connections.
     pub linking: Linking,
     /// What `/csrattrs` lists.
@@ -305,21 +310,9 @@ pub struct Otp {
     /// How often a password is good, unless it is created otherwise.
     pub max_uses: u32,
     /// How passwords are kept.
-    pub hash_algorithm: HashAlgorithm,
-    /// After how many failures a client is locked out.
-    pub max_failures: u32,
-    /// Within which time failures count.
-    pub failure_window: Seconds,
-    /// For how long a client is locked out.
-    pub lockout_duration: Seconds,
-}
-
-/// How passwords are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HashAlgorithm {
-    /// Argon2id (RFC 9106).
-    Argon2id,
+    pub hasher: SecretHasher,
+    /// When somebody is locked out, and for how long.
+    pub lockout: Lockout,
 }
 
 /// `[log]`: what is written to standard error.
