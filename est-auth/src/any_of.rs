@@ -127,6 +127,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn counts_a_wrong_password_whatever_it_tells() {
+        let lockout =
+            est_core::Lockout { max_failures: 1, window: est_core::Seconds(1), duration: est_core::Seconds(1) };
+        let guess = est_core::Guess::new("device-1", None, None, lockout);
+        let guessed = || Ok(Verdict::Guessed(Doubt::PasswordRejected, guess.clone()));
+        for answers in [[doubts(Doubt::CertificateRevoked), guessed()], [guessed(), doubts(Doubt::CertificateRevoked)]]
+        {
+            let Verdict::Guessed(doubt, counted) = ask(answers).await.unwrap() else { panic!("not counted") };
+            assert_eq!((doubt, &counted), (Doubt::CertificateRevoked, &guess));
+        }
+    }
+
+    #[tokio::test]
     async fn stops_at_an_outage_but_not_before_who_knows() {
         assert!(ask([outage(), knows("a")]).await.is_err());
         assert!(ask([doubts(Doubt::NothingShown), outage()]).await.is_err());

@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod connection;
 mod database;
 mod error;
 mod failures;
@@ -30,7 +31,7 @@ mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
+pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

@@ -186,6 +186,7 @@ pub(crate) fn new_password(id: &str, max_uses: u32) -> NewPassword {
         hash: Secret::new(format!("hash of {id}")),
         entity: Some("device-1".to_owned()),
         label: Some("factory".to_owned()),
+        names: Vec::new(),
         created: START,
         expires: after(600),
         max_uses,
@@ -243,6 +244,7 @@ pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
         operation: intent.operation,
         intent: Some(Box::new(intent.clone())),
         outcome,
+        guess: None,
         events: kinds.iter().map(|kind| Event { kind: *kind, reason: reason.clone() }).collect(),
     }
 }
