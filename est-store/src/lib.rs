@@ -10,10 +10,13 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod connection;
+mod crls;
 mod database;
 mod error;
 mod failures;
@@ -31,14 +34,18 @@ mod value;
 mod work;
 mod writer;
 
+pub use admin::AdminEvent;
 pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use census::Census;
 pub use clock::{Clock, UnixMicros};
+pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
+pub use est_core::pkix::RevocationReason;
 pub use failures::Failures;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};
 pub use passwords::{NewPassword, Password, PasswordSummary};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
-pub use revocation::{Revocation, RevocationReason, Revoked};
+pub use revocation::{Revocation, Revoked};
 pub use serial_number::{SerialNumber, SerialNumberError};

@@ -117,11 +117,9 @@ fn gives_the_names_of_its_entity_and_never_those_of_somebody_else() {
         assert_eq!(answer.status, 403, "{subject} {names:?}: {}", answer.text);
         assert!(answer.text.contains("only for: test-device"), "{}", answer.text);
     }
-    for (subject, names) in [
-        ("CN=test-device", &[][..]),
-        ("CN=test-device", &["DNS:test-device"]),
-        ("", &["DNS:TEST-device"]),
-    ] {
+    for (subject, names) in
+        [("CN=test-device", &[][..]), ("CN=test-device", &["DNS:test-device"]), ("", &["DNS:TEST-device"])]
+    {
         assert_eq!(status(&server, &credentials, "", subject, names), 200, "{subject} {names:?}");
     }
     let denied = server.estd_json(&["audit", "list", "--event", "cert.denied"]);
@@ -160,7 +158,10 @@ fn gives_any_name_when_it_is_for_nobody_and_whoever_makes_it_is_told() {
     assert!(!String::from_utf8_lossy(&output.stderr).contains("any name"));
     let password = server.password(1);
     let body = base64(&Key::p256().csr("CN=root-admin", &[]));
-    assert_eq!(Client::new(server.port(), &server.ca()).enroll("/simpleenroll", Some(&password), body.as_bytes()).status, 200);
+    assert_eq!(
+        Client::new(server.port(), &server.ca()).enroll("/simpleenroll", Some(&password), body.as_bytes()).status,
+        200
+    );
 }
 
 #[test]
@@ -309,7 +310,8 @@ fn an_old_password_stays_good_when_another_algorithm_hashes_the_next() {
         let config = server.folder().join("estd.toml");
         fs::write(server.folder().join("pepper"), "0123456789abcdef\n").expect("a file");
         let text = fs::read_to_string(&config).expect("the configuration");
-        let text = text.replace(&format!("hash_algorithm = \"{hashed}\"\n"), "").replace("pepper = \"file:pepper\"\n", "");
+        let text =
+            text.replace(&format!("hash_algorithm = \"{hashed}\"\n"), "").replace("pepper = \"file:pepper\"\n", "");
         let keys = format!("[otp]\nhash_algorithm = \"{algorithm}\"\npepper = \"file:pepper\"\n");
         fs::write(&config, text.replace("[otp]\n", &keys)).expect("the configuration can be written");
         hashed = algorithm;
@@ -328,7 +330,9 @@ fn an_old_password_stays_good_when_another_algorithm_hashes_the_next() {
 
 #[test]
 fn has_as_many_characters_as_the_configuration_says() {
-    for (length, keys) in [(20, ""), (16, "token_length = 16\n"), (128, "token_length = 128\nhash_algorithm = \"bcrypt\"\n")] {
+    for (length, keys) in
+        [(20, ""), (16, "token_length = 16\n"), (128, "token_length = 128\nhash_algorithm = \"bcrypt\"\n")]
+    {
         let server = Launch::configured(ESTD, |text| text.replace("[otp]\n", &format!("[otp]\n{keys}"))).start();
         let password = server.password(1);
         assert_eq!(password.split_once('.').expect("id.secret").1.len(), length);

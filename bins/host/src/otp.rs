@@ -74,8 +74,8 @@ pub enum CreateError {
     },
     /// There is no randomness.
     Entropy(PortError),
-    /// The hash could not be computed.
-    Hashing,
+    /// The hash could not be computed; the text is for the operator.
+    Hashing(String),
     /// The store did not take it.
     Store(StoreError),
 }
@@ -85,7 +85,7 @@ impl fmt::Display for CreateError {
         match self {
             Self::Invalid { field, reason } => write!(f, "{field} {reason}"),
             Self::Entropy(error) => error.fmt(f),
-            Self::Hashing => f.write_str("the password could not be hashed"),
+            Self::Hashing(why) => f.write_str(why),
             Self::Store(error) => error.fmt(f),
         }
     }
@@ -96,7 +96,7 @@ impl std::error::Error for CreateError {
         match self {
             Self::Entropy(error) => Some(error),
             Self::Store(error) => Some(error),
-            Self::Invalid { .. } | Self::Hashing => None,
+            Self::Invalid { .. } | Self::Hashing(_) => None,
         }
     }
 }
@@ -116,9 +116,10 @@ pub async fn create(
     check(settings, &request)?;
     let Request { entity, label, names, ttl, uses } = request;
     let entropy = shell::entropy().map_err(CreateError::Entropy)?;
-    let (length, hasher) = (settings.otp.token_length, settings.otp.hasher.clone());
+    let hasher = settings.otp.hasher().map_err(CreateError::Hashing)?;
+    let length = settings.otp.token_length;
     let made = tokio::task::spawn_blocking(move || OneTimePassword::generate(&entropy, length, &hasher));
-    let OneTimePassword { id, clear, hash } = made.await.map_err(|_| CreateError::Hashing)?;
+    let OneTimePassword { id, clear, hash } = made.await.map_err(|error| CreateError::Hashing(error.to_string()))?;
     let created = shell::now();
     let expires = created + ttl.unwrap_or(settings.otp.default_ttl);
     let max_uses = uses.unwrap_or(settings.otp.max_uses);

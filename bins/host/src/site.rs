@@ -68,7 +68,7 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
     })
 }
 
-fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
+pub(crate) fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
     Arc::new(est_core::Ca {
         id: ca.id.clone(),
         certificate: ca.certificate.clone(),
@@ -91,7 +91,7 @@ fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -
 
 fn unlabelled(settings: &Settings, own: &config::Ca, ca: Arc<est_core::Ca>) -> est_core::Label {
     let est = &settings.est;
-    let profile = Profile {
+    let mut profile = Profile {
         key_usage: own.key_usage,
         ext_key_usage: own.ext_key_usage.clone(),
         validity: own.validity,
@@ -99,6 +99,7 @@ fn unlabelled(settings: &Settings, own: &config::Ca, ca: Arc<est_core::Ca>) -> e
         tells_extensions: false,
         ..Profile::new("default")
     };
+    own.add_crl_urls(&mut profile);
     let label = est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes);
     let mut made = label.with_linking(est.linking);
     made.identities.clone_from(&settings.identities);

@@ -101,8 +101,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
 }
 
 async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
-    let passwords = all_pages(|after| store.list_passwords(1000, after)).await?;
-    let Some(password) = passwords.iter().find(|password| password.id == id) else {
+    let Some(password) = &store.password_summary(id).await? else {
         bail!("there is no password {id}: `estd otp list` shows them");
     };
     let user = password.entity.as_ref().map(|entity| format!("user {entity}"));

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::metrics::{Endpoint, Metrics};
+use host::shell;
+use host::spans::RequestSpan;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -30,6 +33,7 @@ use tracing::debug;
 
 use super::Proxies;
 use super::connections::{Place, Wait, Work};
+use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
 use super::proxy::Sender;
 
@@ -56,9 +60,30 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
+    pub(super) crls: Crls,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Context {
+    /// Serves CRLs alone, without TLS.
+    pub(super) async fn serve_plainly(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        stop: watch::Receiver<bool>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let place = Arc::new(place);
+        let service = OnlyCrls { crls: self.crls, place: place.clone() };
+        let connection = http1(self.limits).serve_connection(TokioIo::new(stream), service);
+        let finish = time_to_finish(stop);
+        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, self.limits.idle_timeout, finish);
+        if let Err(error) = ended.await {
+            debug!(%peer, %error, "connection ended early");
+        }
+    }
+
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
@@ -100,6 +125,8 @@ impl Context {
             last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
+            crls: self.crls,
+            metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -122,18 +149,23 @@ impl Context {
                 .serve_connection(stream, service);
             attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         } else {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .title_case_headers(true)
-                .header_read_timeout(limits.idle_timeout)
-                .max_buf_size(limits.header_bytes.max(8192))
-                .serve_connection(stream, service);
+            let connection = http1(limits).serve_connection(stream, service);
             attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         };
         if let Err(error) = ended {
             debug!(%peer, %error, "connection ended early");
         }
     }
+}
+
+fn http1(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .header_read_timeout(limits.idle_timeout)
+        .max_buf_size(limits.header_bytes.max(8192));
+    builder
 }
 
 /// The connection's tls-exporter, if it is of this connection alone (RFC 9266 §4.2).
@@ -154,22 +186,22 @@ const MAX_RESETS: usize = 64;
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Waits until the server was told to stop and every request that was on its way has been seen.
-async fn time_to_finish(mut stop: watch::Receiver<bool>) {
+pub(crate) async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     // An error says that whoever could have told is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(LAST_WORDS).await;
 }
 
 /// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
-async fn attend<C>(
+pub(crate) async fn attend<C, E>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
     time_is_up: impl Future<Output = ()>,
-) -> hyper::Result<()>
+) -> Result<(), E>
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
 {
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
@@ -208,6 +240,8 @@ struct OneClient {
     last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
+    crls: Crls,
+    metrics: Arc<Metrics>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -217,14 +251,23 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
+        if Crls::serve(request.uri().path()) {
+            let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
+            return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+        }
         let (mut parts, body) = request.into_parts();
+        let timing = Timing {
+            metrics: self.metrics.clone(),
+            endpoint: Endpoint::of_path(parts.uri.path()),
+            began: Instant::now(),
+        };
         let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
         let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
         match peer {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
-                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+                return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
             }
         };
         let body = Arriving {
@@ -237,8 +280,17 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             arrived: 0,
             room: None,
         };
+        let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = self.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+        let answer = span.around(answer, status);
+        Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work }
+    }
+}
+
+fn status(answer: &Result<Response<Full<Bytes>>, Infallible>) -> u16 {
+    match answer {
+        Ok(answer) => answer.status().as_u16(),
+        Err(never) => match *never {},
     }
 }
 
@@ -257,7 +309,15 @@ fn has_sound_host(head: &Parts) -> bool {
 struct Answering {
     answer: est_core::tower::Answer,
     last_answer: Arc<Notify>,
+    timing: Timing,
     _work: Work,
+}
+
+/// A request whose time is measured.
+struct Timing {
+    metrics: Arc<Metrics>,
+    endpoint: Endpoint,
+    began: Instant,
 }
 
 impl Future for Answering {
@@ -267,6 +327,10 @@ impl Future for Answering {
         let answer = ready!(self.answer.as_mut().poll(context));
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if let Ok(answer) = &answer {
+            let Timing { metrics, endpoint, began } = &self.timing;
+            metrics.answered(*endpoint, answer.status().as_u16(), began.elapsed());
+        }
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }

@@ -1,22 +1,30 @@
 //! `[otp]`.
 
-use est_auth::{HashAlgorithm, SecretHasher};
-use est_core::{Lockout, Secret};
+use est_auth::HashAlgorithm;
+use est_core::Lockout;
 
 use super::{DAY, Reader};
 use crate::config::diagnostic::Fault;
 use crate::config::settings::{ClientAuthMode, Otp};
 use crate::config::{secret, value};
 
-/// The fewest octets of a pepper.
-const SHORTEST_PEPPER: usize = 16;
-
 pub(super) fn read(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Otp> {
     let enabled = section.get("enabled", value::boolean);
     let token_length = section.get("token_length", |given| given.integer(16..=128));
     let default_ttl = section.get("default_ttl", |given| given.seconds(365 * DAY));
     let max_uses = section.get("max_uses", |given| given.integer(1..=1_000_000));
-    let hasher = hasher(section);
+    let hash_algorithm = section.get("hash_algorithm", |given| {
+        given.choice(&[
+            ("argon2id", HashAlgorithm::Argon2id),
+            ("bcrypt", HashAlgorithm::Bcrypt),
+            ("sha256-hmac", HashAlgorithm::Sha256Hmac),
+        ])
+    });
+    let pepper = section.optional("pepper", secret::source);
+    if hash_algorithm == Some(HashAlgorithm::Sha256Hmac) && matches!(pepper, Some(None)) {
+        let fault = Fault::new("sha256-hmac wants a pepper").help("set pepper = \"file:PATH\" or \"env:NAME\"");
+        section.fault("hash_algorithm", fault);
+    }
     let max_failures = section.get("max_failures", |given| given.integer(1..=1_000));
     let window = section.get("failure_window", |given| given.seconds(7 * DAY));
     let duration = section.get("lockout_duration", |given| given.seconds(7 * DAY));
@@ -29,32 +37,8 @@ pub(super) fn read(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option
         token_length: token_length? as usize,
         default_ttl: default_ttl?,
         max_uses: max_uses?,
-        hasher: hasher?,
+        hash_algorithm: hash_algorithm?,
+        pepper: pepper?,
         lockout: Lockout { max_failures: max_failures?, window: window?, duration: duration? },
     })
-}
-
-fn hasher(section: &Reader<'_>) -> Option<SecretHasher> {
-    let algorithm = section.get("hash_algorithm", |given| {
-        given.choice(&[
-            ("argon2id", HashAlgorithm::Argon2id),
-            ("bcrypt", HashAlgorithm::Bcrypt),
-            ("sha256-hmac", HashAlgorithm::Sha256Hmac),
-        ])
-    });
-    let pepper = section.optional("pepper", |given| pepper(secret::secret(given)?));
-    SecretHasher::new(algorithm?, pepper?)
-        .inspect_err(|missing| {
-            let fault = Fault::new(missing.to_string());
-            section.fault("hash_algorithm", fault.help("set pepper = \"file:PATH\" or \"env:NAME\""));
-        })
-        .ok()
-}
-
-fn pepper(pepper: Secret) -> Result<Secret, Fault> {
-    if pepper.reveal().len() >= SHORTEST_PEPPER {
-        return Ok(pepper);
-    }
-    let fault = Fault::new(format!("the secret is shorter than {SHORTEST_PEPPER} octets"));
-    Err(fault.help("`openssl rand -hex 32` makes a good one"))
 }
