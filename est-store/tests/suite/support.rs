@@ -186,7 +186,7 @@ pub(crate) fn new_password(id: &str, max_uses: u32) -> NewPassword {
         hash: Secret::new(format!("hash of {id}")),
         entity: Some("device-1".to_owned()),
         label: Some("factory".to_owned()),
-        names: Vec::new(),
+        names: vec!["dns:*.lab.example".to_owned(), "subject:CN=\"*\"".to_owned()],
         created: START,
         expires: after(600),
         max_uses,
