@@ -98,7 +98,7 @@ impl Section {
 pub(super) const LATER: [&str; 6] = ["hsm", "ha", "coap", "kerberos", "gssapi", "star"];
 
 /// What people call the sections at the top elsewhere.
-pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
+pub(super) const OTHER_NAMES: [(&str, &str); 18] = [
     ("database", "[db]"),
     ("store", "[db]"),
     ("storage", "[db]"),
