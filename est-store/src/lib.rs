@@ -21,6 +21,7 @@ mod database;
 mod error;
 mod failures;
 mod inventory;
+mod issued_per_hour;
 pub mod migrations;
 mod page;
 mod passwords;
@@ -30,14 +31,18 @@ mod requests;
 mod revocation;
 mod serial_number;
 mod session;
+mod sinks;
 mod value;
 mod work;
 mod writer;
 
 pub use admin::AdminEvent;
-pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
+pub use audit::{
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, KnownEvent,
+    Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+};
 pub use census::Census;
-pub use clock::{Clock, UnixMicros};
+pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

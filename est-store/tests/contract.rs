@@ -28,4 +28,6 @@ mod sqlite {
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }

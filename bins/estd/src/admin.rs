@@ -7,6 +7,7 @@ mod caller;
 mod cas;
 mod census;
 mod certs;
+mod chain;
 mod configuration;
 mod endpoint;
 mod guard;
@@ -17,9 +18,11 @@ mod listener;
 mod metrics;
 mod openapi;
 mod otp;
+mod overview;
 mod problem;
 mod requests;
 mod throttle;
+mod ui;
 
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
@@ -27,8 +30,6 @@ use std::time::Instant;
 use anyhow::Result;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
-use axum::response::Redirect;
-use axum::routing::get;
 use axum::{Json, Router};
 use est_store::{Actor, AdminEvent, Census, Database, Method};
 use host::config::{AdminAuth, Settings};
@@ -172,8 +173,10 @@ fn endpoints() -> Vec<Endpoint> {
         certs::endpoints(),
         requests::endpoints(),
         audit::endpoints(),
+        chain::endpoints(),
         configuration::endpoints(),
         metrics::endpoints(),
+        overview::endpoints(),
         vec![own],
     ];
     parts.into_iter().flatten().collect()
@@ -187,7 +190,7 @@ fn router(admin: &Arc<Admin>) -> Router {
         router = router.route(endpoint.path, handler);
     }
     router
-        .route("/", get(async || Redirect::temporary("/ui/")))
+        .merge(ui::router())
         .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
         .layer(map_response(guard::with_security_headers))

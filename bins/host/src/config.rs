@@ -36,7 +36,7 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Admin, AdminAuth, AdminCertificate, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
+    Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
     ClientRevocation, CrlRules, Db, Est, EventFilter, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role,
     RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::{Content, Endpoint};
-use super::input::{Body, Paging, Parameters, Time, span};
+use super::input::{Body, Paging, Parameters, Time, Whole, span};
 use super::problem::Problem;
 
 /// No password lives longer: a year.
@@ -43,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
-        Endpoint::get("/admin/otp/{id}", "Shows a one-time password, without its secret.")
+        Endpoint::get("/admin/otp/{id}", "Shows a one-time password that was not revoked, without its secret.")
             .json::<Otp>(StatusCode::OK, "The password.")
             .fails(&[StatusCode::NOT_FOUND])
             .by(show),
@@ -83,7 +83,7 @@ struct NewOtp {
     ttl: Option<Ttl>,
     /// For how many requests it is good.
     #[schemars(range(min = 1, max = 1_000_000))]
-    max_uses: Option<u32>,
+    max_uses: Option<Whole>,
 }
 
 /// A span of time.
@@ -91,7 +91,7 @@ struct NewOtp {
 #[serde(untagged, expecting = "ttl: write seconds, or 30m, 24h, 7d")]
 enum Ttl {
     /// Seconds.
-    Seconds(#[schemars(range(min = 1, max = 31_536_000))] u64),
+    Seconds(#[schemars(range(min = 1, max = 31_536_000))] Whole),
     /// With units.
     Text(#[schemars(regex(pattern = r"^([1-9][0-9]{0,3}[smh]|[1-9][0-9]?d)$"))] String),
 }
@@ -99,7 +99,7 @@ enum Ttl {
 impl Ttl {
     fn span(&self) -> Option<Seconds> {
         let span = match self {
-            Self::Seconds(seconds) => Seconds(*seconds),
+            Self::Seconds(seconds) => Seconds(seconds.0),
             Self::Text(text) => span(text)?,
         };
         (1..=LONGEST.0).contains(&span.0).then_some(span)
@@ -232,8 +232,11 @@ async fn create(
         }
         None => None,
     };
-    let request =
-        Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses: wanted.max_uses };
+    let uses = wanted
+        .max_uses
+        .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
+    let uses = uses.transpose()?;
+    let request = Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses };
     let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
     let made = made.map_err(|error| match error {
         CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
@@ -287,8 +290,9 @@ async fn list(
 }
 
 async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Otp>, Problem> {
-    let found = admin.store.password_summary(&id).await?;
-    let found = found.ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}")))?;
+    let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
+    let found = found
+        .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 

@@ -15,6 +15,7 @@ use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
 use host::metrics::{Metrics, measured};
 use host::shell::{self, ServerShell};
+use host::sinks::{self, Sinks, StoredChain};
 use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
@@ -30,12 +31,15 @@ use crate::cli::Run;
 use crate::lock::Lock;
 use crate::server::{Crls, Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::trail::Trail;
 use crate::{notify, output};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
 /// How often it is asked whether something was revoked, here or elsewhere.
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
+/// How long audit records may take to leave when the server stops; the rest leaves after the next start.
+const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
@@ -43,6 +47,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     wiring::backends(settings, &site)?;
     let paths = wiring::client_paths(settings)?;
     tls_config(settings, paths.as_ref())?;
+    sinks::Plan::new(&settings.audit)?;
     if settings.admin.enabled {
         admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
     }
@@ -79,6 +84,7 @@ pub(crate) async fn serve(
     let store = super::open_store(settings)?;
     store.serve_alone().await?;
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
+    let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
     let ports = measured(ports, &metrics);
@@ -104,13 +110,13 @@ pub(crate) async fn serve(
         shutdown_timeout: settings.server.shutdown_timeout,
         metrics: metrics.clone(),
     };
-    let server = Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let mut server =
+        Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
     let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
     let admin = match settings.admin.enabled {
         true => Some(bind_admin(settings, shown, listen.admin, &store, &metrics).await?),
         false => None,
     };
-    let mut server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
     if let Some(http) = settings.server.http_listen {
         let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
         output::line(format!("CRLs on http://{bound}/crl/"));
@@ -118,8 +124,11 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
+    let trail = Trail::begin(settings, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
+    let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
+    let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
@@ -137,6 +146,8 @@ pub(crate) async fn serve(
         admin.await.context("the admin API")?;
     }
     store.note(ServerEvent::Shutdown, None).await?;
+    trail.end().await?;
+    sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");
     Ok(())

@@ -251,16 +251,14 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
-        if Crls::serve(request.uri().path()) {
+        let is_for_crl = Crls::serve(request.uri().path());
+        let endpoint = if is_for_crl { Endpoint::Crl } else { Endpoint::of_path(request.uri().path()) };
+        let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
+        if is_for_crl {
             let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
-            return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+            return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
         }
         let (mut parts, body) = request.into_parts();
-        let timing = Timing {
-            metrics: self.metrics.clone(),
-            endpoint: Endpoint::of_path(parts.uri.path()),
-            began: Instant::now(),
-        };
         let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
         let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
         match peer {

@@ -23,7 +23,7 @@ use super::network::Network;
 use super::reader::{Context, Reader};
 use super::settings::{ClientAuthMode, Db, Limits, Log, LogFormat, Proxy, Server, Settings};
 use super::value::{self, Given};
-use super::{files, keys};
+use super::{files, keys, secret};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -45,7 +45,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let ras = ra::read(&root, labels.as_deref());
     let identities = identity::read(&root, labels.as_deref());
     let otp = otp::read(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
-    let audit = audit::read(&root.open(&keys::AUDIT));
+    let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().map(|db| db.path.as_path()));
     let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
@@ -169,7 +169,8 @@ fn db(section: &Reader<'_>) -> Option<Db> {
 
 /// The file of a `sqlite://` URL. No message quotes the URL: those of other databases hold passwords.
 fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
-    let url = given.text()?;
+    let url = secret::url(given)?;
+    let url = url.reveal();
     let help = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
     let (scheme, rest) = url.split_once("://").ok_or_else(|| Fault::new("is not a database URL").help(help))?;
     match scheme {

@@ -1,6 +1,5 @@
 //! What a configuration file says, as types that hold nothing else.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -376,6 +375,12 @@ pub struct Audit {
     pub events: EventFilter,
     /// Whether records have the certificate in them that they are about.
     pub include_cert_data: bool,
+    /// The key that checkpoints are signed with, made when it is not there; no checkpoints without it.
+    pub checkpoint_key: Option<PathBuf>,
+    /// The file that checkpoints are appended to.
+    pub checkpoints: Option<PathBuf>,
+    /// How often one is made.
+    pub checkpoint_interval: Duration,
 }
 
 /// Which events go out of the database.
@@ -478,20 +483,23 @@ pub enum Role {
 }
 
 /// `[[admin.token]]`: somebody with a bearer token.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AdminToken {
     /// Who it is.
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// The SHA-256 of the token.
-    pub digest: [u8; 32],
+    /// The token.
+    pub token: AdminSecret,
 }
 
-impl fmt::Debug for AdminToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AdminToken({}, {:?})", self.name, self.role)
-    }
+/// What is known of a token.
+#[derive(Clone, Debug)]
+pub enum AdminSecret {
+    /// Where it is.
+    Token(SecretSource),
+    /// Its SHA-256.
+    Digest([u8; 32]),
 }
 
 /// `[[admin.certificate]]`: those whose certificate is as every part of this says.

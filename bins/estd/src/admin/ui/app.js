@@ -37,7 +37,7 @@ async function call(method, path, body) {
     if (answer.status === 401 && token !== null) logOut("The token is not good any more.");
     throw new Refused(answer.status, json?.message ?? `The server answered ${answer.status}.`);
   }
-  return { json, next: nextOf(answer.headers.get("Link")) };
+  return json;
 }
 
 function parse(text) {
@@ -46,10 +46,6 @@ function parse(text) {
   } catch {
     return null;
   }
-}
-
-function nextOf(link) {
-  return link?.match(/<([^>]+)>;\s*rel="next"/)?.[1] ?? null;
 }
 
 function query(path, fields) {
@@ -98,19 +94,22 @@ async function attempt(button, work) {
 
 // A table that is read piece by piece.
 function listing({ rows, none, more, read, show }) {
-  let next = null;
-  const add = async (path) => {
-    const answer = await call("GET", path);
-    const items = read(answer.json);
-    next = answer.next ?? answer.json?.next ?? null;
-    $(rows).append(...items.map(show));
-    $(none).hidden = $(rows).childElementCount > 0 || next !== null;
-    if (more) $(more).hidden = next === null;
+  let wanted = null;
+  let cursor = null;
+  const add = async () => {
+    const [path, fields] = wanted;
+    const answer = await call("GET", query(path, { ...fields, cursor }));
+    cursor = answer.cursor ?? null;
+    $(rows).append(...read(answer).map(show));
+    $(none).hidden = $(rows).childElementCount > 0 || cursor !== null;
+    if (more) $(more).hidden = cursor === null;
   };
-  if (more) $(more).addEventListener("click", () => attempt($(more), () => add(next)));
-  return async (path) => {
+  if (more) $(more).addEventListener("click", () => attempt($(more), add));
+  return async (path, fields = {}) => {
+    wanted = [path, fields];
+    cursor = null;
     $(rows).replaceChildren();
-    await add(path);
+    await add();
   };
 }
 
@@ -120,7 +119,7 @@ async function showOverview() {
   const [health, statistics, pending] = await Promise.all([
     call("GET", "/admin/health"), call("GET", "/admin/statistics"), countPending(),
   ]);
-  const well = health.json;
+  const well = health;
   const facts = [
     ["Server", well.status, tone(well.status)],
     ["Database", `${well.database.status} (${well.database.backend})`, tone(well.database.status)],
@@ -132,7 +131,7 @@ async function showOverview() {
     element("dl", { class: "card" }, element("dt", {}, name), element("dd", kind ? { class: `state ${kind}` } : {}, text))));
   $("cas").replaceChildren(...well.cas.map((ca) =>
     element("tr", {}, cell(ca.id), state(ca.status, tone(ca.status)), cell(ca.type ?? "local"), cell(time(ca.last_sign_time)))));
-  $("chart").replaceChildren(chart(statistics.json.hours));
+  $("chart").replaceChildren(chart(statistics.hours));
 }
 
 function tone(status) {
@@ -187,7 +186,7 @@ const listCertificates = listing({
 
 function showCertificates() {
   const form = $("certificate-search").elements;
-  return listCertificates(query("/admin/certs", { subject: form.subject.value.trim(), status: form.status.value, per_page: 50 }));
+  return listCertificates("/admin/certs", { subject: form.subject.value.trim(), status: form.status.value, per_page: 50 });
 }
 
 let revoking = null;
@@ -206,7 +205,7 @@ async function revoke() {
   const certificate = revoking;
   revoking = null;
   await attempt(null, async () => {
-    await call("POST", `/admin/certs/${encodeURIComponent(certificate.serial)}/revoke`, { reason: $("revoke-reason").value });
+    await call("POST", `/admin/certs/${certificate.serial.replaceAll(":", "")}/revoke`, { reason: $("revoke-reason").value });
     await showCertificates();
     say(`The certificate of ${certificate.subject} is revoked.`);
   });
@@ -238,12 +237,12 @@ async function createPassword(event) {
     if (form.elements.entity_id.value.trim() !== "") wanted.entity_id = form.elements.entity_id.value.trim();
     if (form.elements.ttl.value.trim() !== "") wanted.ttl = form.elements.ttl.value.trim();
     if (form.elements.max_uses.value !== "") wanted.max_uses = Number(form.elements.max_uses.value);
-    const { json } = await call("POST", "/admin/otp", wanted);
+    const made = await call("POST", "/admin/otp", wanted);
     form.reset();
     say("");
-    $("secret").textContent = json.otp;
+    $("secret").textContent = made.otp;
     $("secret-about").textContent =
-      `For ${json.entity_id ?? "anybody"}, good for ${json.max_uses} request${json.max_uses === 1 ? "" : "s"} until ${time(json.expires)}.`;
+      `For ${made.entity_id ?? "anybody"}, good for ${made.max_uses} request${made.max_uses === 1 ? "" : "s"} until ${time(made.expires)}.`;
     $("secret-dialog").showModal();
     await showPasswords();
   });
@@ -263,7 +262,7 @@ const listRequests = listing({
     ] : []))),
 });
 
-const showRequests = () => listRequests(query("/admin/requests", { state: "awaiting", per_page: 100 })).then(countPending);
+const showRequests = () => listRequests("/admin/requests", { state: "awaiting", per_page: 100 }).then(countPending);
 
 function decide(button, request, verb, done) {
   return attempt(button, async () => {
@@ -274,8 +273,8 @@ function decide(button, request, verb, done) {
 }
 
 async function countPending() {
-  const { json } = await call("GET", "/admin/requests?state=awaiting&per_page=100");
-  const count = json.requests.length;
+  const { requests } = await call("GET", "/admin/requests?state=awaiting&per_page=100");
+  const count = requests.length;
   $("pending-count").textContent = count === 100 ? "100+" : String(count);
   $("pending-count").hidden = count === 0;
   return count === 100 ? "100 or more" : count;
@@ -294,20 +293,20 @@ const listAudit = listing({
 async function showAudit() {
   const form = $("audit-search").elements;
   await Promise.all([
-    listAudit(query("/admin/audit", {
+    listAudit("/admin/audit", {
       event: form.event.value.trim(), outcome: form.outcome.value, serial: form.serial.value.trim(), per_page: 50,
-    })),
+    }),
     showChain(),
   ]);
 }
 
 async function showChain() {
-  const { json } = await call("GET", "/admin/audit/chain");
-  const whole = json.status === "intact";
-  const nodes = json.nodes.map((node) => `${node.node}: ${node.records} records`).join(", ");
+  const chain = await call("GET", "/admin/audit/chain");
+  const whole = chain.status === "intact";
+  const nodes = chain.nodes.map((node) => `${node.node}: ${node.records} records`).join(", ");
   $("chain").replaceChildren(
     element("strong", { class: `state ${whole ? "good" : "bad"}` }, whole ? "The chain is intact. " : "The chain is broken. "),
-    json.message ?? nodes);
+    chain.message ?? nodes);
 }
 
 // ---- Around the pages
@@ -329,9 +328,9 @@ async function go() {
 }
 
 async function logIn() {
-  const { json } = await call("GET", "/admin/whoami");
-  role = json.role;
-  $("who").textContent = `${json.name} (${role})`;
+  const me = await call("GET", "/admin/whoami");
+  role = me.role;
+  $("who").textContent = `${me.name} (${role})`;
   $("audit-link").hidden = role === "viewer";
   for (const part of document.querySelectorAll(".operator")) part.hidden = role !== "operator";
   $("login").hidden = true;
