@@ -198,11 +198,11 @@ impl<'a> Event<'a> {
     }
 
     pub(crate) async fn insert(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        db.change(vec![self.change(at)]).await
+        let change = self.append(db.trail()?, at);
+        db.change(vec![change]).await
     }
 
     /// The statement that writes it down as the next record of `chain`. Texts are written [`plain`].
-    #[expect(dead_code, reason = "the session calls it once it holds a chain")]
     pub(crate) fn append(&self, chain: &mut Chain, at: UnixMicros) -> Change<'a> {
         let [actor, source, label, ca, reason] =
             [self.actor, self.source, self.label, self.ca, self.reason].map(|text| text.map(plain));
@@ -217,7 +217,7 @@ impl<'a> Event<'a> {
         chain.append(&event, at);
         let values = values![
             chain.node.clone(),
-            i64::try_from(chain.sequence).unwrap_or(i64::MAX),
+            stored(chain.sequence),
             chain.hash,
             micros(at),
             self.name,
@@ -235,30 +235,6 @@ impl<'a> Event<'a> {
             sql: "INSERT INTO audit (node, sequence, hash, \
                   at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint) \
                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
-            values: values.into(),
-            otherwise: None,
-        }
-    }
-
-    /// The statement that writes it down.
-    pub(crate) fn change(&self, at: UnixMicros) -> Change<'a> {
-        let values = values![
-            micros(at),
-            self.name,
-            outcome(self.success),
-            self.actor,
-            self.source,
-            self.label,
-            self.ca,
-            self.method.map(Method::name),
-            self.reason,
-            self.serial,
-            self.fingerprint.map(|fingerprint| fingerprint.0),
-        ];
-        Change {
-            sql: "INSERT INTO audit \
-                  (at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             values: values.into(),
             otherwise: None,
         }
@@ -338,5 +314,10 @@ fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
 }
 
 pub(crate) fn micros(at: UnixMicros) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
+    stored(at.0)
+}
+
+/// A count as a column holds it.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

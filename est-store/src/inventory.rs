@@ -8,7 +8,7 @@ use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
-use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
+use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros, crls};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
 const REACH: i64 = 50_000;
@@ -201,6 +201,7 @@ impl Work for Revoke {
         if db.execute(sql, &values).await? == 0 {
             return Ok(Revocation::AlreadyRevoked);
         }
+        crls::count_revocation(db, &certificate.ca).await?;
         Event {
             label: certificate.label.as_deref(),
             ca: Some(&certificate.ca),

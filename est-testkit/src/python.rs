@@ -1,4 +1,4 @@
-//! Python, for the libraries that check ours: `cryptography`, `pkilint`, `pyasn1-alt-modules`.
+//! Python, for the libraries that check ours: `cryptography`, `pkilint`, `pyasn1-alt-modules`, `jsonschema`.
 
 use std::env;
 use std::ffi::OsStr;

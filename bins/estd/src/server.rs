@@ -1,7 +1,8 @@
-//! The HTTPS listener: accepts, admits, hands over, and stops without losing an answer.
+//! The HTTPS listener, and the one for CRLs over plain HTTP: accepts, admits, hands over, and stops without losing an answer.
 
 mod connection;
 mod connections;
+mod crls;
 mod hello;
 mod proxy;
 mod tasks;
@@ -18,6 +19,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
 pub(crate) use connection::Limits;
+pub(crate) use crls::Crls;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
@@ -30,6 +32,8 @@ const RESERVED_DESCRIPTORS: u64 = 56;
 /// A bound listener.
 pub(crate) struct Server {
     listener: TcpListener,
+    /// For CRLs over plain HTTP.
+    plain: Option<TcpListener>,
     context: Context,
     connections: Arc<Connections>,
     tasks: Arc<Tasks>,
@@ -42,6 +46,8 @@ pub(crate) struct Parts {
     pub(crate) tls: Arc<rustls::ServerConfig>,
     /// EST.
     pub(crate) est: Est,
+    /// The CRLs.
+    pub(crate) crls: Crls,
     /// Where exchanges run that nobody waits for any more.
     pub(crate) tasks: Arc<Tasks>,
     /// Bounds on what one client may take.
@@ -58,7 +64,7 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, tasks, limits, proxies, shutdown_timeout } = parts;
+        let Parts { tls, est, crls, tasks, limits, proxies, shutdown_timeout } = parts;
         let listener = TcpListener::bind(address).await?;
         let capacity = capacity(limits.max_connections);
         if capacity < limits.max_connections {
@@ -66,8 +72,20 @@ impl Server {
         }
         let connections = Arc::new(Connections::new(capacity));
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies };
-        Ok(Self { listener, context, connections, tasks, shutdown_timeout })
+        let context =
+            Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies, crls };
+        Ok(Self { listener, plain: None, context, connections, tasks, shutdown_timeout })
+    }
+
+    /// Binds `address` for CRLs over plain HTTP, and returns what was bound.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub(crate) async fn bind_plain(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr();
+        self.plain = Some(listener);
+        bound
     }
 
     /// The address that was bound.
@@ -85,15 +103,16 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 _ = accepting.wait_for(|stop| *stop) => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept() => accepted.map(|accepted| (accepted, Speaks::Tls)),
+                accepted = accept(self.plain.as_ref()) => accepted.map(|accepted| (accepted, Speaks::Plainly)),
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, &stop),
+                Ok(((stream, peer), speaks)) => self.admit(stream, peer, speaks, &stop),
                 Err(error) => self.survive(&error).await,
             }
         }
         // The port is free from here on: a successor can bind it while the last answers leave.
-        drop(self.listener);
+        drop((self.listener, self.plain));
         stop.mark_unchanged();
         info!(connections = self.connections.len(), "shutting down: finishing what is under way");
         let drained = async {
@@ -108,10 +127,13 @@ impl Server {
     }
 
     /// Makes room if there is none, and serves the connection in a task of its own.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks, stop: &watch::Receiver<bool>) {
         let place = self.connections.admit();
         let (context, stop) = (self.context.clone(), stop.clone());
-        tokio::spawn(async move { context.serve(stream, peer, place, stop).await });
+        match speaks {
+            Speaks::Tls => tokio::spawn(async move { context.serve(stream, peer, place, stop).await }),
+            Speaks::Plainly => tokio::spawn(async move { context.serve_plainly(stream, peer, place, stop).await }),
+        };
     }
 
     /// An accept that failed says nothing about the next one.
@@ -128,6 +150,21 @@ impl Server {
         } else {
             debug!(%error, "a connection was gone before it was accepted");
         }
+    }
+}
+
+/// What a connection speaks below HTTP.
+#[derive(Clone, Copy, Debug)]
+enum Speaks {
+    Tls,
+    Plainly,
+}
+
+/// The next connection to a listener; never one where there is none.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -10,22 +10,27 @@ use est_core::Site;
 use est_core::tower::Est;
 use est_store::{Database, ServerEvent};
 use host::config::{ClientAuthMode, Settings, TlsVersion};
+use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
-use host::shell::ServerShell;
+use host::shell::{self, ServerShell};
+use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
 use crate::lock::Lock;
-use crate::output;
-use crate::server::{Limits, Parts, Proxies, Server, Tasks};
+use crate::server::{Crls, Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::{notify, output};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
+/// How often it is asked whether something was revoked, here or elsewhere.
+const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
@@ -50,7 +55,7 @@ pub(crate) async fn serve(
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
-    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(task)));
+    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(spans::inherited(task))));
     let limits = Limits {
         header_bytes: settings.limits.header_bytes,
         handshake_timeout: settings.limits.handshake_timeout,
@@ -58,15 +63,22 @@ pub(crate) async fn serve(
         idle_timeout: settings.limits.idle_timeout,
         max_connections: settings.limits.max_connections.get(),
     };
+    let publisher = CrlPublisher::new(&settings.cas, &store);
     let parts = Parts {
         tls,
+        crls: Crls::new(publisher.published()),
         est: Est::new(shell, ports, settings.server.max_body_bytes),
         tasks,
         limits,
         proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
     };
-    let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let mut server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
+    if let Some(http) = settings.server.http_listen {
+        let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
+        output::line(format!("CRLs on http://{bound}/crl/"));
+        info!(address = %bound, "serving CRLs over plain HTTP");
+    }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
@@ -74,8 +86,14 @@ pub(crate) async fn serve(
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
     }
+    let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(address, &store).await?;
+    notify::ready(&format!("serving on {address}"));
+    if let Some(every) = notify::watchdog_interval() {
+        tokio::spawn(notify::keep_alive(store.clone(), every));
+    }
     server.serve(stop).await;
+    publishing.await.context("the CRLs")?;
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
     info!("stopped");
@@ -101,6 +119,7 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify::stopping();
         // Nobody listens any more only when the server has stopped already.
         let _ = sender.send(true);
     });
@@ -121,6 +140,29 @@ async fn keep_crls_fresh(mut files: CrlFiles, validator: Arc<PathValidator>, eve
         match look.await {
             Ok(looked) => files = looked,
             Err(error) => return error!(%error, "the CRLs are looked at no more"),
+        }
+    }
+}
+
+/// Makes CRLs until the server is told to stop.
+async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        // Reading a key and listing what was revoked may take a while.
+        let runtime = Handle::current();
+        let look = tokio::task::spawn_blocking(move || {
+            runtime.block_on(publisher.look(shell::now()));
+            publisher
+        });
+        match look.await {
+            Ok(looked) => publisher = looked,
+            Err(error) => return error!(%error, "no more CRLs are made"),
         }
     }
 }

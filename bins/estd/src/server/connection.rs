@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::shell;
+use host::spans::RequestSpan;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -30,6 +32,7 @@ use tracing::debug;
 
 use super::Proxies;
 use super::connections::{Place, Wait, Work};
+use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
 use super::proxy::Sender;
 
@@ -56,9 +59,29 @@ pub(super) struct Context {
     pub(super) limits: Limits,
     pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
+    pub(super) crls: Crls,
 }
 
 impl Context {
+    /// Serves CRLs alone, without TLS.
+    pub(super) async fn serve_plainly(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        stop: watch::Receiver<bool>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let place = Arc::new(place);
+        let service = OnlyCrls { crls: self.crls, place: place.clone() };
+        let connection = http1(self.limits).serve_connection(TokioIo::new(stream), service);
+        let finish = time_to_finish(stop);
+        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, self.limits.idle_timeout, finish);
+        if let Err(error) = ended.await {
+            debug!(%peer, %error, "connection ended early");
+        }
+    }
+
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
@@ -100,6 +123,7 @@ impl Context {
             last_answer: last_answer.clone(),
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
+            crls: self.crls,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -122,18 +146,23 @@ impl Context {
                 .serve_connection(stream, service);
             attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         } else {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .title_case_headers(true)
-                .header_read_timeout(limits.idle_timeout)
-                .max_buf_size(limits.header_bytes.max(8192))
-                .serve_connection(stream, service);
+            let connection = http1(limits).serve_connection(stream, service);
             attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         };
         if let Err(error) = ended {
             debug!(%peer, %error, "connection ended early");
         }
     }
+}
+
+fn http1(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .header_read_timeout(limits.idle_timeout)
+        .max_buf_size(limits.header_bytes.max(8192));
+    builder
 }
 
 /// The connection's tls-exporter, if it is of this connection alone (RFC 9266 §4.2).
@@ -208,6 +237,7 @@ struct OneClient {
     last_answer: Arc<Notify>,
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
+    crls: Crls,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -217,6 +247,10 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
+        if Crls::serve(request.uri().path()) {
+            let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
+            return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+        }
         let (mut parts, body) = request.into_parts();
         let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
         let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
@@ -237,8 +271,17 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             arrived: 0,
             room: None,
         };
+        let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = self.est.clone().call(Request::from_parts(parts, body));
+        let answer = span.around(answer, status);
         Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+    }
+}
+
+fn status(answer: &Result<Response<Full<Bytes>>, Infallible>) -> u16 {
+    match answer {
+        Ok(answer) => answer.status().as_u16(),
+        Err(never) => match *never {},
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
+use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
 use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 use rustls::CipherSuite;
 use tracing::Level;
 
 use super::network::Network;
+use super::secret::SecretSource;
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub struct Settings {
     pub ras: Vec<Ra>,
     /// `[otp]`.
     pub otp: Otp,
+    /// `[audit]`.
+    pub audit: Audit,
     /// `[log]`.
     pub log: Log,
 }
@@ -46,6 +49,8 @@ pub struct Server {
     pub listen: SocketAddr,
     /// Where the admin API will be served; not in use yet.
     pub admin_listen: SocketAddr,
+    /// Where CRLs are served over plain HTTP, if they are.
+    pub http_listen: Option<SocketAddr>,
     /// What the server is called among those that share its database.
     pub node: String,
     /// How many threads serve; as many as there are cores if `None`.
@@ -95,7 +100,7 @@ pub struct KeyFile {
     /// The file.
     pub path: PathBuf,
     /// What it is encrypted with.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<SecretSource>,
 }
 
 /// A version of TLS.
@@ -214,6 +219,29 @@ pub struct Ca {
     pub check_signatures: bool,
     /// How an RSA key pads what it signs.
     pub rsa_padding: RsaPadding,
+    /// When CRLs are made, if they are; then the certificate may sign them.
+    pub crls: Option<CrlRules>,
+    /// Where clients find the CRL.
+    pub crl_urls: Vec<String>,
+}
+
+impl Ca {
+    /// Has certificates of `profile` tell where the CRL is, unless they do already.
+    pub(crate) fn add_crl_urls(&self, profile: &mut Profile) {
+        let tells = |extension: &Extension| extension.id == oid::CRL_DISTRIBUTION_POINTS;
+        if !self.crl_urls.is_empty() && !profile.extensions.iter().any(tells) {
+            profile.extensions.push(Extension::crl_distribution_points(&self.crl_urls));
+        }
+    }
+}
+
+/// When a CA makes CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlRules {
+    /// For how long one is good.
+    pub validity: Seconds,
+    /// How often one is made though nothing was revoked; at most `validity`.
+    pub interval: Seconds,
 }
 
 /// How an RSA key pads what it signs.
@@ -322,6 +350,71 @@ pub enum HashAlgorithm {
     Argon2id,
 }
 
+/// `[audit]`: where audit records go besides the database.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The syslog collector, if there is one.
+    pub syslog: Option<Syslog>,
+    /// Which events go there.
+    pub events: EventFilter,
+    /// Whether records have the certificate in them that they are about.
+    pub include_cert_data: bool,
+}
+
+/// Which events go out of the database.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter(pub(super) Vec<String>);
+
+impl EventFilter {
+    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
+    /// those whose names begin with one that it names and a dot.
+    #[must_use]
+    pub fn lets_through(&self, event: &str) -> bool {
+        let is_below =
+            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.is_empty() || self.0.iter().any(is_below)
+    }
+}
+
+/// A syslog collector, and what it is sent.
+#[derive(Clone, Debug)]
+pub struct Syslog {
+    /// By what transport.
+    pub transport: SyslogTransport,
+    /// The name or the address that it has.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
+    pub facility: u8,
+    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
+    pub enterprise: u32,
+}
+
+/// How messages get to a collector.
+#[derive(Clone, Debug)]
+pub enum SyslogTransport {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587, with octet counting.
+    Tcp,
+    /// RFC 5425.
+    Tls(SyslogTls),
+}
+
+/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
+#[derive(Clone, Debug)]
+pub struct SyslogTls {
+    /// Where the path of the collector's certificate must end; not looked at where there is none.
+    pub anchors: Vec<Certificate>,
+    /// The collector's certificate must have one of these; not looked at where there is none.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What the collector is shown when it asks.
+    pub certificate: Option<TlsCertificate>,
+}
+
 /// `[log]`: what is written to standard error.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -329,6 +422,8 @@ pub struct Log {
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.

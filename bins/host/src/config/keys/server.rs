@@ -23,6 +23,13 @@ pub(in crate::config) static SERVER: Section = Section {
         )
         .also(&["admin_bind", "admin_address"]),
         key(
+            "http_listen",
+            "address",
+            Means("no plain HTTP"),
+            "Where CRLs are served over plain HTTP, and nothing else: `0.0.0.0:8080`.",
+        )
+        .also(&["http_bind", "crl_listen", "plain_listen"]),
+        key(
             "node",
             "string",
             Means("the name of the machine"),
