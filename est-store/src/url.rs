@@ -129,6 +129,12 @@ impl DatabaseUrl {
     }
 }
 
+impl From<Address> for DatabaseUrl {
+    fn from(address: Address) -> Self {
+        Self(Place::Server(address))
+    }
+}
+
 /// Without the password.
 impl fmt::Display for DatabaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -349,7 +355,10 @@ mod tests {
         let at = address("mysql://est:x@db.example/ohia?ssl-mode=VERIFY_IDENTITY&ssl-ca=/ca.pem");
         assert_eq!((at.product, at.port, at.tls), (Product::Mariadb, 3306, Tls::VerifyFull("/ca.pem".into())));
         assert_eq!(address("mariadb://est:x@db/ohia?ssl-mode=REQUIRED").tls, Tls::Require);
-        assert_eq!(address("mariadb://est:x@db/ohia?ssl-mode=required&ssl-ca=c").tls, Tls::VerifyCa("/etc/ohia/c".into()));
+        assert_eq!(
+            address("mariadb://est:x@db/ohia?ssl-mode=required&ssl-ca=c").tls,
+            Tls::VerifyCa("/etc/ohia/c".into())
+        );
     }
 
     #[cfg(feature = "postgres")]
