@@ -1,18 +1,29 @@
 //! The audit trail: what happened, in the order in which it was written down.
 
 mod chain;
+mod checkpoint;
+mod events;
+mod reading;
+mod record;
 mod text;
+mod trail;
+mod verify;
 
 use est_core::pkix::Fingerprint;
 
 use crate::database::Database;
 use crate::session::{Change, Query, Session};
-use crate::value::{Row, values};
+use crate::value::values;
 use crate::work::Work;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 pub use chain::Chain;
+pub use checkpoint::Checkpoint;
+pub use events::{EVENTS, KnownEvent};
+pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
 use text::plain;
+pub use trail::TrailUse;
+pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +82,9 @@ impl Method {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The method with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Certificate, Self::Otp, Self::Local, Self::Bearer].into_iter().find(|method| method.name() == name)
     }
 }
@@ -101,6 +114,14 @@ pub enum ServerEvent {
     Startup,
     /// It has stopped serving.
     Shutdown,
+    /// What happens is written down from here on.
+    AuditStarted,
+    /// What happens is not written down any more.
+    AuditStopped,
+    /// A CA is ready to sign.
+    CaStarted,
+    /// It serves by this configuration.
+    ConfigLoaded,
 }
 
 impl ServerEvent {
@@ -108,6 +129,10 @@ impl ServerEvent {
         match self {
             Self::Startup => "server.startup",
             Self::Shutdown => "server.shutdown",
+            Self::AuditStarted => "audit.started",
+            Self::AuditStopped => "audit.stopped",
+            Self::CaStarted => "ca.started",
+            Self::ConfigLoaded => "config.loaded",
         }
     }
 }
@@ -123,6 +148,16 @@ pub struct AuditFilter {
     pub serial: Option<SerialNumber>,
     /// Those written down at this time or later.
     pub since: Option<UnixMicros>,
+    /// Those written down before this time.
+    pub before: Option<UnixMicros>,
+    /// Those of this actor.
+    pub actor: Option<String>,
+    /// Those with this CA.
+    pub ca: Option<String>,
+    /// Those from this address.
+    pub source: Option<String>,
+    /// Those at this label.
+    pub label: Option<String>,
 }
 
 impl Database {
@@ -191,6 +226,22 @@ impl<'a> Event<'a> {
         fingerprint: None,
     };
 
+    /// What a record says.
+    pub(crate) fn of(record: &'a AuditRecord) -> Self {
+        Self {
+            name: &record.event,
+            success: record.success,
+            actor: record.actor.as_deref(),
+            source: record.source.as_deref(),
+            label: record.label.as_deref(),
+            ca: record.ca.as_deref(),
+            method: record.method,
+            reason: record.reason.as_deref(),
+            serial: record.serial.as_ref().map(SerialNumber::as_bytes),
+            fingerprint: record.fingerprint,
+        }
+    }
+
     /// Something that an operator did.
     pub(crate) fn by(actor: &'a Actor, name: &'static str) -> Self {
         let source = actor.source.as_deref();
@@ -214,6 +265,7 @@ impl<'a> Event<'a> {
             reason: reason.as_deref(),
             ..*self
         };
+        debug_assert!(events::is_known(self.name), "{} is not in the table of events", self.name);
         chain.append(&event, at);
         let values = values![
             chain.node.clone(),
@@ -253,8 +305,7 @@ impl Work for Read {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
         let mut query = Query::new(
-            "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint, \
-             node, sequence, hash FROM audit WHERE number <",
+            &format!("SELECT {} FROM audit WHERE number <", record::COLUMNS),
             after.map_or(i64::MAX, |cursor| cursor.0),
         );
         if let Some(event) = &filter.event {
@@ -271,10 +322,25 @@ impl Work for Read {
         if let Some(since) = filter.since {
             query.push(" AND at_micros >=", micros(since));
         }
+        if let Some(before) = filter.before {
+            query.push(" AND at_micros <", micros(before));
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND actor =", actor);
+        }
+        if let Some(ca) = &filter.ca {
+            query.push(" AND ca =", ca);
+        }
+        if let Some(source) = &filter.source {
+            query.push(" AND source =", source);
+        }
+        if let Some(label) = &filter.label {
+            query.push(" AND label =", label);
+        }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;
         let records = rows.into_iter().map(|row| {
-            let record = record(row)?;
+            let record = record::read(row)?;
             Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
         });
         Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
@@ -283,34 +349,6 @@ impl Work for Read {
 
 fn outcome(success: bool) -> &'static str {
     if success { "success" } else { "failure" }
-}
-
-fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
-    let method: Option<String> = row.take(8)?;
-    let method = match method {
-        Some(name) => Some(Method::from_name(&name).ok_or(StoreError::Damaged { column: "audit.method" })?),
-        None => None,
-    };
-    let node: Option<String> = row.take(12)?;
-    let chain = match node {
-        Some(node) => Some(Chain { node, sequence: row.take(13)?, hash: row.take(14)? }),
-        None => None,
-    };
-    Ok(AuditRecord {
-        number: row.take(0)?,
-        at: UnixMicros(row.take(1)?),
-        event: row.take(2)?,
-        success: row.take::<String>(3)? == outcome(true),
-        actor: row.take(4)?,
-        source: row.take(5)?,
-        label: row.take(6)?,
-        ca: row.take(7)?,
-        method,
-        reason: row.take(9)?,
-        serial: row.take::<Option<Vec<u8>>>(10)?.map(|octets| SerialNumber::from_contents(&octets)),
-        fingerprint: row.take::<Option<_>>(11)?.map(Fingerprint),
-        chain,
-    })
 }
 
 pub(crate) fn micros(at: UnixMicros) -> i64 {

@@ -10,7 +10,9 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod connection;
@@ -18,6 +20,7 @@ mod crls;
 mod database;
 mod error;
 mod inventory;
+mod issued_per_hour;
 pub mod migrations;
 mod page;
 mod passwords;
@@ -29,13 +32,19 @@ mod revocation;
 mod serial_number;
 mod server;
 mod session;
+mod sinks;
 mod url;
 mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Method, ServerEvent};
-pub use clock::{Clock, UnixMicros};
+pub use admin::AdminEvent;
+pub use audit::{
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, KnownEvent,
+    Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+};
+pub use census::Census;
+pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

@@ -69,6 +69,8 @@ pub struct UrlError {
     pub help: &'static str,
 }
 
+const ANY: &str = "write \"sqlite://relative.db\", \"postgres://user:password@host/database\" or \
+                   \"mariadb://user:password@host/database\"";
 const SQLITE: &str = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
 const POSTGRES: &str = "write \"postgres://user:password@host:5432/database\"";
 const MARIADB: &str = "write \"mariadb://user:password@host:3306/database\"";
@@ -91,12 +93,12 @@ impl DatabaseUrl {
     /// # Errors
     /// [`UrlError`].
     pub fn parse(url: &str, base: &Path) -> Result<Self, UrlError> {
-        let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("is not a database URL", SQLITE))?;
+        let (scheme, rest) = url.split_once("://").ok_or_else(|| wrong("is not a database URL", ANY))?;
         match scheme {
             "sqlite" => sqlite(rest, base).map(|path| Self(Place::File(path))),
             "postgres" | "postgresql" => server(Product::Postgres, rest, base).map(|at| Self(Place::Server(at))),
             "mysql" | "mariadb" => server(Product::Mariadb, rest, base).map(|at| Self(Place::Server(at))),
-            _ => Err(wrong("is not the URL of a database that is known", SQLITE)),
+            _ => Err(wrong("is not the URL of a database that is known", ANY)),
         }
     }
 
@@ -109,8 +111,27 @@ impl DatabaseUrl {
         }
     }
 
-    /// What may be read on the way to the database: that it is on another machine, and how the connection lets others
-    /// read or change what goes over it.
+    /// The file with the CAs that the certificate of a server has to be of, if there is one.
+    #[must_use]
+    pub fn trust_anchors(&self) -> Option<&Path> {
+        match &self.0 {
+            Place::Server(Address { tls: Tls::VerifyCa(file) | Tls::VerifyFull(file), .. }) => Some(file),
+            Place::Server(_) | Place::File(_) => None,
+        }
+    }
+
+    /// What kind of database it is: `sqlite`, `postgres` or `mariadb`.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match &self.0 {
+            Place::File(_) => "sqlite",
+            Place::Server(Address { product: Product::Postgres, .. }) => "postgres",
+            Place::Server(Address { product: Product::Mariadb, .. }) => "mariadb",
+        }
+    }
+
+    /// What to add to the URL of a server on another machine, so that nobody on the way can read or change what goes
+    /// over the connection; `None` where nobody can.
     #[must_use]
     pub fn weakness(&self) -> Option<&'static str> {
         let Place::Server(Address { host: Host::Name(host), tls, product, .. }) = &self.0 else { return None };

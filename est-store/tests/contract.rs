@@ -26,6 +26,8 @@ mod sqlite {
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }
 
 #[cfg(feature = "postgres")]
@@ -46,6 +48,8 @@ mod postgres {
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }
 
 #[cfg(feature = "mariadb")]
@@ -66,4 +70,6 @@ mod mariadb {
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }

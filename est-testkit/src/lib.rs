@@ -12,6 +12,7 @@
 //!
 //! Everything here panics when something goes wrong: a test is what uses it.
 
+pub mod browser;
 pub mod databases;
 pub mod der;
 pub mod https;

@@ -1,5 +1,6 @@
 //! The EST server.
 
+mod admin;
 mod cli;
 mod commands;
 mod file;
@@ -8,6 +9,7 @@ mod notify;
 mod output;
 mod server;
 mod tls;
+mod trail;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -18,7 +20,8 @@ use host::config::Settings;
 use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, Command, ConfigFile};
+use cli::{Audit, Cli, Command, ConfigFile};
+use commands::audit::verify;
 use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
@@ -27,7 +30,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match start(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(format!("estd: {error:#}"));
             ExitCode::FAILURE
@@ -35,17 +38,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(command: Command) -> Result<()> {
+fn start(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Audit { command: Audit::Verify(options) } => {
+            return Ok(runtime(None)?.block_on(verify::run(&options)));
+        }
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options.dir, options.listen))
+            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, options.listen))
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
@@ -73,7 +79,8 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts to log, and to send spans where they are wanted: for as long as what it returns is kept.

@@ -13,18 +13,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::tower::Est;
+use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub(crate) use connection::Limits;
+pub(crate) use connection::{Limits, attend, time_to_finish};
+pub(crate) use connections::{Connections, Place};
 pub(crate) use crls::Crls;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
-use connections::Connections;
 
 /// File descriptors that the server needs for everything but connections: the database, the listener, logs.
 const RESERVED_DESCRIPTORS: u64 = 56;
@@ -56,6 +57,8 @@ pub(crate) struct Parts {
     pub(crate) proxies: Proxies,
     /// How long a shutdown waits for clients to take their answers.
     pub(crate) shutdown_timeout: Duration,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -64,16 +67,24 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, crls, tasks, limits, proxies, shutdown_timeout } = parts;
+        let Parts { tls, est, crls, tasks, limits, proxies, shutdown_timeout, metrics } = parts;
         let listener = TcpListener::bind(address).await?;
         let capacity = capacity(limits.max_connections);
         if capacity < limits.max_connections {
             info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
         }
         let connections = Arc::new(Connections::new(capacity));
+        connections.measure("est", &metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context =
-            Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies, crls };
+        let context = Context {
+            acceptor: TlsAcceptor::from(tls),
+            est,
+            limits,
+            proxies: Arc::new(proxies),
+            bodies,
+            crls,
+            metrics,
+        };
         Ok(Self { listener, plain: None, context, connections, tasks, shutdown_timeout })
     }
 

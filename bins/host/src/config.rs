@@ -16,6 +16,7 @@ mod schema;
 mod secret;
 mod sections;
 mod settings;
+mod shown;
 mod spelling;
 mod value;
 
@@ -33,10 +34,12 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter,
-    HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey,
-    Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
+    Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
+    ClientRevocation, CrlRules, Db, Est, EventFilter, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
+    Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate,
+    TlsVersion,
 };
+pub use shown::shown;
 
 use diagnostic::Fault;
 use reader::Context;

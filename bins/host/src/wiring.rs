@@ -96,8 +96,11 @@ pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError
     tls.certificates.iter().map(tls_certificate).collect()
 }
 
-/// A certificate that TLS can show, with its key.
-pub(crate) fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
+/// A certificate that a TLS server can show, with its key.
+///
+/// # Errors
+/// As [`tls_certificates`].
+pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
     let file = &certificate.key;
     let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
     let text = read_secret(&file.path)?;

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use est_core::pkix::{KeyType, KeyUsage, oid};
+use est_core::pkix::{Extension, KeyType, KeyUsage, oid};
 use est_core::{Approval, NameBinding, Seconds, UnixTime};
 use host::config::{
-    self, ClientAuthMode, ClientPurpose, ClientRevocation, Diagnostic, LogFormat, RsaPadding, Settings, TlsVersion,
+    self, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Diagnostic, LogFormat, RsaPadding, Settings,
+    TlsVersion,
 };
 
 /// In June 2027: `old-ca.pem` is over, everything else is valid.
@@ -72,6 +73,7 @@ fn environment(name: &str) -> Option<String> {
         ("ON", "true"),
         ("CERT_NAME", "server"),
         ("SECRET_WORD", "hunter2-hunter2"),
+        ("SECRET_WORD_LONG", "hunter2-hunter2-hunter2"),
         ("DB_URL", "postgres://est:hunter2-hunter2@db/est"),
     ];
     known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -137,7 +139,7 @@ fn little_is_needed() {
     assert_eq!(settings.limits.handshake_timeout, Duration::from_secs(10));
     assert_eq!(settings.limits.max_connections.get(), 10_000);
     assert_eq!(settings.limits.requests_per_connection, None);
-    assert!(settings.db.path.ends_with("ohia.db"));
+    assert!(settings.db.url.file().is_some_and(|path| path.ends_with("ohia.db")));
     assert!(settings.db.auto_migrate);
     let ca = &settings.cas[0];
     assert_eq!(
@@ -170,6 +172,49 @@ fn crls_are_files_and_folders_and_grace_is_a_duration() {
     let (settings, _) = folder.parse(&MINIMAL.replace("[[ca]]", "client_auth.crls = \"crl.pem\"\n[[ca]]")).unwrap();
     assert_eq!(settings.tls.client_auth.crls, [folder.0.join("crl.pem")]);
     assert_eq!(settings.tls.client_auth.revocation, ClientRevocation::Hard);
+}
+
+#[test]
+fn a_ca_makes_crls_where_its_certificate_allows_it() {
+    let folder = Folder::new();
+    let crls = |text: String| folder.parse(&text).unwrap().0.cas[0].crls;
+    let usual = CrlRules { validity: Seconds::from_days(7), interval: Seconds::from_days(1) };
+    assert_eq!(crls(MINIMAL.into()), Some(usual));
+    assert_eq!(crls(MINIMAL.replace("root.pem", "ca-without-crl-sign.pem")), None);
+    assert_eq!(crls(format!("{MINIMAL}crl = false")), None);
+    let other = CrlRules { validity: Seconds(7_200), interval: Seconds(3_600) };
+    assert_eq!(crls(format!("{MINIMAL}crl_validity = \"2h\"\ncrl_interval = \"1h\"")), Some(other));
+}
+
+#[test]
+fn certificates_tell_where_the_crl_of_their_ca_is_unless_their_profile_does() {
+    let text = r#"
+        crl_url = "http://crl.example/main.crl"
+        [[profile]]
+        name = "own"
+        base = "device"
+        crl_urls = ["http://crl.example/own.crl"]
+        [[est.label]]
+        name = "a"
+        ca_id = "main"
+        [[est.label]]
+        name = "b"
+        ca_id = "main"
+        profile = "device"
+        [[est.label]]
+        name = "c"
+        ca_id = "main"
+        profile = "own"
+    "#;
+    let (settings, _) = Folder::new().parse(&format!("{MINIMAL}{text}")).unwrap();
+    let site = host::site(&settings, est_backends::algorithms()).unwrap();
+    for (label, url) in [(None, "main"), (Some("a"), "main"), (Some("b"), "main"), (Some("c"), "own")] {
+        let label = site.label(label).unwrap();
+        let points: Vec<_> =
+            label.profile.extensions.iter().filter(|one| one.id == oid::CRL_DISTRIBUTION_POINTS).collect();
+        let expected = Extension::crl_distribution_points(&[format!("http://crl.example/{url}.crl")]);
+        assert_eq!(points, [&expected]);
+    }
 }
 
 #[test]
@@ -330,6 +375,20 @@ fn warns_of_secrets_that_others_can_read() {
 }
 
 #[test]
+fn the_url_of_a_database_may_be_where_secrets_are() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("url"), "sqlite://state.db\n").unwrap();
+    restrict(&folder.0.join("url"), 0o600);
+    let path = |url: &str| {
+        let parsed = folder.parse(&format!("db.url = \"{url}\"\n{MINIMAL}"));
+        parsed.map(|(settings, _)| settings.db.url.file().map(Path::to_owned)).map_err(|errors| errors.concat())
+    };
+    assert_eq!(path("file:url"), Ok(Some(folder.0.join("state.db"))));
+    assert_eq!(path("env:NOT_SET"), Err("1: db.url: the environment variable NOT_SET is not set".to_owned()));
+    assert_eq!(path("env:DB_URL"), Ok(None), "the database of a server");
+}
+
+#[test]
 fn a_collector_is_one_on_this_machine_or_near() {
     let folder = Folder::new();
     let errors = |url: &str| {
@@ -364,7 +423,7 @@ fn relative_paths_begin_at_the_folder_of_the_file() {
     let (settings, _) = config::load(&path, environment, NOW).unwrap();
 
     assert_eq!(settings.tls.certificates[0].key.path, folder.0.join("server-key.pem"));
-    assert_eq!(settings.db.path, folder.0.join("state.db"));
+    assert_eq!(settings.db.url.file(), Some(folder.0.join("state.db").as_path()));
 
     fs::write(&path, MINIMAL.replace("key = \"ca-key.pem\"", "")).unwrap();
     let errors = config::load(&path, environment, NOW).unwrap_err();

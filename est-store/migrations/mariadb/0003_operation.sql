@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS crls (
     der         LONGBLOB    NOT NULL
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
-CREATE INDEX IF NOT EXISTS certificates_by_end ON certificates (not_after);
+CREATE INDEX IF NOT EXISTS certificates_by_end ON certificates (not_after, ca);
 
 -- A word that some databases keep to themselves.
 ALTER TABLE compromised_keys RENAME COLUMN IF EXISTS `key` TO digest;

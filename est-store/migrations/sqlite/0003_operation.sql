@@ -84,7 +84,7 @@ CREATE TABLE crls (
     der         BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX certificates_by_end ON certificates (not_after);
+CREATE INDEX certificates_by_end ON certificates (not_after, ca);
 
 -- A word that some databases keep to themselves.
 ALTER TABLE compromised_keys RENAME COLUMN key TO digest;

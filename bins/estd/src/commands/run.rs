@@ -1,6 +1,7 @@
 //! `estd run`: serve.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,28 +10,36 @@ use est_auth::PathValidator;
 use est_core::Site;
 use est_core::tower::Est;
 use est_store::{Database, ServerEvent};
-use host::config::{ClientAuthMode, Settings, TlsVersion};
+use host::config::{self, ClientAuthMode, Settings, TlsVersion};
 use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
+use host::metrics::{Metrics, measured};
 use host::shell::{self, ServerShell};
+use host::sinks::{self, Sinks, StoredChain};
 use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
+use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info};
 
+use crate::admin::{self, Admin};
+use crate::cli::Run;
 use crate::lock::Lock;
 use crate::server::{Crls, Limits, Parts, Proxies, Server, Tasks};
 use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::trail::Trail;
 use crate::{notify, output};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
 /// How often it is asked whether something was revoked, here or elsewhere.
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
+/// How long audit records may take to leave when the server stops; the rest leaves after the next start.
+const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
@@ -38,20 +47,50 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     wiring::backends(settings, &site)?;
     let paths = wiring::client_paths(settings)?;
     tls_config(settings, paths.as_ref())?;
+    sinks::Plan::new(&settings.audit)?;
+    if settings.admin.enabled {
+        admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
+    }
     Ok(site)
 }
 
-/// Serves until SIGTERM or SIGINT. `announce` is told the address once it is bound.
+/// Where to listen.
+#[derive(Clone, Copy)]
+pub(crate) struct Listen {
+    /// For EST.
+    pub(crate) est: SocketAddr,
+    /// For the admin API, if it is enabled.
+    pub(crate) admin: SocketAddr,
+}
+
+/// The addresses that were bound.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    /// EST's.
+    pub(crate) est: SocketAddr,
+    /// The admin API's, if it is enabled.
+    pub(crate) admin: Option<SocketAddr>,
+}
+
+/// Serves until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
 pub(crate) async fn serve(
     settings: &Settings,
-    listen: SocketAddr,
-    announce: impl AsyncFnOnce(SocketAddr, &Database) -> Result<()>,
+    config: &Path,
+    listen: Listen,
+    announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
     let site = host::site(settings, est_backends::algorithms())?;
-    let _lock = Lock::take(&settings.db.path)?;
+    // Others may serve from a database server: their leases are alive.
+    let _lock = settings.db.url.file().map(Lock::take).transpose()?;
     let store = super::open_store(settings)?;
-    store.serve_alone().await?;
+    if settings.db.url.file().is_some() {
+        store.serve_alone().await?;
+    }
+    let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
+    let sinks = sinks::Plan::new(&settings.audit)?;
+    let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
+    let ports = measured(ports, &metrics);
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
     let tasks = Arc::new(Tasks::default());
     let spawner = tasks.clone();
@@ -72,8 +111,15 @@ pub(crate) async fn serve(
         limits,
         proxies: Proxies::new(settings.server.proxies.clone()),
         shutdown_timeout: settings.server.shutdown_timeout,
+        metrics: metrics.clone(),
     };
-    let mut server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let mut server =
+        Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
+    let admin = match settings.admin.enabled {
+        true => Some(bind_admin(settings, shown, listen.admin, &store, &metrics).await?),
+        false => None,
+    };
     if let Some(http) = settings.server.http_listen {
         let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
         output::line(format!("CRLs on http://{bound}/crl/"));
@@ -81,33 +127,68 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
+    let trail = Trail::begin(settings, &store).await?;
+    let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
-    info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
+    let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
+    let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
+    info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
     }
     let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
-    announce(address, &store).await?;
+    announce(bound, &store).await?;
+    let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
     if let Some(every) = notify::watchdog_interval() {
         tokio::spawn(notify::keep_alive(store.clone(), every));
     }
     server.serve(stop).await;
     publishing.await.context("the CRLs")?;
+    if let Some(admin) = admin {
+        admin.await.context("the admin API")?;
+    }
     store.note(ServerEvent::Shutdown, None).await?;
+    trail.end().await?;
+    sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");
     Ok(())
 }
 
 /// `estd run`.
-pub(crate) async fn run(settings: Settings, listen: Option<SocketAddr>) -> Result<()> {
-    let listen = listen.unwrap_or(settings.server.listen);
-    serve(&settings, listen, async |address, _| {
-        output::line(format!("listening on https://{address}"));
+pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
+    let server = &settings.server;
+    let listen = Listen {
+        est: options.listen.unwrap_or(server.listen),
+        admin: options.admin_listen.unwrap_or(server.admin_listen),
+    };
+    serve(&settings, &options.config.config, listen, async |bound, _| {
+        tell(bound);
         Ok(())
     })
     .await
+}
+
+/// Prints where the server listens; EST comes last, for whoever waits for it.
+pub(crate) fn tell(bound: Bound) {
+    if let Some(admin) = bound.admin {
+        output::line(format!("admin API on https://{admin}"));
+    }
+    output::line(format!("listening on https://{}", bound.est));
+}
+
+async fn bind_admin(
+    settings: &Settings,
+    shown: Value,
+    listen: SocketAddr,
+    store: &Database,
+    metrics: &Arc<Metrics>,
+) -> Result<admin::Listener> {
+    let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
+    let admin = Admin::new(current, store.clone(), metrics.clone());
+    let bound = admin::Listener::bind(listen, admin).await;
+    bound.with_context(|| format!("cannot listen on {listen} (server.admin_listen)"))
 }
 
 /// Turns true at the first SIGTERM or SIGINT.

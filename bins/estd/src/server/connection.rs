@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::metrics::{Endpoint, Metrics};
 use host::shell;
 use host::spans::RequestSpan;
 use http::header::HOST;
@@ -60,6 +61,7 @@ pub(super) struct Context {
     pub(super) proxies: Arc<Proxies>,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) crls: Crls,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Context {
@@ -124,6 +126,7 @@ impl Context {
             request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
             crls: self.crls,
+            metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
         let limits = self.limits;
@@ -183,22 +186,22 @@ const MAX_RESETS: usize = 64;
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Waits until the server was told to stop and every request that was on its way has been seen.
-async fn time_to_finish(mut stop: watch::Receiver<bool>) {
+pub(crate) async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     // An error says that whoever could have told is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(LAST_WORDS).await;
 }
 
 /// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
-async fn attend<C>(
+pub(crate) async fn attend<C, E>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
     time_is_up: impl Future<Output = ()>,
-) -> hyper::Result<()>
+) -> Result<(), E>
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
 {
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
@@ -238,6 +241,7 @@ struct OneClient {
     request_timeout: Duration,
     bodies: Arc<Semaphore>,
     crls: Crls,
+    metrics: Arc<Metrics>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -247,9 +251,12 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
-        if Crls::serve(request.uri().path()) {
+        let is_for_crl = Crls::serve(request.uri().path());
+        let endpoint = if is_for_crl { Endpoint::Crl } else { Endpoint::of_path(request.uri().path()) };
+        let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
+        if is_for_crl {
             let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
-            return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+            return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
         }
         let (mut parts, body) = request.into_parts();
         let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
@@ -258,7 +265,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
-                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+                return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
             }
         };
         let body = Arriving {
@@ -274,7 +281,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = self.est.clone().call(Request::from_parts(parts, body));
         let answer = span.around(answer, status);
-        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+        Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work }
     }
 }
 
@@ -300,7 +307,15 @@ fn has_sound_host(head: &Parts) -> bool {
 struct Answering {
     answer: est_core::tower::Answer,
     last_answer: Arc<Notify>,
+    timing: Timing,
     _work: Work,
+}
+
+/// A request whose time is measured.
+struct Timing {
+    metrics: Arc<Metrics>,
+    endpoint: Endpoint,
+    began: Instant,
 }
 
 impl Future for Answering {
@@ -310,6 +325,10 @@ impl Future for Answering {
         let answer = ready!(self.answer.as_mut().poll(context));
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if let Ok(answer) = &answer {
+            let Timing { metrics, endpoint, began } = &self.timing;
+            metrics.answered(*endpoint, answer.status().as_u16(), began.elapsed());
+        }
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }

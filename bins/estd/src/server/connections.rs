@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use host::metrics::Metrics;
 use tokio::sync::Notify;
 
 /// The open connections: at most `capacity`.
 ///
 /// When it is full, the connection that has kept us waiting longest makes room: one that is in its handshake, idle,
 /// or slow in sending. One that waits for *us* is never dropped.
-pub(super) struct Connections {
+pub(crate) struct Connections {
     capacity: usize,
     table: Mutex<Table>,
     emptied: Notify,
@@ -38,12 +39,19 @@ impl Entry {
 }
 
 impl Connections {
-    pub(super) fn new(capacity: usize) -> Self {
+    pub(crate) fn new(capacity: usize) -> Self {
         Self { capacity, table: Mutex::default(), emptied: Notify::new() }
     }
 
+    /// Has a gauge tell how many there are.
+    pub(crate) fn measure(self: &Arc<Self>, listener: &str, metrics: &Metrics) {
+        let connections = Arc::downgrade(self);
+        let count = move || connections.upgrade().map_or(0.0, |connections| connections.len() as f64);
+        metrics.reading("ohia_connections", "Open connections, by listener.", &[("listener", listener)], count);
+    }
+
     /// Takes a place, making room first where there is none.
-    pub(super) fn admit(self: &Arc<Self>) -> Place {
+    pub(crate) fn admit(self: &Arc<Self>) -> Place {
         let mut table = self.lock();
         if table.entries.len() >= self.capacity {
             table.evict();
@@ -56,12 +64,12 @@ impl Connections {
     }
 
     /// Drops the connection that has kept us waiting longest.
-    pub(super) fn evict(&self) {
+    pub(crate) fn evict(&self) {
         self.lock().evict();
     }
 
     /// Drops every connection.
-    pub(super) fn drop_all(&self) {
+    pub(crate) fn drop_all(&self) {
         self.lock().entries.values().for_each(|entry| entry.dismissed.notify_one());
     }
 
@@ -70,7 +78,7 @@ impl Connections {
     }
 
     /// Waits until nobody is connected.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
@@ -99,7 +107,7 @@ impl Table {
 }
 
 /// One connection's place in the table; given back when dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     connections: Arc<Connections>,
     id: u64,
     dismissed: Arc<Notify>,
@@ -107,12 +115,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Waits until the place is needed for somebody else.
-    pub(super) async fn dismissed(&self) {
+    pub(crate) async fn dismissed(&self) {
         self.dismissed.notified().await;
     }
 
     /// Tells that a request is being answered, until the guard is dropped.
-    pub(super) fn work(self: &Arc<Self>) -> Work {
+    pub(crate) fn work(self: &Arc<Self>) -> Work {
         self.update(|entry| entry.working += 1);
         Work(self.clone())
     }
@@ -124,7 +132,7 @@ impl Place {
     }
 
     /// Since when the client has kept us waiting; `None` while a request is being answered.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
         let table = self.connections.lock();
         table.entries.get(&self.id).filter(|entry| entry.working == 0).map(|entry| entry.waiting_since)
     }
@@ -156,7 +164,7 @@ impl Drop for Wait {
 }
 
 /// A request that is being answered.
-pub(super) struct Work(Arc<Place>);
+pub(crate) struct Work(Arc<Place>);
 
 impl Drop for Work {
     fn drop(&mut self) {

@@ -1,5 +1,6 @@
 //! Every section and key, said once: what is read, what is told to be unknown, and what the reference page lists.
 
+mod admin;
 mod audit;
 mod ca;
 mod db;
@@ -10,6 +11,7 @@ mod profile;
 mod server;
 mod tls;
 
+pub(super) use admin::{ADMIN, ADMIN_CERTIFICATE, ADMIN_TOKEN};
 pub(super) use audit::AUDIT;
 pub(super) use ca::CA;
 pub(super) use db::DB;
@@ -91,7 +93,7 @@ impl Section {
 }
 
 /// Sections of other versions.
-pub(super) const LATER: [&str; 7] = ["hsm", "ha", "admin", "coap", "kerberos", "gssapi", "star"];
+pub(super) const LATER: [&str; 6] = ["hsm", "ha", "coap", "kerberos", "gssapi", "star"];
 
 /// What people call the sections at the top elsewhere.
 pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
@@ -116,7 +118,7 @@ pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 17] = [
+pub(super) static SECTIONS: [&Section; 20] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -133,5 +135,8 @@ pub(super) static SECTIONS: [&Section; 17] = [
     &RA,
     &OTP,
     &AUDIT,
+    &ADMIN,
+    &ADMIN_TOKEN,
+    &ADMIN_CERTIFICATE,
     &LOG,
 ];

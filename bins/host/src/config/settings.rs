@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
-use est_core::policy::{Profile, RegistrationAuthority};
+use est_core::policy::{NameRule, Pattern, Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
+use est_store::DatabaseUrl;
 use rustls::CipherSuite;
 use tracing::Level;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub otp: Otp,
     /// `[audit]`.
     pub audit: Audit,
+    /// `[admin]`.
+    pub admin: Admin,
     /// `[log]`.
     pub log: Log,
 }
@@ -47,7 +50,7 @@ pub struct Settings {
 pub struct Server {
     /// Where EST is served.
     pub listen: SocketAddr,
-    /// Where the admin API will be served; not in use yet.
+    /// Where the admin API is served.
     pub admin_listen: SocketAddr,
     /// Where CRLs are served over plain HTTP, if they are.
     pub http_listen: Option<SocketAddr>,
@@ -182,11 +185,11 @@ pub struct Limits {
 /// `[db]`: where everything is remembered.
 #[derive(Clone, Debug)]
 pub struct Db {
-    /// The SQLite file.
-    pub path: PathBuf,
-    /// How many connections read at a time.
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// How many connections there are at most: with SQLite, that read.
     pub max_connections: NonZeroUsize,
-    /// How long to wait for the database when it is locked.
+    /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// Whether the schema is brought up to date at the start.
     pub auto_migrate: bool,
@@ -361,6 +364,12 @@ pub struct Audit {
     pub events: EventFilter,
     /// Whether records have the certificate in them that they are about.
     pub include_cert_data: bool,
+    /// The key that checkpoints are signed with, made when it is not there; no checkpoints without it.
+    pub checkpoint_key: Option<PathBuf>,
+    /// The file that checkpoints are appended to.
+    pub checkpoints: Option<PathBuf>,
+    /// How often one is made.
+    pub checkpoint_interval: Duration,
 }
 
 /// Which events go out of the database.
@@ -413,6 +422,90 @@ pub struct SyslogTls {
     pub fingerprints: Vec<Fingerprint>,
     /// What the collector is shown when it asks.
     pub certificate: Option<TlsCertificate>,
+}
+
+/// `[admin]`: the admin API.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// By what operators show who they are.
+    pub auth: AdminAuth,
+    /// Where operators' chains must end; empty only with [`AdminAuth::Bearer`].
+    pub trust_anchors: Vec<Certificate>,
+    /// Its own certificate; those of `[tls]` if `None`.
+    pub certificate: Option<TlsCertificate>,
+    /// `[[admin.token]]`, and the token of the environment.
+    pub tokens: Vec<AdminToken>,
+    /// `[[admin.certificate]]`: of several that fit, the first counts.
+    pub certificates: Vec<AdminCertificate>,
+    /// How many requests a minute one address, and one operator, may make.
+    pub max_requests: u32,
+    /// How many failures to authenticate a minute are heard from one address.
+    pub max_failures: u32,
+    /// For how long a failure waits for its answer.
+    pub failure_delay: Duration,
+    /// How many connections may be open.
+    pub max_connections: NonZeroUsize,
+}
+
+/// By what operators show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminAuth {
+    /// A client certificate.
+    Mtls,
+    /// A bearer token.
+    Bearer,
+    /// Either.
+    Both,
+}
+
+/// What an operator may do. Each role may do what those after it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Operator,
+    /// Read everything.
+    Auditor,
+    /// Read all but the audit trail and the configuration.
+    Viewer,
+}
+
+/// `[[admin.token]]`: somebody with a bearer token.
+#[derive(Clone, Debug)]
+pub struct AdminToken {
+    /// Who it is.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The token.
+    pub token: AdminSecret,
+}
+
+/// What is known of a token.
+#[derive(Clone, Debug)]
+pub enum AdminSecret {
+    /// Where it is.
+    Token(SecretSource),
+    /// Its SHA-256.
+    Digest([u8; 32]),
+}
+
+/// `[[admin.certificate]]`: those whose certificate is as every part of this says.
+#[derive(Clone, Debug)]
+pub struct AdminCertificate {
+    /// Who it is; the certificate's subject if `None`.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// What the subject must match.
+    pub subject: Option<Pattern>,
+    /// What one of the names must match.
+    pub san: Option<NameRule>,
+    /// What the issuer must match.
+    pub issuer: Option<Pattern>,
+    /// The SHA-256 of the certificate.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// `[log]`: what is written to standard error.

@@ -27,6 +27,11 @@ impl Cas {
         self.0.iter().map(|(id, _)| id.as_deref()).collect()
     }
 
+    /// Whether this is the certificate of one of them.
+    pub(super) fn include(&self, certificate: &Certificate) -> bool {
+        self.0.iter().any(|(_, ca)| ca.as_ref().is_some_and(|ca| ca.certificate == *certificate))
+    }
+
     /// The CA with this id, if it has no mistake.
     pub(super) fn find(&self, id: &str) -> Option<&Ca> {
         self.0.iter().find(|(known, _)| known.as_deref() == Some(id))?.1.as_ref()
@@ -100,7 +105,7 @@ fn crls(section: &Reader<'_>, certificate: Option<&Certificate>) -> Option<Optio
     let allowed = certificate.map(|certificate| certificate.allows(KeyUsage::CRL_SIGN));
     if wanted == Some(Some(true)) && allowed == Some(false) {
         let fault = Fault::new("the certificate may not sign CRLs: its keyUsage lacks cRLSign");
-        section.fault("crl", fault.help("leave the key out, or certify the CA anew (RFC 5280 §4.2.1.3)"));
+        section.fault("crl", fault.help("leave `crl` out, or certify the CA anew (RFC 5280 §4.2.1.3)"));
     }
     let (validity, interval) = (validity?, interval?);
     if interval > validity {

@@ -36,7 +36,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     })
 }
 
-fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
+pub(super) fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
     let chain = section.get("cert", files::certificates);
     let key = key_file(section, "key", "key_passphrase");
     Some(TlsCertificate { chain: chain?, key: key? })
