@@ -150,6 +150,7 @@ async fn list(
         before: wanted.end.map(|text| time("end", &text)).transpose()?.map(micros),
         actor: wanted.actor,
         ca: wanted.ca_id,
+        ..AuditFilter::default()
     };
     let page = paging.read(|limit, after| admin.store.audit(filter.clone(), limit, after)).await?;
     Ok(Json(EventList {
