@@ -195,7 +195,7 @@ fn change(db: &Connection, dice: &mut Dice, node: &str, sequence: u64) -> &'stat
         ("reason", "iif(reason IS NULL, '', NULL)"),
         ("reason", "'round 9'"),
         ("serial", "iif(serial IS NULL, x'00', NULL)"),
-        ("serial", "x'00' || ifnull(serial, x'')"),
+        ("serial", "CAST(x'00' || ifnull(serial, x'') AS BLOB)"),
         ("fingerprint", "iif(fingerprint IS NULL, zeroblob(32), NULL)"),
         ("fingerprint", "zeroblob(31)"),
         ("hash", "zeroblob(32)"),

@@ -36,7 +36,7 @@ impl Trail {
         let loaded = format!("{} with the SHA-256 {}", config.display(), hex(&Sha256::digest(octets)));
         store.note(ServerEvent::ConfigLoaded, Some(loaded)).await?;
         for ca in &settings.cas {
-            let key = hex(&ca.certificate.public_key().digest());
+            let key = hex(&ca.certificate.key_digest());
             let (id, subject) = (&ca.id, ca.certificate.subject());
             store.note(ServerEvent::CaStarted, Some(format!("{id}: {subject}, key sha-256:{key}"))).await?;
         }

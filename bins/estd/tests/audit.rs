@@ -23,11 +23,11 @@ struct Taken {
 impl Taken {
     fn from(server: &Server) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        server.password(1);
+        let _ = server.password(1);
         let checkpoint = text(&server.estd(&["audit", "checkpoint"]));
         let before: Value = serde_json::from_str(&checkpoint).expect("a checkpoint");
         for _ in 0..12 {
-            server.password(1);
+            let _ = server.password(1);
         }
         fs::write(folder.path().join("checkpoint.jsonl"), &checkpoint).expect("a file");
         let key = text(&server.estd(&["audit", "checkpoint", "--public-key"]));
@@ -106,9 +106,11 @@ fn finds_what_was_done_to_an_export() {
     let taken = Taken::from(&Server::dev(ESTD));
     let (code, found) = taken.verify(&taken.lines, &[]);
     assert_eq!((code, &found["result"]), (Some(0), &json!("good")), "{found}");
-    assert!(found["nodes"][0]["checkpoints"].as_array().is_some_and(|all| {
-        all.len() == 2 && all.iter().all(|one| one["verdict"] == "holds")
-    }));
+    assert!(
+        found["nodes"][0]["checkpoints"]
+            .as_array()
+            .is_some_and(|all| { all.len() == 2 && all.iter().all(|one| one["verdict"] == "holds") })
+    );
     let mut dice = Dice(0xfeed_beef_0123_4567);
     for round in 0..300 {
         let mut lines = taken.lines.clone();
@@ -137,7 +139,8 @@ fn finds_what_was_done_to_an_export() {
                 ("truncate before the checkpoint", lines.len())
             }
             _ => {
-                lines[at].truncate(dice.below(lines[at].len() - 1));
+                let length = dice.below(lines[at].len() - 1);
+                lines[at].truncate(length);
                 ("cut a line short", at)
             }
         };
@@ -196,7 +199,7 @@ fn cannot_tell_is_neither_good_nor_bad() {
 #[test]
 fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
     let server = Server::dev(ESTD);
-    server.password(1);
+    let _ = server.password(1);
     let output = server.estd(&["audit", "verify"]);
     let said = text(&output);
     assert!(said.contains("as they were written"), "{said}");
@@ -254,7 +257,7 @@ fn stops_with_a_last_checkpoint_of_a_key_that_nobody_else_can_read() {
 #[test]
 fn a_query_is_narrowed_in_every_way() {
     let server = Server::dev(ESTD);
-    server.password(1);
+    let _ = server.password(1);
     let count = |arguments: &[&str]| {
         let listed = server.estd_json(&[&["audit", "query"], arguments].concat());
         listed["events"].as_array().expect("events").len()
