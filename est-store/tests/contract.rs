@@ -20,10 +20,14 @@ mod sqlite {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }

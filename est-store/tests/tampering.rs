@@ -279,7 +279,9 @@ fn tamper(db: &Connection, dice: &mut Dice, ends: &BTreeMap<&'static str, u64>, 
                 .unwrap();
             if dice.roll(2) == 1 {
                 hash_anew(db, node, at, at);
-                return one("insert, with a hash to fit", at);
+                // A copy of the record that was there is that record: the first that does not fit is the one pushed on.
+                let or = if other == stored { at + 1 } else { at };
+                return Deed { or, ..one("insert, with a hash to fit", at) };
             }
             // What is put before a record that it is a copy of cannot be told from one put after it.
             let or = if other == stored { at + 1 } else { at };

@@ -83,7 +83,7 @@ impl Browser {
         self.tell("/url", &json!({ "url": url }));
     }
 
-    /// Clicks what a CSS selector finds, when it is there to be clicked.
+    /// Clicks what a CSS selector finds, or an XPath after `xpath:`, when it is there to be clicked.
     pub fn click(&self, selector: &str) {
         self.until(&format!("{selector} can be clicked"), || {
             let element = self.element(selector)?;
@@ -143,7 +143,10 @@ impl Browser {
     }
 
     fn element(&self, selector: &str) -> Option<String> {
-        let wanted = json!({ "using": "css selector", "value": selector });
+        let wanted = match selector.strip_prefix("xpath:") {
+            Some(path) => json!({ "using": "xpath", "value": path }),
+            None => json!({ "using": "css selector", "value": selector }),
+        };
         self.ask("POST", &self.path("/element"), &wanted)[ELEMENT].as_str().map(str::to_owned)
     }
 
@@ -172,6 +175,7 @@ impl Browser {
     fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("chromedriver listens");
+        stream.set_read_timeout(Some(2 * PATIENCE)).expect("a timeout");
         let head = format!(
             "{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
              Connection: close\r\n\r\n",
@@ -179,10 +183,22 @@ impl Browser {
             body.len()
         );
         stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        let mut answer: Value = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"));
+        // It keeps the connection open, whatever it is told.
+        let mut reader = BufReader::new(stream);
+        let mut length = 0;
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            assert_ne!(reader.read_line(&mut line).expect("it answers in time"), 0, "it answers in full");
+            if let Some((name, value)) = line.split_once(':')
+                && name.eq_ignore_ascii_case("content-length")
+            {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut answer = vec![0; length];
+        reader.read_exact(&mut answer).expect("it answers in full");
+        let mut answer: Value = serde_json::from_slice(&answer).expect("JSON");
         answer["value"].take()
     }
 }

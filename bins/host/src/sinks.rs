@@ -32,7 +32,7 @@ use collector::{Address, Transport};
 use shipping::{Progress, Shipping, Sink};
 use syslog::Sender;
 
-pub use outbox::Outbox;
+pub use outbox::{Outbox, StoredChain};
 pub use record::ChainedRecord;
 pub use shipping::Pace;
 

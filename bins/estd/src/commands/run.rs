@@ -15,6 +15,7 @@ use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
 use host::metrics::{Metrics, measured};
 use host::shell::{self, ServerShell};
+use host::sinks::{self, Sinks, StoredChain};
 use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
@@ -37,6 +38,8 @@ use crate::{notify, output};
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
 /// How often it is asked whether something was revoked, here or elsewhere.
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
+/// How long audit records may take to leave when the server stops; the rest leaves after the next start.
+const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
@@ -44,6 +47,7 @@ pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     wiring::backends(settings, &site)?;
     let paths = wiring::client_paths(settings)?;
     tls_config(settings, paths.as_ref())?;
+    sinks::Plan::new(&settings.audit)?;
     if settings.admin.enabled {
         admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
     }
@@ -80,6 +84,7 @@ pub(crate) async fn serve(
     let store = super::open_store(settings)?;
     store.serve_alone().await?;
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
+    let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
     let ports = measured(ports, &metrics);
@@ -122,6 +127,8 @@ pub(crate) async fn serve(
     let trail = Trail::begin(settings, config, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
+    let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
+    let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
     if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
         tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
@@ -140,6 +147,7 @@ pub(crate) async fn serve(
     }
     store.note(ServerEvent::Shutdown, None).await?;
     trail.end().await?;
+    sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");
     Ok(())

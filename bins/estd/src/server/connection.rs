@@ -119,7 +119,7 @@ impl Context {
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             est: self.est,
-            peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
+            peer: Peer { certificates: Arc::new(certificates), source, origin: Some(peer.ip()), channel_binding },
             sender,
             place: place.clone(),
             last_answer: last_answer.clone(),
@@ -251,9 +251,10 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
-        let endpoint = Endpoint::of_path(request.uri().path());
+        let is_for_crl = Crls::serve(request.uri().path());
+        let endpoint = if is_for_crl { Endpoint::Crl } else { Endpoint::of_path(request.uri().path()) };
         let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
-        if Crls::serve(request.uri().path()) {
+        if is_for_crl {
             let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
             return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
         }

@@ -96,7 +96,34 @@ impl SecretSource {
 
 /// Reads where a secret is: `env:NAME`, `file:PATH`, `credential:NAME`, `prompt`, or the secret itself.
 pub(super) fn source(given: &Given<'_>) -> Result<SecretSource, Fault> {
-    // The environment tells no places: what a variable holds is the secret, whatever it begins with.
+    if let Some(source) = elsewhere(given)? {
+        return Ok(source);
+    }
+    if given.written()?.is_empty() {
+        return Err(Fault::new("must not be empty"));
+    }
+    warn_if_exposed(given)?;
+    Ok(SecretSource { key: given.key().to_owned(), place: Place::Here(Secret::new(given.text()?)) })
+}
+
+/// Reads a URL, which is a secret if there is a password in it, and may be where secrets may be.
+///
+/// # Errors
+/// Also when it cannot be had: nothing can be done without it.
+pub(super) fn url(given: &Given<'_>) -> Result<Secret, Fault> {
+    if let Some(source) = elsewhere(given)? {
+        return source.find().map_err(Fault::new);
+    }
+    let user = given.written()?.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
+    if user.is_some_and(|(user, _)| user.contains(':')) {
+        warn_if_exposed(given)?;
+    }
+    given.text().map(Secret::new)
+}
+
+/// The place that the text names; `None` where it is the secret itself. The environment tells no places: what a variable
+/// holds is the secret, whatever it begins with.
+fn elsewhere(given: &Given<'_>) -> Result<Option<SecretSource>, Fault> {
     let written = given.written()?;
     let place = match written.split_once(':') {
         _ if written == "prompt" => Place::Prompt(question(given)),
@@ -117,17 +144,25 @@ pub(super) fn source(given: &Given<'_>) -> Result<SecretSource, Fault> {
             let folder = (given.context.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
             Place::Credential { name: name.to_owned(), folder }
         }
-        _ => {
-            if written.is_empty() {
-                return Err(Fault::new("must not be empty"));
-            }
-            if given.context.is_exposed && !written.contains("${") {
-                let fault = Fault::new("a secret stands in a file that others can read");
-                given.warn(fault.help("write \"env:NAME\", \"file:PATH\" or \"credential:NAME\", or chmod 600"));
-            }
-            Place::Here(Secret::new(given.text()?))
-        }
+        _ => return Ok(None),
     };
+    Ok(Some(SecretSource { key: given.key().to_owned(), place }))
+}
+
+/// Tells of a secret that others can read where it is written.
+fn warn_if_exposed(given: &Given<'_>) -> Result<(), Fault> {
+    if given.context.is_exposed && !given.written()?.contains("${") {
+        let fault = Fault::new("a secret stands in a file that others can read");
+        given.warn(fault.help("write \"env:NAME\", \"file:PATH\" or \"credential:NAME\", or chmod 600"));
+    }
+    Ok(())
+}
+
+/// A secret in the environment variable that a value names.
+pub(super) fn in_variable(given: &Given<'_>) -> Result<SecretSource, Fault> {
+    let written = given.written()?;
+    let name = value::variable_name(written).ok_or_else(|| Fault::new("does not name an environment variable"))?;
+    let place = Place::Variable { name: name.to_owned(), value: (given.context.env)(name).map(Secret::new) };
     Ok(SecretSource { key: given.key().to_owned(), place })
 }
 

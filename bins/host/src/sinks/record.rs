@@ -3,17 +3,13 @@
 use std::fmt::Write as _;
 
 use est_core::pkix::{Certificate, pem};
-use est_store::{AuditRecord, IssuedCertificate};
+use est_store::{AuditRecord, Chain, IssuedCertificate};
 
 /// A record of a node's chain.
 #[derive(Clone, Debug)]
 pub struct ChainedRecord {
-    /// Whose chain.
-    pub node: String,
-    /// Its place in the chain. With the node it is the record's identity: who receives it twice can tell.
-    pub sequence: u64,
-    /// The chain's hash up to and with it.
-    pub hash: [u8; 32],
+    /// Its place. The node and the sequence are the record's identity: who receives it twice can tell.
+    pub chain: Chain,
     /// What happened.
     pub record: AuditRecord,
     /// The certificate that it is about, where it is one of the inventory.
@@ -29,16 +25,16 @@ pub(super) const CERTIFICATE: &str = "certificate";
 impl ChainedRecord {
     /// Every field, as text; [`SEQUENCE`] is a number.
     pub(super) fn fields(&self) -> Vec<(&'static str, String)> {
-        let Self { record, certificate, .. } = self;
+        let Self { chain, record, certificate } = self;
         let certificate = certificate.as_ref();
         let issuer = certificate.and_then(|issued| Certificate::parse(&issued.der).ok());
         let always = [
             ("timestamp", record.at.to_string()),
             ("event_type", record.event.clone()),
             ("outcome", if record.success { "success" } else { "failure" }.to_owned()),
-            ("node", self.node.clone()),
-            (SEQUENCE, self.sequence.to_string()),
-            ("hash", hex(&self.hash)),
+            ("node", chain.node.clone()),
+            (SEQUENCE, chain.sequence.to_string()),
+            ("hash", hex(&chain.hash)),
         ];
         let maybe = [
             ("actor", record.actor.clone()),

@@ -2,16 +2,15 @@
 
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, Fingerprint};
-use est_store::{AuditRecord, IssuedCertificate, Method, SerialNumber, UnixMicros};
+use est_store::{AuditRecord, Chain, IssuedCertificate, Method, SerialNumber, UnixMicros};
 use est_testkit::pki::{Key, TestCa};
 
 use super::ChainedRecord;
 
 pub(super) fn issued(sequence: u64) -> ChainedRecord {
+    let place = Chain { node: "node-1".into(), sequence, hash: [sequence.to_le_bytes()[0]; 32] };
     ChainedRecord {
-        node: "node-1".into(),
-        sequence,
-        hash: [sequence.to_le_bytes()[0]; 32],
+        chain: place.clone(),
         record: AuditRecord {
             number: sequence,
             at: UnixMicros(1_795_253_400_000_000 + sequence),
@@ -25,7 +24,7 @@ pub(super) fn issued(sequence: u64) -> ChainedRecord {
             reason: Some("profile device".into()),
             serial: Some(SerialNumber::from_contents(&[0x4a, 0x3f])),
             fingerprint: Some(Fingerprint([0x22; 32])),
-            chain: None,
+            chain: Some(place),
         },
         certificate: None,
     }

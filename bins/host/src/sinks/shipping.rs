@@ -210,7 +210,7 @@ impl Shipping {
         self.progress.sequence.store(given, Ordering::Relaxed);
         loop {
             let page = self.outbox.read(given, self.pace.page).await?;
-            if let Some(last) = page.last().map(|record| record.sequence) {
+            if let Some(last) = page.last().map(|record| record.chain.sequence) {
                 let wanted: Vec<_> =
                     page.into_iter().filter(|record| self.events.lets_through(&record.record.event)).collect();
                 if !wanted.is_empty() {

@@ -98,7 +98,7 @@ impl Sender {
             }
             message.push('"');
         }
-        message.push_str(&format!("][meta sequenceId=\"{}\"]", sequence_id(record.sequence)));
+        message.push_str(&format!("][meta sequenceId=\"{}\"]", sequence_id(record.chain.sequence)));
         let text: String = text.chars().map(visible).collect();
         if !text.is_empty() {
             message.push_str(if text.is_ascii() { " " } else { " \u{feff}" });

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use est_core::{PortError, PortFuture};
-use est_store::{AuditRecord, Method, UnixMicros};
+use est_store::{AuditRecord, Chain as Place, Method, UnixMicros};
 use host::sinks::{ChainedRecord, Outbox};
 use tokio::sync::Notify;
 
@@ -48,10 +48,9 @@ impl Chain {
 /// Every fifth is a failure.
 fn record(sequence: u64) -> ChainedRecord {
     let success = !sequence.is_multiple_of(5);
+    let place = Place { node: "node-1".into(), sequence, hash: [sequence.to_le_bytes()[0]; 32] };
     ChainedRecord {
-        node: "node-1".into(),
-        sequence,
-        hash: [sequence.to_le_bytes()[0]; 32],
+        chain: place.clone(),
         record: AuditRecord {
             number: sequence,
             at: UnixMicros(1_795_253_400_000_000 + sequence),
@@ -65,7 +64,7 @@ fn record(sequence: u64) -> ChainedRecord {
             reason: Some(format!("record {sequence}")),
             serial: None,
             fingerprint: None,
-            chain: None,
+            chain: Some(place),
         },
         certificate: None,
     }

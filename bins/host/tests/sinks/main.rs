@@ -33,7 +33,7 @@ fn nothing() -> Audit {
         include_cert_data: false,
         checkpoint_key: None,
         checkpoints: None,
-        checkpoint_interval: Duration::from_secs(3_600),
+        checkpoint_interval: Duration::ZERO,
     }
 }
 

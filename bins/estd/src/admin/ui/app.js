@@ -205,7 +205,7 @@ async function revoke() {
   const certificate = revoking;
   revoking = null;
   await attempt(null, async () => {
-    await call("POST", `/admin/certs/${encodeURIComponent(certificate.serial)}/revoke`, { reason: $("revoke-reason").value });
+    await call("POST", `/admin/certs/${certificate.serial.replaceAll(":", "")}/revoke`, { reason: $("revoke-reason").value });
     await showCertificates();
     say(`The certificate of ${certificate.subject} is revoked.`);
   });
