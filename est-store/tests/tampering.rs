@@ -80,7 +80,7 @@ impl Original {
         std::fs::copy(self.folder.path().join("original.db"), &path).unwrap();
         let db = Connection::open(&path).unwrap();
         db.execute_batch(
-            "DROP TRIGGER audit_keeps_its_rows; DROP TRIGGER audit_keeps_every_row; DROP INDEX audit_by_chain;
+            "PRAGMA synchronous = OFF; DROP TRIGGER audit_keeps_its_rows; DROP TRIGGER audit_keeps_every_row; DROP INDEX audit_by_chain;
              PRAGMA ignore_check_constraints = ON;",
         )
         .unwrap();
@@ -360,7 +360,6 @@ async fn finds_a_thousand_tamperings_and_none_without_one() {
         }
         assert!(reports.iter().any(|report| report.end.node == *node), "round {round}: {what}");
     }
-    println!("{kinds:#?}");
     let names: std::collections::BTreeSet<&str> = kinds.keys().map(|(_, name)| *name).collect();
     let expected =
         ["beyond-the-end", "changed", "inserted", "removed", "reordered", "rewritten", "truncated", "unreadable"];
