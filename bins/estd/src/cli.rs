@@ -155,6 +155,12 @@ pub(crate) struct Explain {
     /// Who asks: a file with their certificate, `otp` or `otp:ENTITY` for who has a one-time password.
     #[arg(long = "as", value_name = "PRINCIPAL", default_value = "otp")]
     pub(crate) principal: String,
+    /// The password gives these names too, as with `estd otp create --allow`.
+    #[arg(long = "allow", value_name = "KIND:PATTERN")]
+    pub(crate) names: Vec<String>,
+    /// The password was created for --label.
+    #[arg(long, requires = "label")]
+    pub(crate) for_label: bool,
     /// Explain a renewal (/simplereenroll) of the certificate of --as.
     #[arg(long)]
     pub(crate) renew: bool,
@@ -240,9 +246,16 @@ pub(crate) enum Otp {
     Create {
         #[command(flatten)]
         config: Config,
-        /// Whom it is for: the user name with which alone it is good.
+        /// Whom it is for: the user name with which alone it is good, and whose names alone it gives.
         #[arg(long, value_name = "NAME")]
         entity: Option<String>,
+        /// The label at which alone it is good [default: every label but those that make registration authorities].
+        #[arg(long, value_name = "LABEL")]
+        label: Option<String>,
+        /// Names that it gives besides the entity's own: 'dns:*.lab.example', 'subject:CN=*,O=Lab', 'uri'; what begins
+        /// with ^ is a regular expression. May be repeated.
+        #[arg(long = "allow", value_name = "KIND:PATTERN")]
+        names: Vec<String>,
         /// How long it is good: 30m, 24h, 7d, or whole seconds [default: otp.default_ttl].
         #[arg(long, value_name = "TIME", value_parser = crate::output::parse_span)]
         ttl: Option<est_core::Seconds>,
@@ -255,10 +268,28 @@ pub(crate) enum Otp {
         #[command(flatten)]
         output: Output,
     },
-    /// List passwords, without their secrets.
+    /// List passwords, without their secrets, and who has failed with one.
     List {
         #[command(flatten)]
         config: Config,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one password: what it is good for, its uses, and the failures that count against it.
+    Show {
+        #[command(flatten)]
+        config: Config,
+        /// The part before the dot.
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Let somebody try again who is locked out.
+    Unlock {
+        #[command(flatten)]
+        config: Config,
+        /// A user name, the id of a password or an address, as `estd otp list` shows them.
+        who: String,
         #[command(flatten)]
         output: Output,
     },

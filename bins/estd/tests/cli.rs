@@ -66,7 +66,7 @@ fn check_reports_every_mistake_with_its_line_and_key() {
     assert_eq!(checked.status.code(), Some(1));
     let printed = stderr(&checked);
     for part in
-        ["estd.toml:8: tls.cert_path", "did you mean `cert`", "tls.client_auth.mode", "did you mean \"required\""]
+        ["estd.toml:9: tls.cert_path", "did you mean `cert`", "tls.client_auth.mode", "did you mean \"required\""]
     {
         assert!(printed.contains(part), "{part} is not in {printed}");
     }
@@ -99,7 +99,18 @@ fn migrate_tells_and_does_what_is_pending() {
 #[test]
 fn a_password_is_good_for_its_entity_and_so_many_requests() {
     let server = Server::dev(ESTD);
-    let created = server.estd_json(&["otp", "create", "--entity", "meter-7", "--uses", "3", "--ttl", "10m"]);
+    let created = server.estd_json(&[
+        "otp",
+        "create",
+        "--entity",
+        "meter-7",
+        "--allow",
+        "subject:CN=*",
+        "--uses",
+        "3",
+        "--ttl",
+        "10m",
+    ]);
     assert_eq!((&created["entity_id"], &created["max_uses"]), (&"meter-7".into(), &3.into()));
     let password = created["password"].as_str().expect("a password");
     assert_eq!(enroll(&server, "meter-8", password, "a").0, 401);

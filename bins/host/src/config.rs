@@ -26,6 +26,8 @@ use std::path::Path;
 use est_core::UnixTime;
 use toml_edit::Document;
 
+pub use est_auth::HashAlgorithm;
+
 pub use diagnostic::{Diagnostic, Position};
 pub use locate::{Place, locate};
 pub use names::purpose;
@@ -35,9 +37,8 @@ pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
     Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
-    ClientRevocation, CrlRules, Db, Est, EventFilter, HashAlgorithm, KeyFile, Label, Limits, Log, LogFormat, Otp,
-    Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate,
-    TlsVersion,
+    ClientRevocation, CrlRules, Db, Est, EventFilter, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role,
+    RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };
 pub use shown::shown;
 

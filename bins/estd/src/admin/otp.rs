@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use est_core::{Seconds, UnixTime};
 use est_store::{PasswordSummary, Revocation};
+use host::otp::{CreateError, Request};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/admin/otp", "Makes a one-time password. It is shown in this answer alone.")
             .body::<NewOtp>()
             .json::<CreatedOtp>(StatusCode::CREATED, "The password.")
-            .fails(&[StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+            .fails(&[
+                StatusCode::BAD_REQUEST,
+                StatusCode::NOT_FOUND,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ])
             .by(create),
         Endpoint::get("/admin/otp", "Lists one-time passwords, those that are good unless all are asked for.")
             .query::<ListOtps>()
@@ -56,6 +62,23 @@ struct NewOtp {
     #[serde(alias = "client_id", alias = "label")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f:]*$"))]
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; every label but those that make registration authorities if it is left
+    /// out.
+    #[schemars(length(min = 1, max = 255))]
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own: `dns:*.lab.example`, `subject:CN=*,O=Lab`, `uri`; what begins with
+    /// `^` is a regular expression.
+    #[serde(default)]
+    #[schemars(
+        length(max = 64),
+        inner(
+            length(max = 255),
+            regex(
+                pattern = r"^((dns|ip|email|uri|directory|rid|upn|hardware|smtp-utf8)|(subject|dns|ip|email|uri|directory|rid|upn|hardware|smtp-utf8):([A-Za-z0-9.*@=,/:_-]{1,200}|\^[A-Za-z0-9=,-]{1,100}\$))$"
+            )
+        )
+    )]
+    names: Vec<String>,
     /// For how long it is good: seconds, or `24h`.
     ttl: Option<Ttl>,
     /// For how many requests it is good.
@@ -109,6 +132,10 @@ struct Otp {
     id: String,
     /// Whom it is for; anybody if null.
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; any if null.
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own.
+    names: Vec<String>,
     /// When it was made.
     created: Time,
     /// When it ends.
@@ -146,6 +173,10 @@ struct CreatedOtp {
     id: String,
     /// Whom it is for; anybody if null.
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; any if null.
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own.
+    names: Vec<String>,
     /// The password.
     otp: String,
     /// When it was made.
@@ -172,6 +203,8 @@ impl Otp {
         Self {
             id: password.id,
             entity_id: password.entity,
+            est_label: password.label,
+            names: password.names,
             created: Time(password.created),
             expires: Time(password.expires),
             max_uses: password.max_uses,
@@ -192,30 +225,39 @@ async fn create(
         return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
     }
     let current = admin.current();
-    let defaults = &current.settings.otp;
     let ttl = match &wanted.ttl {
         Some(ttl) => {
-            ttl.span().ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?
+            let span = ttl.span();
+            Some(span.ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?)
         }
-        None => defaults.default_ttl,
+        None => None,
     };
-    let uses = match wanted.max_uses {
-        Some(uses) => u32::try_from(uses.0).ok().filter(|uses| (1..=1_000_000).contains(uses)),
-        None => Some(defaults.max_uses),
-    };
-    let uses = uses.ok_or_else(|| Problem::invalid("max_uses must be between 1 and 1000000"))?;
-    let made = host::otp::create(&admin.store, entity, ttl, uses, &caller.actor).await.map_err(|error| {
-        tracing::error!(%error, "no one-time password could be made");
-        Problem::Unavailable
+    let uses = wanted
+        .max_uses
+        .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
+    let uses = uses.transpose()?;
+    let request = Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses };
+    let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
+    let made = made.map_err(|error| match error {
+        CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
+        CreateError::Invalid { field, reason } => {
+            Problem::invalid(format_args!("{} {reason}", if field == "uses" { "max_uses" } else { field }))
+        }
+        error => {
+            tracing::error!(%error, "no one-time password could be made");
+            Problem::Unavailable
+        }
     })?;
     admin.metrics.otp_generated();
     let body = CreatedOtp {
-        entity_id: wanted.entity_id,
+        entity_id: made.entity,
+        est_label: made.label,
+        names: made.names,
         otp: made.clear.reveal().to_owned(),
         created: Time(made.created),
         expires: Time(made.expires),
-        max_uses: uses,
-        remaining_uses: uses,
+        max_uses: made.max_uses,
+        remaining_uses: made.max_uses,
         id: made.id,
     };
     let location = HeaderValue::try_from(format!("/admin/otp/{}", body.id)).ok();

@@ -119,7 +119,7 @@ impl Context {
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             est: self.est,
-            peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
+            peer: Peer { certificates: Arc::new(certificates), source, origin: Some(peer.ip()), channel_binding },
             sender,
             place: place.clone(),
             last_answer: last_answer.clone(),

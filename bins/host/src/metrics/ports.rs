@@ -38,6 +38,7 @@ impl Authenticator for Measured<dyn Authenticator> {
                 Ok(Verdict::Known(Principal::Certificate(_))) => ["certificate", "success"],
                 Ok(Verdict::Known(Principal::OneTimePassword { .. })) => ["otp", "success"],
                 Ok(Verdict::Unknown(_)) => ["none", "failure"],
+                Ok(Verdict::Guessed(..)) => ["otp", "failure"],
                 Err(_) => ["none", "error"],
             };
             self.metrics.authentications.with_label_values(&labels).inc();

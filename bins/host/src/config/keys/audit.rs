@@ -71,9 +71,9 @@ pub(in crate::config) static AUDIT: Section = Section {
         .also(&["key", "client_key"]),
         key(
             "syslog_key_passphrase",
-            "string",
+            "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
         )
         .also(&["key_passphrase", "passphrase"]),
         key(
