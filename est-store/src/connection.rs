@@ -54,6 +54,9 @@ pub(crate) trait Connection: Send {
         })
     }
 
+    /// Runs statements in the database's own words, separated by semicolons.
+    fn script<'a>(&'a mut self, sql: &'a str) -> Answer<'a, ()>;
+
     /// Begins a transaction that will write.
     fn begin(&mut self) -> Answer<'_, ()>;
 

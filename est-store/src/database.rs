@@ -1,4 +1,4 @@
-//! A store in an SQLite file.
+//! A store in a database.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -11,13 +11,16 @@ use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Notify;
 
+use crate::pool::Pool;
 use crate::readers::Readers;
+use crate::server::{Server, blocking};
 use crate::session::Session;
+use crate::url::Place;
 use crate::work::Work;
-use crate::writer::Writer;
-use crate::{Clock, StoreError, UnixMicros, claims, migrations};
+use crate::writer::{Line, Writer};
+use crate::{Clock, DatabaseUrl, StoreError, UnixMicros, claims, migrations};
 
-/// A store in an SQLite file. Clones are handles to the same one.
+/// A store in an SQLite file, or in a database of a PostgreSQL or MariaDB server. Clones are handles to the same one.
 ///
 /// Every answer to a change means that the change is on disk. When the last handle is dropped, the thread that writes
 /// finishes what was sent to it; [`Database::close`] does the same without blocking.
@@ -40,6 +43,12 @@ enum Engine {
     Sqlite {
         // Before the writer, so that the last connection to close is one that may tidy up the write-ahead log.
         readers: Readers,
+        writer: Writer,
+    },
+    Server {
+        pool: Pool,
+        /// What is audited goes over one connection of its own, many pieces to a transaction: each has to wait for the
+        /// end of the chain anyway.
         writer: Writer,
     },
 }
@@ -95,6 +104,17 @@ fn wait_a_moment(tries: i32) -> bool {
 }
 
 impl Database {
+    /// Opens the database at `url`: as [`open`](Self::open) does where it is a file. Blocks.
+    ///
+    /// # Errors
+    /// Those of [`open`](Self::open), and [`StoreError::Unreachable`].
+    pub fn open_url(url: &DatabaseUrl, options: Options) -> Result<Self, StoreError> {
+        match &url.0 {
+            Place::File(path) => Self::open(path, options),
+            Place::Server(address) => Self::serve(Server::new(address, &options), options),
+        }
+    }
+
     /// Opens the file at `path`, and makes it, readable by its owner only, if there is none. Blocks.
     ///
     /// # Errors
@@ -134,14 +154,29 @@ impl Database {
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Session::new(db), node, clock, claims::Sweep)?;
-        Ok(Self {
-            inner: Arc::new(Inner {
-                engine: Engine::Sqlite { readers, writer },
-                settled: Settled::new(),
-                alone_since: OnceLock::new(),
-            }),
-        })
+        let writer = Writer::start(Line::Kept(Session::new(db)), node, clock, claims::Sweep)?;
+        Ok(Self::with(Engine::Sqlite { readers, writer }))
+    }
+
+    fn serve(server: Server, options: Options) -> Result<Self, StoreError> {
+        let Options { pending, clock, node, max_connections, .. } = options;
+        let lacking = blocking(async {
+            if pending == Pending::Apply {
+                migrations::apply_to_server(&server, &clock).await?;
+            }
+            migrations::pending_in_server(&server).await
+        })?;
+        if !lacking.is_empty() {
+            return Err(StoreError::PendingMigrations { pending: lacking });
+        }
+        let writer = Writer::start(Line::Made(server.clone(), None), node, clock.clone(), claims::Sweep)?;
+        let pool = Pool::new(server, max_connections, clock, writer.runtime().clone());
+        Ok(Self::with(Engine::Server { pool, writer }))
+    }
+
+    fn with(engine: Engine) -> Self {
+        let inner = Inner { engine, settled: Settled::new(), alone_since: OnceLock::new() };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Tells that changes are written: goes the way of one that changes nothing.
@@ -160,9 +195,11 @@ impl Database {
         match &self.inner.engine {
             Engine::Sqlite { readers, writer } => {
                 readers.close();
-                let last = writer.write(Now);
-                writer.close();
-                let _ = last.await;
+                finish(writer).await;
+            }
+            Engine::Server { pool, writer } => {
+                pool.close();
+                finish(writer).await;
             }
         }
         // The thread has nothing left to do, but joining it may still wait for SQLite to tidy up.
@@ -177,6 +214,7 @@ impl Database {
     pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => readers.read(work).await,
+            Engine::Server { pool, .. } => pool.read(work).await,
         }
     }
 
@@ -184,6 +222,7 @@ impl Database {
     pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => readers.glance(work).await,
+            Engine::Server { pool, .. } => pool.read(work).await,
         }
     }
 
@@ -194,7 +233,7 @@ impl Database {
         work: W,
     ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
         match &self.inner.engine {
-            Engine::Sqlite { writer, .. } => writer.write(work),
+            Engine::Sqlite { writer, .. } | Engine::Server { writer, .. } => writer.write(work),
         }
     }
 
@@ -202,8 +241,16 @@ impl Database {
     pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
             Engine::Sqlite { writer, .. } => writer.write(work).await,
+            Engine::Server { pool, .. } => pool.transact(work).await,
         }
     }
+}
+
+/// Waits for what was sent to a writer, and takes nothing more.
+async fn finish(writer: &Writer) {
+    let last = writer.write(Now);
+    writer.close();
+    let _ = last.await;
 }
 
 /// Tells the time at which it is done.

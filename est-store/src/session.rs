@@ -95,6 +95,11 @@ impl Session {
         self.connection.is_usable()
     }
 
+    /// Runs statements in the database's own words, separated by semicolons.
+    pub(crate) async fn script(&mut self, sql: &str) -> Result<(), StoreError> {
+        self.connection.script(sql).await
+    }
+
     /// Runs a statement that answers with rows.
     pub(crate) async fn query(&mut self, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
         self.connection.query(sql, values).await

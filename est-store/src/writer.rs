@@ -2,13 +2,18 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use crate::pool::unknown;
+use crate::server::{PATIENCE, Server, patiently};
 use crate::session::Session;
-use crate::work::{Work, at_once, contained};
+use crate::work::{Work, contained};
 use crate::{Clock, StoreError, UnixMicros};
 
 /// How many pieces of work share a transaction at most. Beyond it the commit is a small part of the cost already, and
@@ -20,8 +25,9 @@ const BATCH: usize = 256;
 /// Dropping it waits until everything that was sent is committed.
 #[derive(Debug)]
 pub(crate) struct Writer {
-    queue: Sender<Message>,
+    queue: UnboundedSender<Message>,
     thread: Option<JoinHandle<()>>,
+    runtime: Handle,
 }
 
 enum Message {
@@ -29,20 +35,66 @@ enum Message {
     Close,
 }
 
+/// The connection that the thread writes with.
+pub(crate) enum Line {
+    /// One that lasts.
+    Kept(Session),
+    /// One to a server, which can break; then another one is made.
+    Made(Server, Option<Session>),
+}
+
+impl Line {
+    async fn session(&mut self) -> Result<&mut Session, StoreError> {
+        match self {
+            Self::Kept(session) => Ok(session),
+            Self::Made(server, session) => {
+                let usable = session.take().filter(Session::is_usable);
+                Ok(session.insert(match usable {
+                    Some(session) => session,
+                    None => server.connect().await?,
+                }))
+            }
+        }
+    }
+
+    /// Leaves nothing of a transaction that failed.
+    async fn clear(&mut self, error: &StoreError) {
+        let undone = match self {
+            Self::Made(_, session) if matches!(error, StoreError::Unreachable(_)) => {
+                *session = None;
+                Ok(())
+            }
+            Self::Kept(session) | Self::Made(_, Some(session)) => session.roll_back().await,
+            Self::Made(_, None) => Ok(()),
+        };
+        if let Err(error) = undone {
+            tracing::error!(%error, "the failed batch was not rolled back");
+        }
+    }
+
+    fn can_be_made_again(&self) -> bool {
+        matches!(self, Self::Made(..))
+    }
+}
+
 impl Writer {
     /// Starts the thread, which does `sweep` whenever it has a transaction open anyway, once a second and for as long
-    /// as it tells that there is more of it to do. `db` is closed when it ends.
-    pub(crate) fn start<S>(db: Session, node: String, clock: Clock, sweep: S) -> Result<Self, StoreError>
+    /// as it tells that there is more of it to do. `line` is closed when it ends.
+    pub(crate) fn start<S>(line: Line, node: String, clock: Clock, sweep: S) -> Result<Self, StoreError>
     where
         S: Work<Answer = bool>,
     {
-        let (queue, jobs) = channel();
-        let sweeper = Sweeper { sweep, due: UnixMicros(0) };
+        // What the thread waits for is all its own, so that it comes to its end whatever else has ended.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| StoreError::Database(Box::new(error)))?;
+        let handle = runtime.handle().clone();
+        let (queue, jobs) = unbounded_channel();
+        let batches = Batches { line, node, clock, sweeper: Sweeper { sweep, due: UnixMicros(0) } };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(db, &node, &clock, &jobs, sweeper))
+            .spawn(move || runtime.block_on(batches.run(jobs)))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
-        Ok(Self { queue, thread: Some(thread) })
+        Ok(Self { queue, thread: Some(thread), runtime: handle })
     }
 
     /// Runs `work` in a savepoint of its own, and answers when it is durable.
@@ -53,10 +105,15 @@ impl Writer {
         work: W,
     ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
         let (reply, answer) = oneshot::channel();
-        let task = Task { work, outcome: Err(StoreError::Closed), reply };
+        let task = Task { work, outcome: None, reply };
         // A send that fails drops the task and with it `reply`, which `answer` tells below.
         let _ = self.queue.send(Message::Piece(Box::new(task)));
         async move { answer.await.unwrap_or(Err(StoreError::Closed)) }
+    }
+
+    /// Where else something that waits for the database can run: until the thread ends.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     /// Asks the thread to end after what is queued.
@@ -76,10 +133,16 @@ impl Drop for Writer {
     }
 }
 
+/// An answer that a piece of work is still at.
+type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
 /// A piece of work whose type the queue does not know.
 trait Piece: Send {
     /// Does it, and tells whether what it changed is to stay.
-    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+    ///
+    /// # Errors
+    /// What went wrong with the transaction, where it was not the work.
+    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pending<'a, Result<bool, StoreError>>;
 
     /// Tells whoever waits.
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>);
@@ -87,63 +150,97 @@ trait Piece: Send {
 
 struct Task<W: Work> {
     work: W,
-    outcome: Result<W::Answer, StoreError>,
+    outcome: Option<Result<W::Answer, StoreError>>,
     reply: oneshot::Sender<Result<W::Answer, StoreError>>,
 }
 
 impl<W: Work> Piece for Task<W> {
-    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+    fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pending<'a, Result<bool, StoreError>> {
         Box::pin(async move {
-            self.outcome = contained(self.work.run(db, at)).await;
-            self.outcome.is_ok()
+            let outcome = contained(self.work.run(db, at)).await;
+            let keep = outcome.is_ok();
+            self.outcome = Some(blamed(outcome)?);
+            Ok(keep)
         })
     }
 
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>) {
-        let outcome = match committed {
-            Ok(()) => self.outcome,
-            Err(why) => self.outcome.and(Err(StoreError::NotCommitted(why))),
+        let outcome = match (self.outcome, committed) {
+            (Some(outcome), Ok(())) => outcome,
+            (Some(Err(error)), Err(_)) => Err(error),
+            (Some(Ok(_)) | None, Err(why)) => Err(StoreError::NotCommitted(why)),
+            (None, Ok(())) => Err(StoreError::Closed),
         };
         // Nobody waits any more when the client has hung up.
         let _ = self.reply.send(outcome);
     }
 }
 
-fn run<S: Work<Answer = bool>>(
-    mut db: Session,
-    node: &str,
-    clock: &Clock,
-    jobs: &Receiver<Message>,
-    mut sweeper: Sweeper<S>,
-) {
-    let mut batch = Vec::with_capacity(BATCH);
-    let mut closing = false;
-    while !closing {
-        let mut next = jobs.recv().map_err(|_| TryRecvError::Disconnected);
-        closing = loop {
-            match next {
-                Ok(Message::Piece(piece)) => batch.push(piece),
-                Ok(Message::Close) | Err(TryRecvError::Disconnected) => break true,
-                Err(TryRecvError::Empty) => break false,
+/// What the work came to.
+///
+/// # Errors
+/// What became of the transaction that it was part of.
+fn blamed<T>(outcome: Result<T, StoreError>) -> Result<Result<T, StoreError>, StoreError> {
+    match outcome {
+        Err(error @ (StoreError::Contended(_) | StoreError::Unreachable(_))) => Err(error),
+        outcome => Ok(outcome),
+    }
+}
+
+/// Takes work from the queue, as much as there is at once.
+struct Batches<S> {
+    line: Line,
+    node: String,
+    clock: Clock,
+    sweeper: Sweeper<S>,
+}
+
+impl<S: Work<Answer = bool>> Batches<S> {
+    async fn run(mut self, mut jobs: UnboundedReceiver<Message>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut closing = false;
+        while !closing {
+            let mut next = jobs.recv().await.ok_or(TryRecvError::Disconnected);
+            closing = loop {
+                match next {
+                    Ok(Message::Piece(piece)) => batch.push(piece),
+                    Ok(Message::Close) | Err(TryRecvError::Disconnected) => break true,
+                    Err(TryRecvError::Empty) => break false,
+                }
+                if batch.len() == BATCH {
+                    break false;
+                }
+                next = jobs.try_recv();
+            };
+            if batch.is_empty() {
+                continue;
             }
-            if batch.len() == BATCH {
-                break false;
+            let committed = self.write(&mut batch).await.map_err(|error| {
+                tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
+                Arc::from(error.to_string())
+            });
+            for piece in batch.drain(..) {
+                piece.settle(committed.clone());
             }
-            next = jobs.try_recv();
-        };
-        if batch.is_empty() {
-            continue;
         }
-        let committed = at_once(commit(&mut db, node, clock, &mut batch, &mut sweeper));
-        let committed = committed.map_err(|error| {
-            tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
-            if let Err(error) = at_once(db.roll_back()) {
-                tracing::error!(%error, "the failed batch was not rolled back");
+    }
+
+    /// Writes a batch; once more where the database undid it for the sake of others, or the connection had broken.
+    async fn write(&mut self, batch: &mut [Box<dyn Piece>]) -> Result<(), StoreError> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut reconnected = false;
+        loop {
+            let written = match self.line.session().await {
+                Ok(db) => patiently(commit(db, &self.node, &self.clock, batch, &mut self.sweeper)).await,
+                Err(error) => return Err(error),
+            };
+            let Err(error) = written else { return Ok(()) };
+            self.line.clear(&error).await;
+            match error {
+                StoreError::Contended(_) if Instant::now() < deadline => {}
+                StoreError::Unreachable(_) if self.line.can_be_made_again() && !reconnected => reconnected = true,
+                error => return Err(error),
             }
-            Arc::from(error.to_string())
-        });
-        for piece in batch.drain(..) {
-            piece.settle(committed.clone());
         }
     }
 }
@@ -159,11 +256,11 @@ async fn commit<S: Work<Answer = bool>>(
     db.begin_audited(node).await?;
     for piece in batch {
         db.save().await?;
-        let keep = piece.run(db, clock.now()).await;
+        let keep = piece.run(db, clock.now()).await?;
         db.end_piece(keep).await?;
     }
     sweeper.sweep(db, clock.now()).await?;
-    db.commit().await
+    db.commit().await.map_err(unknown)
 }
 
 /// Cleans up a little at a time: once a second, and with every batch while there is much to do.
@@ -178,7 +275,7 @@ impl<S: Work<Answer = bool>> Sweeper<S> {
             return Ok(());
         }
         db.save().await?;
-        let swept = contained(self.sweep.run(db, now)).await;
+        let swept = blamed(contained(self.sweep.run(db, now)).await)?;
         db.end_piece(swept.is_ok()).await?;
         let more = swept.unwrap_or_else(|error| {
             tracing::warn!(%error, "old claims were not deleted");
@@ -222,7 +319,7 @@ mod tests {
     }
 
     /// Work that takes until it is told.
-    struct Held(std::sync::Mutex<Receiver<()>>);
+    struct Held(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
 
     impl Work for Held {
         type Answer = ();
@@ -260,12 +357,12 @@ mod tests {
              CREATE TABLE chains (node TEXT PRIMARY KEY, sequence INTEGER, hash BLOB)",
         )
         .unwrap();
-        Writer::start(Session::new(db), "local".to_owned(), Clock::system(), NoSweep).unwrap()
+        Writer::start(Line::Kept(Session::new(db)), "local".to_owned(), Clock::system(), NoSweep).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
-    fn hold(writer: &Writer) -> Sender<()> {
-        let (release, held) = channel();
+    fn hold(writer: &Writer) -> std::sync::mpsc::Sender<()> {
+        let (release, held) = std::sync::mpsc::channel();
         drop(writer.write(Held(std::sync::Mutex::new(held))));
         release
     }

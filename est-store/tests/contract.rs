@@ -33,3 +33,47 @@ mod sqlite {
     #[path = "../suite/sinks.rs"]
     mod sinks;
 }
+
+#[cfg(feature = "postgres")]
+mod postgres {
+    mod subject;
+
+    #[path = "../suite/audit.rs"]
+    mod audit;
+    #[path = "../suite/claims.rs"]
+    mod claims;
+    #[path = "../suite/crls.rs"]
+    mod crls;
+    #[path = "../suite/crowds.rs"]
+    mod crowds;
+    #[path = "../suite/inventory.rs"]
+    mod inventory;
+    #[path = "../suite/passwords.rs"]
+    mod passwords;
+    #[path = "../suite/requests.rs"]
+    mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
+}
+
+#[cfg(feature = "mariadb")]
+mod mariadb {
+    mod subject;
+
+    #[path = "../suite/audit.rs"]
+    mod audit;
+    #[path = "../suite/claims.rs"]
+    mod claims;
+    #[path = "../suite/crls.rs"]
+    mod crls;
+    #[path = "../suite/crowds.rs"]
+    mod crowds;
+    #[path = "../suite/inventory.rs"]
+    mod inventory;
+    #[path = "../suite/passwords.rs"]
+    mod passwords;
+    #[path = "../suite/requests.rs"]
+    mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
+}

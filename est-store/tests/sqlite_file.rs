@@ -8,7 +8,7 @@ mod support;
 use std::path::PathBuf;
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
-use est_store::{Database, Options, Pending, ServerEvent, StoreError, migrations};
+use est_store::{Database, DatabaseUrl, Options, Pending, ServerEvent, StoreError, migrations};
 use rusqlite::Connection;
 
 use support::{
@@ -19,6 +19,10 @@ fn database() -> (Folder, PathBuf) {
     let folder = Folder::new();
     let path = folder.path().join("store.db");
     (folder, path)
+}
+
+fn url(path: &PathBuf) -> DatabaseUrl {
+    DatabaseUrl::of_file(path)
 }
 
 fn count(path: &PathBuf, table: &str) -> i64 {
@@ -57,11 +61,11 @@ async fn a_file_that_is_there_keeps_its_mode_and_its_rows() {
 #[test]
 fn migrations_are_applied_once() {
     let (_folder, path) = database();
-    let before = migrations::status(&path).unwrap();
+    let before = migrations::status(&url(&path)).unwrap();
     assert!(before.applied.is_empty() && !path.exists());
-    assert_eq!(migrations::apply(&path).unwrap(), before.pending);
-    assert!(migrations::apply(&path).unwrap().is_empty());
-    let after = migrations::status(&path).unwrap();
+    assert_eq!(migrations::apply(&url(&path)).unwrap(), before.pending);
+    assert!(migrations::apply(&url(&path)).unwrap().is_empty());
+    let after = migrations::status(&url(&path)).unwrap();
     assert!(after.pending.is_empty());
     assert_eq!(after.applied.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), before.pending);
 }
@@ -79,14 +83,14 @@ fn pending_migrations_are_refused_with_what_to_do() {
 #[test]
 fn a_newer_database_is_refused() {
     let (_folder, path) = database();
-    migrations::apply(&path).unwrap();
+    migrations::apply(&url(&path)).unwrap();
     let db = Connection::open(&path).unwrap();
     db.execute("INSERT INTO migrations VALUES (9999, '9999_later', 0)", []).unwrap();
     for refused in [
         Database::open(&path, Options::default()).unwrap_err(),
         Database::open(&path, refusing()).unwrap_err(),
-        migrations::status(&path).unwrap_err(),
-        migrations::apply(&path).unwrap_err(),
+        migrations::status(&url(&path)).unwrap_err(),
+        migrations::apply(&url(&path)).unwrap_err(),
     ] {
         assert!(matches!(refused, StoreError::NewerDatabase { found: 9999, .. }));
         assert!(refused.to_string().contains("at migration 9999"), "{refused}");

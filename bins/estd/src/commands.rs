@@ -37,8 +37,9 @@ impl Opened {
     /// When the configuration has mistakes, which are printed, or the database cannot be opened.
     pub(crate) fn open(config: &Path) -> Result<Self> {
         let settings = settings(config)?;
-        let path = &settings.db.path;
-        if !path.exists() {
+        if let Some(path) = settings.db.url.file()
+            && !path.exists()
+        {
             anyhow::bail!("there is no database {} yet: `estd run` makes it, or `estd migrate`", path.display());
         }
         let store = open_store(&settings)?;
@@ -77,16 +78,16 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 
 /// Opens the database, bringing it to this version where the configuration allows that.
 pub(crate) fn open_store(settings: &Settings) -> Result<Database> {
-    let path = &settings.db.path;
+    let url = &settings.db.url;
     let mut options = Options::default();
     options.pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
     options.node.clone_from(&settings.server.node);
     options.max_connections = settings.db.max_connections.get();
     options.connect_timeout = settings.db.connect_timeout;
-    Database::open(path, options).map_err(|error| match error {
-        // It names the file itself.
-        StoreError::File { .. } => error.into(),
-        other => anyhow::anyhow!("{}: {other}", path.display()),
+    Database::open_url(url, options).map_err(|error| match error {
+        // It names the database itself.
+        StoreError::File { .. } | StoreError::Unreachable(_) => error.into(),
+        other => anyhow::anyhow!("{url}: {other}"),
     })
 }
 

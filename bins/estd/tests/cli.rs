@@ -66,7 +66,7 @@ fn check_reports_every_mistake_with_its_line_and_key() {
     assert_eq!(checked.status.code(), Some(1));
     let printed = stderr(&checked);
     for part in
-        ["estd.toml:8: tls.cert_path", "did you mean `cert`", "tls.client_auth.mode", "did you mean \"required\""]
+        ["estd.toml:9: tls.cert_path", "did you mean `cert`", "tls.client_auth.mode", "did you mean \"required\""]
     {
         assert!(printed.contains(part), "{part} is not in {printed}");
     }

@@ -10,8 +10,11 @@ use est_store::{Actor, Database, NewPassword, StoreError};
 use crate::config::Settings;
 use crate::shell;
 
-/// The longest user name that a password can be for.
+/// The longest user name that a password can be for, in characters.
 const LONGEST_ENTITY: usize = 255;
+/// How many patterns for names it can have, and how long each can be.
+const MOST_NAMES: usize = 64;
+const LONGEST_NAME: usize = 1024;
 /// The longest time for which a password can be good.
 pub const LONGEST_TTL: Seconds = Seconds::from_days(365);
 /// How often at most a password can be good.
@@ -140,8 +143,8 @@ pub async fn create(
 fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> {
     let invalid = |field, reason: String| Err(CreateError::Invalid { field, reason });
     if let Some(entity) = &request.entity {
-        if entity.is_empty() || entity.len() > LONGEST_ENTITY {
-            return invalid("entity", format!("must have 1 to {LONGEST_ENTITY} octets"));
+        if !(1..=LONGEST_ENTITY).contains(&entity.chars().count()) {
+            return invalid("entity", format!("must have 1 to {LONGEST_ENTITY} characters"));
         }
         // A user name with a colon cannot be sent (RFC 7617 §2).
         if entity.contains(':') || entity.chars().any(char::is_control) {
@@ -154,6 +157,9 @@ fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> {
         let known: Vec<&str> = settings.labels.iter().map(|label| label.name.as_str()).collect();
         let known = if known.is_empty() { "there is none".into() } else { format!("there are: {}", known.join(", ")) };
         return invalid("label", format!("{label:?} is not the name of one; {known}"));
+    }
+    if request.names.len() > MOST_NAMES || request.names.iter().any(|name| name.len() > LONGEST_NAME) {
+        return invalid("names", format!("must be {MOST_NAMES} at most, each of {LONGEST_NAME} octets at most"));
     }
     if let Err(reason) = Allowance::parse(&request.names) {
         return invalid("names", reason);

@@ -1,21 +1,30 @@
 //! A connection to MariaDB.
 
+mod connect;
+
+use std::io;
+
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Error, Params};
+use mysql_async::{Conn, DriverError, Error, IoError, Params};
 
 use super::{Answer, Connection};
 use crate::StoreError;
 use crate::value::{Row, Value};
 
+pub(crate) use connect::connect;
+
 /// Duplicate entry for a key.
 const DUPLICATE: u16 = 1062;
 /// Lock wait timeout, deadlock, record changed since last read.
 const CONTENDED: [u16; 3] = [1205, 1213, 1020];
+/// Too many connections, shutdown in progress, connection killed.
+const GONE: [u16; 3] = [1040, 1053, 1927];
 
 /// A connection to MariaDB.
 pub(crate) struct Mariadb {
     connection: Conn,
     transaction: Transaction,
+    broken: bool,
 }
 
 /// What has come of the transaction.
@@ -31,20 +40,19 @@ enum Transaction {
 
 impl Mariadb {
     pub(crate) fn new(connection: Conn) -> Self {
-        Self { connection, transaction: Transaction::None }
+        Self { connection, transaction: Transaction::None, broken: false }
     }
 
     fn noted<T>(&mut self, answer: Result<T, Error>) -> Result<T, StoreError> {
         answer.map_err(|error| {
-            let gone = match &error {
-                // A deadlock undoes the whole transaction; other mistakes take back their statement alone.
-                Error::Server(said) => CONTENDED.contains(&said.code),
-                _ => true,
-            };
+            let error = told(error);
+            // A deadlock undoes the whole transaction; other mistakes take back their statement alone.
+            let gone = matches!(error, StoreError::Contended(_) | StoreError::Unreachable(_));
             if gone && self.transaction == Transaction::Open {
                 self.transaction = Transaction::Lost;
             }
-            told(error)
+            self.broken |= matches!(error, StoreError::Unreachable(_));
+            error
         })
     }
 
@@ -72,6 +80,13 @@ impl Connection for Mariadb {
                 Err(Error::Server(said)) if or_nothing && said.code == DUPLICATE => Ok(0),
                 Err(error) => self.noted(Err(error)),
             }
+        })
+    }
+
+    fn script<'a>(&'a mut self, sql: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let answer = self.connection.query_drop(sql).await;
+            self.noted(answer)
         })
     }
 
@@ -120,7 +135,7 @@ impl Connection for Mariadb {
     }
 
     fn is_usable(&self) -> bool {
-        self.transaction == Transaction::None
+        self.transaction == Transaction::None && !self.broken
     }
 }
 
@@ -156,10 +171,21 @@ fn parameter(value: &Value<'_>) -> mysql_async::Value {
 
 /// What went wrong, and whether trying again may help.
 fn told(error: Error) -> StoreError {
-    match &error {
-        Error::Server(said) if CONTENDED.contains(&said.code) => StoreError::Contended(Box::new(error)),
-        Error::Server(said) => StoreError::Database(format!("{} ({})", said.message, said.code).into()),
-        _ => StoreError::Unreachable(error.to_string()),
+    match error {
+        Error::Server(said) => {
+            let text = format!("{} ({})", said.message, said.code);
+            match said.code {
+                code if CONTENDED.contains(&code) => StoreError::Contended(text.into()),
+                code if GONE.contains(&code) => StoreError::Unreachable(text),
+                _ => StoreError::Database(text.into()),
+            }
+        }
+        // A handshake that fails for a certificate or a name will fail again.
+        Error::Io(IoError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+            StoreError::Unreachable(error.to_string())
+        }
+        Error::Driver(DriverError::ConnectionClosed) => StoreError::Unreachable("the connection was closed".into()),
+        error => StoreError::Database(error.to_string().into()),
     }
 }
 

@@ -1,7 +1,11 @@
 //! A connection to PostgreSQL. Statements that do not depend on one another travel together.
 
+mod connect;
+mod tls;
+
 use std::collections::HashMap;
 use std::error::Error;
+use std::io;
 
 use futures_util::future::join_all;
 use tokio_postgres::types::private::BytesMut;
@@ -11,6 +15,8 @@ use tokio_postgres::{Client, Statement};
 use super::{Answer, Change, Connection};
 use crate::StoreError;
 use crate::value::{Row, Value};
+
+pub(crate) use connect::connect;
 
 /// How many statements are kept prepared: the store has fewer, but for searches that are put together.
 const PREPARED: usize = 128;
@@ -104,6 +110,13 @@ impl Connection for Postgres {
         })
     }
 
+    fn script<'a>(&'a mut self, sql: &'a str) -> Answer<'a, ()> {
+        Box::pin(async move {
+            let answer = self.client.batch_execute(sql).await;
+            self.noted(answer)
+        })
+    }
+
     fn begin(&mut self) -> Answer<'_, ()> {
         Box::pin(async move {
             self.transaction = Transaction::Good;
@@ -159,21 +172,26 @@ fn translated(sql: &str) -> String {
 
 /// What went wrong, and whether trying again may help.
 fn told(error: tokio_postgres::Error) -> StoreError {
-    use tokio_postgres::error::SqlState;
-    match error.code() {
-        Some(code) if [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED].contains(code) => {
-            StoreError::Contended(Box::new(error))
-        }
-        // What the server says of it; the rest of the chain names a host or a file.
-        _ => match error.as_db_error() {
-            Some(said) => StoreError::Database(format!("{} ({})", said.message(), said.code().code()).into()),
-            None => StoreError::Unreachable(with_causes(&error)),
-        },
+    let Some(said) = error.as_db_error() else {
+        // A handshake that fails for a certificate or a name will fail again; so will a value of the wrong kind.
+        let cause = error.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        let broken = error.is_closed() || cause.is_some_and(|cause| cause.kind() != io::ErrorKind::InvalidData);
+        let why = with_causes(&error);
+        return if broken { StoreError::Unreachable(why) } else { StoreError::Database(why.into()) };
+    };
+    let text = format!("{} ({})", said.message(), said.code().code());
+    match said.code().code() {
+        // Serialization failure, deadlock, lock timeout.
+        "40001" | "40P01" | "55P03" => StoreError::Contended(text.into()),
+        // It shuts down, crashed, starts up, or has no room for a connection; or the connection has a defect.
+        "57P01" | "57P02" | "57P03" | "53300" => StoreError::Unreachable(text),
+        code if code.starts_with("08") => StoreError::Unreachable(text),
+        _ => StoreError::Database(text.into()),
     }
 }
 
 /// An error's text with those of its causes.
-pub(crate) fn with_causes(error: &dyn Error) -> String {
+fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -16,6 +16,10 @@ impl Connection for rusqlite::Connection {
         at_once(execute(self, sql, values))
     }
 
+    fn script<'a>(&'a mut self, sql: &'a str) -> Answer<'a, ()> {
+        at_once(self.execute_batch(sql).map_err(StoreError::from))
+    }
+
     fn begin(&mut self) -> Answer<'_, ()> {
         at_once(command(self, "BEGIN IMMEDIATE"))
     }

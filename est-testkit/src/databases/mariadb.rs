@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::{Daemon, PASSWORD, PASSWORD_IN_URL, USER, folder, free_port, program, run, run_as};
+use crate::peers::skip;
 
 /// A MariaDB server.
 pub struct MariadbServer {
@@ -39,7 +40,11 @@ impl MariadbServer {
     #[must_use]
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<MariadbServer>> = OnceLock::new();
-        SHARED.get_or_init(Self::find).as_ref()
+        let found = SHARED.get_or_init(Self::find).as_ref();
+        if found.is_none() {
+            skip("MariaDB");
+        }
+        found
     }
 
     fn launch(tls: Option<(&str, &str)>) -> Option<Self> {

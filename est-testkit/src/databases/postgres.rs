@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
 use super::{Daemon, PASSWORD, PASSWORD_IN_URL, USER, folder, free_port, program, run, run_as};
+use crate::peers::skip;
 
 /// A PostgreSQL server.
 pub struct PostgresServer {
@@ -40,7 +41,11 @@ impl PostgresServer {
     #[must_use]
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Option<PostgresServer>> = OnceLock::new();
-        SHARED.get_or_init(Self::find).as_ref()
+        let found = SHARED.get_or_init(Self::find).as_ref();
+        if found.is_none() {
+            skip("PostgreSQL");
+        }
+        found
     }
 
     fn launch(tls: Option<(&str, &str)>) -> Option<Self> {

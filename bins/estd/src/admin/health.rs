@@ -177,7 +177,7 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
         cas: listed.collect(),
         database: DatabaseHealth {
             status: database,
-            backend: "sqlite",
+            backend: current.settings.db.url.kind(),
             pool_size: current.settings.db.max_connections.get(),
         },
     })

@@ -28,7 +28,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
         Endpoint::post("/admin/otp", "Makes a one-time password. It is shown in this answer alone.")
             .body::<NewOtp>()
             .json::<CreatedOtp>(StatusCode::CREATED, "The password.")
-            .fails(&[StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+            .fails(&[
+                StatusCode::BAD_REQUEST,
+                StatusCode::NOT_FOUND,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ])
             .by(create),
         Endpoint::get("/admin/otp", "Lists one-time passwords, those that are good unless all are asked for.")
             .query::<ListOtps>()
@@ -64,6 +69,15 @@ struct NewOtp {
     /// Names that it gives besides the entity's own: `dns:*.lab.example`, `subject:CN=*,O=Lab`, `uri`; what begins with
     /// `^` is a regular expression.
     #[serde(default)]
+    #[schemars(
+        length(max = 64),
+        inner(
+            length(max = 255),
+            regex(
+                pattern = r"^((dns|ip|email|uri|directory|rid|upn|hardware|smtp-utf8)|(subject|dns|ip|email|uri|directory|rid|upn|hardware|smtp-utf8):([A-Za-z0-9.*@=,/:_-]{1,200}|\^[A-Za-z0-9=,-]{1,100}\$))$"
+            )
+        )
+    )]
     names: Vec<String>,
     /// For how long it is good: seconds, or `24h`.
     ttl: Option<Ttl>,
@@ -225,13 +239,9 @@ async fn create(
     let request = Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses };
     let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
     let made = made.map_err(|error| match error {
+        CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
         CreateError::Invalid { field, reason } => {
-            let field = match field {
-                "label" => "est_label",
-                "uses" => "max_uses",
-                field => field,
-            };
-            Problem::invalid(format_args!("{field} {reason}"))
+            Problem::invalid(format_args!("{} {reason}", if field == "uses" { "max_uses" } else { field }))
         }
         error => {
             tracing::error!(%error, "no one-time password could be made");

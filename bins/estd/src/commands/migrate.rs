@@ -10,20 +10,20 @@ use crate::output;
 
 pub(crate) fn run(config: &Path, only_status: bool) -> Result<()> {
     let settings = settings(config)?;
-    let path = &settings.db.path;
+    let url = &settings.db.url;
     if only_status {
-        let status = migrations::status(path)?;
+        let status = migrations::status(url)?;
         for applied in &status.applied {
             output::line(format!("applied  {}  {}", applied.at, applied.name));
         }
         for pending in &status.pending {
             output::line(format!("pending  {:20}  {pending}", ""));
         }
-        output::line(format!("{}: {}", path.display(), count(status.pending.len(), "pending migration")));
+        output::line(format!("{url}: {}", count(status.pending.len(), "pending migration")));
         return Ok(());
     }
-    let applied = migrations::apply(path)?;
+    let applied = migrations::apply(url)?;
     applied.iter().for_each(|name| output::line(format!("applied  {name}")));
-    output::line(format!("{}: {} applied", path.display(), count(applied.len(), "migration")));
+    output::line(format!("{url}: {} applied", count(applied.len(), "migration")));
     Ok(())
 }

@@ -80,9 +80,12 @@ pub(crate) async fn serve(
     announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
     let site = host::site(settings, est_backends::algorithms())?;
-    let _lock = Lock::take(&settings.db.path)?;
+    // Others may serve from a database server: their leases are alive.
+    let _lock = settings.db.url.file().map(Lock::take).transpose()?;
     let store = super::open_store(settings)?;
-    store.serve_alone().await?;
+    if settings.db.url.file().is_some() {
+        store.serve_alone().await?;
+    }
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));

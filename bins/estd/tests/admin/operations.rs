@@ -18,11 +18,17 @@ fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
     assert_eq!(ask(&server, "/simpleenroll", "CN=device-1", password).status, 401);
     let free = json(&api.post("/admin/otp", &json!({ "ttl": 60 })));
     assert_eq!(ask(&server, "/simpleenroll", "CN=free", free["otp"].as_str().expect("a password")).status, 200);
+    assert_eq!(api.post("/admin/otp", &json!({ "est_label": "none-such" })).status, 404);
+    let bound = json(&api.post("/admin/otp", &json!({ "names": ["dns:*.lab.example"], "ttl": 60 })));
+    assert_eq!(bound["names"], json!(["dns:*.lab.example"]));
+    let secret = bound["otp"].as_str().expect("a password");
+    assert_eq!(ask(&server, "/simpleenroll", "CN=root-admin", secret).status, 403);
+    assert_eq!(api.delete(&format!("/admin/otp/{}", bound["id"].as_str().expect("an id"))).status, 204);
     let listed = api.read("/admin/otp");
     assert_eq!(listed.as_array().map(Vec::len), Some(1), "the spent one is not listed: {listed}");
     assert!(listed[0].get("otp").is_none() && !listed.to_string().contains(password));
     let all = api.read("/admin/otp?all=true");
-    assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("spent"), &json!("good")));
+    assert_eq!((&all[1]["state"], &all[2]["state"]), (&json!("spent"), &json!("good")));
     assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 204);
     assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 404);
     assert_eq!(api.read("/admin/otp?all=true")[1]["state"], "revoked");
@@ -49,6 +55,7 @@ fn a_password_is_not_made_of_nonsense() {
         (json!({ "entity_id": "a:b" }), "entity_id"),
         (json!({ "entity_id": "" }), "entity_id"),
         (json!({ "entity_id": "a", "label": "b" }), "duplicate"),
+        (json!({ "names": ["a.example"] }), "names"),
         (json!([]), "expected"),
     ] {
         let (status, error, message) = problem(&api.post("/admin/otp", &body));

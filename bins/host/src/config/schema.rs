@@ -93,7 +93,7 @@ fn shape(kind: &str) -> Option<Value> {
         "integer" => Some(json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, from_environment()] })),
         "duration" => Some(with_unit("ms|s|m|h|d")),
         "size" => Some(with_unit("[KMGkmg]?[Bb]")),
-        "string" | "secret" | "path" | "address" | "URL" | "OID" | "regular expression" | "name"
+        "string" | "secret" | "path" | "address" | "URL" | "OID" | "regular expression" | "kind" | "name"
         | "name of a profile" => Some(json!({ "type": "string" })),
         _ => None,
     }

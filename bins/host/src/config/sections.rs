@@ -12,9 +12,9 @@ mod ra;
 mod symmetric_key;
 mod tls;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
+use est_store::{DatabaseUrl, UrlError};
 use toml_edit::Table;
 use tracing::Level;
 
@@ -45,7 +45,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let ras = ra::read(&root, labels.as_deref());
     let identities = identity::read(&root, labels.as_deref());
     let otp = otp::read(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
-    let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().map(|db| db.path.as_path()));
+    let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().and_then(|db| db.url.file()));
     let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
@@ -154,49 +154,40 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
 }
 
 fn db(section: &Reader<'_>) -> Option<Db> {
-    let path = section.get("url", sqlite_file);
+    let url = section.get("url", database);
+    if let Some(help) = url.as_ref().and_then(DatabaseUrl::weakness) {
+        let fault = Fault::new("others on the network can read, or change, what the database is asked and answers");
+        section.warn("url", fault.help(help));
+    }
     let max_connections = section.get("max_connections", |given| given.count(1_000));
     let connect_timeout =
         section.get("connect_timeout", |given| given.duration(Duration::from_millis(100)..=10 * MINUTE));
     let auto_migrate = section.get("auto_migrate", value::boolean);
     Some(Db {
-        path: path?,
+        url: url?,
         max_connections: max_connections?,
         connect_timeout: connect_timeout?,
         auto_migrate: auto_migrate?,
     })
 }
 
-/// The file of a `sqlite://` URL. No message quotes the URL: those of other databases hold passwords.
-fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
-    let url = secret::url(given)?;
-    let url = url.reveal();
-    let help = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
-    let (scheme, rest) = url.split_once("://").ok_or_else(|| Fault::new("is not a database URL").help(help))?;
-    match scheme {
-        "sqlite" => {}
-        "postgres" | "postgresql" => return Err(Fault::later("PostgreSQL is").help(help)),
-        "mysql" | "mariadb" => return Err(Fault::later("MariaDB is").help(help)),
-        _ => return Err(Fault::new("is not the URL of a database that is known").help(help)),
+/// Where the database is. No message quotes the URL: it may hold a password.
+fn database(given: &Given<'_>) -> Result<DatabaseUrl, Fault> {
+    let url = DatabaseUrl::parse(secret::url(given)?.reveal(), given.context.base_dir);
+    let url = url.map_err(|UrlError { what, help }| Fault::new(what).help(help))?;
+    if let Some(file) = url.trust_anchors()
+        && !file.is_file()
+    {
+        return Err(Fault::new(format!("there is no file {}", file.display())));
     }
-    let (file, query) = rest.split_once('?').unwrap_or((rest, ""));
-    if file.is_empty() || file.ends_with('/') {
-        return Err(Fault::new("names no file").help(help));
-    }
-    if file == ":memory:" {
-        return Err(Fault::new("a database in memory forgets what was promised").help(help));
-    }
-    if !matches!(query, "" | "mode=rwc") {
-        return Err(Fault::new("has parameters that are not known").help("leave out what follows the `?`"));
-    }
-    let path = given.context.base_dir.join(file);
+    let Some(path) = url.file() else { return Ok(url) };
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => {
             let fault = Fault::new(format!("there is no folder {}", folder.display()));
             Err(fault.help(format!("make it: mkdir -p {}", folder.display())))
         }
         _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
-        _ => Ok(path),
+        _ => Ok(url),
     }
 }
 

@@ -10,6 +10,7 @@ use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
 use est_core::policy::{IdentityRule, NameRule, Pattern, Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, Lockout, NameBinding, Operations, PurposeBinding, Seconds};
+use est_store::DatabaseUrl;
 use rustls::CipherSuite;
 use tracing::Level;
 
@@ -187,11 +188,11 @@ pub struct Limits {
 /// `[db]`: where everything is remembered.
 #[derive(Clone, Debug)]
 pub struct Db {
-    /// The SQLite file.
-    pub path: PathBuf,
-    /// How many connections read at a time.
+    /// Where it is.
+    pub url: DatabaseUrl,
+    /// How many connections there are at most: with SQLite, that read.
     pub max_connections: NonZeroUsize,
-    /// How long to wait for the database when it is locked.
+    /// How long to wait for a connection.
     pub connect_timeout: Duration,
     /// Whether the schema is brought up to date at the start.
     pub auto_migrate: bool,

@@ -30,7 +30,7 @@ pub(in crate::config) static OTP: Section =
             .also(&["hash", "algorithm"]),
             key(
                 "pepper",
-                "`\"env:NAME\"` or `\"file:PATH\"`",
+                "secret",
                 Means("none"),
                 "The secret that `sha256-hmac` hashes with, 16 octets at least. Passwords are lost with it.",
             )

@@ -1,0 +1,149 @@
+//! The connections to a database server that everybody shares, but for the one that writes audit records.
+
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::server::{PATIENCE, Server, patiently};
+use crate::session::Session;
+use crate::work::{Work, contained};
+use crate::{Clock, StoreError};
+
+/// A bounded number of connections, made when they are wanted and kept while they work.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    server: Server,
+    idle: Mutex<Vec<Session>>,
+    free: Arc<Semaphore>,
+    clock: Clock,
+    /// Where the connections live, whatever becomes of those who ask.
+    runtime: Handle,
+}
+
+impl Pool {
+    pub(crate) fn new(server: Server, max_connections: usize, clock: Clock, runtime: Handle) -> Self {
+        let free = Arc::new(Semaphore::new(max_connections));
+        Self(Arc::new(Inner { server, idle: Mutex::new(Vec::new()), free, clock, runtime }))
+    }
+
+    /// Answers from what is committed.
+    pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        self.run(work, false).await
+    }
+
+    /// Does `work` in a transaction of its own.
+    pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        self.run(work, true).await
+    }
+
+    async fn run<W: Work>(&self, work: W, writes: bool) -> Result<W::Answer, StoreError> {
+        let Inner { server, free, .. } = &*self.0;
+        let permit = match timeout(server.connect_timeout, free.clone().acquire_owned()).await {
+            Ok(permit) => permit.map_err(|_| StoreError::Closed)?,
+            Err(_) => {
+                let busy = format!("all connections are busy for {} ms", server.connect_timeout.as_millis());
+                return Err(StoreError::Unreachable(busy));
+            }
+        };
+        let inner = self.0.clone();
+        // A task of its own, so that what has begun goes on to its end when nobody waits for it any more.
+        let task = self.0.runtime.spawn(async move { inner.work(&work, writes, &permit).await });
+        task.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Closes the connections that are idle, and the others when they are done.
+    pub(crate) fn close(&self) {
+        self.0.free.close();
+        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+impl Inner {
+    async fn work<W: Work>(
+        &self,
+        work: &W,
+        writes: bool,
+        permit: &OwnedSemaphorePermit,
+    ) -> Result<W::Answer, StoreError> {
+        let mut idle = self.idle();
+        let deadline = Instant::now() + PATIENCE;
+        let mut attempt = 0;
+        loop {
+            let (mut session, kept) = match idle.take() {
+                Some(session) => (session, true),
+                None => (self.server.connect().await?, false),
+            };
+            let answer = patiently(self.attempt(&mut session, work, writes)).await;
+            let broken = matches!(answer, Err(StoreError::Unreachable(_)));
+            idle = (session.is_usable() && !broken).then_some(session);
+            match answer {
+                // A connection breaks while it is idle; whoever takes it next is not to suffer for that.
+                Err(StoreError::Unreachable(_)) if kept => {}
+                // The database lets one of those through that meet, each time.
+                Err(StoreError::Contended(_)) if Instant::now() < deadline => {
+                    sleep(apart(attempt)).await;
+                    attempt += 1;
+                }
+                answer => {
+                    if !permit.semaphore().is_closed() {
+                        self.idle.lock().unwrap_or_else(PoisonError::into_inner).extend(idle);
+                    }
+                    return answer;
+                }
+            }
+        }
+    }
+
+    async fn attempt<W: Work>(&self, db: &mut Session, work: &W, writes: bool) -> Result<W::Answer, StoreError> {
+        let at = self.clock.now();
+        if !writes {
+            return contained(work.run(db, at)).await;
+        }
+        db.begin().await?;
+        match contained(work.run(db, at)).await {
+            Ok(answer) => db.commit().await.map(|()| answer).map_err(unknown),
+            Err(error) => {
+                // Where that fails too, the connection is not used again, which undoes everything as well.
+                let _ = db.roll_back().await;
+                Err(error)
+            }
+        }
+    }
+
+    fn idle(&self) -> Option<Session> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(Session::is_usable);
+        idle.pop()
+    }
+}
+
+/// What it means when a commit goes wrong: without an answer nobody knows what became of it, so that it cannot be tried
+/// again.
+pub(crate) fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unreachable(why) => {
+            StoreError::NotCommitted(format!("the connection broke, and it may have after all: {why}").into())
+        }
+        error => error,
+    }
+}
+
+/// How long those who met stay apart: longer after more tries, and not equally long for two of them.
+fn apart(attempt: u32) -> Duration {
+    // The hasher's key is random, and that is as much as is needed here.
+    let spread = RandomState::new().hash_one(attempt);
+    Duration::from_micros(spread % (500 << attempt.min(6)))
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool").field("server", &self.0.server.name()).finish_non_exhaustive()
+    }
+}
