@@ -13,6 +13,8 @@ mod support;
 mod sqlite {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]

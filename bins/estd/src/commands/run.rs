@@ -89,6 +89,8 @@ pub(crate) async fn serve(
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
+    let pool = settings.db.max_connections.get() as f64;
+    metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
     let ports = measured(ports, &metrics);
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
