@@ -5,6 +5,7 @@
 //! module like `sqlite`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::duplicate_mod, reason = "each store goes through the same suite")]
 
 #[path = "suite/support.rs"]
 mod support;
@@ -46,6 +47,8 @@ mod postgres {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]
@@ -68,6 +71,8 @@ mod mariadb {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]

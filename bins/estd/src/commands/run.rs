@@ -129,7 +129,7 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
-    let trail = Trail::begin(settings, &store).await?;
+    let trail = Trail::begin(settings, config, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
