@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::Admin;
 use super::endpoint::{Content, Endpoint};
-use super::input::Time;
+use super::input::{Segment, Time};
 use super::problem::Problem;
 
 /// A CA whose certificate ends within this time wants to be looked at.
@@ -244,7 +244,7 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Vec<CaCondition>> {
     Json(conditions.collect())
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<CaDetail>, Problem> {
+async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<CaDetail>, Problem> {
     let summary = admin.summaries().into_iter().find(|summary| summary.id == id);
     let current = admin.current();
     let ca = current.settings.cas.iter().find(|ca| ca.id == id);
@@ -253,7 +253,7 @@ async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result
     Ok(Json(CaDetail { summary, certificate_chain: chain.collect() }))
 }
 
-async fn chain(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<impl IntoResponse, Problem> {
+async fn chain(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<impl IntoResponse, Problem> {
     let current = admin.current();
     let ca = current.settings.cas.iter().find(|ca| ca.id == id).ok_or_else(|| unknown(&id))?;
     let chain = std::iter::once(&ca.certificate).chain(&ca.chain);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, pem};
@@ -16,7 +16,7 @@ use super::Admin;
 use super::audit::Record;
 use super::caller::Caller;
 use super::endpoint::Endpoint;
-use super::input::{Body, Paging, Parameters, Time, at_most, serial, time};
+use super::input::{Body, Paging, Parameters, Segment, Time, at_most, serial, time};
 use super::problem::Problem;
 
 const BODY_PROBLEMS: [StatusCode; 5] = [
@@ -314,7 +314,7 @@ async fn list(
 
 async fn show(
     State(admin): State<Arc<Admin>>,
-    Path(text): Path<String>,
+    Segment(text): Segment,
     Parameters(OfCa { ca_id }): Parameters<OfCa>,
 ) -> Result<Json<CertificateDetail>, Problem> {
     let number = serial(&text)?;
@@ -334,7 +334,7 @@ async fn show(
 async fn revoke(
     State(admin): State<Arc<Admin>>,
     caller: Caller,
-    Path(serial): Path<String>,
+    Segment(serial): Segment,
     Body(body): Body<Option<Reason>>,
 ) -> Result<Json<Revoked>, Problem> {
     let (reason, ca_id) = body.map_or((None, None), |body| (body.reason, body.ca_id));

@@ -28,11 +28,14 @@ pub(super) struct Rule {
 
 /// Lets a request through to its endpoint, or answers it.
 pub(super) async fn pass(State(rule): State<Arc<Rule>>, mut request: Request, next: Next) -> Response {
-    if let Err(problem) = rule.admit(&mut request).await {
-        return problem.into_response();
-    }
     let timeout = rule.admin.current().settings.limits.request_timeout;
-    match tokio::time::timeout(timeout, next.run(request)).await {
+    let answering = async {
+        match rule.admit(&mut request).await {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    match tokio::time::timeout(timeout, answering).await {
         Ok(response) => response,
         Err(_) => Problem::TookTooLong.into_response(),
     }

@@ -1,7 +1,7 @@
 //! What comes in: bodies, queries, serial numbers, times.
 
 use axum::body::to_bytes;
-use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate};
@@ -56,6 +56,18 @@ impl<S: Send + Sync, T: DeserializeOwned + 'static> FromRequestParts<S> for Para
             let text = text.strip_prefix("Failed to deserialize query string: ").unwrap_or(&text);
             Problem::invalid(format_args!("query: {text}"))
         })
+    }
+}
+
+/// The one parameter of a path.
+pub(super) struct Segment(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Segment {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let segment = Path::from_request_parts(parts, state).await;
+        segment.map(|Path(text)| Self(text)).map_err(|rejection| Problem::invalid(rejection.body_text()))
     }
 }
 

@@ -51,7 +51,11 @@ fn operation(endpoint: Endpoint, generator: &mut SchemaGenerator) -> Value {
         parameters.extend(query_parameters(query(generator).to_value(), generator));
     }
     let always = if is_open { &ALWAYS[2..] } else { &ALWAYS[..] };
-    let endpoint = endpoint.fails(always);
+    let mut endpoint = endpoint.fails(always);
+    if endpoint.path.contains('{') {
+        // A parameter of a path may be no text at all.
+        endpoint = endpoint.fails(&[StatusCode::BAD_REQUEST]);
+    }
     let mut responses = Map::new();
     for (status, about, content) in &endpoint.answers {
         let body = match content {

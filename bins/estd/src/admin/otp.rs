@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::{Content, Endpoint};
-use super::input::{Body, Paging, Parameters, Time, Whole, span};
+use super::input::{Body, Paging, Parameters, Segment, Time, Whole, span};
 use super::problem::Problem;
 
 /// No password lives longer: a year.
@@ -289,18 +289,14 @@ async fn list(
     Ok((headers, Json(listed)))
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Otp>, Problem> {
+async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Otp>, Problem> {
     let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
     let found = found
         .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 
-async fn revoke(
-    State(admin): State<Arc<Admin>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
+async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
     // Whoever has the whole password at hand may give that.
     let id = id.split('.').next().unwrap_or(&id);
     match admin.store.revoke_password(id, shell::now(), &caller.actor).await? {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use est_core::pkix::pem;
 use est_store::{ApprovalRequest, Decided, Decision, RequestState};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::Endpoint;
-use super::input::{Paging, Parameters, Time};
+use super::input::{Paging, Parameters, Segment, Time};
 use super::problem::Problem;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -170,23 +170,19 @@ async fn list(
     }))
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Request>, Problem> {
+async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Request>, Problem> {
     Ok(Json(admin.request(&id).await?))
 }
 
 async fn approve(
     State(admin): State<Arc<Admin>>,
     caller: Caller,
-    Path(id): Path<String>,
+    Segment(id): Segment,
 ) -> Result<Json<Request>, Problem> {
     admin.decide(&caller, &id, Decision::Approve).await
 }
 
-async fn deny(
-    State(admin): State<Arc<Admin>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<Json<Request>, Problem> {
+async fn deny(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<Json<Request>, Problem> {
     admin.decide(&caller, &id, Decision::Deny).await
 }
 

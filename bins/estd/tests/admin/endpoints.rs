@@ -133,6 +133,10 @@ fn each_refuses_what_it_does_not_know() {
             let answer = api.send("POST", &path, "Content-Type: text/plain\r\n", b"{}");
             assert_eq!(problem(&answer).1, "unsupported_media_type", "{path}");
         }
+        if path.contains("none") {
+            let answer = api.send(&method, &path.replace("none", "%FF"), "", &[]);
+            assert_eq!(problem(&answer).1, "bad_request", "{method} {path}: not UTF-8");
+        }
         let answer = api.send("PUT", &path, "", &[]);
         assert_eq!(problem(&answer).1, "method_not_allowed", "{path}");
         assert!(answer.header("allow").is_some_and(|allowed| !allowed.is_empty()), "{path}");
