@@ -44,6 +44,8 @@ mod postgres {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]
@@ -66,6 +68,8 @@ mod mariadb {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]
