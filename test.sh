@@ -54,7 +54,8 @@ install_peers() {
 }
 
 # Python libraries that check ours, in an environment of their own.
-libraries=("pkilint==0.13.3" "cryptography==50.0.2" "pyasn1-alt-modules==0.4.10" "jsonschema==4.26.0")
+libraries=("pkilint==0.13.3" "cryptography==50.0.2" "pyasn1-alt-modules==0.4.10" "jsonschema==4.26.0"
+    "schemathesis==4.32.5" "prometheus-client==0.26.0")
 install_python_peers() {
     local venv=target/peers/venv
     [[ "$(cat "$venv/installed" 2>/dev/null)" == "${libraries[*]}" ]] && return

@@ -66,7 +66,12 @@ impl Database {
             let mut rung = std::pin::pin!(bell.notified());
             // From here on: what is settled after the look below must not go unheard.
             rung.as_mut().enable();
-            match self.transact(reservation.clone()).await? {
+            let attempt = match reservation.request {
+                // It may be laid before an operator, which is on record.
+                Some(_) => self.write(reservation.clone()).await?,
+                None => self.transact(reservation.clone()).await?,
+            };
+            match attempt {
                 Attempt::Answered(claimed) => return Ok(claimed),
                 Attempt::Overtaken => continue,
                 Attempt::Held if Instant::now() >= deadline => return Ok(Claimed::Busy),
@@ -199,7 +204,7 @@ impl Reservation {
             db.execute("DELETE FROM claims WHERE identity = ?1", &values![&self.identity]).await?;
             return Ok(Attempt::Answered(Claimed::PasswordSpent));
         }
-        self.ask(db).await?;
+        self.ask(db, at).await?;
         Ok(Attempt::Answered(claimed))
     }
 
@@ -215,7 +220,7 @@ impl Reservation {
         let sql = "UPDATE claims SET state = ?2, serial = ?3, lease_until_micros = ?4, replay_until = ?5, \
                    password = ?6, certificate = NULL, ticket = NULL WHERE identity = ?1";
         db.execute(sql, &self.row(state, lease_until)).await?;
-        self.ask(db).await?;
+        self.ask(db, at).await?;
         Ok(claimed)
     }
 
@@ -246,9 +251,9 @@ impl Reservation {
     }
 
     /// Lays the request before an operator, if one has to look.
-    async fn ask(&self, db: &mut Session) -> Result<(), StoreError> {
+    async fn ask(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
         match &self.request {
-            Some(request) => request.insert(db, &self.identity).await,
+            Some(request) => request.insert(db, &self.identity, at).await,
             None => Ok(()),
         }
     }

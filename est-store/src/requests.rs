@@ -150,13 +150,13 @@ impl NewRequest {
         }
     }
 
-    pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32]) -> Result<(), StoreError> {
+    pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32], at: UnixMicros) -> Result<(), StoreError> {
         let sql = "INSERT INTO requests \
                    (id, identity, state, created, subject, names, principal, label, ca, operation, csr) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
         for id in ids(self.serial) {
             let values = values![
-                id,
+                &id,
                 identity,
                 RequestState::Awaiting.number(),
                 seconds(self.created),
@@ -169,7 +169,16 @@ impl NewRequest {
                 &self.csr,
             ];
             if db.execute(sql, &values).await? == 1 {
-                return Ok(());
+                let reason = format!("request {id}: {}", self.subject);
+                let event = Event {
+                    name: "request.created",
+                    actor: Some(&self.principal),
+                    label: self.label.as_deref(),
+                    ca: Some(&self.ca),
+                    reason: Some(&reason),
+                    ..Event::EMPTY
+                };
+                return event.insert(db, at).await;
             }
         }
         Err(StoreError::Database("no free id for a request".into()))

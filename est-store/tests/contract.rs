@@ -5,6 +5,7 @@
 //! module like `sqlite`.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::duplicate_mod, reason = "each store goes through the same suite")]
 
 #[path = "suite/support.rs"]
 mod support;
@@ -12,6 +13,8 @@ mod support;
 mod sqlite {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]
@@ -36,6 +39,8 @@ mod sqlite {
 mod postgres {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]
@@ -60,6 +65,8 @@ mod postgres {
 mod mariadb {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]

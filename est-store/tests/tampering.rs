@@ -80,7 +80,7 @@ impl Original {
         std::fs::copy(self.folder.path().join("original.db"), &path).unwrap();
         let db = Connection::open(&path).unwrap();
         db.execute_batch(
-            "DROP TRIGGER audit_keeps_its_rows; DROP TRIGGER audit_keeps_every_row; DROP INDEX audit_by_chain;
+            "PRAGMA synchronous = OFF; DROP TRIGGER audit_keeps_its_rows; DROP TRIGGER audit_keeps_every_row; DROP INDEX audit_by_chain;
              PRAGMA ignore_check_constraints = ON;",
         )
         .unwrap();
@@ -195,7 +195,7 @@ fn change(db: &Connection, dice: &mut Dice, node: &str, sequence: u64) -> &'stat
         ("reason", "iif(reason IS NULL, '', NULL)"),
         ("reason", "'round 9'"),
         ("serial", "iif(serial IS NULL, x'00', NULL)"),
-        ("serial", "x'00' || ifnull(serial, x'')"),
+        ("serial", "CAST(x'00' || ifnull(serial, x'') AS BLOB)"),
         ("fingerprint", "iif(fingerprint IS NULL, zeroblob(32), NULL)"),
         ("fingerprint", "zeroblob(31)"),
         ("hash", "zeroblob(32)"),
@@ -279,7 +279,9 @@ fn tamper(db: &Connection, dice: &mut Dice, ends: &BTreeMap<&'static str, u64>, 
                 .unwrap();
             if dice.roll(2) == 1 {
                 hash_anew(db, node, at, at);
-                return one("insert, with a hash to fit", at);
+                // A copy of the record that was there is that record: the first that does not fit is the one pushed on.
+                let or = if other == stored { at + 1 } else { at };
+                return Deed { or, ..one("insert, with a hash to fit", at) };
             }
             // What is put before a record that it is a copy of cannot be told from one put after it.
             let or = if other == stored { at + 1 } else { at };
@@ -358,7 +360,6 @@ async fn finds_a_thousand_tamperings_and_none_without_one() {
         }
         assert!(reports.iter().any(|report| report.end.node == *node), "round {round}: {what}");
     }
-    println!("{kinds:#?}");
     let names: std::collections::BTreeSet<&str> = kinds.keys().map(|(_, name)| *name).collect();
     let expected =
         ["beyond-the-end", "changed", "inserted", "removed", "reordered", "rewritten", "truncated", "unreadable"];

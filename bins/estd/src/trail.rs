@@ -1,11 +1,13 @@
 //! What the server does for its audit trail while it serves: says when it begins and ends, and makes checkpoints.
 
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use est_store::{Database, ServerEvent};
 use host::checkpoints::Checkpoints;
 use host::config::Settings;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -19,17 +21,20 @@ pub(crate) struct Trail {
 }
 
 impl Trail {
-    /// Writes down that auditing begins, and with which CAs, and makes a checkpoint now and then.
+    /// Writes down that auditing begins, with which configuration and which CAs, and makes a checkpoint now and then.
     ///
     /// # Errors
     /// When the key of the checkpoints can be neither read nor made, or nothing can be written down.
-    pub(crate) async fn begin(settings: &Settings, store: &Database) -> Result<Self> {
+    pub(crate) async fn begin(settings: &Settings, config: &Path, store: &Database) -> Result<Self> {
         let checkpoints = Checkpoints::open(&settings.audit)?;
         let node = settings.server.node.clone();
         let signed = checkpoints.as_ref().map_or("no checkpoints".to_owned(), |checkpoints| {
             format!("checkpoints signed with the key sha-256:{}", hex(&checkpoints.public_key().digest()))
         });
         store.note(ServerEvent::AuditStarted, Some(format!("the chain of {node}; {signed}"))).await?;
+        let octets = std::fs::read(config).with_context(|| format!("cannot read {}", config.display()))?;
+        let loaded = format!("{} with the SHA-256 {}", config.display(), hex(&Sha256::digest(octets)));
+        store.note(ServerEvent::ConfigLoaded, Some(loaded)).await?;
         for ca in &settings.cas {
             let key = hex(&ca.certificate.key_digest());
             let (id, subject) = (&ca.id, ca.certificate.subject());

@@ -132,10 +132,13 @@ fn an_ra_may_not_ask_for_what_lies_outside_of_its_limits() {
     }
     // At a label that is not its own it is a holder like any other.
     let differ = "subject and subjectAltName must be those of the certificate that authenticates";
-    for label in ["/ras", "/fixed", ""] {
+    for label in ["/ras", "/fixed"] {
         let answer = ra.post(&format!("{label}/simpleenroll"), &Key::p256().csr(METER.0, METER.1));
         refused(&answer, differ);
     }
+    // And it gets no certificate for servers.
+    let answer = ra.post("/simpleenroll", &Key::p256().csr(METER.0, METER.1));
+    refused(&answer, "certificates of this label are for serverAuth");
     let answer = ra.post("/devices/simplereenroll", &Key::p256().csr(METER.0, METER.1));
     refused(&answer, differ);
 }

@@ -34,9 +34,11 @@ pub struct Metrics {
     authentications: IntCounterVec,
     requests: HistogramVec,
     ports: HistogramVec,
+    waiting: IntGaugeVec,
     active: IntGaugeVec,
     issued: IntGaugeVec,
     health: IntGaugeVec,
+    lag: IntGaugeVec,
     readings: Mutex<Vec<Reading>>,
     vitals: Vitals,
 }
@@ -133,17 +135,32 @@ impl Metrics {
                     "What answering a request waits for: who asks, the store, the CA, new keys.",
                     &["port"],
                 )?,
+                waiting: gauges(
+                    &registry,
+                    "ohia_port_waiting",
+                    "Requests that wait right now: for a hash or a path (authenticate), for the store (claim, record), \
+                     for the CA (issue), for new keys (generate).",
+                    "port",
+                )?,
                 active: gauges(
                     &registry,
                     "ohia_active_certificates",
                     "Certificates that are neither over nor revoked, by CA, as they were last counted.",
+                    "ca",
                 )?,
                 issued: gauges(
                     &registry,
                     "ohia_certificates",
                     "Certificates in the inventory by CA, as they were last counted.",
+                    "ca",
                 )?,
-                health: gauges(&registry, "ohia_ca_health", "Whether a CA is healthy: 1, or 0.")?,
+                health: gauges(&registry, "ohia_ca_health", "Whether a CA is healthy: 1, or 0.", "ca")?,
+                lag: gauges(
+                    &registry,
+                    "ohia_audit_sink_lag_records",
+                    "Audit records of this node that a sink has yet to take.",
+                    "sink",
+                )?,
                 readings: Mutex::default(),
                 vitals: Vitals::default(),
                 registry: registry.clone(),
@@ -234,10 +251,37 @@ impl Metrics {
         text
     }
 
-    fn time(&self, port: &str, began: Instant) -> Duration {
-        let took = began.elapsed();
-        self.ports.with_label_values(&[port]).observe(took.as_secs_f64());
+    /// How many audit records of this node a sink has yet to take.
+    pub fn sink_lag(&self, sink: &str, records: u64) {
+        self.lag.with_label_values(&[sink]).set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// Begins to measure a call of a port, until the answer or until nobody waits for it any more.
+    fn call(&self, port: &'static str) -> Call<'_> {
+        self.waiting.with_label_values(&[port]).inc();
+        Call { metrics: self, port, began: Instant::now() }
+    }
+}
+
+/// A call of a port.
+struct Call<'a> {
+    metrics: &'a Metrics,
+    port: &'static str,
+    began: Instant,
+}
+
+impl Call<'_> {
+    /// Ends it; how long it took.
+    fn end(self) -> Duration {
+        let took = self.began.elapsed();
+        self.metrics.ports.with_label_values(&[self.port]).observe(took.as_secs_f64());
         took
+    }
+}
+
+impl Drop for Call<'_> {
+    fn drop(&mut self) {
+        self.metrics.waiting.with_label_values(&[self.port]).dec();
     }
 }
 
@@ -253,8 +297,8 @@ fn counters(registry: &Registry, name: &str, about: &str, labels: &[&str]) -> pr
     Ok(counters)
 }
 
-fn gauges(registry: &Registry, name: &str, about: &str) -> prometheus::Result<IntGaugeVec> {
-    let gauges = IntGaugeVec::new(Opts::new(name, about), &["ca"])?;
+fn gauges(registry: &Registry, name: &str, about: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
+    let gauges = IntGaugeVec::new(Opts::new(name, about), &[label])?;
     registry.register(Box::new(gauges.clone()))?;
     Ok(gauges)
 }

@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 46] = [
+pub const EVENTS: [KnownEvent; 40] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -49,18 +49,13 @@ pub const EVENTS: [KnownEvent; 46] = [
     success("cert.renewed", "A certificate was issued in place of another."),
     failure("cert.denied", "A certificate was not issued because a rule forbids it."),
     success("cert.revoked", "A certificate was revoked; the reason is RFC 5280's."),
-    success("cert.expired", "A certificate has come to its end."),
-    success("cert.pruned", "Certificates that were over long ago were deleted."),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),
     success("request.approved", "An operator approved a request."),
     success("request.denied", "An operator denied a request."),
     success("crl.published", "A CRL was made; the reason has its number."),
-    failure("crl.failed", "A CRL could not be made."),
     success("ca.started", "A CA is ready to sign; the reason has its key."),
-    failure("ca.signature.failed", "A CA could not sign."),
-    either("ca.health.changed", "A CA came within reach, or went out of it."),
     either("admin.access", "Somebody used the admin API."),
     failure("admin.auth.failure", "Somebody was not let into the admin API."),
     success("config.loaded", "The server serves by a configuration."),
@@ -71,7 +66,6 @@ pub const EVENTS: [KnownEvent; 46] = [
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
     either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
-    success("audit.pruned", "Audit records were deleted as the retention policy allows."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),
 ];

@@ -231,9 +231,12 @@ impl Node {
         if is_gap && extent == Extent::Whole {
             self.search_for(expected, self.end.hash, None);
             self.find(expected, Tampering::Removed);
-        } else if before.is_some_and(|before| !follows(&before, sequence)) {
+        } else if before.is_some_and(|before| !follows(&before, sequence) || previous.is_some_and(|one| one != before))
+        {
             // Had the record before this one been put in with a hash to fit, this one would stand one place too far.
-            if self.end.sequence > 0 && follows(&self.before_end, self.end.sequence) {
+            if hash == self.end.hash {
+                self.find(sequence, Tampering::Inserted);
+            } else if self.end.sequence > 0 && follows(&self.before_end, self.end.sequence) {
                 self.find(self.end.sequence, Tampering::Inserted);
             } else {
                 self.search_for(sequence, before.unwrap_or(self.end.hash), Some(record.clone()));

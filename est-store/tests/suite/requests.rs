@@ -1,7 +1,7 @@
 //! Requests that a person has to look at.
 
 use est_core::{Claimed, Operation, Outcome, Refusal, Store as _};
-use est_store::{Actor, AuditFilter, Decided, Decision, RequestState};
+use est_store::{Actor, AuditFilter, Decided, Decision, Method, RequestState};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -148,9 +148,19 @@ async fn decisions_are_on_record() {
     }
     let audit =
         store.audit(AuditFilter { event: Some("request".into()), ..Default::default() }, 10, None).await.unwrap();
-    let told: Vec<_> = audit.items.iter().map(|record| (record.event.as_str(), record.actor.as_deref())).collect();
-    assert_eq!(told, [("request.denied", Some("alice")), ("request.approved", Some("alice"))]);
-    assert!(audit.items[1].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
+    let told: Vec<_> = audit.items.iter().map(|record| (record.event.as_str(), record.method)).collect();
+    let by_operator = Some(Method::Local);
+    let expected = [
+        ("request.denied", by_operator),
+        ("request.created", None),
+        ("request.approved", by_operator),
+        ("request.created", None),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(audit.items[2].actor.as_deref(), Some("alice"));
+    assert!(audit.items[1].actor.as_deref().unwrap().contains("CN=device-2"));
+    assert!(audit.items[3].reason.as_deref().unwrap().ends_with(": CN=device-1,O=Example"));
+    assert!(audit.items[2].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
 }
 
 #[tokio::test]

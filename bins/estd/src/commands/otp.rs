@@ -18,7 +18,9 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
         Otp::Create { config, entity, label, names, ttl, uses, count, output } => {
             let Opened { settings, store } = Opened::open_or_make(&config.config)?;
             if !settings.otp.enabled {
-                tracing::warn!("otp.enabled is not true in the configuration: the server will not take this password");
+                output::error(
+                    "warning: otp.enabled is not true in the configuration: the server will not take this password",
+                );
             }
             let request = Request { entity, label, names, ttl, uses };
             let mut created = Vec::new();
@@ -27,8 +29,8 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             }
             store.close().await;
             if created.iter().any(Created::is_free) {
-                tracing::warn!(
-                    "whoever has this password may ask for any name that the label allows; --entity or --allow binds it"
+                output::error(
+                    "warning: whoever has this password may ask for any name that the label allows; --entity or --allow binds it",
                 );
             }
             match (output.json, count) {

@@ -89,6 +89,8 @@ pub(crate) async fn serve(
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
+    let pool = settings.db.max_connections.get() as f64;
+    metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
     let Services { ports, paths } = wiring::services(settings, &site, &store)?;
     let ports = measured(ports, &metrics);
     let tls = Arc::new(tls_config(settings, paths.as_ref())?);
@@ -127,7 +129,7 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
-    let trail = Trail::begin(settings, &store).await?;
+    let trail = Trail::begin(settings, config, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     let chain = StoredChain::new(store.clone(), settings.server.node.as_str());

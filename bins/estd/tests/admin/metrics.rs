@@ -47,7 +47,22 @@ fn the_counts_are_those_of_what_was_done() {
     assert_eq!(value("ohia_request_duration_seconds_count", enrollments("2xx")), 3.0);
     assert_eq!(value("ohia_request_duration_seconds_count", enrollments("4xx")), 1.0);
     assert_eq!(value("ohia_port_duration_seconds_count", json!({ "port": "issue" })), 3.0);
+    assert_eq!(value("ohia_port_waiting", json!({ "port": "claim" })), 0.0);
+    assert_eq!(value("ohia_database_pool_size", json!({})), 5.0);
     assert_eq!(value("ohia_connections", json!({ "listener": "admin" })), 1.0);
+}
+
+#[test]
+fn the_lag_of_each_sink_is_told() {
+    let launch = crate::api::with("max_requests = 100000");
+    let config = launch.folder().join("estd.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, text + "\n[audit]\nfile = \"audit.jsonl\"\n").expect("written");
+    let server = launch.start();
+    let api = Api::operator(&server);
+    let told = api.get("/admin/metrics");
+    assert!(told.text().contains("ohia_audit_sink_lag_records{sink=\"file\"} "), "{}", told.text());
+    assert!(!told.text().contains("sink=\"syslog\""), "{}", told.text());
 }
 
 #[test]

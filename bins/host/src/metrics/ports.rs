@@ -1,7 +1,6 @@
 //! Ports that are counted and timed.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use est_core::{
     Authenticator, CaBackend, Claimed, Entry, Evidence, Generated, Intent, Issuance, KeyGenerator, KeyWish, Operation,
@@ -31,9 +30,9 @@ struct Measured<P: ?Sized> {
 impl Authenticator for Measured<dyn Authenticator> {
     fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
         Box::pin(async move {
-            let began = Instant::now();
+            let call = self.metrics.call("authenticate");
             let verdict = self.port.authenticate(evidence, now).await;
-            self.metrics.time("authenticate", began);
+            call.end();
             let labels = match &verdict {
                 Ok(Verdict::Known(Principal::Certificate(_))) => ["certificate", "success"],
                 Ok(Verdict::Known(Principal::OneTimePassword { .. })) => ["otp", "success"],
@@ -50,9 +49,9 @@ impl Authenticator for Measured<dyn Authenticator> {
 impl CaBackend for Measured<dyn CaBackend> {
     fn issue<'a>(&'a self, order: &'a Order) -> PortFuture<'a, Issuance> {
         Box::pin(async move {
-            let began = Instant::now();
+            let call = self.metrics.call("issue");
             let issuance = self.port.issue(order).await;
-            let took = self.metrics.time("issue", began);
+            let took = call.end();
             self.metrics.vitals.note(&order.ca.id, issuance.is_ok(), took, shell::now());
             issuance
         })
@@ -62,9 +61,9 @@ impl CaBackend for Measured<dyn CaBackend> {
 impl KeyGenerator for Measured<dyn KeyGenerator> {
     fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated> {
         Box::pin(async move {
-            let began = Instant::now();
+            let call = self.metrics.call("generate");
             let generated = self.port.generate(wish).await;
-            self.metrics.time("generate", began);
+            call.end();
             generated
         })
     }
@@ -73,18 +72,18 @@ impl KeyGenerator for Measured<dyn KeyGenerator> {
 impl Store for Measured<dyn Store> {
     fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
         Box::pin(async move {
-            let began = Instant::now();
+            let call = self.metrics.call("claim");
             let claimed = self.port.claim(intent).await;
-            self.metrics.time("claim", began);
+            call.end();
             claimed
         })
     }
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
         Box::pin(async move {
-            let began = Instant::now();
+            let call = self.metrics.call("record");
             let recorded = self.port.record(entry).await;
-            self.metrics.time("record", began);
+            call.end();
             if recorded.is_ok() {
                 self.metrics.count(entry);
             }

@@ -13,7 +13,7 @@ use est_store::{Extent, TrailUse, Verifier};
 use host::checkpoints::{self, Checkpoints, SignedCheckpoint};
 
 use crate::cli::AuditVerify;
-use crate::commands::{Opened, actor};
+use crate::commands::{Opened, actor, count};
 use crate::output;
 use report::Found;
 
@@ -68,6 +68,11 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
     anyhow::ensure!(
         options.checkpoints.is_empty() || !judge.keys.is_empty(),
         "no key tells whose the checkpoints are: give --public-key"
+    );
+    anyhow::ensure!(
+        options.checkpoints.is_empty() || judge.strangers == 0,
+        "{} of a key that was not given: give it with --public-key",
+        count(usize::try_from(judge.strangers).unwrap_or(usize::MAX), "checkpoint")
     );
     let mut found = match (&opened, &options.from) {
         (Some(Opened { store, .. }), _) => source::from_database(store, verifier).await?,

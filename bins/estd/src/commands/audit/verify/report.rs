@@ -43,7 +43,9 @@ impl Found {
             }
             let of = |verdict| checkpoints.iter().filter(move |(_, one)| *one == verdict);
             if let Some((last, _)) = of(Verdict::Holds).next_back() {
-                lines.push(format!("{node}: {} hold, the last at {}", of(Verdict::Holds).count(), last.sequence));
+                let number = of(Verdict::Holds).count();
+                let hold = if number == 1 { "holds" } else { "hold" };
+                lines.push(format!("{node}: {} {hold}, the last at {}", count(number, "checkpoint"), last.sequence));
             } else if finding.is_none() {
                 lines.push(format!("{node}: no checkpoint was looked at: a chain that was made anew looks the same"));
             }

@@ -46,6 +46,9 @@ pub(super) fn from_export(path: &Path, mut verifier: Verifier, judge: &mut Judge
             break;
         }
         let text = line.trim_end();
+        if text.is_empty() {
+            continue;
+        }
         if text.starts_with("{\"checkpoint\":") {
             let value = serde_json::from_str(text).ok();
             match value.and_then(|value: serde_json::Value| SignedCheckpoint::from_json(&value)) {

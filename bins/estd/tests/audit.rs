@@ -1,0 +1,273 @@
+//! The audit record, as an auditor has it: exported, and verified where the server does not reach.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use est_testkit::server::Server;
+use serde_json::{Value, json};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// A server's records as an auditor took them home: an export, a checkpoint from before its end, and the public key.
+struct Taken {
+    folder: tempfile::TempDir,
+    lines: Vec<String>,
+    /// The sequence of the last record before the checkpoint.
+    checkpoint: usize,
+    /// How many lines are records: the checkpoint of the export comes after them.
+    records: usize,
+}
+
+impl Taken {
+    fn from(server: &Server) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let _ = server.password(1);
+        let checkpoint = text(&server.estd(&["audit", "checkpoint"]));
+        let before: Value = serde_json::from_str(&checkpoint).expect("a checkpoint");
+        for _ in 0..12 {
+            let _ = server.password(1);
+        }
+        fs::write(folder.path().join("checkpoint.jsonl"), &checkpoint).expect("a file");
+        let key = text(&server.estd(&["audit", "checkpoint", "--public-key"]));
+        fs::write(folder.path().join("key.pem"), key).expect("a file");
+        let lines: Vec<String> = text(&server.estd(&["audit", "export"])).lines().map(str::to_owned).collect();
+        let records = lines.len() - 1;
+        let checkpoint = usize::try_from(before["sequence"].as_u64().expect("a number")).expect("a small one");
+        Self { folder, lines, checkpoint, records }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Verifies these lines against the checkpoint and the key.
+    fn verify(&self, lines: &[String], more: &[&str]) -> (Option<i32>, Value) {
+        fs::write(self.path("export.jsonl"), lines.join("\n") + "\n").expect("a file");
+        let output = Command::new(ESTD)
+            .args(["audit", "verify", "--json", "--from"])
+            .arg(self.path("export.jsonl"))
+            .arg("--checkpoint")
+            .arg(self.path("checkpoint.jsonl"))
+            .arg("--public-key")
+            .arg(self.path("key.pem"))
+            .args(more)
+            .output()
+            .expect("estd runs");
+        (output.status.code(), serde_json::from_slice(&output.stdout).unwrap_or_default())
+    }
+}
+
+fn text(output: &Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout.clone()).expect("UTF-8")
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Numbers that are the same in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % end as u64).expect("a small number")
+    }
+}
+
+/// Changes one value of a line to another.
+fn change(line: &str, dice: &mut Dice) -> String {
+    let mut object: Value = serde_json::from_str(line).expect("JSON");
+    let members = object.as_object_mut().expect("an object");
+    let names: Vec<String> = members.keys().cloned().collect();
+    let name = names[dice.below(names.len())].as_str();
+    let old = members[name].clone();
+    let new = match (name, old.as_str()) {
+        ("node", Some(text)) => json!(format!("{text}2")),
+        (_, None) => json!(old.as_u64().expect("a number") + 1_000),
+        ("outcome", Some(text)) => json!(if text == "success" { "failure" } else { "success" }),
+        ("hash" | "previous", Some(text)) => json!(text.chars().rev().collect::<String>()),
+        ("timestamp", Some(text)) => json!(text.replacen("20", "21", 1)),
+        (_, Some(_)) if dice.below(3) == 0 => Value::Null,
+        (_, Some(text)) => json!(format!("{text}x")),
+    };
+    members[name] = new;
+    object.to_string()
+}
+
+/// Every one of these is found, and where it begins.
+#[test]
+fn finds_what_was_done_to_an_export() {
+    let taken = Taken::from(&Server::dev(ESTD));
+    let (code, found) = taken.verify(&taken.lines, &[]);
+    assert_eq!((code, &found["result"]), (Some(0), &json!("good")), "{found}");
+    assert!(
+        found["nodes"][0]["checkpoints"]
+            .as_array()
+            .is_some_and(|all| { all.len() == 2 && all.iter().all(|one| one["verdict"] == "holds") })
+    );
+    let mut dice = Dice(0xfeed_beef_0123_4567);
+    for round in 0..300 {
+        let mut lines = taken.lines.clone();
+        let at = dice.below(taken.records);
+        let other = (at + 1 + dice.below(taken.records - 1)) % taken.records;
+        let (what, first) = match round % 6 {
+            0 => {
+                lines[at] = change(&lines[at], &mut dice);
+                ("change", at)
+            }
+            1 => {
+                lines.remove(at);
+                ("remove", at)
+            }
+            2 => {
+                lines.swap(at, other);
+                ("swap", at.min(other))
+            }
+            3 => {
+                let copy = lines[other].clone();
+                lines.insert(at, copy);
+                ("insert", at.min(other))
+            }
+            4 => {
+                lines.truncate(dice.below(taken.checkpoint));
+                ("truncate before the checkpoint", lines.len())
+            }
+            _ => {
+                let length = dice.below(lines[at].len() - 1);
+                lines[at].truncate(length);
+                ("cut a line short", at)
+            }
+        };
+        let (code, found) = taken.verify(&lines, &[]);
+        let context = format!("round {round}: {what} at {at}, {other}: {found}");
+        assert_eq!(code, Some(1), "{context}");
+        let findings = found["nodes"].as_array().expect("nodes").iter().filter(|node| !node["finding"].is_null());
+        let sequences: Vec<u64> = findings.filter_map(|node| node["finding"]["sequence"].as_u64()).collect();
+        assert!(sequences.contains(&(first as u64 + 1)), "{first}: {context}");
+    }
+}
+
+#[test]
+fn a_checkpoint_counts_only_with_its_signature() {
+    let server = Server::dev(ESTD);
+    let taken = Taken::from(&server);
+    let export = taken.path("whole.jsonl");
+    fs::write(&export, taken.lines.join("\n") + "\n").expect("a file");
+    let own = taken.lines.last().expect("a line").replace("\"sequence\":", "\"sequence\":1");
+    let mut lines = taken.lines.clone();
+    *lines.last_mut().expect("a line") = own;
+    let (code, found) = taken.verify(&lines, &[]);
+    assert_eq!((code, found["forged_checkpoints"].as_array().map(Vec::len)), (Some(1), Some(1)), "{found}");
+    // Another server's key vouches for nothing here.
+    let stranger = Server::dev(ESTD);
+    fs::write(taken.path("key.pem"), text(&stranger.estd(&["audit", "checkpoint", "--public-key"]))).expect("a file");
+    assert_eq!(taken.verify(&taken.lines, &[]).0, Some(2), "the checkpoint that it was given tells nothing");
+    fs::write(taken.path("checkpoint.jsonl"), "").expect("a file");
+    let (code, found) = taken.verify(&taken.lines, &[]);
+    assert_eq!((code, &found["checkpoints_of_other_keys"]), (Some(0), &json!(1)), "{found}");
+    assert_eq!(found["nodes"][0]["checkpoints"], json!([]));
+}
+
+#[test]
+fn cannot_tell_is_neither_good_nor_bad() {
+    let server = Server::dev(ESTD);
+    let taken = Taken::from(&server);
+    let verify = |arguments: &[&str]| {
+        let output = Command::new(ESTD).args(["audit", "verify"]).args(arguments).output().expect("estd runs");
+        (output.status.code(), told(&output))
+    };
+    let checkpoint = taken.path("checkpoint.jsonl").display().to_string();
+    let key = taken.path("key.pem").display().to_string();
+    let (code, said) = verify(&["--from", "/nowhere/export.jsonl"]);
+    assert!(code == Some(2) && said.contains("cannot read /nowhere/export.jsonl"), "{said}");
+    let (code, said) = verify(&["--from", &key]);
+    assert!(code == Some(2) && said.contains("has no audit record"), "{said}");
+    let (code, said) = verify(&["--from", &checkpoint, "--checkpoint", &checkpoint]);
+    assert!(code == Some(2) && said.contains("give --public-key"), "{said}");
+    let (code, said) = verify(&["--from", &checkpoint, "--checkpoint", &key, "--public-key", &key]);
+    assert!(code == Some(2) && said.contains("line 1 is not a checkpoint"), "{said}");
+    let (code, said) = verify(&["--from", &checkpoint, "--public-key", &checkpoint]);
+    assert!(code == Some(2) && said.contains("PUBLIC KEY"), "{said}");
+}
+
+#[test]
+fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
+    let server = Server::dev(ESTD);
+    let _ = server.password(1);
+    let output = server.estd(&["audit", "verify"]);
+    let said = text(&output);
+    assert!(said.contains("as they were written"), "{said}");
+    text(&server.estd(&["audit", "export"]));
+    text(&server.estd(&["audit", "checkpoint"]));
+    let said = text(&server.estd(&["audit", "verify"]));
+    assert!(said.contains("1 checkpoint holds, the last at"), "{said}");
+    let uses = server.estd_json(&["audit", "query", "--event", "audit"]);
+    let names: Vec<&str> =
+        uses["events"].as_array().expect("events").iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(names, ["audit.verified", "audit.exported", "audit.verified", "audit.started"]);
+    let exported = &uses["events"][1];
+    assert!(exported["actor"].as_str().is_some_and(|actor| actor.starts_with("local:")), "{exported}");
+    assert!(exported["reason"].as_str().is_some_and(|reason| reason.contains("whole chains")), "{exported}");
+}
+
+#[test]
+fn an_excerpt_is_verified_as_one() {
+    let server = Server::dev(ESTD);
+    let taken = Taken::from(&server);
+    let lines: Vec<String> =
+        text(&server.estd(&["audit", "export", "--event", "otp.created"])).lines().map(str::to_owned).collect();
+    assert!(lines.len() >= 13 && lines.iter().all(|line| line.contains("\"otp.created\"")), "{lines:#?}");
+    assert_eq!(taken.verify(&lines, &[]).0, Some(1), "as a whole it lacks records");
+    let (code, found) = taken.verify(&lines, &["--excerpt"]);
+    assert_eq!(code, Some(0), "{found}");
+    let mut changed = lines.clone();
+    changed[3] = changed[3].replace("otp.created", "otp.revoked");
+    let (code, found) = taken.verify(&changed, &["--excerpt"]);
+    assert_eq!((code, &found["nodes"][0]["finding"]["kind"]), (Some(1), &json!("changed")), "{found}");
+    let none = text(&server.estd(&["audit", "export", "--until", "2020-01-01"]));
+    let all = text(&server.estd(&["audit", "export", "--since", "2020-01-01T00:00:00Z"]));
+    assert!(none.is_empty() && all.lines().count() > 13, "{none}{all}");
+}
+
+#[test]
+fn stops_with_a_last_checkpoint_of_a_key_that_nobody_else_can_read() {
+    let server = Server::dev(ESTD);
+    let export_before = text(&server.estd(&["audit", "export"]));
+    let asked = Command::new("kill").args(["-TERM", &server.pid().to_string()]).status().expect("kill runs");
+    assert!(asked.success());
+    let ended = server.ended();
+    let folder = ended.folder();
+    let file = |suffix: &str| -> PathBuf {
+        let found = fs::read_dir(folder).expect("a folder").filter_map(|entry| Some(entry.ok()?.path()));
+        found.into_iter().find(|path| path.to_string_lossy().ends_with(suffix)).expect("it is beside the database")
+    };
+    let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    assert_eq!(mode(&file(".checkpoint-key.pem")), 0o600);
+    let checkpoints = fs::read_to_string(file(".checkpoints.jsonl")).expect("checkpoints");
+    let last: Value = serde_json::from_str(checkpoints.lines().last().expect("one")).expect("JSON");
+    assert!(last["sequence"].as_u64().expect("a number") > export_before.lines().count() as u64, "{last}");
+}
+
+#[test]
+fn a_query_is_narrowed_in_every_way() {
+    let server = Server::dev(ESTD);
+    let _ = server.password(1);
+    let count = |arguments: &[&str]| {
+        let listed = server.estd_json(&[&["audit", "query"], arguments].concat());
+        listed["events"].as_array().expect("events").len()
+    };
+    let of_otp = server.estd_json(&["audit", "query", "--event", "otp.created", "--limit", "1"]);
+    let actor = of_otp["events"][0]["actor"].as_str().expect("an actor").to_owned();
+    let time = of_otp["events"][0]["time"].as_str().expect("a time").to_owned();
+    assert!(count(&["--actor", &actor]) > 0 && count(&["--actor", "nobody"]) == 0);
+    assert!(count(&["--outcome", "success"]) > 0 && count(&["--outcome", "failure"]) == 0);
+    assert!(count(&["--since", &time]) > 0 && count(&["--until", "2020-01-01"]) == 0);
+    assert_eq!(count(&["--label", "nowhere"]) + count(&["--source", "192.0.2.1"]) + count(&["--ca", "none"]), 0);
+    assert_eq!(count(&["--serial", "0A:0B"]), 0);
+}
