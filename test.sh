@@ -20,6 +20,7 @@ step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 packages=(
     "gcc=gcc" "libc6-dev=/usr/include/stdio.h" "make=make" "cmake=cmake"
     "curl=curl" "openssl=openssl" "sqlite3=sqlite3" "jq=jq" "procps=ps" "util-linux=prlimit"
+    "postgresql=/usr/lib/postgresql/15/bin/initdb" "mariadb-server=/usr/sbin/mariadbd"
     "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
     "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"

@@ -39,6 +39,8 @@ mod sqlite {
 mod postgres {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]
@@ -63,6 +65,8 @@ mod postgres {
 mod mariadb {
     mod subject;
 
+    #[path = "../suite/admin.rs"]
+    mod admin;
     #[path = "../suite/audit.rs"]
     mod audit;
     #[path = "../suite/claims.rs"]

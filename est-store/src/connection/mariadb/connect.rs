@@ -21,10 +21,13 @@ pub(crate) async fn connect(address: &Address) -> Result<Mariadb, StoreError> {
     let session = format!(
         "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO', \
          innodb_lock_wait_timeout = {LOCK_SECS}, max_statement_time = {ANSWER_SECS}, \
-         idle_transaction_timeout = {ANSWER_SECS}, autocommit = 1, tx_isolation = 'READ-COMMITTED'"
+         idle_transaction_timeout = {ANSWER_SECS}, autocommit = 1"
     );
-    connection.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin").await.map_err(told)?;
-    connection.query_drop(session).await.map_err(told)?;
+    let names = "SET NAMES utf8mb4 COLLATE utf8mb4_nopad_bin";
+    let isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
+    for statement in [names, isolation, &session] {
+        connection.query_drop(statement).await.map_err(told)?;
+    }
     Ok(Mariadb::new(connection))
 }
 
