@@ -26,6 +26,8 @@ mod sqlite {
     mod inventory;
     #[path = "../suite/passwords.rs"]
     mod passwords;
+    #[path = "../suite/prune.rs"]
+    mod prune;
     #[path = "../suite/requests.rs"]
     mod requests;
     #[path = "../suite/sinks.rs"]

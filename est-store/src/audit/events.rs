@@ -50,7 +50,6 @@ pub const EVENTS: [KnownEvent; 46] = [
     failure("cert.denied", "A certificate was not issued because a rule forbids it."),
     success("cert.revoked", "A certificate was revoked; the reason is RFC 5280's."),
     success("cert.expired", "A certificate has come to its end."),
-    success("cert.pruned", "Certificates that were over long ago were deleted."),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),
@@ -72,6 +71,7 @@ pub const EVENTS: [KnownEvent; 46] = [
     success("audit.exported", "Somebody took a copy of the audit records."),
     either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
     success("audit.pruned", "Audit records were deleted as the retention policy allows."),
+    success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),
 ];
