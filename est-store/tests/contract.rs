@@ -81,6 +81,8 @@ mod mariadb {
     mod inventory;
     #[path = "../suite/passwords.rs"]
     mod passwords;
+    #[path = "../suite/prune.rs"]
+    mod prune;
     #[path = "../suite/requests.rs"]
     mod requests;
     #[path = "../suite/sinks.rs"]

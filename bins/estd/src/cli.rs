@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Bring the database to this version.
     Migrate(Migrate),
+    /// Delete what has been over for longer than [retention] keeps it. What happened stays on record.
+    Prune(Prune),
     /// The CAs' own keys and certificates.
     Ca {
         #[command(subcommand)]
@@ -175,6 +177,17 @@ pub(crate) struct Migrate {
     /// Only tell what would be done.
     #[arg(long)]
     pub(crate) status: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Prune {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Only tell what would be deleted.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 /// What every listing and every answer of a command can be printed as.

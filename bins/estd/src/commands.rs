@@ -12,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod manual;
 pub(crate) mod migrate;
 pub(crate) mod otp;
+pub(crate) mod prune;
 pub(crate) mod requests;
 pub(crate) mod run;
 

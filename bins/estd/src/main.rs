@@ -22,7 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use cli::{Audit, Cli, Command, ConfigFile};
 use commands::audit::verify;
-use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
+use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, prune, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -69,6 +69,7 @@ fn start(command: Command) -> Result<ExitCode> {
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
+        Command::Prune(options) => runtime(None)?.block_on(prune::run(&options)),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
         Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),

@@ -9,6 +9,7 @@ mod identity;
 mod log;
 mod otp;
 mod profile;
+mod retention;
 mod server;
 mod tls;
 
@@ -21,6 +22,7 @@ pub(super) use identity::IDENTITY;
 pub(super) use log::LOG;
 pub(super) use otp::OTP;
 pub(super) use profile::{PROFILE, PROFILE_EXTENSION};
+pub(super) use retention::RETENTION;
 pub(super) use server::{LIMITS, PROXY, SERVER};
 pub(super) use tls::{CLIENT_AUTH, TLS, TLS_ADDITIONAL};
 
@@ -122,7 +124,7 @@ pub(super) const OTHER_NAMES: [(&str, &str); 18] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 21] = [
+pub(super) static SECTIONS: [&Section; 22] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -140,6 +142,7 @@ pub(super) static SECTIONS: [&Section; 21] = [
     &IDENTITY,
     &OTP,
     &AUDIT,
+    &RETENTION,
     &ADMIN,
     &ADMIN_TOKEN,
     &ADMIN_CERTIFICATE,

@@ -9,6 +9,7 @@ mod otp;
 mod pattern;
 mod profile;
 mod ra;
+mod retention;
 mod symmetric_key;
 mod tls;
 
@@ -46,6 +47,8 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let identities = identity::read(&root, labels.as_deref());
     let otp = otp::read(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
     let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().and_then(|db| db.url.file()));
+    let grace = tls.as_ref().map(|tls| tls.client_auth.expired_grace);
+    let retention = retention::read(&root.open(&keys::RETENTION), grace);
     let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
@@ -60,6 +63,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         identities: identities?,
         otp: otp?,
         audit: audit?,
+        retention: retention?,
         admin: admin?,
         log: log?,
     })

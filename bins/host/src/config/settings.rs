@@ -10,7 +10,7 @@ use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
 use est_core::policy::{IdentityRule, NameRule, Pattern, Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, Lockout, NameBinding, Operations, PurposeBinding, Seconds};
-use est_store::DatabaseUrl;
+use est_store::{DatabaseUrl, Retention};
 use rustls::CipherSuite;
 use tracing::Level;
 
@@ -42,6 +42,8 @@ pub struct Settings {
     pub otp: Otp,
     /// `[audit]`.
     pub audit: Audit,
+    /// `[retention]`.
+    pub retention: Retention,
     /// `[admin]`.
     pub admin: Admin,
     /// `[log]`.
