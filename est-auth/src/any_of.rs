@@ -26,7 +26,7 @@ impl AnyOf {
         let mut told = Doubt::NothingShown;
         for authenticator in &self.0 {
             match authenticator.authenticate(evidence, now).await? {
-                known @ Verdict::Known(_) => return Ok(known),
+                known @ (Verdict::Known(_) | Verdict::Throttled(_)) => return Ok(known),
                 Verdict::Unknown(doubt) if weight(&doubt) > weight(&told) => told = doubt,
                 Verdict::Unknown(_) => {}
             }

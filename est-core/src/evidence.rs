@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::pkix::{Certificate, Fingerprint};
-use crate::{Secret, TlsExporter, UnixTime};
+use crate::{Seconds, Secret, TlsExporter, UnixTime};
 
 /// What the transport learned about the peer.
 #[derive(Clone, Debug, Default)]
@@ -91,6 +91,9 @@ pub enum Verdict {
     Known(Principal),
     /// The evidence belongs to nobody, and why.
     Unknown(Doubt),
+    /// The evidence belongs to somebody who has asked too often, and may again after so long. The exchange ends here and
+    /// leaves no record: who counts how often they ask writes down what is due.
+    Throttled(Seconds),
 }
 
 /// Why evidence was not accepted.

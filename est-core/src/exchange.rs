@@ -96,6 +96,12 @@ impl Authenticate {
         &self.evidence
     }
 
+    /// The label that is asked, if the path has one.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.context.label.name.as_deref()
+    }
+
     /// When the exchange began.
     #[must_use]
     pub fn now(&self) -> UnixTime {
@@ -107,6 +113,9 @@ impl Authenticate {
         let Self { mut context, evidence, body } = self;
         let principal = match outcome.map(|verdict| context.lapsed(verdict)) {
             Ok(Verdict::Known(principal)) => principal,
+            Ok(Verdict::Throttled(retry_after)) => {
+                return Step::Done(Reply::Refused(Refusal::TooManyRequests { retry_after }));
+            }
             Ok(Verdict::Unknown(doubt)) => {
                 let refusal = Refusal::from(doubt);
                 context.note(failed_authentication(&evidence), Some(refusal.row().code.to_string()));
@@ -197,7 +206,7 @@ impl Context {
             {
                 Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
             }
-            Verdict::Known(_) | Verdict::Unknown(_) => verdict,
+            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Throttled(_) => verdict,
         }
     }
 
