@@ -29,7 +29,7 @@ mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Method, ServerEvent};
+pub use audit::{Actor, AuditFilter, AuditRecord, Instigator, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

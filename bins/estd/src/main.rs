@@ -5,7 +5,9 @@ mod commands;
 mod file;
 mod lock;
 mod output;
+mod reload;
 mod server;
+mod serving;
 mod tls;
 
 use std::num::NonZeroUsize;
@@ -44,7 +46,7 @@ fn start(command: Command) -> Result<()> {
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, options.listen))
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options.config.config, options.listen))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };

@@ -3,6 +3,7 @@
 mod connection;
 mod connections;
 mod hello;
+mod limits;
 mod proxy;
 mod tasks;
 
@@ -11,21 +12,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use est_core::tower::Est;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub(crate) use connection::Limits;
+pub(crate) use limits::Limits;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
 use connections::Connections;
 
-/// File descriptors that the server needs for everything but connections: the database, the listener, logs.
-const RESERVED_DESCRIPTORS: u64 = 56;
+use crate::serving::Current;
 
 /// A bound listener.
 pub(crate) struct Server {
@@ -33,41 +31,18 @@ pub(crate) struct Server {
     context: Context,
     connections: Arc<Connections>,
     tasks: Arc<Tasks>,
-    shutdown_timeout: Duration,
-}
-
-/// What a server is made of.
-pub(crate) struct Parts {
-    /// The TLS side.
-    pub(crate) tls: Arc<rustls::ServerConfig>,
-    /// EST.
-    pub(crate) est: Est,
-    /// Where exchanges run that nobody waits for any more.
-    pub(crate) tasks: Arc<Tasks>,
-    /// Bounds on what one client may take.
-    pub(crate) limits: Limits,
-    /// Whose word on a client's certificate counts.
-    pub(crate) proxies: Proxies,
-    /// How long a shutdown waits for clients to take their answers.
-    pub(crate) shutdown_timeout: Duration,
 }
 
 impl Server {
-    /// Binds `address`.
+    /// Binds `address`, to serve what is `current` at each moment.
     ///
     /// # Errors
     /// What the system says when the address is taken or not ours.
-    pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, tasks, limits, proxies, shutdown_timeout } = parts;
+    pub(crate) async fn bind(address: SocketAddr, current: Arc<Current>, tasks: Arc<Tasks>) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
-        let capacity = capacity(limits.max_connections);
-        if capacity < limits.max_connections {
-            info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
-        }
-        let connections = Arc::new(Connections::new(capacity));
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { acceptor: TlsAcceptor::from(tls), est, limits, proxies: Arc::new(proxies), bodies };
-        Ok(Self { listener, context, connections, tasks, shutdown_timeout })
+        let context = Context { current, bodies };
+        Ok(Self { listener, context, connections: Arc::default(), tasks })
     }
 
     /// The address that was bound.
@@ -100,7 +75,8 @@ impl Server {
             self.connections.drained().await;
             self.tasks.drained().await;
         };
-        if tokio::time::timeout(self.shutdown_timeout, drained).await.is_err() {
+        let shutdown_timeout = self.context.current.get().shutdown_timeout;
+        if tokio::time::timeout(shutdown_timeout, drained).await.is_err() {
             warn!(connections = self.connections.len(), "clients did not take their answers in time");
             self.connections.drop_all();
             self.tasks.drained().await;
@@ -109,7 +85,7 @@ impl Server {
 
     /// Makes room if there is none, and serves the connection in a task of its own.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
-        let place = self.connections.admit();
+        let place = self.connections.admit(self.context.current.get().limits.max_connections);
         let (context, stop) = (self.context.clone(), stop.clone());
         tokio::spawn(async move { context.serve(stream, peer, place, stop).await });
     }
@@ -129,11 +105,4 @@ impl Server {
             debug!(%error, "a connection was gone before it was accepted");
         }
     }
-}
-
-/// As many connections as wanted, and as the file-descriptor limit has room for.
-fn capacity(wanted: usize) -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(8);
-    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

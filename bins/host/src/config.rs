@@ -6,6 +6,7 @@
 
 mod diagnostic;
 mod files;
+mod footprint;
 mod keys;
 mod locate;
 mod names;
@@ -24,6 +25,7 @@ use est_core::UnixTime;
 use toml_edit::Document;
 
 pub use diagnostic::{Diagnostic, Position};
+pub use footprint::Footprint;
 pub use locate::{Place, locate};
 pub use names::purpose;
 pub use network::Network;

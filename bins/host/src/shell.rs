@@ -1,6 +1,6 @@
-//! The clock, the randomness and the current site of a running server.
+//! The clock, the randomness and the site of a running server.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use est_core::tower::{Shell, Task};
@@ -29,25 +29,20 @@ pub fn entropy() -> Result<Entropy, PortError> {
 
 /// What a server lends to [`est_core::tower::Est`].
 pub struct ServerShell {
-    site: RwLock<Arc<Site>>,
+    site: Arc<Site>,
     spawn: Box<dyn Fn(Task) + Send + Sync>,
 }
 
 impl ServerShell {
     /// Serves `site`; `spawn` runs tasks to their end.
     pub fn new(site: Site, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
-        Self { site: RwLock::new(Arc::new(site)), spawn: Box::new(spawn) }
-    }
-
-    /// Serves `site` from the next request on; exchanges under way keep theirs.
-    pub fn replace(&self, site: Site) {
-        *self.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+        Self { site: Arc::new(site), spawn: Box::new(spawn) }
     }
 }
 
 impl Shell for ServerShell {
     fn site(&self) -> Arc<Site> {
-        self.site.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.site.clone()
     }
 
     fn now(&self) -> UnixTime {

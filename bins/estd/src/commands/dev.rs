@@ -11,6 +11,7 @@ use host::config::Settings;
 use host::shell;
 
 use super::init::{CA, CONFIG, FirstRun};
+use super::run::Hangup;
 use super::{otp, run};
 use crate::output;
 
@@ -25,7 +26,8 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 
 /// Serves, and tells how to enroll.
 pub(crate) async fn serve(settings: Settings, dir: &Path, listen: SocketAddr) -> Result<()> {
-    run::serve(&settings, listen, async |address, store| tell(dir, address, store).await).await
+    run::serve(settings, &dir.join(CONFIG), listen, Hangup::End, async |address, store| tell(dir, address, store).await)
+        .await
 }
 
 async fn tell(dir: &Path, address: SocketAddr, store: &Database) -> Result<()> {

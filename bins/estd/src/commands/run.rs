@@ -1,81 +1,71 @@
 //! `estd run`: serve.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use est_auth::PathValidator;
 use est_core::Site;
-use est_core::tower::Est;
 use est_store::{Database, ServerEvent};
-use host::config::{ClientAuthMode, Settings, TlsVersion};
-use host::crls::CrlFiles;
-use host::shell::ServerShell;
-use host::wiring::{self, ClientPaths, Services};
-use rustls::ServerConfig;
+use host::config::Settings;
+use host::wiring;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::lock::Lock;
 use crate::output;
-use crate::server::{Limits, Parts, Proxies, Server, Tasks};
-use crate::tls::{self, ClientCertificates, TlsOptions};
-
-/// How often the CRLs are looked at.
-const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
+use crate::reload::Reloader;
+use crate::server::{Server, Tasks};
+use crate::serving::{self, Base, Current, Serving};
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
-    let paths = wiring::client_paths(settings)?;
-    tls_config(settings, paths.as_ref())?;
+    serving::check_tls(settings)?;
     Ok(site)
 }
 
-/// Serves until SIGTERM or SIGINT. `announce` is told the address once it is bound.
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It has the configuration read again.
+    Reload,
+    /// What it does to any program in a terminal: it ends the server.
+    End,
+}
+
+/// Serves what the file at `config` says, which are `settings`, until SIGTERM or SIGINT. `announce` is told the address
+/// once it is bound.
 pub(crate) async fn serve(
-    settings: &Settings,
+    settings: Settings,
+    config: &Path,
     listen: SocketAddr,
+    hangup: Hangup,
     announce: impl AsyncFnOnce(SocketAddr, &Database) -> Result<()>,
 ) -> Result<()> {
-    let site = host::site(settings, est_backends::algorithms())?;
+    // From here on the signal ends nobody: one that comes early is acted upon once the server serves.
+    let hangup = (hangup == Hangup::Reload).then(|| signal(SignalKind::hangup())).transpose()?;
     let _lock = Lock::take(&settings.db.path)?;
-    let store = super::open_store(settings)?;
+    let store = super::open_store(&settings)?;
     store.serve_alone().await?;
-    let Services { ports, paths } = wiring::services(settings, &site, &store)?;
-    let tls = Arc::new(tls_config(settings, paths.as_ref())?);
-    let tasks = Arc::new(Tasks::default());
-    let spawner = tasks.clone();
-    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(task)));
-    let limits = Limits {
-        header_bytes: settings.limits.header_bytes,
-        handshake_timeout: settings.limits.handshake_timeout,
-        request_timeout: settings.limits.request_timeout,
-        idle_timeout: settings.limits.idle_timeout,
-        max_connections: settings.limits.max_connections.get(),
-    };
-    let parts = Parts {
-        tls,
-        est: Est::new(shell, ports, settings.server.max_body_bytes),
-        tasks,
-        limits,
-        proxies: Proxies::new(settings.server.proxies.clone()),
-        shutdown_timeout: settings.server.shutdown_timeout,
-    };
-    let server = Server::bind(listen, parts).await.with_context(|| format!("cannot listen on {listen}"))?;
+    let base = Base { store: store.clone(), tasks: Arc::new(Tasks::default()) };
+    let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
+    let server = Server::bind(listen, current.clone(), base.tasks.clone())
+        .await
+        .with_context(|| format!("cannot listen on {listen}"))?;
     let stop = stop_on_signal()?;
     let address = server.local_addr()?;
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
-        tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
-    }
     announce(address, &store).await?;
+    let reloader = Arc::new(Reloader::new(config.to_owned(), settings, base, current));
+    let reloading = hangup.map(|hangup| tokio::spawn(reloader.clone().reload_at(hangup)));
     server.serve(stop).await;
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
     info!("stopped");
@@ -83,9 +73,9 @@ pub(crate) async fn serve(
 }
 
 /// `estd run`.
-pub(crate) async fn run(settings: Settings, listen: Option<SocketAddr>) -> Result<()> {
+pub(crate) async fn run(settings: Settings, config: &Path, listen: Option<SocketAddr>) -> Result<()> {
     let listen = listen.unwrap_or(settings.server.listen);
-    serve(&settings, listen, async |address, _| {
+    serve(settings, config, listen, Hangup::Reload, async |address, _| {
         output::line(format!("listening on https://{address}"));
         Ok(())
     })
@@ -105,41 +95,4 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
         let _ = sender.send(true);
     });
     Ok(receiver)
-}
-
-/// Looks at the CRLs again and again, until the server ends.
-async fn keep_crls_fresh(mut files: CrlFiles, validator: Arc<PathValidator>, every: Duration) {
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let validator = validator.clone();
-        let look = tokio::task::spawn_blocking(move || {
-            files.look_for(&validator);
-            files
-        });
-        match look.await {
-            Ok(looked) => files = looked,
-            Err(error) => return error!(%error, "the CRLs are looked at no more"),
-        }
-    }
-}
-
-fn tls_config(settings: &Settings, paths: Option<&ClientPaths>) -> Result<ServerConfig> {
-    let tls = &settings.tls;
-    let client_certificates = match (tls.client_auth.mode, paths) {
-        (ClientAuthMode::Required, Some(paths)) => {
-            let validator = paths.validator.clone();
-            ClientCertificates::Required(Arc::new(move |chain, now| validator.validate(chain, now).is_ok()))
-        }
-        (ClientAuthMode::Optional | ClientAuthMode::RequiredForReenroll, Some(_)) => ClientCertificates::Optional,
-        (_, None) | (ClientAuthMode::None, _) => ClientCertificates::None,
-    };
-    let options = TlsOptions {
-        certificates: wiring::tls_certificates(tls)?,
-        only_tls13: tls.min_version == TlsVersion::V1_3,
-        tls12_suites: tls.cipher_suites.clone(),
-        client_certificates,
-    };
-    tls::server_config(options).context("[tls]")
 }

@@ -3,14 +3,15 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::ready;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
+use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::shell;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
@@ -23,38 +24,20 @@ use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
-use super::Proxies;
+use super::Limits;
 use super::connections::{Place, Wait, Work};
 use super::hello::Overheard;
-use super::proxy::Sender;
 
-/// Bounds on what one client may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Octets of a request's head.
-    pub(crate) header_bytes: usize,
-    /// From the connection to the end of the TLS handshake.
-    pub(crate) handshake_timeout: Duration,
-    /// From the first octet of a request to the last.
-    pub(crate) request_timeout: Duration,
-    /// Between two requests.
-    pub(crate) idle_timeout: Duration,
-    /// Connections at once.
-    pub(crate) max_connections: usize,
-}
+use crate::serving::{Current, Serving};
 
 /// What every connection shares.
 #[derive(Clone)]
 pub(super) struct Context {
-    pub(super) acceptor: TlsAcceptor,
-    pub(super) est: Est,
-    pub(super) limits: Limits,
-    pub(super) proxies: Arc<Proxies>,
+    pub(super) current: Arc<Current>,
     pub(super) bodies: Arc<Semaphore>,
 }
 
@@ -62,8 +45,11 @@ impl Context {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
-        let handshake =
-            tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(Overheard::new(stream)));
+        let (handshake, limits, generation) = {
+            let serving = self.current.get();
+            let handshake = serving.tls.accept(Overheard::new(stream));
+            (tokio::time::timeout(serving.limits.handshake_timeout, handshake), serving.limits, serving.generation)
+        };
         let stream = tokio::select! {
             biased;
             () = place.dismissed() => return,
@@ -74,35 +60,35 @@ impl Context {
                 Err(_) => return debug!(%peer, "TLS handshake took too long"),
             },
         };
-        self.speak_http(stream, peer, Arc::new(place), stop).await;
+        self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;
     }
 
     async fn speak_http(
         self,
         mut stream: TlsStream<Overheard<TcpStream>>,
         peer: SocketAddr,
+        limits: Limits,
+        generation: u64,
         place: Arc<Place>,
         stop: watch::Receiver<bool>,
     ) {
         let (overheard, tls) = stream.get_mut();
         let channel_binding = tls_exporter(overheard, tls);
         let certificates = tls.peer_certificates().unwrap_or_default();
-        let sender = if self.proxies.include(peer.ip(), certificates.first()) { Sender::Proxy } else { Sender::Client };
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let is_http2 = tls.alpn_protocol() == Some(b"h2");
         let source = Some(peer.ip().to_string());
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
-            est: self.est,
+            current: self.current,
+            generation,
+            address: peer.ip(),
             peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
-            sender,
             place: place.clone(),
             last_answer: last_answer.clone(),
-            request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
         };
         let stream = TokioIo::new(stream);
-        let limits = self.limits;
         let finish = async {
             tokio::select! {
                 () = time_to_finish(stop) => {}
@@ -200,13 +186,14 @@ where
 
 /// EST, for the requests of one connection.
 struct OneClient {
-    est: Est,
+    current: Arc<Current>,
+    /// What was served at its handshake.
+    generation: u64,
+    address: IpAddr,
     peer: Peer,
-    sender: Sender,
     place: Arc<Place>,
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
-    request_timeout: Duration,
     bodies: Arc<Semaphore>,
 }
 
@@ -217,13 +204,12 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
+        let serving = self.current.get();
         let (mut parts, body) = request.into_parts();
-        let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
-        let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
-        match peer {
+        match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
-                let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
+                let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
                 return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
             }
         };
@@ -231,14 +217,34 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             body,
             place: self.place.clone(),
             began: Instant::now(),
-            request_timeout: self.request_timeout,
+            request_timeout: serving.limits.request_timeout,
             late: None,
             bodies: self.bodies.clone(),
             arrived: 0,
             room: None,
         };
-        let answer = self.est.clone().call(Request::from_parts(parts, body));
+        let answer = serving.est.clone().call(Request::from_parts(parts, body));
         Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+    }
+}
+
+impl OneClient {
+    /// Who asks, as far as the connection and the head of the request tell.
+    fn admit(&self, serving: &Serving, head: &Parts) -> Result<Peer, Refusal> {
+        if !has_sound_host(head) {
+            return Err(Refusal::Host);
+        }
+        // The handshake went by the rules of then; by those of now there might have been no connection.
+        if serving.generation != self.generation
+            && let Some(check) = &serving.demanded
+            && !check(&self.peer.certificates, shell::now())
+        {
+            self.last_answer.notify_one();
+            return Err(Refusal::Unauthenticated);
+        }
+        let leaf = self.peer.certificates.first();
+        let sender = serving.proxies.sender(self.address, leaf.map(Vec::as_slice));
+        sender.peer(&self.peer, &head.headers)
     }
 }
 

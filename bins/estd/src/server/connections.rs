@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-/// The open connections: at most `capacity`.
+/// The open connections.
 ///
 /// When it is full, the connection that has kept us waiting longest makes room: one that is in its handshake, idle,
 /// or slow in sending. One that waits for *us* is never dropped.
+#[derive(Default)]
 pub(super) struct Connections {
-    capacity: usize,
     table: Mutex<Table>,
     emptied: Notify,
 }
@@ -38,15 +38,14 @@ impl Entry {
 }
 
 impl Connections {
-    pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, table: Mutex::default(), emptied: Notify::new() }
-    }
-
-    /// Takes a place, making room first where there is none.
-    pub(super) fn admit(self: &Arc<Self>) -> Place {
+    /// Takes a place among at most `capacity`, making room first where there is none.
+    pub(super) fn admit(self: &Arc<Self>, capacity: usize) -> Place {
         let mut table = self.lock();
-        if table.entries.len() >= self.capacity {
-            table.evict();
+        // Two for one, so that there are soon as few as a smaller capacity allows.
+        for _ in 0..2 {
+            if table.entries.len() >= capacity {
+                table.evict();
+            }
         }
         let id = table.next_id;
         table.next_id += 1;
@@ -178,9 +177,9 @@ mod tests {
 
     #[tokio::test]
     async fn dismisses_who_has_waited_longest_when_it_is_full() {
-        let connections = Arc::new(Connections::new(2));
-        let (first, second) = (connections.admit(), connections.admit());
-        let third = connections.admit();
+        let connections = Arc::<Connections>::default();
+        let (first, second) = (connections.admit(2), connections.admit(2));
+        let third = connections.admit(2);
         assert!(is_dismissed(&first).await);
         assert!(!is_dismissed(&second).await);
         assert!(!is_dismissed(&third).await);
@@ -189,10 +188,10 @@ mod tests {
 
     #[tokio::test]
     async fn never_dismisses_who_waits_for_an_answer() {
-        let connections = Arc::new(Connections::new(2));
-        let (first, second) = (Arc::new(connections.admit()), connections.admit());
+        let connections = Arc::<Connections>::default();
+        let (first, second) = (Arc::new(connections.admit(2)), connections.admit(2));
         let work = first.work();
-        let _third = connections.admit();
+        let _third = connections.admit(2);
         assert!(!is_dismissed(&first).await);
         assert!(is_dismissed(&second).await);
         drop(work);
@@ -201,8 +200,8 @@ mod tests {
 
     #[tokio::test]
     async fn is_drained_when_the_last_place_is_given_back() {
-        let connections = Arc::new(Connections::new(2));
-        let place = connections.admit();
+        let connections = Arc::<Connections>::default();
+        let place = connections.admit(2);
         let drained = connections.drained();
         tokio::pin!(drained);
         tokio::select! {

@@ -8,7 +8,6 @@ use est_core::tower::Peer;
 use est_core::wire::client_cert::forwarded_certificates;
 use host::config::Proxy;
 use http::{HeaderMap, HeaderName};
-use rustls::pki_types::CertificateDer;
 
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
@@ -21,13 +20,13 @@ impl Proxies {
         Self(proxies)
     }
 
-    /// Whether one of them connects from `address` and shows `certificate`, whose key TLS has proven.
-    pub(super) fn include(&self, address: IpAddr, certificate: Option<&CertificateDer<'_>>) -> bool {
-        let Some(certificate) = certificate else { return false };
-        self.0.iter().any(|proxy| {
+    /// Who connects from `address` and shows `certificate`, DER, whose key TLS has proven.
+    pub(super) fn sender(&self, address: IpAddr, certificate: Option<&[u8]>) -> Sender {
+        let is_listed = self.0.iter().any(|proxy| {
             proxy.networks.iter().any(|network| network.contains(address))
-                && proxy.certificates.iter().any(|listed| listed.as_der() == certificate.as_ref())
-        })
+                && proxy.certificates.iter().any(|listed| Some(listed.as_der()) == certificate)
+        });
+        if is_listed { Sender::Proxy } else { Sender::Client }
     }
 }
 
