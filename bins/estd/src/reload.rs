@@ -67,6 +67,7 @@ impl Reloader {
             error!(actor = actor.name, %error, "not reloaded: it cannot be recorded");
             return Err(vec![mistake(format!("the reload cannot be recorded: {error}"))]);
         }
+        self.base.admission.resize(serving.bounds);
         self.current.replace(serving);
         *in_force = next;
         info!(actor = actor.name, sections = changed.sections.join(" "), "configuration reloaded");

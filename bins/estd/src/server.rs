@@ -1,7 +1,9 @@
 //! The HTTPS listener: accepts, admits, hands over, and stops without losing an answer.
 
+mod admission;
 mod connection;
 mod connections;
+mod forwarded;
 mod hello;
 mod limits;
 mod proxy;
@@ -16,6 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
 
+pub(crate) use admission::{Admission, Bounds};
 pub(crate) use limits::Limits;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
@@ -38,10 +41,15 @@ impl Server {
     ///
     /// # Errors
     /// What the system says when the address is taken or not ours.
-    pub(crate) async fn bind(address: SocketAddr, current: Arc<Current>, tasks: Arc<Tasks>) -> io::Result<Self> {
+    pub(crate) async fn bind(
+        address: SocketAddr,
+        current: Arc<Current>,
+        tasks: Arc<Tasks>,
+        admission: Arc<Admission>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { current, bodies };
+        let context = Context { current, admission, bodies };
         Ok(Self { listener, context, connections: Arc::default(), tasks })
     }
 

@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
 
-use crate::server::{Limits, Proxies, Tasks};
+use crate::server::{Admission, Bounds, Limits, Proxies, Tasks};
 use crate::tls::{self, ClientCertificates, PathCheck, TlsOptions};
 
 /// How often the CRLs are looked at.
@@ -35,6 +35,8 @@ pub(crate) struct Serving {
     pub(crate) est: Est,
     /// Bounds on what one client may take.
     pub(crate) limits: Limits,
+    /// Bounds on how often somebody may ask, and how many at once.
+    pub(crate) bounds: Bounds,
     /// Whose word on a client's certificate counts.
     pub(crate) proxies: Proxies,
     /// Without whose word there is no connection.
@@ -51,6 +53,8 @@ pub(crate) struct Base {
     pub(crate) store: Database,
     /// Where exchanges run that nobody waits for any more.
     pub(crate) tasks: Arc<Tasks>,
+    /// Who gets in.
+    pub(crate) admission: Arc<Admission>,
 }
 
 impl Serving {
@@ -69,7 +73,10 @@ impl Serving {
         };
         let tls = TlsAcceptor::from(Arc::new(tls_config(settings, client_certificates)?));
         let tasks = base.tasks.clone();
-        let shell = ServerShell::new(site, move |task| tasks.spawn(task));
+        let bounds = Bounds::of(settings);
+        let admission = base.admission.clone();
+        let shell = ServerShell::new(site, move |task| tasks.spawn(task), move |label| admission.room(label, &bounds));
+        let ports = base.admission.around(ports, bounds);
         let crls = match paths {
             Some(ClientPaths { validator, crls: Some(files) }) => Some(Looking::at(files, validator)),
             Some(_) | None => None,
@@ -79,6 +86,7 @@ impl Serving {
             tls,
             est: Est::new(Arc::new(shell), ports, settings.server.max_body_bytes),
             limits: Limits::of(settings),
+            bounds,
             proxies: Proxies::new(settings.server.proxies.clone()),
             demanded,
             shutdown_timeout: settings.server.shutdown_timeout,

@@ -31,8 +31,9 @@ pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
 pub use settings::{
-    Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls, TlsCertificate, TlsVersion,
+    AddressHeader, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, Frequency, HashAlgorithm,
+    KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls,
+    TlsCertificate, TlsVersion,
 };
 
 use diagnostic::Fault;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use est_core::tower::{Shell, Task};
+use est_core::tower::{Admission, Shell, Task};
 use est_core::{Entropy, PortError, Site, UnixTime};
 
 /// The system's time.
@@ -31,12 +31,17 @@ pub fn entropy() -> Result<Entropy, PortError> {
 pub struct ServerShell {
     site: Arc<Site>,
     spawn: Box<dyn Fn(Task) + Send + Sync>,
+    admit: Box<dyn Fn(Option<&str>) -> Admission + Send + Sync>,
 }
 
 impl ServerShell {
-    /// Serves `site`; `spawn` runs tasks to their end.
-    pub fn new(site: Site, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
-        Self { site: Arc::new(site), spawn: Box::new(spawn) }
+    /// Serves `site`; `spawn` runs tasks to their end, and `admit` waits for room at a label.
+    pub fn new(
+        site: Site,
+        spawn: impl Fn(Task) + Send + Sync + 'static,
+        admit: impl Fn(Option<&str>) -> Admission + Send + Sync + 'static,
+    ) -> Self {
+        Self { site: Arc::new(site), spawn: Box::new(spawn), admit: Box::new(admit) }
     }
 }
 
@@ -51,6 +56,10 @@ impl Shell for ServerShell {
 
     fn entropy(&self) -> Result<Entropy, PortError> {
         entropy()
+    }
+
+    fn admit(&self, label: Option<&str>) -> Admission {
+        (self.admit)(label)
     }
 
     fn spawn(&self, task: Task) {

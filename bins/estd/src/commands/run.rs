@@ -16,7 +16,7 @@ use tracing::info;
 use crate::lock::Lock;
 use crate::output;
 use crate::reload::Reloader;
-use crate::server::{Server, Tasks};
+use crate::server::{Admission, Bounds, Server, Tasks};
 use crate::serving::{self, Base, Current, Serving};
 
 /// What can be prepared, and so checked, without a database and a port.
@@ -50,9 +50,10 @@ pub(crate) async fn serve(
     let _lock = Lock::take(&settings.db.path)?;
     let store = super::open_store(&settings)?;
     store.serve_alone().await?;
-    let base = Base { store: store.clone(), tasks: Arc::new(Tasks::default()) };
+    let admission = Admission::new(Bounds::of(&settings));
+    let base = Base { store: store.clone(), tasks: Arc::new(Tasks::default()), admission: admission.clone() };
     let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
-    let server = Server::bind(listen, current.clone(), base.tasks.clone())
+    let server = Server::bind(listen, current.clone(), base.tasks.clone(), admission.clone())
         .await
         .with_context(|| format!("cannot listen on {listen}"))?;
     let stop = stop_on_signal()?;
@@ -62,10 +63,13 @@ pub(crate) async fn serve(
     announce(address, &store).await?;
     let reloader = Arc::new(Reloader::new(config.to_owned(), settings, base, current));
     let reloading = hangup.map(|hangup| tokio::spawn(reloader.clone().reload_at(hangup)));
+    let tallying = tokio::spawn(admission.clone().keep_tally(store.clone()));
     server.serve(stop).await;
+    tallying.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    admission.write_down(&store).await;
     store.note(ServerEvent::Shutdown, None).await?;
     store.close().await;
     info!("stopped");

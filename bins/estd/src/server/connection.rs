@@ -5,14 +5,15 @@ use std::error::Error;
 use std::future::ready;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
 use host::shell;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{Request, Response, Version};
@@ -28,9 +29,10 @@ use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
-use super::Limits;
 use super::connections::{Place, Wait, Work};
 use super::hello::Overheard;
+use super::proxy::Sender;
+use super::{Admission, Limits};
 
 use crate::serving::{Current, Serving};
 
@@ -38,6 +40,7 @@ use crate::serving::{Current, Serving};
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) current: Arc<Current>,
+    pub(super) admission: Arc<Admission>,
     pub(super) bodies: Arc<Semaphore>,
 }
 
@@ -81,6 +84,8 @@ impl Context {
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
             current: self.current,
+            admission: self.admission,
+            asked: AtomicUsize::new(0),
             generation,
             address: peer.ip(),
             peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
@@ -187,6 +192,9 @@ where
 /// EST, for the requests of one connection.
 struct OneClient {
     current: Arc<Current>,
+    admission: Arc<Admission>,
+    /// How many requests there have been.
+    asked: AtomicUsize,
     /// What was served at its handshake.
     generation: u64,
     address: IpAddr,
@@ -206,11 +214,14 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let work = self.place.work();
         let serving = self.current.get();
         let (mut parts, body) = request.into_parts();
+        let is_last = self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= serving.limits.requests_per_connection;
+        let says_close = parts.version < Version::HTTP_2;
+        let last_answer = self.last_answer.clone();
         match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
-                return Answering { answer, last_answer: self.last_answer.clone(), _work: work };
+                return Answering { answer, last_answer, is_last, says_close, _work: work, _room: None };
             }
         };
         let body = Arriving {
@@ -221,10 +232,11 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             late: None,
             bodies: self.bodies.clone(),
             arrived: 0,
-            room: None,
+            room: Arc::default(),
         };
+        let room = Some(body.room.clone());
         let answer = serving.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, last_answer: self.last_answer.clone(), _work: work }
+        Answering { answer, last_answer, is_last, says_close, _work: work, _room: room }
     }
 }
 
@@ -244,7 +256,19 @@ impl OneClient {
         }
         let leaf = self.peer.certificates.first();
         let sender = serving.proxies.sender(self.address, leaf.map(Vec::as_slice));
-        sender.peer(&self.peer, &head.headers)
+        let peer = sender.peer(&self.peer, &head.headers)?;
+        // A proxy asks for many, and is not held to what one of them may take.
+        let address = match sender {
+            Sender::Client => Some(self.address),
+            Sender::Proxy(_) => serving.proxies.client(sender, &head.headers),
+        };
+        if let Some(address) = address {
+            self.admission.pass(address.into(), &serving.bounds)?;
+        }
+        Ok(match (sender, address) {
+            (Sender::Proxy(_), Some(address)) => Peer { source: Some(address.to_string()), ..peer },
+            (Sender::Proxy(_), None) | (Sender::Client, _) => peer,
+        })
     }
 }
 
@@ -263,14 +287,28 @@ fn has_sound_host(head: &Parts) -> bool {
 struct Answering {
     answer: est_core::tower::Answer,
     last_answer: Arc<Notify>,
+    /// Whether the connection has had its share.
+    is_last: bool,
+    /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
+    says_close: bool,
     _work: Work,
+    /// What its body takes, until there is an answer.
+    _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
 }
 
 impl Future for Answering {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.answer.as_mut().poll(context));
+        let mut answer = ready!(self.answer.as_mut().poll(context));
+        if self.is_last
+            && let Ok(answer) = &mut answer
+        {
+            answer.extensions_mut().insert(CloseAfter);
+            if self.says_close {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
@@ -290,7 +328,7 @@ struct Arriving {
     /// The KiB that all long bodies together may still take.
     bodies: Arc<Semaphore>,
     arrived: usize,
-    room: Option<OwnedSemaphorePermit>,
+    room: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 /// A request for a certificate fits into this; what is longer shares [`LONG_BODIES_KIB`].
@@ -303,15 +341,19 @@ impl Arriving {
     fn make_room(&mut self, octets: usize) -> Result<(), NoRoom> {
         self.arrived = self.arrived.saturating_add(octets);
         let wanted = self.arrived.saturating_sub(SHORT_BODY).div_ceil(1024);
-        let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = u32::try_from(wanted.saturating_sub(held)).map_err(|_| NoRoom)?;
         if more == 0 {
             return Ok(());
         }
         let permit = self.bodies.clone().try_acquire_many_owned(more).map_err(|_| NoRoom)?;
-        match &mut self.room {
+        match &mut *room {
             Some(room) => room.merge(permit),
-            None => self.room = Some(permit),
+            None => *room = Some(permit),
         }
         Ok(())
     }
@@ -343,7 +385,7 @@ impl Body for Arriving {
         }
         let late = this.late.get_or_insert_with(|| Late {
             deadline: Box::pin(tokio::time::sleep_until((this.began + this.request_timeout).into())),
-            _wait: this.place.wait(),
+            _wait: this.place.wait(this.began),
         });
         ready!(late.deadline.as_mut().poll(context));
         Poll::Ready(Some(Err(TookTooLong.into())))

@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 /// The open connections.
 ///
-/// When it is full, the connection that has kept us waiting longest makes room: one that is in its handshake, idle,
-/// or slow in sending. One that waits for *us* is never dropped.
+/// When it is full, the connection makes room whose client has given nothing whole for longest: one that is in its
+/// handshake, idle, or slow in sending a request. One that waits for *us* is never dropped.
 #[derive(Default)]
 pub(super) struct Connections {
     table: Mutex<Table>,
@@ -27,13 +27,16 @@ struct Entry {
     working: usize,
     /// Since when the client keeps us waiting.
     waiting_since: Instant,
+    /// Since when it has given nothing whole: a byte of a body now and then buys no time.
+    owes_since: Instant,
     dismissed: Arc<Notify>,
 }
 
 impl Entry {
-    fn pause(&mut self) {
+    fn pause(&mut self, owes_since: Instant) {
         self.working -= 1;
         self.waiting_since = Instant::now();
+        self.owes_since = owes_since;
     }
 }
 
@@ -50,7 +53,9 @@ impl Connections {
         let id = table.next_id;
         table.next_id += 1;
         let dismissed = Arc::new(Notify::new());
-        table.entries.insert(id, Entry { working: 0, waiting_since: Instant::now(), dismissed: dismissed.clone() });
+        let now = Instant::now();
+        let entry = Entry { working: 0, waiting_since: now, owes_since: now, dismissed: dismissed.clone() };
+        table.entries.insert(id, entry);
         Place { connections: self.clone(), id, dismissed }
     }
 
@@ -89,7 +94,7 @@ impl Connections {
 impl Table {
     fn evict(&mut self) {
         let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0);
-        if let Some(id) = idle.min_by_key(|(_, entry)| entry.waiting_since).map(|(id, _)| *id)
+        if let Some(id) = idle.min_by_key(|(_, entry)| entry.owes_since).map(|(id, _)| *id)
             && let Some(entry) = self.entries.remove(&id)
         {
             entry.dismissed.notify_one();
@@ -116,9 +121,9 @@ impl Place {
         Work(self.clone())
     }
 
-    /// Tells that the request that is being answered has yet to arrive whole, until the guard is dropped.
-    pub(super) fn wait(self: &Arc<Self>) -> Wait {
-        self.update(Entry::pause);
+    /// Tells that the request that is being answered, and `began` then, has yet to arrive whole, until the guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>, began: Instant) -> Wait {
+        self.update(|entry| entry.pause(began));
         Wait(self.clone())
     }
 
@@ -159,7 +164,7 @@ pub(super) struct Work(Arc<Place>);
 
 impl Drop for Work {
     fn drop(&mut self) {
-        self.0.update(Entry::pause);
+        self.0.update(|entry| entry.pause(Instant::now()));
     }
 }
 
@@ -196,6 +201,25 @@ mod tests {
         assert!(is_dismissed(&second).await);
         drop(work);
         assert!(first.waiting_since().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_in_counts_from_the_beginning_of_its_request() {
+        let connections = Arc::<Connections>::default();
+        let (tricklers, honest) = (Arc::new(connections.admit(2)), Arc::new(connections.admit(2)));
+        let began = Instant::now();
+        let _request = tricklers.work();
+        drop(honest.work());
+        for _ in 0..3 {
+            // A byte comes, and then none.
+            drop(tricklers.wait(began));
+        }
+        let _wait = tricklers.wait(began);
+        let _third = connections.admit(2);
+        assert!(is_dismissed(&tricklers).await);
+        assert!(!is_dismissed(&honest).await);
+        // It is no less alive than any other that waits: what ends idle connections looks elsewhere.
+        assert!(honest.waiting_since().is_some());
     }
 
     #[tokio::test]

@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) idle_timeout: Duration,
     /// Connections at once.
     pub(crate) max_connections: usize,
+    /// Requests of one connection.
+    pub(crate) requests_per_connection: usize,
 }
 
 impl Limits {
@@ -38,6 +40,7 @@ impl Limits {
             request_timeout: limits.request_timeout,
             idle_timeout: limits.idle_timeout,
             max_connections,
+            requests_per_connection: limits.requests_per_connection.map_or(usize::MAX, usize::from),
         }
     }
 }
