@@ -14,7 +14,7 @@ use crate::audit::micros;
 use crate::database::{Database, Now, seconds, time};
 use crate::requests::NewRequest;
 use crate::session::{Change, Session};
-use crate::value::{Value, values};
+use crate::value::{Row, Value, values};
 use crate::work::Work;
 use crate::{StoreError, UnixMicros, passwords};
 
@@ -254,7 +254,7 @@ impl Reservation {
     }
 
     async fn is_compromised(&self, db: &mut Session) -> Result<bool, StoreError> {
-        Ok(db.query_one("SELECT 1 FROM compromised_keys WHERE key = ?1", &values![&self.key]).await?.is_some())
+        Ok(db.query_one("SELECT 1 FROM compromised_keys WHERE digest = ?1", &values![&self.key]).await?.is_some())
     }
 
     /// Moves the end of a claim along for as long as its client asks, so that it is there to hear of a no.
@@ -341,10 +341,16 @@ impl Work for Sweep {
     type Answer = bool;
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM claims WHERE identity IN (SELECT identity FROM claims WHERE replay_until < ?1 \
+        let sql = "SELECT identity FROM claims WHERE replay_until < ?1 \
                    AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
-                   ORDER BY replay_until LIMIT ?3)";
-        let deleted = db.execute(sql, &values![seconds(at.seconds()), micros(at), SWEEP]).await?;
-        Ok(i64::try_from(deleted) == Ok(SWEEP))
+                   ORDER BY replay_until LIMIT ?3 FOR UPDATE";
+        let over = db.query(sql, &values![seconds(at.seconds()), micros(at), SWEEP]).await?;
+        let more = i64::try_from(over.len()) == Ok(SWEEP);
+        let delete = |mut row: Row| {
+            let values = values![row.take::<[u8; 32]>(0)?].into();
+            Ok(Change { sql: "DELETE FROM claims WHERE identity = ?1", values, otherwise: None })
+        };
+        db.change(over.into_iter().map(delete).collect::<Result<_, StoreError>>()?).await?;
+        Ok(more)
     }
 }

@@ -132,9 +132,9 @@ impl Database {
             (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         let impatient = (0..max_connections).map(|_| location.connect_for_reading()).collect::<Result<Vec<_>, _>>()?;
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
-        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::sqlite).collect();
+        let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Session::sqlite(db), clock, claims::Sweep)?;
+        let writer = Writer::start(Session::new(db), clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::Sqlite { readers, writer },

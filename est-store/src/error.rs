@@ -21,6 +21,10 @@ pub enum StoreError {
     },
     /// The database refused.
     Database(Box<dyn Error + Send + Sync>),
+    /// The database has undone the transaction, since it met another one: it can be tried again.
+    Contended(Box<dyn Error + Send + Sync>),
+    /// There is no connection to the database, or there is none any more.
+    Unreachable(String),
     /// The transaction that this belonged to was not committed, and nothing of it remains.
     NotCommitted(Arc<str>),
     /// Migrations have yet to be applied, and were not to be.
@@ -60,6 +64,8 @@ impl fmt::Display for StoreError {
         match self {
             Self::File { path, source } => write!(f, "the database {} cannot be opened: {source}", path.display()),
             Self::Database(source) => write!(f, "the database refused: {source}"),
+            Self::Contended(source) => write!(f, "the database undid a transaction that met another: {source}"),
+            Self::Unreachable(why) => write!(f, "the database cannot be reached: {why}"),
             Self::NotCommitted(why) => write!(f, "the database did not commit: {why}"),
             Self::PendingMigrations { pending } => {
                 write!(f, "the database lacks the migrations {}: run estd migrate", pending.join(", "))

@@ -192,7 +192,7 @@ impl Work for Revoke {
             Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
         // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
         if revoked.reason == RevocationReason::KeyCompromise {
-            let sql = "INSERT INTO compromised_keys (key) VALUES (?1) ON CONFLICT (key) DO NOTHING";
+            let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
         }
         let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \

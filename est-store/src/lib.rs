@@ -13,6 +13,7 @@
 mod audit;
 mod claims;
 mod clock;
+mod connection;
 mod database;
 mod error;
 mod inventory;
@@ -29,7 +30,7 @@ mod value;
 mod work;
 mod writer;
 
-pub use audit::{Actor, AuditFilter, AuditRecord, Instigator, Method, ServerEvent};
+pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Instigator, Method, ServerEvent};
 pub use clock::{Clock, UnixMicros};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;

@@ -19,13 +19,13 @@ struct Migration {
 }
 
 const ALL: &[Migration] = &[
-    Migration { number: 1, name: "0001_initial", sql: include_str!("../migrations/0001_initial.sql") },
+    Migration { number: 1, name: "0001_initial", sql: include_str!("../migrations/sqlite/0001_initial.sql") },
     Migration {
         number: 2,
         name: "0002_compromised_keys",
-        sql: include_str!("../migrations/0002_compromised_keys.sql"),
+        sql: include_str!("../migrations/sqlite/0002_compromised_keys.sql"),
     },
-    Migration { number: 3, name: "0003_operation", sql: include_str!("../migrations/0003_operation.sql") },
+    Migration { number: 3, name: "0003_operation", sql: include_str!("../migrations/sqlite/0003_operation.sql") },
 ];
 
 /// Which migrations a database has, and which it lacks.

@@ -1,18 +1,29 @@
 //! What goes into a statement and what comes out of it: the four kinds of value that every database has.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use crate::StoreError;
 
 /// A value in a statement or in a row.
-///
-/// Without `Debug`: a value can be the hash of a password.
 #[derive(Clone, PartialEq)]
 pub(crate) enum Value<'a> {
     Null,
     Integer(i64),
     Text(Cow<'a, str>),
     Octets(Cow<'a, [u8]>),
+}
+
+/// Tells the kind alone: a value can be the hash of a password.
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "NULL",
+            Self::Integer(_) => "an integer",
+            Self::Text(_) => "a text",
+            Self::Octets(_) => "octets",
+        })
+    }
 }
 
 /// The values of a statement's parameters, in the order of their numbers.
@@ -66,6 +77,12 @@ impl<'a> From<&'a String> for Value<'a> {
 impl From<String> for Value<'_> {
     fn from(text: String) -> Self {
         Self::Text(Cow::Owned(text))
+    }
+}
+
+impl<'a> From<Cow<'a, str>> for Value<'a> {
+    fn from(text: Cow<'a, str>) -> Self {
+        Self::Text(text)
     }
 }
 

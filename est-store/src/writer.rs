@@ -188,18 +188,60 @@ mod tests {
 
     use super::*;
 
-    /// Work that is a closure over the connection.
-    struct Closure<F>(F);
+    /// Statements, one after the other.
+    struct Statements(Vec<String>);
 
-    impl<T: Send + 'static, F> Work for Closure<F>
-    where
-        F: Fn(&rusqlite::Connection) -> Result<T, StoreError> + Send + Sync + 'static,
-    {
-        type Answer = T;
+    impl Work for Statements {
+        type Answer = ();
 
-        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<T, StoreError> {
-            let crate::session::Connection::Sqlite(db) = db.connection();
-            (self.0)(db)
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            for statement in &self.0 {
+                db.execute(statement, &[]).await?;
+            }
+            Ok(())
+        }
+    }
+
+    /// A statement before a defect.
+    struct Defect;
+
+    impl Work for Defect {
+        type Answer = ();
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            db.execute("INSERT INTO t VALUES (2)", &[]).await?;
+            panic!("a defect")
+        }
+    }
+
+    /// Work that takes until it is told.
+    struct Held(std::sync::Mutex<Receiver<()>>);
+
+    impl Work for Held {
+        type Answer = ();
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            self.0.lock().unwrap().recv().map_err(|_| StoreError::Closed)
+        }
+    }
+
+    struct Count;
+
+    impl Work for Count {
+        type Answer = i64;
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<i64, StoreError> {
+            db.query_one("SELECT count(*) FROM t", &[]).await?.unwrap().take(0)
+        }
+    }
+
+    struct NoSweep;
+
+    impl Work for NoSweep {
+        type Answer = bool;
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+            Ok(false)
         }
     }
 
@@ -210,28 +252,26 @@ mod tests {
              CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)",
         )
         .unwrap();
-        Writer::start(Session::sqlite(db), Clock::system(), Closure(|_: &_| Ok(false))).unwrap()
+        Writer::start(Session::new(db), Clock::system(), NoSweep).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
     fn hold(writer: &Writer) -> Sender<()> {
         let (release, held) = channel();
-        let held = std::sync::Mutex::new(held);
-        drop(writer.write(Closure(move |_: &_| held.lock().unwrap().recv().map_err(|_| StoreError::Closed))));
+        drop(writer.write(Held(std::sync::Mutex::new(held))));
         release
     }
 
+    fn run(writer: &Writer, statements: &[&str]) -> impl Future<Output = Result<(), StoreError>> + use<> {
+        writer.write(Statements(statements.iter().map(|&statement| statement.to_owned()).collect()))
+    }
+
     fn insert(writer: &Writer, x: i64) -> impl Future<Output = Result<(), StoreError>> + use<> {
-        writer.write(Closure(move |db: &rusqlite::Connection| {
-            db.execute("INSERT INTO t VALUES (?1)", [x])?;
-            Ok(())
-        }))
+        run(writer, &[&format!("INSERT INTO t VALUES ({x})")])
     }
 
     async fn rows(writer: &Writer) -> i64 {
-        let count =
-            Closure(|db: &rusqlite::Connection| Ok(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?));
-        writer.write(count).await.unwrap()
+        writer.write(Count).await.unwrap()
     }
 
     #[tokio::test]
@@ -239,11 +279,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let before = insert(&writer, 1);
-        let failing = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT INTO t VALUES (2)", [])?;
-            db.execute("INSERT INTO t VALUES (1)", [])?;
-            Ok(())
-        }));
+        let failing = run(&writer, &["INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (1)"]);
         let after = insert(&writer, 3);
         release.send(()).unwrap();
         before.await.unwrap();
@@ -257,10 +293,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let dangling = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT INTO late VALUES (7)", [])?;
-            Ok(())
-        }));
+        let dangling = run(&writer, &["INSERT INTO late VALUES (7)"]);
         release.send(()).unwrap();
         assert!(matches!(neighbour.await, Err(StoreError::NotCommitted(_))));
         assert!(matches!(dangling.await, Err(StoreError::NotCommitted(_))));
@@ -273,10 +306,7 @@ mod tests {
         let writer = writer();
         let release = hold(&writer);
         let neighbour = insert(&writer, 1);
-        let vanishing = writer.write(Closure(|db: &rusqlite::Connection| {
-            db.execute("INSERT OR ROLLBACK INTO t VALUES (1)", [])?;
-            Ok(())
-        }));
+        let vanishing = run(&writer, &["INSERT OR ROLLBACK INTO t VALUES (1)"]);
         release.send(()).unwrap();
         let told = neighbour.await.unwrap_err().to_string();
         assert!(told.contains("rolled the transaction back"), "{told}");
@@ -288,10 +318,7 @@ mod tests {
     async fn a_piece_that_panics_takes_only_itself_back() {
         let writer = writer();
         let release = hold(&writer);
-        let panicking = writer.write(Closure(|db: &rusqlite::Connection| -> Result<(), StoreError> {
-            db.execute("INSERT INTO t VALUES (2)", [])?;
-            panic!("a defect")
-        }));
+        let panicking = writer.write(Defect);
         let after = insert(&writer, 3);
         release.send(()).unwrap();
         assert!(matches!(panicking.await, Err(StoreError::Database(_))));

@@ -48,6 +48,7 @@ async fn an_enrollment_leaves_its_events_in_order() {
         reason: None,
         serial: Some(SerialNumber::from_contents(certificate.serial())),
         fingerprint: Some(certificate.fingerprint()),
+        chain: None,
     };
     assert_eq!(records[2], expected);
     assert_eq!((&records[1].serial, records[1].fingerprint), (&None, None));

@@ -1,0 +1,49 @@
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
+-- migration are in no chain.
+ALTER TABLE audit ADD COLUMN IF NOT EXISTS node VARCHAR(64);
+ALTER TABLE audit ADD COLUMN IF NOT EXISTS sequence BIGINT;
+ALTER TABLE audit ADD COLUMN IF NOT EXISTS hash VARBINARY(32) CHECK (hash IS NULL OR length(hash) = 32);
+CREATE UNIQUE INDEX IF NOT EXISTS audit_by_chain ON audit (node, sequence);
+
+-- The end of each chain: who writes audit records writes here first, so that a chain never forks.
+CREATE TABLE IF NOT EXISTS chains (
+    node     VARCHAR(64) PRIMARY KEY,
+    sequence BIGINT NOT NULL,
+    hash     VARBINARY(64)    NOT NULL CHECK (length(hash) = 32)
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+-- How far each sink of a node has taken its chain.
+CREATE TABLE IF NOT EXISTS sinks (
+    node     VARCHAR(64)    NOT NULL,
+    sink     VARCHAR(255)    NOT NULL,
+    sequence BIGINT NOT NULL,
+    PRIMARY KEY (node, sink)
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+-- What a password is good for besides an entity and a label: patterns for the subject and the subjectAltName, JSON.
+ALTER TABLE passwords ADD COLUMN IF NOT EXISTS names TEXT;
+
+-- Failed tries to authenticate, by the entity that was claimed and by the address that they came from.
+CREATE TABLE IF NOT EXISTS failures (
+    who          VARCHAR(512)    PRIMARY KEY,
+    `count`      BIGINT NOT NULL,
+    since        BIGINT NOT NULL,
+    locked_until BIGINT
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE INDEX IF NOT EXISTS failures_by_time ON failures (since);
+
+-- The last CRL of each CA.
+CREATE TABLE IF NOT EXISTS crls (
+    ca          VARCHAR(255)    PRIMARY KEY,
+    number      BIGINT NOT NULL,
+    this_update BIGINT NOT NULL,
+    next_update BIGINT NOT NULL,
+    revocations BIGINT NOT NULL,
+    der         LONGBLOB    NOT NULL
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+CREATE INDEX IF NOT EXISTS certificates_by_end ON certificates (not_after);
+
+-- A word that some databases keep to themselves.
+ALTER TABLE compromised_keys RENAME COLUMN IF EXISTS `key` TO digest;

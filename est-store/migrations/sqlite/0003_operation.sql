@@ -1,0 +1,84 @@
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
+-- migration are in no chain. Which methods there are is the program's to say.
+DROP TRIGGER audit_keeps_its_rows;
+DROP TRIGGER audit_keeps_every_row;
+ALTER TABLE audit RENAME TO audit_before;
+
+CREATE TABLE audit (
+    number      INTEGER PRIMARY KEY,
+    at_micros   INTEGER NOT NULL,
+    event       TEXT    NOT NULL,
+    outcome     TEXT    NOT NULL CHECK (outcome IN ('success', 'failure')),
+    actor       TEXT,
+    source      TEXT,
+    label       TEXT,
+    ca          TEXT,
+    method      TEXT,
+    reason      TEXT,
+    serial      BLOB,
+    fingerprint BLOB,
+    node        TEXT,
+    sequence    INTEGER,
+    hash        BLOB CHECK (hash IS NULL OR length(hash) = 32)
+) STRICT;
+
+INSERT INTO audit (number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint)
+SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint
+FROM audit_before;
+
+DROP TABLE audit_before;
+
+CREATE TRIGGER audit_keeps_its_rows BEFORE UPDATE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit table is append-only');
+END;
+
+CREATE TRIGGER audit_keeps_every_row BEFORE DELETE ON audit
+BEGIN
+    SELECT RAISE(ABORT, 'the audit table is append-only');
+END;
+
+CREATE UNIQUE INDEX audit_by_chain ON audit (node, sequence) WHERE node IS NOT NULL;
+
+-- The end of each chain: who writes audit records writes here first, so that a chain never forks.
+CREATE TABLE chains (
+    node     TEXT PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    hash     BLOB    NOT NULL CHECK (length(hash) = 32)
+) STRICT, WITHOUT ROWID;
+
+-- How far each sink of a node has taken its chain.
+CREATE TABLE sinks (
+    node     TEXT    NOT NULL,
+    sink     TEXT    NOT NULL,
+    sequence INTEGER NOT NULL,
+    PRIMARY KEY (node, sink)
+) STRICT, WITHOUT ROWID;
+
+-- What a password is good for besides an entity and a label: patterns for the subject and the subjectAltName, JSON.
+ALTER TABLE passwords ADD COLUMN names TEXT;
+
+-- Failed tries to authenticate, by the entity that was claimed and by the address that they came from.
+CREATE TABLE failures (
+    who          TEXT    PRIMARY KEY,
+    count        INTEGER NOT NULL,
+    since        INTEGER NOT NULL,
+    locked_until INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX failures_by_time ON failures (since);
+
+-- The last CRL of each CA.
+CREATE TABLE crls (
+    ca          TEXT    PRIMARY KEY,
+    number      INTEGER NOT NULL,
+    this_update INTEGER NOT NULL,
+    next_update INTEGER NOT NULL,
+    revocations INTEGER NOT NULL,
+    der         BLOB    NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX certificates_by_end ON certificates (not_after);
+
+-- A word that some databases keep to themselves.
+ALTER TABLE compromised_keys RENAME COLUMN key TO digest;

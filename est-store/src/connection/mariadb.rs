@@ -1,0 +1,214 @@
+//! A connection to MariaDB.
+
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Error, Params};
+
+use super::{Answer, Connection};
+use crate::StoreError;
+use crate::value::{Row, Value};
+
+/// Duplicate entry for a key.
+const DUPLICATE: u16 = 1062;
+/// Lock wait timeout, deadlock, record changed since last read.
+const CONTENDED: [u16; 3] = [1205, 1213, 1020];
+
+/// A connection to MariaDB.
+pub(crate) struct Mariadb {
+    connection: Conn,
+    transaction: Transaction,
+}
+
+/// What has come of the transaction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transaction {
+    /// There is none.
+    None,
+    /// There is one.
+    Open,
+    /// MariaDB has undone it, or the connection broke.
+    Lost,
+}
+
+impl Mariadb {
+    pub(crate) fn new(connection: Conn) -> Self {
+        Self { connection, transaction: Transaction::None }
+    }
+
+    fn noted<T>(&mut self, answer: Result<T, Error>) -> Result<T, StoreError> {
+        answer.map_err(|error| {
+            let gone = match &error {
+                // A deadlock undoes the whole transaction; other mistakes take back their statement alone.
+                Error::Server(said) => CONTENDED.contains(&said.code),
+                _ => true,
+            };
+            if gone && self.transaction == Transaction::Open {
+                self.transaction = Transaction::Lost;
+            }
+            told(error)
+        })
+    }
+
+    async fn command(&mut self, sql: &'static str) -> Result<(), StoreError> {
+        let answer = self.connection.query_drop(sql).await;
+        self.noted(answer)
+    }
+}
+
+impl Connection for Mariadb {
+    fn query<'a>(&'a mut self, sql: &'a str, values: &'a [Value<'a>]) -> Answer<'a, Vec<Row>> {
+        Box::pin(async move {
+            let (sql, parameters) = translated(sql, values);
+            let answer: Result<Vec<mysql_async::Row>, _> = self.connection.exec(sql, parameters).await;
+            self.noted(answer)?.into_iter().map(row).collect()
+        })
+    }
+
+    fn execute<'a>(&'a mut self, sql: &'a str, values: &'a [Value<'a>]) -> Answer<'a, u64> {
+        Box::pin(async move {
+            let or_nothing = sql.ends_with(DO_NOTHING);
+            let (sql, parameters) = translated(sql, values);
+            match self.connection.exec_drop(sql, parameters).await {
+                Ok(()) => Ok(self.connection.affected_rows()),
+                Err(Error::Server(said)) if or_nothing && said.code == DUPLICATE => Ok(0),
+                Err(error) => self.noted(Err(error)),
+            }
+        })
+    }
+
+    fn begin(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            self.transaction = Transaction::Open;
+            self.command("START TRANSACTION").await
+        })
+    }
+
+    fn commit(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if self.transaction != Transaction::Open {
+                return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
+            }
+            self.command("COMMIT").await?;
+            self.transaction = Transaction::None;
+            Ok(())
+        })
+    }
+
+    fn roll_back(&mut self) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if self.transaction != Transaction::None {
+                self.command("ROLLBACK").await?;
+                self.transaction = Transaction::None;
+            }
+            Ok(())
+        })
+    }
+
+    fn save(&mut self) -> Answer<'_, ()> {
+        Box::pin(self.command("SAVEPOINT piece"))
+    }
+
+    fn end_piece(&mut self, keep: bool) -> Answer<'_, ()> {
+        Box::pin(async move {
+            if self.transaction != Transaction::Open {
+                return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
+            }
+            if !keep {
+                self.command("ROLLBACK TO SAVEPOINT piece").await?;
+            }
+            self.command("RELEASE SAVEPOINT piece").await
+        })
+    }
+
+    fn is_usable(&self) -> bool {
+        self.transaction == Transaction::None
+    }
+}
+
+const DO_NOTHING: &str = " DO NOTHING";
+
+/// In MariaDB's words: parameters have no numbers there, so that their values are repeated as they come.
+fn translated(sql: &str, values: &[Value<'_>]) -> (String, Params) {
+    let sql = match sql.rfind(" ON CONFLICT ") {
+        Some(clause) if sql.ends_with(DO_NOTHING) => &sql[..clause],
+        _ => sql,
+    };
+    let mut parts = sql.split('?');
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut parameters = Vec::new();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+        let number: usize = part[..part.len() - rest.len()].parse().unwrap_or(0);
+        parameters.push(values.get(number.wrapping_sub(1)).map_or(mysql_async::Value::NULL, parameter));
+        text.push('?');
+        text.push_str(rest);
+    }
+    (text, if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) })
+}
+
+fn parameter(value: &Value<'_>) -> mysql_async::Value {
+    match value {
+        Value::Null => mysql_async::Value::NULL,
+        Value::Integer(number) => mysql_async::Value::Int(*number),
+        Value::Text(text) => mysql_async::Value::Bytes(text.as_bytes().to_vec()),
+        Value::Octets(octets) => mysql_async::Value::Bytes(octets.to_vec()),
+    }
+}
+
+/// What went wrong, and whether trying again may help.
+fn told(error: Error) -> StoreError {
+    match &error {
+        Error::Server(said) if CONTENDED.contains(&said.code) => StoreError::Contended(Box::new(error)),
+        Error::Server(said) => StoreError::Database(format!("{} ({})", said.message, said.code).into()),
+        _ => StoreError::Unreachable(error.to_string()),
+    }
+}
+
+fn row(row: mysql_async::Row) -> Result<Row, StoreError> {
+    let columns = row.columns();
+    let values = row.unwrap().into_iter().zip(columns.iter());
+    Ok(Row(values.map(|(found, column)| value(found, is_text(column))).collect::<Result<_, _>>()?))
+}
+
+/// Whether a column holds text: everything else has the character set `binary`.
+fn is_text(column: &mysql_async::Column) -> bool {
+    const BINARY: u16 = 63;
+    column.character_set() != BINARY
+}
+
+fn value(found: mysql_async::Value, is_text: bool) -> Result<Value<'static>, StoreError> {
+    match found {
+        mysql_async::Value::NULL => Ok(Value::Null),
+        mysql_async::Value::Int(number) => Ok(Value::Integer(number)),
+        mysql_async::Value::UInt(number) => {
+            i64::try_from(number).map(Value::Integer).map_err(|error| StoreError::Database(Box::new(error)))
+        }
+        mysql_async::Value::Bytes(octets) if is_text => match String::from_utf8(octets) {
+            Ok(text) => Ok(Value::Text(text.into())),
+            Err(error) => Err(StoreError::Database(Box::new(error))),
+        },
+        mysql_async::Value::Bytes(octets) => Ok(Value::Octets(octets.into())),
+        _ => Err(StoreError::Database("a column holds a kind of value that is not used".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::value::values;
+
+    #[test]
+    fn repeats_values_in_the_order_of_their_use() {
+        let (sql, parameters) = translated("UPDATE t SET a = ?2 WHERE b = ?1 AND a < ?2", &values!["one", 2_i64]);
+        assert_eq!(sql, "UPDATE t SET a = ? WHERE b = ? AND a < ?");
+        let two = mysql_async::Value::Int(2);
+        assert_eq!(parameters, Params::Positional(vec![two.clone(), mysql_async::Value::Bytes(b"one".into()), two]));
+    }
+
+    #[test]
+    fn leaves_the_clause_for_conflicts_to_the_error_that_comes_instead() {
+        let (sql, _) = translated("INSERT INTO t (a) VALUES (?1) ON CONFLICT (a) DO NOTHING", &values![1_i64]);
+        assert_eq!(sql, "INSERT INTO t (a) VALUES (?)");
+    }
+}

@@ -1,0 +1,115 @@
+//! A connection to an SQLite file. It waits for nothing but the disk, on the thread that calls.
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ParamsFromIter, ToSql};
+
+use super::{Answer, Connection};
+use crate::StoreError;
+use crate::value::{Row, Value};
+
+impl Connection for rusqlite::Connection {
+    fn query<'a>(&'a mut self, sql: &'a str, values: &'a [Value<'a>]) -> Answer<'a, Vec<Row>> {
+        at_once(query(self, sql, values))
+    }
+
+    fn execute<'a>(&'a mut self, sql: &'a str, values: &'a [Value<'a>]) -> Answer<'a, u64> {
+        at_once(execute(self, sql, values))
+    }
+
+    fn begin(&mut self) -> Answer<'_, ()> {
+        at_once(command(self, "BEGIN IMMEDIATE"))
+    }
+
+    fn commit(&mut self) -> Answer<'_, ()> {
+        at_once(command(self, "COMMIT"))
+    }
+
+    fn roll_back(&mut self) -> Answer<'_, ()> {
+        at_once(if self.is_autocommit() { Ok(()) } else { command(self, "ROLLBACK") })
+    }
+
+    fn save(&mut self) -> Answer<'_, ()> {
+        at_once(command(self, "SAVEPOINT piece"))
+    }
+
+    fn end_piece(&mut self, keep: bool) -> Answer<'_, ()> {
+        at_once(end_piece(self, keep))
+    }
+
+    fn is_usable(&self) -> bool {
+        self.is_autocommit()
+    }
+}
+
+fn at_once<'a, T: Send + 'a>(answer: Result<T, StoreError>) -> Answer<'a, T> {
+    Box::pin(std::future::ready(answer))
+}
+
+fn query(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<Vec<Row>, StoreError> {
+    let mut statement = db.prepare_cached(translated(sql))?;
+    let columns = statement.column_count();
+    let mut rows = statement.query(parameters(values))?;
+    let mut read = Vec::new();
+    while let Some(row) = rows.next()? {
+        read.push(Row((0..columns)
+            .map(|column| row.get_ref(column)?.try_into())
+            .collect::<Result<_, StoreError>>()?));
+    }
+    Ok(read)
+}
+
+fn execute(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    Ok(db.prepare_cached(translated(sql))?.execute(parameters(values))? as u64)
+}
+
+fn command(db: &rusqlite::Connection, sql: &'static str) -> Result<(), StoreError> {
+    db.prepare_cached(sql)?.execute([])?;
+    Ok(())
+}
+
+fn end_piece(db: &rusqlite::Connection, keep: bool) -> Result<(), StoreError> {
+    if db.is_autocommit() {
+        // A full disk or an I/O error makes SQLite roll back everything, the neighbours' work included.
+        return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
+    }
+    if !keep {
+        command(db, "ROLLBACK TO piece")?;
+    }
+    command(db, "RELEASE piece")
+}
+
+fn translated(sql: &str) -> &str {
+    sql.strip_suffix(" FOR UPDATE").unwrap_or(sql)
+}
+
+fn parameters<'a>(values: &'a [Value<'a>]) -> ParamsFromIter<impl Iterator<Item = &'a Value<'a>>> {
+    rusqlite::params_from_iter(values.iter())
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Octets(octets) => ValueRef::Blob(octets),
+        }))
+    }
+}
+
+impl TryFrom<ValueRef<'_>> for Value<'static> {
+    type Error = StoreError;
+
+    fn try_from(value: ValueRef<'_>) -> Result<Self, StoreError> {
+        match value {
+            ValueRef::Null => Ok(Self::Null),
+            ValueRef::Integer(number) => Ok(Self::Integer(number)),
+            ValueRef::Text(text) => match std::str::from_utf8(text) {
+                Ok(text) => Ok(Self::Text(text.to_owned().into())),
+                Err(error) => Err(StoreError::Database(Box::new(error))),
+            },
+            ValueRef::Blob(octets) => Ok(Self::Octets(octets.to_vec().into())),
+            ValueRef::Real(_) => Err(StoreError::Database("a column holds a floating-point number".into())),
+        }
+    }
+}
