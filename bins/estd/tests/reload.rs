@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use est_core::pkix::pem;
 use est_testkit::https::{Client, Connection, base64, post, read_response};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};

@@ -75,7 +75,6 @@ pub(crate) struct Admission {
 
 /// What there is to see at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[expect(dead_code, reason = "read by whoever serves metrics")]
 pub(crate) struct Snapshot {
     /// Exchanges that are being answered.
     pub(crate) running: usize,

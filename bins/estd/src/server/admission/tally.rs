@@ -42,9 +42,10 @@ impl Tally {
     pub(super) fn count(&self, what: What, who: &str) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = &mut counts[what as usize];
+        let has_room = counts.named.len() < NAMED;
         match counts.named.get_mut(who) {
             Some(count) => *count += 1,
-            None if counts.named.len() < NAMED => {
+            None if has_room => {
                 counts.named.insert(who.to_owned(), 1);
             }
             None => counts.others += 1,
