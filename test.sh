@@ -22,6 +22,8 @@ packages=(
     "curl=curl" "openssl=openssl" "sqlite3=sqlite3" "jq=jq" "procps=ps" "util-linux=prlimit"
     "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
+    "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
+    "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )
 install_peers() {
@@ -51,7 +53,7 @@ install_peers() {
 }
 
 # Python libraries that check ours, in an environment of their own.
-libraries=("pkilint==0.13.3" "cryptography==50.0.2" "pyasn1-alt-modules==0.4.10")
+libraries=("pkilint==0.13.3" "cryptography==50.0.2" "pyasn1-alt-modules==0.4.10" "jsonschema==4.26.0")
 install_python_peers() {
     local venv=target/peers/venv
     [[ "$(cat "$venv/installed" 2>/dev/null)" == "${libraries[*]}" ]] && return

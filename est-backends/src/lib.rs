@@ -1,7 +1,7 @@
 //! Who signs.
 //!
 //! A *signer* makes signatures: [`FileSigner`] with a key from a file. A *backend* issues certificates: [`LocalCa`]
-//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. A *key generator* makes keys for clients:
+//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. [`CrlSigner`] tells which ones are revoked. A *key generator* makes keys for clients:
 //! [`LocalKeyGenerator`], and [`open`] undoes its encryption. [`authority`] makes the certificates
 //! that a server needs before it can issue its first one.
 //!
@@ -10,12 +10,14 @@
 pub mod authority;
 mod aws_lc;
 mod cas;
+mod crl;
 mod key_generation;
 mod local;
 mod signer;
 
 pub use aws_lc::algorithms;
 pub use cas::Cas;
+pub use crl::{CertList, CrlSigner};
 pub use key_generation::{
     LocalKeyGenerator, OpenError, Opened, RecipientKey, RecipientKeyError, SymmetricKey, SymmetricKeyLength, open,
 };

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use est_core::pkix::{Certificate, KeyUsage, assemble_certificate, oid};
+use est_core::pkix::{Certificate, KeyUsage, assemble_certificate};
 use est_core::{Ca, CaBackend, Issuance, Order, PortError, PortFuture};
 
 use crate::signer::{SignatureCheck, Signer, sign_checked};
@@ -34,6 +34,11 @@ pub enum LocalCaError {
         /// The CA's id.
         ca: String,
     },
+    /// keyUsage stands there without cRLSign, and a CRL is to be signed.
+    CrlUsage {
+        /// The CA's id.
+        ca: String,
+    },
 }
 
 impl fmt::Display for LocalCaError {
@@ -48,6 +53,9 @@ impl fmt::Display for LocalCaError {
             Self::KeyUsage { ca } => {
                 write!(f, "the certificate of CA `{ca}` may not sign certificates: its keyUsage lacks keyCertSign")
             }
+            Self::CrlUsage { ca } => {
+                write!(f, "the certificate of CA `{ca}` may not sign CRLs: its keyUsage lacks cRLSign")
+            }
         }
     }
 }
@@ -61,15 +69,9 @@ impl LocalCa {
     /// [`LocalCaError`] when the signer's key is not the certificate's, or the certificate is not one that may sign
     /// certificates.
     pub fn new(ca: Arc<Ca>, signer: Arc<dyn Signer>, check: SignatureCheck) -> Result<Self, LocalCaError> {
-        let id = || ca.id.clone();
-        if ca.certificate.public_key_der() != signer.public_key().as_der() {
-            return Err(LocalCaError::OtherKey { ca: id() });
-        }
-        if !ca.certificate.is_ca() {
-            return Err(LocalCaError::NotACa { ca: id() });
-        }
-        if !may_sign_certificates(&ca.certificate) {
-            return Err(LocalCaError::KeyUsage { ca: id() });
+        refuse_strangers(&ca, &*signer)?;
+        if !ca.certificate.allows(KeyUsage::KEY_CERT_SIGN) {
+            return Err(LocalCaError::KeyUsage { ca: ca.id.clone() });
         }
         Ok(Self { ca, signer, check })
     }
@@ -93,12 +95,15 @@ impl LocalCa {
     }
 }
 
-/// A certificate without keyUsage may be used for everything (RFC 5280 §4.2.1.3).
-fn may_sign_certificates(certificate: &Certificate) -> bool {
-    let usage = certificate.extensions().iter().find(|extension| extension.id == oid::KEY_USAGE);
-    usage.is_none_or(|extension| {
-        KeyUsage::from_der(&extension.value).is_some_and(|usage| !usage.common(KeyUsage::KEY_CERT_SIGN).is_empty())
-    })
+/// The certificate must be a CA's, and the key the signer's.
+pub(crate) fn refuse_strangers(ca: &Ca, signer: &dyn Signer) -> Result<(), LocalCaError> {
+    if ca.certificate.public_key_der() != signer.public_key().as_der() {
+        return Err(LocalCaError::OtherKey { ca: ca.id.clone() });
+    }
+    if !ca.certificate.is_ca() {
+        return Err(LocalCaError::NotACa { ca: ca.id.clone() });
+    }
+    Ok(())
 }
 
 impl CaBackend for LocalCa {

@@ -249,8 +249,11 @@ fn openssl_reads_certs_only_messages() {
         let certificates =
             if command.starts_with("cms") { String::from_utf8(openssl.read("c.pem")).unwrap() } else { printed };
         let blocks = est_core::pkix::pem::decode(&certificates).unwrap();
-        let mut read: Vec<_> =
-            blocks.into_iter().filter(|block| block.label == "CERTIFICATE").map(|block| block.contents).collect();
+        let mut read: Vec<_> = blocks
+            .into_iter()
+            .filter(|block| block.label == "CERTIFICATE")
+            .map(|block| block.contents.clone())
+            .collect();
         read.sort();
         let mut expected = [ca.certificate(), other.certificate()].map(|c| c.as_der().to_vec());
         expected.sort();

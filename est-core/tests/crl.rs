@@ -17,7 +17,7 @@ fn crl(openssl: &OpenSsl, entries: usize) -> Vec<u8> {
     openssl.write("number", "01\n");
     openssl.run("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -subj /CN=ca -out ca.pem");
     openssl.run("ca -config ca.conf -gencrl -cert ca.pem -keyfile ca.key -out crl.pem");
-    pem::decode(std::str::from_utf8(&openssl.read("crl.pem")).unwrap()).unwrap().remove(0).contents
+    pem::decode(std::str::from_utf8(&openssl.read("crl.pem")).unwrap()).unwrap().remove(0).contents.clone()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn reads_the_head_of_a_crl_however_long_its_list_is() {
     let Some(openssl) = OpenSsl::find() else { return };
     for entries in [0, 1, 10_000] {
         let head = CrlHead::parse(&crl(&openssl, entries)).unwrap();
-        let ca = pem::decode(std::str::from_utf8(&openssl.read("ca.pem")).unwrap()).unwrap().remove(0).contents;
+        let ca = pem::decode(std::str::from_utf8(&openssl.read("ca.pem")).unwrap()).unwrap().remove(0).contents.clone();
         let ca = Certificate::parse(&ca).unwrap();
         assert_eq!(head.issuer(), &name("CN=ca"));
         assert_eq!(head.next_update().0 - head.this_update().0, 7 * 86_400);

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use est_core::Secret;
 use est_core::pkix::der::DerError;
 use est_core::pkix::{
     Csr, CsrError, CsrTemplate, GeneralName, KeyError, KeyType, NameError, Oid, SubjectPublicKeyInfo, assemble_csr, oid,
@@ -80,9 +81,10 @@ fn carries_a_challenge_password() {
         subject: name("CN=a"),
         subject_alt_name: general_names(&["DNS:a.example"]),
         public_key: key.public_key().clone(),
-        challenge_password: Some("c2VjcmV0".into()),
+        challenge_password: Some(Secret::new("c2VjcmV0".into())),
         extensions: Vec::new(),
     };
+    assert!(!format!("{template:?}").contains("c2VjcmV0"));
     let der = key.signed(template.to_be_signed());
     assert_eq!(parse_csr(&der).subject_alt_name().unwrap().to_string(), "DNS:a.example");
     let Some(openssl) = OpenSsl::find() else { return };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use est_core::pkix::{Certificate, CsrTemplate, oid};
 use est_core::policy::{Pattern, Plan, Profile, RegistrationAuthority, decide, decide_for};
 use est_core::{
-    Body, Evidence, Label, Linking, NameBinding, Operation, Outcome, Principal, Refusal, Request, Step, TlsExporter,
-    Verdict, begin,
+    Body, Evidence, Label, Linking, NameBinding, Operation, Outcome, Principal, Refusal, Request, Secret, Step,
+    TlsExporter, Verdict, begin,
 };
 use est_testkit::der;
 use est_testkit::pki::{ALGORITHMS, Key, NOW, TestCa, entropy, name, parse_csr, password_holder, profile, serial};
@@ -54,7 +54,7 @@ impl World {
     /// What becomes of a request that says `said` of its connection, where that must be right.
     fn linked(&self, operation: Operation, subject: &str, said: Option<&str>) -> Result<(), Refusal> {
         let key = Key::p256();
-        let challenge_password = said.map(Into::into);
+        let challenge_password = said.map(|said| Secret::new(said.into()));
         let public_key = key.public_key().clone();
         let template = CsrTemplate {
             subject: name(subject),

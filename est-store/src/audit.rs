@@ -159,6 +159,12 @@ pub struct AuditFilter {
     pub serial: Option<SerialNumber>,
     /// Those written down at this time or later.
     pub since: Option<UnixMicros>,
+    /// Those written down before this time.
+    pub before: Option<UnixMicros>,
+    /// Those of this actor.
+    pub actor: Option<String>,
+    /// Those with this CA.
+    pub ca: Option<String>,
 }
 
 impl Database {
@@ -173,6 +179,14 @@ impl Database {
         after: Option<Cursor>,
     ) -> Result<Page<AuditRecord>, StoreError> {
         self.read(Read { filter, limit, after }).await
+    }
+
+    /// Reads the records of a node's chain after the one with this sequence, in order, up to `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn chain(&self, node: &str, after_sequence: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(ReadChain { node: node.to_owned(), after_sequence, limit }).await
     }
 
     /// Writes down what happened to the server.
@@ -258,11 +272,11 @@ impl<'a> Event<'a> {
     }
 
     pub(crate) async fn insert(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        db.change(vec![self.change(at)]).await
+        let change = self.append(db.trail()?, at);
+        db.change(vec![change]).await
     }
 
     /// The statement that writes it down as the next record of `chain`. Texts are written [`plain`].
-    #[expect(dead_code, reason = "the session calls it once it holds a chain")]
     pub(crate) fn append(&self, chain: &mut Chain, at: UnixMicros) -> Change<'a> {
         let [actor, source, label, ca, reason] =
             [self.actor, self.source, self.label, self.ca, self.reason].map(|text| text.map(plain));
@@ -277,7 +291,7 @@ impl<'a> Event<'a> {
         chain.append(&event, at);
         let values = values![
             chain.node.clone(),
-            i64::try_from(chain.sequence).unwrap_or(i64::MAX),
+            stored(chain.sequence),
             chain.hash,
             micros(at),
             self.name,
@@ -299,31 +313,11 @@ impl<'a> Event<'a> {
             otherwise: None,
         }
     }
-
-    /// The statement that writes it down.
-    pub(crate) fn change(&self, at: UnixMicros) -> Change<'a> {
-        let values = values![
-            micros(at),
-            self.name,
-            outcome(self.success),
-            self.actor,
-            self.source,
-            self.label,
-            self.ca,
-            self.method.map(Method::name),
-            self.reason,
-            self.serial,
-            self.fingerprint.map(|fingerprint| fingerprint.0),
-        ];
-        Change {
-            sql: "INSERT INTO audit \
-                  (at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            values: values.into(),
-            otherwise: None,
-        }
-    }
 }
+
+/// What [`record`] reads.
+const RECORDS: &str = "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, \
+                       fingerprint, node, sequence, hash FROM audit";
 
 struct Read {
     filter: AuditFilter,
@@ -336,11 +330,8 @@ impl Work for Read {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
-        let mut query = Query::new(
-            "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, fingerprint, \
-             node, sequence, hash FROM audit WHERE number <",
-            after.map_or(i64::MAX, |cursor| cursor.0),
-        );
+        let before = after.map_or(i64::MAX, |cursor| cursor.0);
+        let mut query = Query::new(&format!("{RECORDS} WHERE number <"), before);
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
@@ -355,6 +346,15 @@ impl Work for Read {
         if let Some(since) = filter.since {
             query.push(" AND at_micros >=", micros(since));
         }
+        if let Some(before) = filter.before {
+            query.push(" AND at_micros <", micros(before));
+        }
+        if let Some(actor) = &filter.actor {
+            query.push(" AND actor =", actor);
+        }
+        if let Some(ca) = &filter.ca {
+            query.push(" AND ca =", ca);
+        }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;
         let records = rows.into_iter().map(|row| {
@@ -362,6 +362,23 @@ impl Work for Read {
             Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
         });
         Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
+    }
+}
+
+struct ReadChain {
+    node: String,
+    after_sequence: u64,
+    limit: u32,
+}
+
+impl Work for ReadChain {
+    type Answer = Vec<AuditRecord>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut query = Query::new(&format!("{RECORDS} WHERE node ="), &self.node);
+        query.push(" AND sequence >", i64::try_from(self.after_sequence).unwrap_or(i64::MAX));
+        query.push(" ORDER BY sequence LIMIT", i64::from(self.limit));
+        query.run(db).await?.into_iter().map(record).collect()
     }
 }
 
@@ -398,5 +415,10 @@ fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
 }
 
 pub(crate) fn micros(at: UnixMicros) -> i64 {
-    i64::try_from(at.0).unwrap_or(i64::MAX)
+    stored(at.0)
+}
+
+/// A count as a column holds it.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -119,7 +119,7 @@ impl Database {
     }
 
     fn start(location: &Location, options: Options) -> Result<Self, StoreError> {
-        let Options { pending, clock, max_connections, .. } = options;
+        let Options { pending, clock, node, max_connections, .. } = options;
         let mut db = location.connect_for_writing()?;
         if pending == Pending::Apply {
             migrations::apply_to(&mut db, &clock)?;
@@ -134,7 +134,7 @@ impl Database {
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Session::new(db), clock, claims::Sweep)?;
+        let writer = Writer::start(Session::new(db), node, clock, claims::Sweep)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 engine: Engine::Sqlite { readers, writer },
@@ -142,6 +142,14 @@ impl Database {
                 alone_since: OnceLock::new(),
             }),
         })
+    }
+
+    /// Tells that changes are written: goes the way of one that changes nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`] as a change would meet it.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.transact(Now).await.map(drop)
     }
 
     /// Finishes what was asked for before, and closes the database; whatever any handle asks for afterwards is

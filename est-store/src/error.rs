@@ -23,6 +23,8 @@ pub enum StoreError {
     Database(Box<dyn Error + Send + Sync>),
     /// The database has undone the transaction, since it met another one: it can be tried again.
     Contended(Box<dyn Error + Send + Sync>),
+    /// An audit record was to be written where none can be: a mistake of this program.
+    Unaudited,
     /// There is no connection to the database, or there is none any more.
     Unreachable(String),
     /// The transaction that this belonged to was not committed, and nothing of it remains.
@@ -65,6 +67,7 @@ impl fmt::Display for StoreError {
             Self::File { path, source } => write!(f, "the database {} cannot be opened: {source}", path.display()),
             Self::Database(source) => write!(f, "the database refused: {source}"),
             Self::Contended(source) => write!(f, "the database undid a transaction that met another: {source}"),
+            Self::Unaudited => f.write_str("an audit record has no place in this transaction"),
             Self::Unreachable(why) => write!(f, "the database cannot be reached: {why}"),
             Self::NotCommitted(why) => write!(f, "the database did not commit: {why}"),
             Self::PendingMigrations { pending } => {

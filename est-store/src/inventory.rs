@@ -8,7 +8,7 @@ use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
-use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
+use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros, crls};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
 const REACH: i64 = 50_000;
@@ -74,6 +74,12 @@ pub enum CertificateStatus {
 pub struct CertificateFilter {
     /// Those of this status at this time.
     pub status: Option<(CertificateStatus, UnixTime)>,
+    /// Those of this CA.
+    pub ca: Option<String>,
+    /// Those issued at this time or later.
+    pub issued_since: Option<UnixTime>,
+    /// Those issued before this time.
+    pub issued_before: Option<UnixTime>,
     /// Those whose subject or subjectAltName has this text in it, in either case of ASCII.
     pub containing: Option<String>,
 }
@@ -111,6 +117,15 @@ impl Database {
         after: Option<Cursor>,
     ) -> Result<Page<IssuedCertificate>, StoreError> {
         self.read(List { filter, limit, after }).await
+    }
+
+    /// How many certificates there are of those that [`certificates`](Self::certificates) lists; `None` where counting
+    /// them would take long.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_certificates(&self, filter: CertificateFilter) -> Result<Option<u64>, StoreError> {
+        self.read(Count { filter }).await
     }
 
     /// Revokes the certificate with this serial number, of `ca` if one is named, on `actor`'s behalf.
@@ -201,6 +216,7 @@ impl Work for Revoke {
         if db.execute(sql, &values).await? == 0 {
             return Ok(Revocation::AlreadyRevoked);
         }
+        crls::count_revocation(db, &certificate.ca).await?;
         Event {
             label: certificate.label.as_deref(),
             ca: Some(&certificate.ca),
@@ -247,25 +263,63 @@ impl Work for List {
         };
         let mut query = Query::new(&format!("{COLUMNS} FROM {tables} WHERE {key} <"), from);
         query.push(&format!(" AND {key} >="), to);
-        match filter.status {
-            Some((CertificateStatus::Valid, now)) => {
-                query.push(" AND r.certificate IS NULL AND c.not_after >=", seconds(now));
-            }
-            Some((CertificateStatus::Expired, now)) => {
-                query.push(" AND r.certificate IS NULL AND c.not_after <", seconds(now));
-            }
-            Some((CertificateStatus::Revoked, _)) | None => {}
-        }
-        if let Some(text) = &filter.containing {
-            query.push(" AND (instr(lower(c.subject), lower(", text).push_str(")) > 0");
-            query.push(" OR instr(lower(c.names), lower(", text).push_str(")) > 0)");
-        }
+        filter.narrow(&mut query);
         query.push(&format!(" ORDER BY {key} DESC LIMIT"), i64::from(*limit) + 1);
         let mut page = Page::of(numbered(query.run(db).await?)?, *limit);
         if page.next.is_none() && to > 1 {
             page.next = Some(Cursor(to));
         }
         Ok(page)
+    }
+}
+
+impl CertificateFilter {
+    /// Adds its conditions to those of a query over `certificates c LEFT JOIN revocations r`.
+    fn narrow<'a>(&'a self, query: &mut Query<'a>) {
+        match self.status {
+            Some((CertificateStatus::Valid, now)) => {
+                query.push(" AND r.certificate IS NULL AND c.not_after >=", seconds(now));
+            }
+            Some((CertificateStatus::Expired, now)) => {
+                query.push(" AND r.certificate IS NULL AND c.not_after <", seconds(now));
+            }
+            Some((CertificateStatus::Revoked, _)) => {
+                query.push_str(" AND r.certificate IS NOT NULL");
+            }
+            None => {}
+        }
+        if let Some(ca) = &self.ca {
+            query.push(" AND c.ca =", ca);
+        }
+        if let Some(since) = self.issued_since {
+            query.push(" AND c.issued_at >=", seconds(since));
+        }
+        if let Some(before) = self.issued_before {
+            query.push(" AND c.issued_at <", seconds(before));
+        }
+        if let Some(text) = &self.containing {
+            query.push(" AND (instr(lower(c.subject), lower(", text).push_str(")) > 0");
+            query.push(" OR instr(lower(c.names), lower(", text).push_str(")) > 0)");
+        }
+    }
+}
+
+struct Count {
+    filter: CertificateFilter,
+}
+
+impl Work for Count {
+    type Answer = Option<u64>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<u64>, StoreError> {
+        if last_number(db).await? > REACH {
+            return Ok(None);
+        }
+        let tables = "certificates c LEFT JOIN revocations r ON r.certificate = number";
+        let mut query = Query::new(&format!("SELECT count(*) FROM {tables} WHERE number >"), 0_i64);
+        self.filter.narrow(&mut query);
+        let row = query.run(db).await?.into_iter().next();
+        row.map(|mut row| row.take(0)).transpose()
     }
 }
 

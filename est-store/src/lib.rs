@@ -10,13 +10,17 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+mod admin;
 mod audit;
+mod census;
 mod claims;
 mod clock;
 mod connection;
+mod crls;
 mod database;
 mod error;
 mod inventory;
+mod issued_per_hour;
 pub mod migrations;
 mod page;
 mod passwords;
@@ -26,17 +30,22 @@ mod requests;
 mod revocation;
 mod serial_number;
 mod session;
+mod sinks;
 mod value;
 mod work;
 mod writer;
 
+pub use admin::AdminEvent;
 pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Instigator, Method, ServerEvent};
+pub use census::Census;
 pub use clock::{Clock, UnixMicros};
+pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
+pub use est_core::pkix::RevocationReason;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};
 pub use passwords::{NewPassword, Password, PasswordSummary};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
-pub use revocation::{Revocation, RevocationReason, Revoked};
+pub use revocation::{Revocation, Revoked};
 pub use serial_number::{SerialNumber, SerialNumberError};

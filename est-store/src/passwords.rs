@@ -81,6 +81,14 @@ impl Database {
         self.read(Find { id: id.to_owned(), now }).await
     }
 
+    /// The password with this id, as an operator sees it: whatever became of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn password_summary(&self, id: &str) -> Result<Option<PasswordSummary>, StoreError> {
+        self.read(Summary { id: id.to_owned() }).await
+    }
+
     /// Lists the passwords, the latest first, up to `limit` of them and from `after` on.
     ///
     /// # Errors
@@ -195,6 +203,21 @@ impl Work for Find {
     }
 }
 
+struct Summary {
+    id: String,
+}
+
+impl Work for Summary {
+    type Answer = Option<PasswordSummary>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<PasswordSummary>, StoreError> {
+        let sql = format!("{COLUMNS} WHERE id = ?1");
+        db.query_one(&sql, &values![&self.id]).await?.map(summary).transpose()
+    }
+}
+
+const COLUMNS: &str = "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at FROM passwords";
+
 struct List {
     limit: u32,
     after: Option<Cursor>,
@@ -204,10 +227,9 @@ impl Work for List {
     type Answer = Page<PasswordSummary>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<PasswordSummary>, StoreError> {
-        let sql = "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at FROM passwords \
-                   WHERE number < ?1 ORDER BY number DESC LIMIT ?2";
+        let sql = format!("{COLUMNS} WHERE number < ?1 ORDER BY number DESC LIMIT ?2");
         let from = self.after.map_or(i64::MAX, |cursor| cursor.0);
-        let rows = db.query(sql, &values![from, i64::from(self.limit) + 1]).await?;
+        let rows = db.query(&sql, &values![from, i64::from(self.limit) + 1]).await?;
         let summaries = rows.into_iter().map(|mut row| Ok((row.take(0)?, summary(row)?)));
         Ok(Page::of(summaries.collect::<Result<_, StoreError>>()?, self.limit))
     }

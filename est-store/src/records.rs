@@ -110,7 +110,7 @@ impl Record {
         [insert, held.finish(certificate.serial(), &self.ca)]
     }
 
-    fn event<'a>(&'a self, event: &'a Event, at: UnixMicros) -> Change<'a> {
+    fn event<'a>(&'a self, event: &'a Event) -> audit::Event<'a> {
         let certificate = if is_authentication(event.kind) { &self.shown } else { &self.issued };
         audit::Event {
             name: event.kind.name(),
@@ -124,7 +124,6 @@ impl Record {
             serial: certificate.as_ref().map(|certificate| certificate.serial()),
             fingerprint: certificate.as_ref().map(|certificate| certificate.fingerprint()),
         }
-        .change(at)
     }
 }
 
@@ -141,7 +140,8 @@ impl Work for Record {
                 Closing::Interrupt => changes.push(held.interrupt()),
             }
         }
-        changes.extend(self.events.iter().map(|event| self.event(event, at)));
+        let trail = db.trail()?;
+        changes.extend(self.events.iter().map(|event| self.event(event).append(trail, at)));
         db.change(changes).await
     }
 }

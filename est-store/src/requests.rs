@@ -99,6 +99,14 @@ impl Database {
         self.read(List { state, limit, after }).await
     }
 
+    /// The request with this id.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn request(&self, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
+        self.read(Find { id: id.trim().to_ascii_lowercase() }).await
+    }
+
     /// Decides about the request with this id, on `actor`'s behalf.
     ///
     /// # Errors
@@ -216,6 +224,22 @@ impl Work for Decide {
     }
 }
 
+struct Find {
+    id: String,
+}
+
+impl Work for Find {
+    type Answer = Option<ApprovalRequest>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<ApprovalRequest>, StoreError> {
+        let sql = format!("{COLUMNS} FROM requests WHERE id = ?1");
+        db.query_one(&sql, &values![&self.id]).await?.map(request).transpose()
+    }
+}
+
+const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, \
+     decided_at, decided_by";
+
 struct List {
     state: Option<RequestState>,
     limit: u32,
@@ -227,8 +251,7 @@ impl Work for List {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<ApprovalRequest>, StoreError> {
         let mut query = Query::new(
-            "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, decided_at, \
-             decided_by FROM requests WHERE number <",
+            &format!("{COLUMNS} FROM requests WHERE number <"),
             self.after.map_or(i64::MAX, |cursor| cursor.0),
         );
         if let Some(state) = self.state {

@@ -1,38 +1,81 @@
 //! A connection at work: statements in, rows out.
 
-use crate::StoreError;
+use crate::audit::stored;
 use crate::connection::Connection;
-use crate::value::{Row, Value};
+use crate::value::{Row, Value, values};
+use crate::{Chain, StoreError};
 
 pub(crate) use crate::connection::Change;
 
 /// A connection at work, and what its transaction has come to.
 pub(crate) struct Session {
     connection: Box<dyn Connection>,
+    /// The chain of this node's audit records, as it is at the end of what the transaction has written; `None` where
+    /// nothing audited may be written.
+    trail: Option<Chain>,
+    /// The same before the piece that is under way.
+    before: Option<Chain>,
 }
 
 impl Session {
     pub(crate) fn new(connection: impl Connection + 'static) -> Self {
-        Self { connection: Box::new(connection) }
+        Self { connection: Box::new(connection), trail: None, before: None }
     }
 
     /// Begins a transaction that will write.
     pub(crate) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.trail = None;
         self.connection.begin().await
+    }
+
+    /// As [`begin`](Self::begin), with audit records among what is written: nobody else goes on with the chain of `node`
+    /// until the transaction ends.
+    pub(crate) async fn begin_audited(&mut self, node: &str) -> Result<(), StoreError> {
+        self.begin().await?;
+        let sql = "SELECT sequence, hash FROM chains WHERE node = ?1 FOR UPDATE";
+        let row = match self.query_one(sql, &values![node]).await? {
+            Some(row) => Some(row),
+            None => {
+                // The first record of this node. Where two begin at once, the second waits here for the first.
+                let Chain { sequence, hash, .. } = Chain::genesis(node);
+                let values = values![node, stored(sequence), hash];
+                let insert =
+                    "INSERT INTO chains (node, sequence, hash) VALUES (?1, ?2, ?3) ON CONFLICT (node) DO NOTHING";
+                self.execute(insert, &values).await?;
+                self.query_one(sql, &values![node]).await?
+            }
+        };
+        let mut row = row.ok_or(StoreError::Damaged { column: "chains.node" })?;
+        self.trail = Some(Chain { node: node.to_owned(), sequence: row.take(0)?, hash: row.take(1)? });
+        Ok(())
     }
 
     /// Makes what the transaction changed durable.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        if let Some(Chain { node, sequence, hash }) = self.trail.take() {
+            let sql = "UPDATE chains SET sequence = ?2, hash = ?3 WHERE node = ?1";
+            self.execute(sql, &values![node, stored(sequence), hash]).await?;
+        }
         self.connection.commit().await
     }
 
     /// Undoes the transaction, if there is one.
     pub(crate) async fn roll_back(&mut self) -> Result<(), StoreError> {
+        self.trail = None;
         self.connection.roll_back().await
+    }
+
+    /// The chain that audit records are added to.
+    ///
+    /// # Errors
+    /// [`StoreError::Unaudited`] outside a transaction that writes audit records.
+    pub(crate) fn trail(&mut self) -> Result<&mut Chain, StoreError> {
+        self.trail.as_mut().ok_or(StoreError::Unaudited)
     }
 
     /// Begins a piece of the transaction that can be undone alone.
     pub(crate) async fn save(&mut self) -> Result<(), StoreError> {
+        self.before.clone_from(&self.trail);
         self.connection.save().await
     }
 
@@ -41,6 +84,9 @@ impl Session {
     /// # Errors
     /// [`StoreError::NotCommitted`] when there is no transaction any more.
     pub(crate) async fn end_piece(&mut self, keep: bool) -> Result<(), StoreError> {
+        if !keep {
+            self.trail = self.before.take();
+        }
         self.connection.end_piece(keep).await
     }
 

@@ -32,7 +32,7 @@ enum Message {
 impl Writer {
     /// Starts the thread, which does `sweep` whenever it has a transaction open anyway, once a second and for as long
     /// as it tells that there is more of it to do. `db` is closed when it ends.
-    pub(crate) fn start<S>(db: Session, clock: Clock, sweep: S) -> Result<Self, StoreError>
+    pub(crate) fn start<S>(db: Session, node: String, clock: Clock, sweep: S) -> Result<Self, StoreError>
     where
         S: Work<Answer = bool>,
     {
@@ -40,7 +40,7 @@ impl Writer {
         let sweeper = Sweeper { sweep, due: UnixMicros(0) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || run(db, &clock, &jobs, sweeper))
+            .spawn(move || run(db, &node, &clock, &jobs, sweeper))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
         Ok(Self { queue, thread: Some(thread) })
     }
@@ -109,7 +109,13 @@ impl<W: Work> Piece for Task<W> {
     }
 }
 
-fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<Message>, mut sweeper: Sweeper<S>) {
+fn run<S: Work<Answer = bool>>(
+    mut db: Session,
+    node: &str,
+    clock: &Clock,
+    jobs: &Receiver<Message>,
+    mut sweeper: Sweeper<S>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let mut closing = false;
     while !closing {
@@ -128,7 +134,7 @@ fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<M
         if batch.is_empty() {
             continue;
         }
-        let committed = at_once(commit(&mut db, clock, &mut batch, &mut sweeper));
+        let committed = at_once(commit(&mut db, node, clock, &mut batch, &mut sweeper));
         let committed = committed.map_err(|error| {
             tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
             if let Err(error) = at_once(db.roll_back()) {
@@ -145,11 +151,12 @@ fn run<S: Work<Answer = bool>>(mut db: Session, clock: &Clock, jobs: &Receiver<M
 /// Runs a batch in one transaction.
 async fn commit<S: Work<Answer = bool>>(
     db: &mut Session,
+    node: &str,
     clock: &Clock,
     batch: &mut [Box<dyn Piece>],
     sweeper: &mut Sweeper<S>,
 ) -> Result<(), StoreError> {
-    db.begin().await?;
+    db.begin_audited(node).await?;
     for piece in batch {
         db.save().await?;
         let keep = piece.run(db, clock.now()).await;
@@ -249,10 +256,11 @@ mod tests {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch(
             "PRAGMA foreign_keys = ON; CREATE TABLE t (x INTEGER PRIMARY KEY);
-             CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED)",
+             CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED);
+             CREATE TABLE chains (node TEXT PRIMARY KEY, sequence INTEGER, hash BLOB)",
         )
         .unwrap();
-        Writer::start(Session::new(db), Clock::system(), NoSweep).unwrap()
+        Writer::start(Session::new(db), "local".to_owned(), Clock::system(), NoSweep).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.

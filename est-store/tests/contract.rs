@@ -16,6 +16,8 @@ mod sqlite {
     mod audit;
     #[path = "../suite/claims.rs"]
     mod claims;
+    #[path = "../suite/crls.rs"]
+    mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
     #[path = "../suite/inventory.rs"]
@@ -24,4 +26,6 @@ mod sqlite {
     mod passwords;
     #[path = "../suite/requests.rs"]
     mod requests;
+    #[path = "../suite/sinks.rs"]
+    mod sinks;
 }

@@ -174,9 +174,15 @@ impl ResolvesClientCert for Unchecked {
 /// The octets of a POST of `application/pkcs10` that closes its connection.
 #[must_use]
 pub fn post(path: &str, password: Option<&str>, body: &[u8]) -> Vec<u8> {
+    post_as(path, password.map(|password| ("", password)), body)
+}
+
+/// As [`post`], with a user name and a password.
+#[must_use]
+pub fn post_as(path: &str, credential: Option<(&str, &str)>, body: &[u8]) -> Vec<u8> {
     let mut request = format!("POST /.well-known/est{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n");
-    if let Some(password) = password {
-        request.push_str(&format!("Authorization: Basic {}\r\n", base64(format!(":{password}").as_bytes())));
+    if let Some((user, password)) = credential {
+        request.push_str(&format!("Authorization: Basic {}\r\n", base64(format!("{user}:{password}").as_bytes())));
     }
     request.push_str(&format!("Content-Type: application/pkcs10\r\nContent-Length: {}\r\n\r\n", body.len()));
     let mut request = request.into_bytes();

@@ -1,4 +1,4 @@
-//! Python, for the libraries that check ours: `cryptography`, `pkilint`, `pyasn1-alt-modules`.
+//! Python, for the libraries that check ours: `cryptography`, `pkilint`, `pyasn1-alt-modules`, `jsonschema`.
 
 use std::env;
 use std::ffi::OsStr;
@@ -41,8 +41,8 @@ impl Python {
         let mut command = Command::new(&self.0);
         command.args(["-c", script]).args(arguments).current_dir(folder).stdin(Stdio::null());
         let output = command.output().expect("it was started before");
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{stderr}");
+        let [stdout, stderr] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        assert!(output.status.success(), "{stderr}{stdout}");
         String::from_utf8(output.stdout).expect("it prints UTF-8")
     }
 }

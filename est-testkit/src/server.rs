@@ -16,6 +16,7 @@ pub struct Server {
     folder: tempfile::TempDir,
     child: Running,
     url: String,
+    admin_url: Option<String>,
     lines: mpsc::Receiver<String>,
     log: thread::JoinHandle<String>,
     printed: Vec<String>,
@@ -133,9 +134,12 @@ impl Server {
             None => Command::new(&program),
         };
         if dev {
-            command.args(["dev", "--listen", "127.0.0.1:0", "--dir"]).arg(folder.path());
+            command
+                .args(["dev", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--dir"])
+                .arg(folder.path());
         } else {
-            command.args(["run", "--listen", "127.0.0.1:0", "--config"]).arg(folder.path().join("estd.toml"));
+            command.args(["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config"]);
+            command.arg(folder.path().join("estd.toml"));
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         if environment.iter().all(|(name, _)| name != "RUST_LOG") {
@@ -160,9 +164,13 @@ impl Server {
             }
         });
         let mut printed = Vec::new();
+        let mut admin_url = None;
         let url = loop {
             match lines.recv_timeout(PATIENCE) {
                 Ok(line) => {
+                    if let Some(url) = line.strip_prefix("admin API on ") {
+                        admin_url = Some(url.to_owned());
+                    }
                     let url = line.strip_prefix("listening on ").map(str::to_owned);
                     printed.push(line);
                     if let Some(url) = url {
@@ -176,7 +184,7 @@ impl Server {
                 }
             }
         };
-        Self { program, folder, child: Running(child), url, lines, log, printed }
+        Self { program, folder, child: Running(child), url, admin_url, lines, log, printed }
     }
 
     /// `https://127.0.0.1:PORT`.
@@ -195,6 +203,26 @@ impl Server {
     #[must_use]
     pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("the URL ends with a port")
+    }
+
+    /// The port of the admin API.
+    ///
+    /// # Panics
+    /// When it is not enabled.
+    #[must_use]
+    pub fn admin_port(&self) -> u16 {
+        let url = self.admin_url.as_deref().expect("[admin] enabled = true");
+        url.rsplit(':').next().and_then(|port| port.parse().ok()).expect("the URL ends with a port")
+    }
+
+    /// The token of the admin API that `estd init` made.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn admin_token(&self) -> String {
+        let token = std::fs::read_to_string(self.folder.path().join("admin-token")).expect("estd init makes a token");
+        token.trim().to_owned()
     }
 
     /// The process id.

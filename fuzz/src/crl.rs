@@ -16,7 +16,7 @@ pub fn run(input: &[u8]) {
         Some(0x30) => vec![input.to_vec()],
         _ => {
             let blocks = pem::decode(std::str::from_utf8(input).expect("it was read")).expect("it was read");
-            blocks.into_iter().filter(|block| block.label == "X509 CRL").map(|block| block.contents).collect()
+            blocks.into_iter().filter(|block| block.label == "X509 CRL").map(|block| block.contents.clone()).collect()
         }
     };
     assert_eq!(crls.len(), listed.len());

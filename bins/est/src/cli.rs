@@ -57,6 +57,17 @@ pub(crate) enum Command {
     /// its own, made before the clock starts. With --cert the names asked for are those of that certificate; with a
     /// password they are CN=bench-1, CN=bench-2, and so on.
     Bench(BenchArguments),
+    /// Prints the manual page.
+    Man {
+        /// Write the pages of all commands into this folder instead
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+    /// Prints what a shell completes commands with.
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Which server, and how it is known.

@@ -34,7 +34,7 @@ pub(crate) fn read_certificates(path: &Path) -> Result<Vec<Vec<u8>>, Failure> {
     let blocks = pem::decode(&read_text(path)?)
         .ok_or_else(|| Failure::error(format!("{} is not PEM, or is damaged", path.display())))?;
     let is_certificate = |block: &pem::Block| matches!(block.label.as_str(), "CERTIFICATE" | "X509 CERTIFICATE");
-    let certificates: Vec<_> = blocks.into_iter().filter(is_certificate).map(|block| block.contents).collect();
+    let certificates: Vec<_> = blocks.into_iter().filter(is_certificate).map(|block| block.contents.clone()).collect();
     if certificates.is_empty() {
         return Err(Failure::error(format!("{} holds no PEM certificate", path.display())));
     }

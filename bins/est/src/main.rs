@@ -10,6 +10,7 @@ mod http;
 mod issued;
 mod key;
 mod link;
+mod manual;
 mod output;
 mod peer;
 mod reenroll;
@@ -38,6 +39,11 @@ fn run(command: Command) -> Result<(), Failure> {
     // The load generator brings threads of its own.
     let command = match command {
         Command::Bench(bench) => return bench::run(bench),
+        Command::Man { out } => return manual::pages(out.as_deref()),
+        Command::Completions { shell } => {
+            manual::completions(shell);
+            return Ok(());
+        }
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -49,7 +55,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Enroll(arguments) => enroll::run(arguments).await,
             Command::Serverkeygen(arguments) => serverkeygen::run(arguments).await,
             Command::Reenroll(arguments) => reenroll::run(arguments).await,
-            Command::Bench(arguments) => bench::run(arguments),
+            Command::Bench(_) | Command::Man { .. } | Command::Completions { .. } => unreachable!("they have run"),
         }
     })
 }

@@ -78,7 +78,7 @@ impl Pki {
 
     fn certificate(&self, id: &str) -> Vec<u8> {
         let text = fs::read_to_string(self.path(id)).unwrap();
-        pem::decode(&text).unwrap().remove(0).contents
+        pem::decode(&text).unwrap().remove(0).contents.clone()
     }
 }
 
@@ -123,7 +123,7 @@ fn shown_to_rustls(
 fn shown_to_openssl(shell: &Shell, server: &Server, arguments: &str) -> Vec<u8> {
     let connect = format!("openssl s_client -connect 127.0.0.1:{} {arguments}", server.port());
     let text = shell.run(&format!("{connect} </dev/null 2>/dev/null | openssl x509"));
-    pem::decode(&text).unwrap().remove(0).contents
+    pem::decode(&text).unwrap().remove(0).contents.clone()
 }
 
 /// Whether this OpenSSL is one of before ML-DSA.

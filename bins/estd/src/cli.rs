@@ -26,6 +26,13 @@ pub(crate) enum Command {
     Run(Run),
     /// Report every mistake in a configuration file.
     Check(Check),
+    /// Succeed when the server answers: for the health check of a container.
+    Health(Health),
+    /// The configuration file.
+    Config {
+        #[command(subcommand)]
+        command: ConfigFile,
+    },
     /// Tell what a request would get, or which rule refuses it and where that is written. Issues nothing.
     Explain(Explain),
     /// Bring the database to this version.
@@ -45,6 +52,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Certs,
     },
+    /// Print the last CRL of a CA, write it to a file, or make the next one.
+    Crl(Crl),
     /// Requests that wait for somebody to decide.
     Requests {
         #[command(subcommand)]
@@ -55,6 +64,23 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// Print the manual page.
+    Man(Man),
+    /// Print what a shell completes commands with.
+    Completions(Completions),
+}
+
+#[derive(Args)]
+pub(crate) struct Man {
+    /// Write the pages of all commands into this folder instead.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
 }
 
 #[derive(Args)]
@@ -65,6 +91,9 @@ pub(crate) struct Dev {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8443")]
     pub(crate) listen: SocketAddr,
+    /// Address and port for the admin API.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9443")]
+    pub(crate) admin_listen: SocketAddr,
 }
 
 #[derive(Args)]
@@ -93,6 +122,18 @@ pub(crate) struct Run {
     /// Listen here instead of on server.listen.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Serve the admin API here instead of on server.admin_listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_listen: Option<SocketAddr>,
+}
+
+#[derive(Args)]
+pub(crate) struct Health {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Ask here instead of on server.listen.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) address: Option<SocketAddr>,
 }
 
 #[derive(Args)]
@@ -139,6 +180,12 @@ pub(crate) struct Output {
 }
 
 #[derive(Subcommand)]
+pub(crate) enum ConfigFile {
+    /// Print the JSON Schema of configuration files, for editors.
+    Schema,
+}
+
+#[derive(Subcommand)]
 pub(crate) enum Ca {
     /// Make the new key and root of a CA, and what leads from each root to the other. Changes nothing that is there.
     Rollover(Rollover),
@@ -165,6 +212,26 @@ pub(crate) struct Rollover {
 fn key_type(text: &str) -> Result<KeyType, String> {
     text.parse()
         .map_err(|()| format!("the known types are {}", KeyType::USUAL.map(|known| known.to_string()).join(", ")))
+}
+
+#[derive(Args)]
+pub(crate) struct Crl {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Which CA, by its id; may be left out when there is only one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ca: Option<String>,
+    /// Make the next one first. A server that runs serves it within seconds.
+    #[arg(long)]
+    pub(crate) renew: bool,
+    /// Write it here, in DER; `-` is standard output.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
+    /// Write it in PEM.
+    #[arg(long, requires = "out")]
+    pub(crate) pem: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Subcommand)]

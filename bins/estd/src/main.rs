@@ -1,9 +1,11 @@
 //! The EST server.
 
+mod admin;
 mod cli;
 mod commands;
 mod file;
 mod lock;
+mod notify;
 mod output;
 mod reload;
 mod server;
@@ -19,8 +21,8 @@ use host::config::Settings;
 use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, Command};
-use commands::{audit, ca, certs, check, dev, init, migrate, otp, requests, run};
+use cli::{Cli, Command, ConfigFile};
+use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -40,13 +42,13 @@ fn start(command: Command) -> Result<()> {
     match command {
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
-            start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options.dir, options.listen))
+            let _spans = start_logging(&settings)?;
+            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
-            start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, &options.config.config, options.listen))
+            let _spans = start_logging(&settings)?;
+            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
@@ -56,18 +58,40 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }),
         Command::Explain(arguments) => commands::explain::run(&arguments),
+        Command::Health(options) => runtime(None)?.block_on(health::run(&options.config.config, options.address)),
+        Command::Config { command: ConfigFile::Schema } => {
+            output::line(host::config::schema().trim_end());
+            Ok(())
+        }
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => migrate::run(&options.config.config, options.status),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
+        Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
+        Command::Man(options) => manual::pages(options.out.as_deref()),
+        Command::Completions(options) => {
+            manual::completions(options.shell);
+            Ok(())
+        }
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
     }
 }
 
-fn start_logging(settings: &Settings) -> Result<()> {
-    telemetry::start(settings.log.level.as_str(), settings.log.format).map_err(anyhow::Error::msg)
+/// Starts to log, and to send spans where they are wanted: for as long as what it returns is kept.
+fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
+    let (level, format) = (settings.log.level.as_str(), settings.log.format);
+    #[cfg(feature = "otel")]
+    if let Some(endpoint) = &settings.log.otlp_endpoint {
+        let spans = telemetry::start_with_spans(level, format, endpoint, &settings.server.node);
+        return spans.map(Some).map_err(anyhow::Error::msg);
+    }
+    telemetry::start(level, format).map_err(anyhow::Error::msg)?;
+    #[cfg(feature = "otel")]
+    return Ok(None);
+    #[cfg(not(feature = "otel"))]
+    Ok(())
 }
 
 /// A runtime with so many workers; one per core if `None`.

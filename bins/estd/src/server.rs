@@ -1,8 +1,9 @@
-//! The HTTPS listener: accepts, admits, hands over, and stops without losing an answer.
+//! The HTTPS listener, and the one for CRLs over plain HTTP: accepts, admits, hands over, and stops without losing an answer.
 
 mod admission;
 mod connection;
 mod connections;
+mod crls;
 mod forwarded;
 mod hello;
 mod limits;
@@ -14,26 +15,45 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
 
 pub(crate) use admission::{Admission, Bounds};
+pub(crate) use connection::{attend, time_to_finish};
+pub(crate) use connections::{Connections, Place};
+pub(crate) use crls::Crls;
 pub(crate) use limits::Limits;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
-use connections::Connections;
 
 use crate::serving::Current;
 
 /// A bound listener.
 pub(crate) struct Server {
     listener: TcpListener,
+    /// For CRLs over plain HTTP.
+    plain: Option<TcpListener>,
     context: Context,
     connections: Arc<Connections>,
     tasks: Arc<Tasks>,
+}
+
+/// What a server is made of.
+pub(crate) struct Parts {
+    /// What is served.
+    pub(crate) current: Arc<Current>,
+    /// Who gets in.
+    pub(crate) admission: Arc<Admission>,
+    /// The CRLs.
+    pub(crate) crls: Crls,
+    /// Where exchanges run that nobody waits for any more.
+    pub(crate) tasks: Arc<Tasks>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Server {
@@ -41,16 +61,25 @@ impl Server {
     ///
     /// # Errors
     /// What the system says when the address is taken or not ours.
-    pub(crate) async fn bind(
-        address: SocketAddr,
-        current: Arc<Current>,
-        tasks: Arc<Tasks>,
-        admission: Arc<Admission>,
-    ) -> io::Result<Self> {
+    pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
+        let Parts { current, admission, crls, tasks, metrics } = parts;
         let listener = TcpListener::bind(address).await?;
+        let connections = Arc::new(Connections::new(current.get().limits.max_connections));
+        connections.measure("est", &metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { current, admission, bodies };
-        Ok(Self { listener, context, connections: Arc::default(), tasks })
+        let context = Context { current, admission, bodies, crls, metrics };
+        Ok(Self { listener, plain: None, context, connections, tasks })
+    }
+
+    /// Binds `address` for CRLs over plain HTTP, and returns what was bound.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub(crate) async fn bind_plain(&mut self, address: SocketAddr) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr();
+        self.plain = Some(listener);
+        bound
     }
 
     /// The address that was bound.
@@ -68,15 +97,16 @@ impl Server {
             let accepted = tokio::select! {
                 biased;
                 _ = accepting.wait_for(|stop| *stop) => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = self.listener.accept() => accepted.map(|accepted| (accepted, Speaks::Tls)),
+                accepted = accept(self.plain.as_ref()) => accepted.map(|accepted| (accepted, Speaks::Plainly)),
             };
             match accepted {
-                Ok((stream, peer)) => self.admit(stream, peer, &stop),
+                Ok(((stream, peer), speaks)) => self.admit(stream, peer, speaks, &stop),
                 Err(error) => self.survive(&error).await,
             }
         }
         // The port is free from here on: a successor can bind it while the last answers leave.
-        drop(self.listener);
+        drop((self.listener, self.plain));
         stop.mark_unchanged();
         info!(connections = self.connections.len(), "shutting down: finishing what is under way");
         let drained = async {
@@ -92,10 +122,14 @@ impl Server {
     }
 
     /// Makes room if there is none, and serves the connection in a task of its own.
-    fn admit(&self, stream: TcpStream, peer: SocketAddr, stop: &watch::Receiver<bool>) {
-        let place = self.connections.admit(self.context.current.get().limits.max_connections);
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks, stop: &watch::Receiver<bool>) {
+        self.connections.resize(self.context.current.get().limits.max_connections);
+        let place = self.connections.admit();
         let (context, stop) = (self.context.clone(), stop.clone());
-        tokio::spawn(async move { context.serve(stream, peer, place, stop).await });
+        match speaks {
+            Speaks::Tls => tokio::spawn(async move { context.serve(stream, peer, place, stop).await }),
+            Speaks::Plainly => tokio::spawn(async move { context.serve_plainly(stream, peer, place, stop).await }),
+        };
     }
 
     /// An accept that failed says nothing about the next one.
@@ -112,5 +146,20 @@ impl Server {
         } else {
             debug!(%error, "a connection was gone before it was accepted");
         }
+    }
+}
+
+/// What a connection speaks below HTTP.
+#[derive(Clone, Copy, Debug)]
+enum Speaks {
+    Tls,
+    Plainly,
+}
+
+/// The next connection to a listener; never one where there is none.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
     }
 }

@@ -10,7 +10,9 @@ use est_core::tower::Est;
 use est_store::Database;
 use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::crls::CrlFiles;
+use host::metrics::{Metrics, measured};
 use host::shell::ServerShell;
+use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
 use tokio::task::AbortHandle;
@@ -55,6 +57,8 @@ pub(crate) struct Base {
     pub(crate) tasks: Arc<Tasks>,
     /// Who gets in.
     pub(crate) admission: Arc<Admission>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Serving {
@@ -75,8 +79,12 @@ impl Serving {
         let tasks = base.tasks.clone();
         let bounds = Bounds::of(settings);
         let admission = base.admission.clone();
-        let shell = ServerShell::new(site, move |task| tasks.spawn(task), move |label| admission.room(label, &bounds));
-        let ports = base.admission.around(ports, bounds);
+        let shell = ServerShell::new(
+            site,
+            move |task| tasks.spawn(spans::inherited(task)),
+            move |label| admission.room(label, &bounds),
+        );
+        let ports = base.admission.around(measured(ports, &base.metrics), bounds);
         let crls = match paths {
             Some(ClientPaths { validator, crls: Some(files) }) => Some(Looking::at(files, validator)),
             Some(_) | None => None,

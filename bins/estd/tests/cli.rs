@@ -160,7 +160,15 @@ fn certificates_are_found_by_every_form_of_their_serial_number() {
 fn a_second_server_on_the_same_database_is_refused() {
     let server = Server::dev(ESTD);
     let config = server.folder().join("estd.toml");
-    let second = estd(&["run", "--listen", "127.0.0.1:0", "--config", config.to_str().expect("UTF-8")]);
+    let second = estd(&[
+        "run",
+        "--listen",
+        "127.0.0.1:0",
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--config",
+        config.to_str().expect("UTF-8"),
+    ]);
     assert_eq!(second.status.code(), Some(1));
     assert!(stderr(&second).contains("another estd serves from"), "{}", stderr(&second));
 }
@@ -173,7 +181,15 @@ fn a_port_that_is_taken_is_named() {
     let config = folder.folder().join("estd.toml");
     let launch = folder.kill();
     let taken = format!("127.0.0.1:{}", server.port());
-    let refused = estd(&["run", "--listen", &taken, "--config", config.to_str().expect("UTF-8")]);
+    let refused = estd(&[
+        "run",
+        "--listen",
+        &taken,
+        "--admin-listen",
+        "127.0.0.1:0",
+        "--config",
+        config.to_str().expect("UTF-8"),
+    ]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(stderr(&refused).contains(&format!("cannot listen on {taken}")), "{}", stderr(&refused));
     drop(launch);
@@ -266,7 +282,7 @@ fn a_database_that_is_none_is_told_once() {
     let (folder, config) = initialized();
     std::fs::write(folder.path().join("pki/estd.db"), "nothing that SQLite has ever written, ".repeat(200))
         .expect("it can");
-    for command in [&["otp", "list"][..], &["run", "--listen", "127.0.0.1:0"]] {
+    for command in [&["otp", "list"][..], &["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]] {
         let shown = stderr(&estd(&[command, &["--config", &config]].concat()));
         assert_eq!(shown.matches("not a database").count(), 1, "{shown}");
         assert!(shown.contains("estd.db: "), "{shown}");
@@ -302,7 +318,8 @@ fn only_what_writes_makes_a_database() {
 #[test]
 fn a_database_whose_folder_is_missing_or_closed_is_told_with_what_to_do() {
     let (folder, config) = initialized();
-    let run = || stderr(&estd(&["run", "--listen", "127.0.0.1:0", "--config", &config]));
+    let run =
+        || stderr(&estd(&["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config", &config]));
     // Where no file can be made, whoever runs this.
     std::fs::create_dir(folder.path().join("pki/estd.db.lock")).expect("a folder");
     let shown = run();

@@ -13,8 +13,11 @@ mod names;
 mod network;
 mod reader;
 mod reference;
+mod schema;
+mod secret;
 mod sections;
 mod settings;
+mod shown;
 mod spelling;
 mod value;
 
@@ -30,11 +33,15 @@ pub use locate::{Place, locate};
 pub use names::purpose;
 pub use network::Network;
 pub use reference::reference;
+pub use schema::schema;
+pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    AddressHeader, Ca, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, Db, Est, Frequency, HashAlgorithm,
-    KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, RsaPadding, Server, Settings, SharedKey, Tls,
-    TlsCertificate, TlsVersion,
+    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode,
+    ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, HashAlgorithm, KeyFile, Label, Limits,
+    Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport,
+    Tls, TlsCertificate, TlsVersion,
 };
+pub use shown::shown;
 
 use diagnostic::Fault;
 use reader::Context;
@@ -59,7 +66,7 @@ pub fn load(
     };
     let text = fs::read_to_string(path).map_err(|error| in_file(vec![unreadable(&error)]))?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    match parse(&text, base_dir, env, now) {
+    match read(&text, base_dir, files::readers(path).is_some(), env, now) {
         Ok((settings, warnings)) => Ok((settings, in_file(warnings))),
         Err(errors) => Err(in_file(errors)),
     }
@@ -80,7 +87,18 @@ pub fn parse(
     env: impl Fn(&str) -> Option<String>,
     now: UnixTime,
 ) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
-    let context = Context::new(text, base_dir, &env, now);
+    read(text, base_dir, false, env, now)
+}
+
+/// `is_exposed` tells whether others than the owner can read the file.
+fn read(
+    text: &str,
+    base_dir: &Path,
+    is_exposed: bool,
+    env: impl Fn(&str) -> Option<String>,
+    now: UnixTime,
+) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let context = Context::new(text, base_dir, is_exposed, &env, now);
     let settings = match Document::parse(text) {
         Ok(document) => sections::read(&context, document.as_table()),
         Err(error) => {

@@ -1,12 +1,18 @@
 //! What the servers share: configuration, wiring, telemetry.
 
 pub mod config;
+pub mod crl_publisher;
 pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
+pub mod metrics;
+pub mod otp;
 pub mod shell;
+pub mod sinks;
 mod site;
+pub mod spans;
 pub mod telemetry;
+pub mod vitals;
 pub mod wiring;
 
 pub use site::{SiteError, site};

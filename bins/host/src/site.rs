@@ -68,7 +68,7 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
     })
 }
 
-fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
+pub(crate) fn identity(ca: &config::Ca) -> Arc<est_core::Ca> {
     Arc::new(est_core::Ca {
         id: ca.id.clone(),
         certificate: ca.certificate.clone(),
@@ -88,7 +88,7 @@ fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -
 }
 
 fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -> est_core::Label {
-    let profile = Profile {
+    let mut profile = Profile {
         key_usage: settings.key_usage,
         ext_key_usage: settings.ext_key_usage.clone(),
         validity: settings.validity,
@@ -96,6 +96,7 @@ fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -
         tells_extensions: false,
         ..Profile::new("default")
     };
+    settings.add_crl_urls(&mut profile);
     est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
         .with_linking(est.linking)
 }

@@ -11,23 +11,49 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
+use crate::spans;
 
 /// Starts to log. `RUST_LOG` wins over `level`.
 ///
 /// # Errors
 /// When `level` is no filter, or logging has started before.
 pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
-    let filter = match std::env::var("RUST_LOG") {
-        Ok(text) if !text.is_empty() => text,
-        Ok(_) | Err(_) => level.to_owned(),
-    };
-    let filter = EnvFilter::try_new(&filter).map_err(|error| format!("log level `{filter}`: {error}"))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(std::io::stderr);
     match format {
         LogFormat::Text => builder.with_ansi(false).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     }
     .map_err(|error| error.to_string())
+}
+
+/// As [`start`], and sends spans to a collector; see [`spans::start`].
+///
+/// # Errors
+/// As [`start`], and when `endpoint` is not that of a collector.
+#[cfg(feature = "otel")]
+pub fn start_with_spans(level: &str, format: LogFormat, endpoint: &str, node: &str) -> Result<spans::Spans, String> {
+    use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
+    use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+
+    // A line is read alone: the spans are not in it.
+    let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
+    let filter = filter(level)?.and(events);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = match format {
+        LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    };
+    let (spans, layer) = spans::start(endpoint, node)?;
+    tracing_subscriber::registry().with(lines).with(layer).try_init().map_err(|error| error.to_string())?;
+    Ok(spans)
+}
+
+fn filter(level: &str) -> Result<EnvFilter, String> {
+    let filter = match std::env::var("RUST_LOG") {
+        Ok(text) if !text.is_empty() => text,
+        Ok(_) | Err(_) => level.to_owned(),
+    };
+    EnvFilter::try_new(&filter).map_err(|error| format!("log level `{filter}`: {error}"))
 }
 
 /// Logs how each exchange ended, after it was recorded, so that the log never says more than the database; and why a
@@ -47,7 +73,7 @@ struct Logged<P: ?Sized>(Arc<P>);
 
 impl Authenticator for Logged<dyn Authenticator> {
     fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
-        Box::pin(async move {
+        spans::of_step("authenticate", async move {
             let verdict = self.0.authenticate(evidence, now).await;
             if let Err(error) = &verdict {
                 let source = evidence.source.as_deref().unwrap_or("-");
@@ -60,7 +86,7 @@ impl Authenticator for Logged<dyn Authenticator> {
 
 impl CaBackend for Logged<dyn CaBackend> {
     fn issue<'a>(&'a self, order: &'a Order) -> PortFuture<'a, Issuance> {
-        Box::pin(async move {
+        spans::of_step("issue", async move {
             let issuance = self.0.issue(order).await;
             if let Err(error) = &issuance {
                 error!(%error, ca = order.ca.id, serial = %order.serial, "the CA issued nothing");
@@ -72,7 +98,7 @@ impl CaBackend for Logged<dyn CaBackend> {
 
 impl KeyGenerator for Logged<dyn KeyGenerator> {
     fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated> {
-        Box::pin(async move {
+        spans::of_step("generate", async move {
             let generated = self.0.generate(wish).await;
             if let Err(error) = &generated {
                 error!(%error, key_type = %wish.key_type, "no key could be generated");
@@ -84,7 +110,7 @@ impl KeyGenerator for Logged<dyn KeyGenerator> {
 
 impl Store for Logged<dyn Store> {
     fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
-        Box::pin(async move {
+        spans::of_step("claim", async move {
             let claimed = self.0.claim(intent).await;
             match &claimed {
                 Ok(_) => debug!(principal = %intent.principal, serial = %intent.serial, "claimed"),
@@ -95,7 +121,7 @@ impl Store for Logged<dyn Store> {
     }
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
-        Box::pin(async move {
+        spans::of_step("record", async move {
             let recorded = self.0.record(entry).await;
             match &recorded {
                 Ok(()) => log_end(entry),

@@ -10,7 +10,7 @@ use est_auth::{
 };
 use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
-use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Site, UnixTime};
+use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Secret, Site, UnixTime};
 use est_store::Database;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
@@ -19,7 +19,8 @@ use rustls::sign::CertifiedKey;
 use zeroize::Zeroizing;
 
 use crate::config::{
-    Ca, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, RsaPadding, Settings, Tls, TlsCertificate,
+    Ca, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, RsaPadding, SecretSource, Settings, Tls,
+    TlsCertificate,
 };
 use crate::crls::{self, CrlFiles};
 use crate::shell;
@@ -27,7 +28,7 @@ use crate::telemetry::logged;
 
 /// Why a server cannot be put together. Its text is for the operator.
 #[derive(Debug)]
-pub struct WiringError(String);
+pub struct WiringError(pub(crate) String);
 
 impl std::fmt::Display for WiringError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -36,6 +37,13 @@ impl std::fmt::Display for WiringError {
 }
 
 impl std::error::Error for WiringError {}
+
+impl WiringError {
+    /// About a file.
+    pub(crate) fn about(path: &Path, error: &dyn std::error::Error) -> Self {
+        Self(format!("{}: {error}", path.display()))
+    }
+}
 
 /// What stands behind a server.
 pub struct Services {
@@ -59,7 +67,7 @@ pub struct ClientPaths {
 /// [`WiringError`] with the file's name and what to do.
 pub fn signer(key: &KeyFile) -> Result<FileSigner, WiringError> {
     let text = read_secret(&key.path)?;
-    FileSigner::from_pem(&text, key.passphrase.as_ref())
+    FileSigner::from_pem(&text, passphrase(key)?.as_ref())
         .map_err(|error| WiringError(format!("{}: {error}", key.path.display())))
 }
 
@@ -88,14 +96,19 @@ pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError
     tls.certificates.iter().map(tls_certificate).collect()
 }
 
-fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
+/// A certificate that a TLS server can show, with its key.
+///
+/// # Errors
+/// As [`tls_certificates`].
+pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
     let file = &certificate.key;
     let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
     let text = read_secret(&file.path)?;
-    let key = private_key(&text, file).map_err(|error| failed(&error))?;
+    let passphrase = passphrase(file)?;
+    let key = private_key(&text, passphrase.as_ref()).map_err(|error| failed(&error))?;
     let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|error| {
         // Why a key is no key is told better by whoever reads those of CAs.
-        match FileSigner::from_pem(&text, file.passphrase.as_ref()) {
+        match FileSigner::from_pem(&text, passphrase.as_ref()) {
             Err(why) => failed(&why),
             Ok(_) => failed(&error),
         }
@@ -112,16 +125,20 @@ fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, Wi
     }
 }
 
-fn private_key(text: &str, file: &KeyFile) -> Result<PrivateKeyDer<'static>, String> {
+fn private_key(text: &str, passphrase: Option<&Secret>) -> Result<PrivateKeyDer<'static>, String> {
     let blocks = pem::decode(text).unwrap_or_default();
     match blocks.into_iter().find(|block| block.label == "ENCRYPTED PRIVATE KEY") {
         Some(block) => {
-            let decrypted =
-                decrypt_pkcs8(&block.contents, file.passphrase.as_ref()).map_err(|error| error.to_string())?;
+            let decrypted = decrypt_pkcs8(&block.contents, passphrase).map_err(|error| error.to_string())?;
             Ok(PrivatePkcs8KeyDer::from(decrypted.to_vec()).into())
         }
         None => PrivateKeyDer::from_pem_slice(text.as_bytes()).map_err(|error| error.to_string()),
     }
+}
+
+/// What a key is encrypted with.
+fn passphrase(key: &KeyFile) -> Result<Option<Secret>, WiringError> {
+    key.passphrase.as_ref().map(SecretSource::read).transpose().map_err(|error| WiringError(error.to_string()))
 }
 
 /// Reads a file that holds a secret; the copy in memory is overwritten when it is dropped.

@@ -72,6 +72,7 @@ fn environment(name: &str) -> Option<String> {
         ("ON", "true"),
         ("CERT_NAME", "server"),
         ("SECRET_WORD", "hunter2-hunter2"),
+        ("SECRET_WORD_LONG", "hunter2-hunter2-hunter2"),
         ("DB_URL", "postgres://est:hunter2-hunter2@db/est"),
     ];
     known.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
@@ -235,7 +236,7 @@ fn the_environment_fills_strings_numbers_and_truth_values() {
     assert_eq!(warnings, Vec::<String>::new());
     assert_eq!(settings.server.workers.unwrap().get(), 3);
     assert!(settings.otp.enabled);
-    assert_eq!(settings.tls.certificates[0].key.passphrase.as_ref().unwrap().reveal(), "correct-horse");
+    assert_eq!(settings.tls.certificates[0].key.passphrase.as_ref().unwrap().read().unwrap().reveal(), "correct-horse");
     assert_eq!(settings.tls.client_auth.trust_anchors.len(), 3);
     assert_eq!(settings.cas[0].name, "costs ${5}");
     assert!(!format!("{settings:?}").contains("correct-horse"));
@@ -267,6 +268,99 @@ fn no_message_tells_what_a_variable_holds() {
 
     assert!(errors.len() >= 17, "{errors:#?}");
     assert!(!errors.iter().any(|error| error.contains("hunter2")), "{errors:#?}");
+}
+
+#[test]
+fn secrets_come_from_where_the_file_says() {
+    let folder = Folder::new();
+    let write = |name: &str, text: &str| {
+        fs::write(folder.0.join(name), text).unwrap();
+        restrict(&folder.0.join(name), 0o600);
+    };
+    write("passphrase", "correct-horse\n");
+    write("nothing", "\n");
+    let read = |source: &str| {
+        let text = MINIMAL.replace("key = \"server", &format!("key_passphrase = \"{source}\"\nkey = \"server"));
+        let dir = folder.0.display().to_string();
+        let env = |name: &str| match name {
+            "CREDENTIALS_DIRECTORY" => Some(dir.clone()),
+            "ODD" => Some("file:passphrase".to_owned()),
+            _ => environment(name),
+        };
+        let (settings, warnings) = config::parse(&text, &folder.0, env, NOW).unwrap();
+        assert_eq!(warnings, []);
+        assert!(!format!("{settings:?}").contains("correct-horse"));
+        let source = settings.tls.certificates[0].key.passphrase.clone().unwrap();
+        source.read().map(|secret| secret.reveal().to_owned()).map_err(|error| error.to_string().replace(&dir, "DIR"))
+    };
+
+    for source in ["env:PASSPHRASE", "${PASSPHRASE}", "file:passphrase", "credential:passphrase", "correct-horse"] {
+        assert_eq!(read(source), Ok("correct-horse".to_owned()), "{source}");
+    }
+    assert_eq!(read("${ODD}"), Ok("file:passphrase".to_owned()), "what a variable holds is no place");
+    for (source, why) in [
+        ("env:NOT_SET", "the environment variable NOT_SET is not set"),
+        ("file:none", "cannot read DIR/none: No such file or directory (os error 2)"),
+        ("file:nothing", "the secret is empty"),
+        ("credential:none", "cannot read DIR/none: No such file or directory (os error 2)"),
+    ] {
+        assert_eq!(read(source), Err(format!("tls.key_passphrase: {why}")));
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn warns_of_secrets_that_others_can_read() {
+    let folder = Folder::new();
+    let path = folder.0.join("estd.toml");
+    let warnings = |source: &str, mode: u32| {
+        let text = MINIMAL.replace("key = \"server", &format!("key_passphrase = \"{source}\"\nkey = \"server"));
+        fs::write(&path, text).unwrap();
+        restrict(&path, mode);
+        let (_, warnings) = config::load(&path, environment, NOW).unwrap();
+        warnings.into_iter().map(|warning| (warning.key, warning.message)).collect::<Vec<_>>()
+    };
+    let exposed = [("tls.key_passphrase".to_owned(), "a secret stands in a file that others can read".to_owned())];
+
+    assert_eq!(warnings("hunter2", 0o600), []);
+    assert_eq!(warnings("hunter2", 0o640), exposed);
+    assert_eq!(warnings("hunter2", 0o644), exposed);
+    assert_eq!(warnings("${PASSPHRASE}", 0o644), []);
+    assert_eq!(warnings("env:PASSPHRASE", 0o644), []);
+    assert_eq!(warnings("prompt", 0o644), []);
+}
+
+#[test]
+fn the_url_of_a_database_may_be_where_secrets_are() {
+    let folder = Folder::new();
+    fs::write(folder.0.join("url"), "sqlite://state.db\n").unwrap();
+    restrict(&folder.0.join("url"), 0o600);
+    let path = |url: &str| {
+        let parsed = folder.parse(&format!("db.url = \"{url}\"\n{MINIMAL}"));
+        parsed.map(|(settings, _)| settings.db.path).map_err(|errors| errors.concat())
+    };
+    assert_eq!(path("file:url"), Ok(folder.0.join("state.db")));
+    assert_eq!(path("env:NOT_SET"), Err("1: db.url: the environment variable NOT_SET is not set".to_owned()));
+    assert!(!path("env:DB_URL").unwrap_err().contains("hunter2"));
+}
+
+#[test]
+fn a_collector_is_one_on_this_machine_or_near() {
+    let folder = Folder::new();
+    let errors = |url: &str| {
+        let parsed = folder.parse(&format!("log.otlp_endpoint = \"{url}\"\n{MINIMAL}"));
+        parsed.map(|(settings, _)| settings.log.otlp_endpoint).map_err(|errors| errors.concat())
+    };
+    if cfg!(not(feature = "otel")) {
+        assert!(errors("http://127.0.0.1:4318").unwrap_err().contains("build it with `--features otel`"));
+        return;
+    }
+    for url in ["http://127.0.0.1:4318", "http://[::1]:4318/", "http://collector"] {
+        assert_eq!(errors(url), Ok(Some(url.to_owned())));
+    }
+    for url in ["https://collector:4318", "127.0.0.1:4318", "http://", "http://a/b", "http://user@a", ""] {
+        assert!(errors(url).unwrap_err().contains("is not http:// and a host"), "{url}");
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn given(name: &str) -> Vec<u8> {
 }
 
 fn der(name: &str) -> Vec<u8> {
-    pem::decode(std::str::from_utf8(&given(name)).unwrap()).unwrap().remove(0).contents
+    pem::decode(std::str::from_utf8(&given(name)).unwrap()).unwrap().remove(0).contents.clone()
 }
 
 /// What CRLs tell of `server.pem`.

@@ -128,7 +128,11 @@ fn exception(line: &str) -> (&str, [&str; 2]) {
 }
 
 fn decode(text: &str) -> Vec<u8> {
-    est_core::pkix::pem::decode(&format!("-----BEGIN X-----\n{text}\n-----END X-----\n")).unwrap().remove(0).contents
+    est_core::pkix::pem::decode(&format!("-----BEGIN X-----\n{text}\n-----END X-----\n"))
+        .unwrap()
+        .remove(0)
+        .contents
+        .clone()
 }
 
 /// The whole seconds of `2024-03-01T00:00:00.999+00:00`.

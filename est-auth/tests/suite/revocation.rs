@@ -208,7 +208,7 @@ fn reads_crls_in_der_and_pem_and_names_what_it_cannot_use() {
     let pem = pki.crl_pem("root", NONE, "-crldays 7");
     let two = format!("{pem}text between\n{pem}");
     assert_eq!(Crl::read_all(two.as_bytes()).unwrap().len(), 2);
-    let der = est_core::pkix::pem::decode(&pem).unwrap().remove(0).contents;
+    let der = est_core::pkix::pem::decode(&pem).unwrap().remove(0).contents.clone();
     assert_eq!(Crl::read_all(&der).unwrap()[0].issuer().to_string(), "CN=root");
     let certificate = est_core::pkix::pem::encode("CERTIFICATE", &pki.der("root"));
     for (octets, complaint) in [

@@ -163,7 +163,7 @@ mod tests {
     fn opens_the_example_of_rfc_9936() {
         let own = RecipientKey::from_pem(include_str!("../../tests/vectors/ml-kem/512-both.pem"), None).unwrap();
         let message = include_str!("../../tests/vectors/ml-kem/512-message.pem");
-        let message = pem::decode(message).unwrap().remove(0).contents;
+        let message = pem::decode(message).unwrap().remove(0).contents.clone();
         // Their places stand beside them in the RFC: 91, 894, 964, 981 and 996, each a header further.
         let (ciphertext, encrypted_key) = (message[95..863].to_vec(), message[896..936].to_vec());
         let (nonce, content, tag) = (&message[966..978], &message[983..996], &message[998..]);

@@ -11,7 +11,6 @@ use est_core::Secret;
 use est_core::cms::{Capabilities, ContentEncryption, Kem, KeyDerivation, KeyTransport, KeyWrap};
 use est_core::pkix::pem;
 use pki_types::alg_id;
-use zeroize::Zeroizing;
 
 use super::SymmetricKey;
 use super::recipient::{Curve, kem_algorithm, kem_of};
@@ -81,11 +80,10 @@ impl RecipientKey {
         let (Some(block), None) = (keys.next(), keys.next()) else {
             return Err(RecipientKeyError::File(KeyFileError::NoKey));
         };
-        let der = Zeroizing::new(block.contents);
         if block.label == "ENCRYPTED PRIVATE KEY" {
-            return Self::from_pkcs8(&decrypt_pkcs8(&der, passphrase).map_err(RecipientKeyError::File)?);
+            return Self::from_pkcs8(&decrypt_pkcs8(&block.contents, passphrase).map_err(RecipientKeyError::File)?);
         }
-        Self::from_pkcs8(&der)
+        Self::from_pkcs8(&block.contents)
     }
 
     /// What it can open, the preferred first: to ask for one of these.

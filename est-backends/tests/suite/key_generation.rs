@@ -75,7 +75,7 @@ impl Kind {
         let (pkcs8, public_key) = match self {
             Self::Signing(key_type) => {
                 let (signer, text) = FileSigner::generate(key_type).unwrap();
-                let key = pem::decode(&text).unwrap().remove(0).contents;
+                let key = pem::decode(&text).unwrap().remove(0).contents.clone();
                 (key, signer.public_key().as_der().to_vec())
             }
             Self::X25519 => {

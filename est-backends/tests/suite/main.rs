@@ -5,6 +5,7 @@
 mod authority;
 mod cms_cryptography;
 mod cms_openssl;
+mod crl;
 mod cryptography;
 mod csr;
 mod key_file;

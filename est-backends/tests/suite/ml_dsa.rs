@@ -34,7 +34,7 @@ const VECTORS: [Vector; 3] =
     [vector!(MlDsa44, "44", 0x11, 2420), vector!(MlDsa65, "65", 0x12, 3309), vector!(MlDsa87, "87", 0x13, 4627)];
 
 fn der_of(text: &str) -> Vec<u8> {
-    pem::decode(text).unwrap().remove(0).contents
+    pem::decode(text).unwrap().remove(0).contents.clone()
 }
 
 fn verifies(signer: &FileSigner, message: &[u8], signature: &[u8]) -> bool {

@@ -9,7 +9,7 @@ use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf};
 use sha2::{Digest, Sha256};
 
 use super::crl::key_identifier;
-use super::{Extension, GeneralNames, Name, Oid, SubjectPublicKeyInfo, asn1, assemble_csr, der, oid, time};
+use super::{Extension, GeneralNames, KeyUsage, Name, Oid, SubjectPublicKeyInfo, asn1, assemble_csr, der, oid, time};
 use crate::serial::colon_hex;
 use crate::{Serial, UnixTime};
 
@@ -198,6 +198,13 @@ impl Certificate {
         self.extension(&oid::BASIC_CONSTRAINTS).is_some_and(|value| {
             asn1::decode::<asn1::BasicConstraints>(value).map_or(true, |constraints| constraints.ca)
         })
+    }
+
+    /// Whether the key may be used for all of `usage`: keyUsage says so, or is not there (RFC 5280 §4.2.1.3).
+    #[must_use]
+    pub fn allows(&self, usage: KeyUsage) -> bool {
+        let allowed = self.extension(&oid::KEY_USAGE).map(|value| KeyUsage::from_der(value).unwrap_or_default());
+        allowed.is_none_or(|allowed| usage.without(allowed).is_empty())
     }
 
     /// Whether extKeyUsage names id-kp-cmcRA (RFC 6402 §2.10).

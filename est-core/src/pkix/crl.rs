@@ -1,4 +1,7 @@
-//! What a certificate revocation list says of itself (RFC 5280 §5), whomever it lists.
+//! Certificate revocation lists (RFC 5280 §5): what one says of itself, whomever it lists; and one made.
+
+mod list;
+mod reason;
 
 use alloc::vec::Vec;
 
@@ -6,6 +9,9 @@ use rasn::types::SequenceOf;
 
 use super::{Extension, Name, asn1, der, oid, time};
 use crate::UnixTime;
+
+pub use list::{RevokedCertificate, TbsCertList, assemble_cert_list};
+pub use reason::RevocationReason;
 
 /// The head of a CRL of version 2. Nothing about it has been verified, and its entries have not been looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,6 @@
 
 mod key_request;
 
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -12,7 +11,7 @@ use rasn::types::{Any, BitString, Integer, OctetString, SequenceOf, SetOf};
 use super::asn1::{self, Malformed};
 use super::der::DerError;
 use super::{Challenges, Extension, GeneralNames, KeyError, Name, NameError, Oid, SubjectPublicKeyInfo, oid};
-use crate::Protection;
+use crate::{Protection, Secret};
 
 pub use key_request::KeyRequest;
 
@@ -360,7 +359,7 @@ pub struct CsrTemplate {
     /// The public key whose private half will sign.
     pub public_key: SubjectPublicKeyInfo,
     /// The contents of a challengePassword, if one is wanted.
-    pub challenge_password: Option<String>,
+    pub challenge_password: Option<Secret>,
     /// The wanted extensions, the subjectAltName excepted.
     pub extensions: Vec<Extension>,
 }
@@ -382,7 +381,7 @@ impl CsrTemplate {
     #[must_use]
     pub fn to_be_signed_for<T: AsRef<str>>(&self, protection: &Protection, texts: &[(Oid, T)]) -> Vec<u8> {
         let mut attributes = Vec::new();
-        let password = self.challenge_password.as_deref().map(|password| (oid::CHALLENGE_PASSWORD, password));
+        let password = self.challenge_password.as_ref().map(|password| (oid::CHALLENGE_PASSWORD, password.reveal()));
         for (id, text) in password.into_iter().chain(texts.iter().map(|(id, text)| (id.clone(), text.as_ref()))) {
             attributes.push(attribute(&id, asn1::encode(&rasn::types::Utf8String::from(text))));
         }

@@ -1,5 +1,6 @@
 //! The strict gate before every parser: is this one well-formed DER value, and a small one?
 
+use alloc::vec::Vec;
 use core::fmt;
 
 /// Values nested deeper than this are refused.
@@ -105,6 +106,22 @@ pub fn parts(contents: &[u8]) -> impl Iterator<Item = &[u8]> {
         rest = after;
         Some(part)
     })
+}
+
+/// Appends a value made of `parts`, one after the other.
+pub(super) fn push(der: &mut Vec<u8>, tag: u8, parts: &[&[u8]]) {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    der.push(tag);
+    let octets = length.to_be_bytes();
+    let used = octets.iter().skip_while(|octet| **octet == 0).count();
+    match u8::try_from(length) {
+        Ok(short) if short < 0x80 => der.push(short),
+        _ => {
+            der.push(0x80 | u8::try_from(used).expect("at most eight"));
+            der.extend_from_slice(&octets[octets.len() - used..]);
+        }
+    }
+    parts.iter().for_each(|part| der.extend_from_slice(part));
 }
 
 struct Header {

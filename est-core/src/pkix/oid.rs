@@ -157,6 +157,8 @@ known! {
     BASIC_CONSTRAINTS = b"\x06\x03\x55\x1d\x13";
     /// cRLNumber.
     CRL_NUMBER = b"\x06\x03\x55\x1d\x14";
+    /// cRLReasons: the CRLReason of an entry.
+    CRL_REASONS = b"\x06\x03\x55\x1d\x15";
     /// nameConstraints.
     NAME_CONSTRAINTS = b"\x06\x03\x55\x1d\x1e";
     /// cRLDistributionPoints.

@@ -3,9 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use zeroize::Zeroize as _;
+
 use crate::base64;
 
-/// One PEM block.
+/// One PEM block. It may be a private key: the memory is overwritten when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Block {
     /// `CERTIFICATE`, `PRIVATE KEY`, ….
@@ -14,6 +16,12 @@ pub struct Block {
     pub contents: Vec<u8>,
     /// Whether encapsulated headers stood before the text (RFC 1421), as in OpenSSL's old encrypted keys.
     pub has_headers: bool,
+}
+
+impl Drop for Block {
+    fn drop(&mut self) {
+        self.contents.zeroize();
+    }
 }
 
 /// Reads every block of a text; what stands between blocks is skipped. `None` when a block is broken.

@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use super::host::is_dns_name;
 use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
 use super::uri::is_absolute_uri;
-use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
+use super::{CommonName, NameKind, NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::Refusal;
 use crate::pkix::{GeneralName, GeneralNames, Name, der, oid, text_of};
 
@@ -72,6 +72,15 @@ fn subject_alt_name(rules: &NameRules, names: &GeneralNames) -> Result<(), Refus
         }
     }
     Ok(())
+}
+
+impl NameRule {
+    /// Whether this is a name of the kind, and its text matches.
+    #[must_use]
+    pub fn allows(&self, name: &GeneralName) -> bool {
+        NameKind::of(name).as_ref() == Some(&self.kind)
+            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&text(name)))
+    }
 }
 
 fn kinds(rules: &NameRules) -> String {

@@ -27,7 +27,9 @@ impl Pattern {
         self.0.as_str()
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    /// Whether it matches `text`, or a part of it where it is not anchored.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
         self.0.is_match(text)
     }
 }

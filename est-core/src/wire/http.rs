@@ -128,7 +128,9 @@ fn split_path(base: &str, path: &str) -> Option<(Option<String>, Operation)> {
     }
 }
 
-fn percent_decode(text: &str) -> Option<String> {
+/// Decodes one path segment once; `None` when it is not percent-encoded UTF-8.
+#[must_use]
+pub fn percent_decode(text: &str) -> Option<String> {
     let mut octets = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&octet, tail)) = rest.split_first() {

@@ -33,7 +33,13 @@ CREATE TABLE IF NOT EXISTS failures (
 
 CREATE INDEX IF NOT EXISTS failures_by_time ON failures (since);
 
--- The last CRL of each CA.
+-- How many certificates of each CA were ever revoked: only whether it has changed counts.
+CREATE TABLE IF NOT EXISTS revocation_counts (
+    ca          VARCHAR(255) PRIMARY KEY,
+    revocations BIGINT       NOT NULL
+) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
+
+-- The last CRL of each CA, and the revocation_counts when it was made.
 CREATE TABLE IF NOT EXISTS crls (
     ca          VARCHAR(255)    PRIMARY KEY,
     number      BIGINT NOT NULL,
@@ -43,7 +49,7 @@ CREATE TABLE IF NOT EXISTS crls (
     der         LONGBLOB    NOT NULL
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
-CREATE INDEX IF NOT EXISTS certificates_by_end ON certificates (not_after);
+CREATE INDEX IF NOT EXISTS certificates_by_end ON certificates (not_after, ca);
 
 -- A word that some databases keep to themselves.
 ALTER TABLE compromised_keys RENAME COLUMN IF EXISTS `key` TO digest;

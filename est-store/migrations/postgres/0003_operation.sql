@@ -33,7 +33,13 @@ CREATE TABLE failures (
 
 CREATE INDEX failures_by_time ON failures (since);
 
--- The last CRL of each CA.
+-- How many certificates of each CA were ever revoked: only whether it has changed counts.
+CREATE TABLE revocation_counts (
+    ca          TEXT   PRIMARY KEY,
+    revocations BIGINT NOT NULL
+);
+
+-- The last CRL of each CA, and the revocation_counts when it was made.
 CREATE TABLE crls (
     ca          TEXT    PRIMARY KEY,
     number      BIGINT NOT NULL,
@@ -43,7 +49,7 @@ CREATE TABLE crls (
     der         BYTEA    NOT NULL
 );
 
-CREATE INDEX certificates_by_end ON certificates (not_after);
+CREATE INDEX certificates_by_end ON certificates (not_after, ca);
 
 -- A word that some databases keep to themselves.
 ALTER TABLE compromised_keys RENAME COLUMN key TO digest;

@@ -68,7 +68,13 @@ CREATE TABLE failures (
 
 CREATE INDEX failures_by_time ON failures (since);
 
--- The last CRL of each CA.
+-- How many certificates of each CA were ever revoked: only whether it has changed counts.
+CREATE TABLE revocation_counts (
+    ca          TEXT    PRIMARY KEY,
+    revocations INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The last CRL of each CA, and the revocation_counts when it was made.
 CREATE TABLE crls (
     ca          TEXT    PRIMARY KEY,
     number      INTEGER NOT NULL,
@@ -78,7 +84,7 @@ CREATE TABLE crls (
     der         BLOB    NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX certificates_by_end ON certificates (not_after);
+CREATE INDEX certificates_by_end ON certificates (not_after, ca);
 
 -- A word that some databases keep to themselves.
 ALTER TABLE compromised_keys RENAME COLUMN key TO digest;

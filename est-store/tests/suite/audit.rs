@@ -48,9 +48,11 @@ async fn an_enrollment_leaves_its_events_in_order() {
         reason: None,
         serial: Some(SerialNumber::from_contents(certificate.serial())),
         fingerprint: Some(certificate.fingerprint()),
-        chain: None,
+        chain: records[2].chain.clone(),
     };
     assert_eq!(records[2], expected);
+    let sequences: Vec<_> = records.iter().map(|record| record.chain.as_ref().unwrap().sequence).collect();
+    assert_eq!(sequences, [1, 2, 3, 4]);
     assert_eq!((&records[1].serial, records[1].fingerprint), (&None, None));
 }
 

@@ -59,7 +59,7 @@ async fn roll(options: &Rollover) -> Result<()> {
 }
 
 /// The CA with this id; the only one if none is named.
-fn find<'a>(cas: &'a [config::Ca], id: Option<&str>) -> Result<&'a config::Ca> {
+pub(super) fn find<'a>(cas: &'a [config::Ca], id: Option<&str>) -> Result<&'a config::Ca> {
     let ids = || cas.iter().map(|ca| ca.id.as_str()).collect::<Vec<_>>().join(", ");
     match (id, cas) {
         (None, [ca]) => Ok(ca),

@@ -19,7 +19,11 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
                 CertStatus::Expired => CertificateStatus::Expired,
                 CertStatus::Revoked => CertificateStatus::Revoked,
             });
-            let filter = CertificateFilter { status: status.map(|status| (status, shell::now())), containing: find };
+            let filter = CertificateFilter {
+                status: status.map(|status| (status, shell::now())),
+                containing: find,
+                ..CertificateFilter::default()
+            };
             let page = store.certificates(filter, limit, after).await?;
             let next = page.next.map(|cursor| cursor.to_string());
             if output.json {

@@ -1,6 +1,5 @@
 //! `estd dev`: from nothing to serving.
 
-use std::net::SocketAddr;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -10,9 +9,10 @@ use est_store::Database;
 use host::config::Settings;
 use host::shell;
 
-use super::init::{CA, CONFIG, FirstRun};
-use super::run::Hangup;
-use super::{otp, run};
+use super::init::{ADMIN_TOKEN, CA, CONFIG, FirstRun};
+use super::otp;
+use super::run::{self, Bound, Hangup, Listen};
+use crate::cli::Dev;
 use crate::output;
 
 /// Makes what is missing in `dir`, and reads the configuration there.
@@ -25,20 +25,30 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 }
 
 /// Serves, and tells how to enroll.
-pub(crate) async fn serve(settings: Settings, dir: &Path, listen: SocketAddr) -> Result<()> {
-    run::serve(settings, &dir.join(CONFIG), listen, Hangup::End, async |address, store| tell(dir, address, store).await)
-        .await
+pub(crate) async fn serve(settings: Settings, options: &Dev) -> Result<()> {
+    let listen = Listen { est: options.listen, admin: options.admin_listen };
+    run::serve(settings, &options.dir.join(CONFIG), listen, Hangup::End, async |bound, store| {
+        tell(&options.dir, bound, store).await
+    })
+    .await
 }
 
-async fn tell(dir: &Path, address: SocketAddr, store: &Database) -> Result<()> {
+async fn tell(dir: &Path, bound: Bound, store: &Database) -> Result<()> {
     let day = Seconds::from_days(1);
     let for_est = otp::create(store, None, day, 1).await?;
     let for_curl = otp::create(store, None, day, 1).await?;
     let ca = dir.join(CA);
     let fingerprint = fingerprint(&ca)?;
-    let (ca, port) = (quoted(&ca), address.port());
+    let (ca, port) = (quoted(&ca), bound.est.port());
     let (config, url) = (quoted(&dir.join(CONFIG)), format!("https://localhost:{port}"));
-    output::line(format!("listening on https://{address}"));
+    run::tell(bound);
+    let admin = bound.admin.map_or(String::new(), |admin| {
+        format!(
+            "The operator's page: https://localhost:{}/ with the token in {}\n",
+            admin.port(),
+            dir.join(ADMIN_TOKEN).display()
+        )
+    });
     output::line(format!(
         r#"
 Ohia, for development: everything lies in {folder}
@@ -62,7 +72,7 @@ and renew with the certificate that you got:
   est reenroll --server {url} --cacert {ca} --cert device-1.pem --key device-1.key
 
 Each password is good for one request within a day. More of them: estd otp create --config {config}
-Stop with Ctrl-C."#,
+{admin}Stop with Ctrl-C."#,
         folder = dir.display(),
         password = for_est.clear.reveal(),
         other = for_curl.clear.reveal(),

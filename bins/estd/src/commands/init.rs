@@ -9,6 +9,7 @@ use est_backends::{FileSigner, Signer as _};
 use est_core::pkix::{Certificate, GeneralName, GeneralNames, KeyType, Name, pem};
 use est_core::{Entropy, Seconds, Serial, UnixTime};
 use host::shell;
+use zeroize::Zeroizing;
 
 use crate::file::{self, Readers};
 
@@ -19,6 +20,8 @@ pub(crate) const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server-key.pem";
+/// The file with the token of the admin API.
+pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 
 const CA_VALIDITY: Seconds = Seconds::from_days(3650);
 const SERVER_VALIDITY: Seconds = Seconds::from_days(825);
@@ -28,6 +31,7 @@ const TEMPLATE: &str = r#"# Ohia EST server. Paths are relative to this file; a 
 
 [server]
 listen = "0.0.0.0:8443"
+admin_listen = "127.0.0.1:9443"
 
 [tls]
 cert = "server.pem"
@@ -50,6 +54,16 @@ validity_days = 365
 
 [otp]
 enabled = true
+
+# The operator's page and API, for those who have the token.
+[admin]
+enabled = true
+auth = "bearer"
+
+[[admin.token]]
+name = "operator"
+token = "file:admin-token"
+role = "operator"
 
 # One more path, /.well-known/est/<name>/…, with rules of its own:
 # [[est.label]]
@@ -76,7 +90,7 @@ impl FirstRun<'_> {
     /// When a file is there already: nothing is overwritten.
     pub(crate) async fn make(&self, now: UnixTime) -> Result<()> {
         fs::create_dir_all(self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
-        file::refuse_existing(self.dir, &[CA, CA_KEY, SERVER, SERVER_KEY, CONFIG])?;
+        file::refuse_existing(self.dir, &[CA, CA_KEY, SERVER, SERVER_KEY, ADMIN_TOKEN, CONFIG])?;
         let subject = Name::from_text(self.subject).context("--subject")?;
         let names = self.server_names()?;
 
@@ -97,6 +111,7 @@ impl FirstRun<'_> {
         self.write(SERVER_KEY, &server_key_pem, Readers::Owner)?;
         self.write(CA, &pem::encode("CERTIFICATE", &ca_der), Readers::All)?;
         self.write(SERVER, &pem::encode("CERTIFICATE", &server_der), Readers::All)?;
+        self.write(ADMIN_TOKEN, &token()?, Readers::Owner)?;
         self.write(CONFIG, TEMPLATE, Readers::All)
     }
 
@@ -115,6 +130,13 @@ impl FirstRun<'_> {
     fn write(&self, name: &str, text: &str, readers: Readers) -> Result<()> {
         file::write_new(&self.dir.join(name), text, readers)
     }
+}
+
+/// A bearer token that nobody can guess, and a line's end.
+fn token() -> Result<Zeroizing<String>> {
+    let entropy: Entropy = shell::entropy()?;
+    let digits: String = entropy.0.iter().map(|octet| format!("{octet:02x}")).collect();
+    Ok(Zeroizing::new(digits + "\n"))
 }
 
 /// A serial number that nobody can guess.

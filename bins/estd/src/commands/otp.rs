@@ -1,9 +1,8 @@
 //! `estd otp`.
 
 use anyhow::Result;
-use est_auth::OneTimePassword;
 use est_core::Seconds;
-use est_store::{Database, NewPassword, PasswordSummary, Revocation};
+use est_store::{Database, PasswordSummary, Revocation};
 use host::shell;
 use serde_json::{Value, json};
 
@@ -79,19 +78,9 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
 
 /// Creates a password and stores its hash.
 pub(crate) async fn create(store: &Database, entity: Option<&str>, ttl: Seconds, uses: u32) -> Result<Created> {
-    let OneTimePassword { id, clear, hash } = OneTimePassword::generate(&shell::entropy()?);
-    let now = shell::now();
-    let password = NewPassword {
-        id: id.clone(),
-        hash: est_core::Secret::new(hash),
-        entity: entity.map(str::to_owned),
-        label: None,
-        created: now,
-        expires: now + ttl,
-        max_uses: uses,
-    };
-    store.create_password(password, &actor()).await?;
-    Ok(Created { clear, id, entity: entity.map(str::to_owned), expires: now + ttl, uses })
+    let made = host::otp::create(store, entity, ttl, uses, &actor()).await.map_err(anyhow::Error::from_boxed)?;
+    let entity = entity.map(str::to_owned);
+    Ok(Created { clear: made.clear, id: made.id, entity, expires: made.expires, uses })
 }
 
 impl Created {

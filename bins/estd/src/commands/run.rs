@@ -3,28 +3,65 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use est_core::Site;
 use est_store::{Database, ServerEvent};
-use host::config::Settings;
+use host::config::{self, Settings};
+use host::crl_publisher::CrlPublisher;
+use host::metrics::Metrics;
+use host::shell;
+use host::sinks::{self, Sinks, StoredChain};
 use host::wiring;
+use serde_json::Value;
+use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing::info;
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info};
 
+use crate::admin::{self, Admin};
+use crate::cli::Run;
 use crate::lock::Lock;
-use crate::output;
 use crate::reload::Reloader;
-use crate::server::{Admission, Bounds, Server, Tasks};
+use crate::server::{Admission, Bounds, Crls, Parts, Server, Tasks};
 use crate::serving::{self, Base, Current, Serving};
+use crate::{notify, output};
+
+/// How often it is asked whether something was revoked, here or elsewhere.
+const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
+/// How long audit records may take to leave when the server stops; the rest leaves after the next start.
+const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
 /// What can be prepared, and so checked, without a database and a port.
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
     serving::check_tls(settings)?;
+    sinks::Plan::new(&settings.audit)?;
+    if settings.admin.enabled {
+        admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
+    }
     Ok(site)
+}
+
+/// Where to listen.
+#[derive(Clone, Copy)]
+pub(crate) struct Listen {
+    /// For EST.
+    pub(crate) est: SocketAddr,
+    /// For the admin API, if it is enabled.
+    pub(crate) admin: SocketAddr,
+}
+
+/// The addresses that were bound.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    /// EST's.
+    pub(crate) est: SocketAddr,
+    /// The admin API's, if it is enabled.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 /// What SIGHUP does.
@@ -36,54 +73,112 @@ pub(crate) enum Hangup {
     End,
 }
 
-/// Serves what the file at `config` says, which are `settings`, until SIGTERM or SIGINT. `announce` is told the address
-/// once it is bound.
+/// Serves what the file at `config` says, which are `settings`, until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
 pub(crate) async fn serve(
     settings: Settings,
     config: &Path,
-    listen: SocketAddr,
+    listen: Listen,
     hangup: Hangup,
-    announce: impl AsyncFnOnce(SocketAddr, &Database) -> Result<()>,
+    announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
     // From here on the signal ends nobody: one that comes early is acted upon once the server serves.
     let hangup = (hangup == Hangup::Reload).then(|| signal(SignalKind::hangup())).transpose()?;
     let _lock = Lock::take(&settings.db.path)?;
     let store = super::open_store(&settings)?;
     store.serve_alone().await?;
+    let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
+    let sinks = sinks::Plan::new(&settings.audit)?;
+    let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let admission = Admission::new(Bounds::of(&settings));
-    let base = Base { store: store.clone(), tasks: Arc::new(Tasks::default()), admission: admission.clone() };
+    let tasks = Arc::new(Tasks::default());
+    let base = Base { store: store.clone(), tasks, admission: admission.clone(), metrics: metrics.clone() };
     let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
-    let server = Server::bind(listen, current.clone(), base.tasks.clone(), admission.clone())
-        .await
-        .with_context(|| format!("cannot listen on {listen}"))?;
+    let publisher = CrlPublisher::new(&settings.cas, &store);
+    let parts = Parts {
+        current: current.clone(),
+        admission: admission.clone(),
+        crls: Crls::new(publisher.published()),
+        tasks: base.tasks.clone(),
+        metrics: metrics.clone(),
+    };
+    let mut server =
+        Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
+    let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
+    let admin = match settings.admin.enabled {
+        true => {
+            let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
+            let admin = Admin::new(current, store.clone(), metrics.clone());
+            let bound = admin::Listener::bind(listen.admin, admin.clone()).await;
+            let bound = bound.with_context(|| format!("cannot listen on {} (server.admin_listen)", listen.admin))?;
+            Some((bound, admin))
+        }
+        false => None,
+    };
+    let (admin, administered) = admin.unzip();
+    if let Some(http) = settings.server.http_listen {
+        let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
+        output::line(format!("CRLs on http://{bound}/crl/"));
+        info!(address = %bound, "serving CRLs over plain HTTP");
+    }
     let stop = stop_on_signal()?;
+    let node = settings.server.node.clone();
+    let reloader = Reloader::new(config.to_owned(), settings, base, current, administered.clone());
+    let reloader = Arc::new(reloader);
+    if let Some(administered) = &administered {
+        administered.reload_by(reloader.clone().for_admin());
+    }
     let address = server.local_addr()?;
+    let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
-    info!(%address, version = env!("CARGO_PKG_VERSION"), "serving");
-    announce(address, &store).await?;
-    let reloader = Arc::new(Reloader::new(config.to_owned(), settings, base, current));
-    let reloading = hangup.map(|hangup| tokio::spawn(reloader.clone().reload_at(hangup)));
+    let chain = StoredChain::new(store.clone(), node.as_str());
+    let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
+    info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
+    let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
+    announce(bound, &store).await?;
+    let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
+    notify::ready(&format!("serving on {address}"));
+    if let Some(every) = notify::watchdog_interval() {
+        tokio::spawn(notify::keep_alive(store.clone(), every));
+    }
+    let reloading = hangup.map(|hangup| tokio::spawn(reloader.reload_at(hangup)));
     let tallying = tokio::spawn(admission.clone().keep_tally(store.clone()));
     server.serve(stop).await;
     tallying.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
     }
+    publishing.await.context("the CRLs")?;
+    if let Some(admin) = admin {
+        admin.await.context("the admin API")?;
+    }
     admission.write_down(&store).await;
     store.note(ServerEvent::Shutdown, None).await?;
+    sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");
     Ok(())
 }
 
 /// `estd run`.
-pub(crate) async fn run(settings: Settings, config: &Path, listen: Option<SocketAddr>) -> Result<()> {
-    let listen = listen.unwrap_or(settings.server.listen);
-    serve(settings, config, listen, Hangup::Reload, async |address, _| {
-        output::line(format!("listening on https://{address}"));
+pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
+    let server = &settings.server;
+    let listen = Listen {
+        est: options.listen.unwrap_or(server.listen),
+        admin: options.admin_listen.unwrap_or(server.admin_listen),
+    };
+    serve(settings, &options.config.config, listen, Hangup::Reload, async |bound, _| {
+        tell(bound);
         Ok(())
     })
     .await
+}
+
+/// Prints where the server listens; EST comes last, for whoever waits for it.
+pub(crate) fn tell(bound: Bound) {
+    if let Some(admin) = bound.admin {
+        output::line(format!("admin API on https://{admin}"));
+    }
+    output::line(format!("listening on https://{}", bound.est));
 }
 
 /// Turns true at the first SIGTERM or SIGINT.
@@ -95,8 +190,32 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+        notify::stopping();
         // Nobody listens any more only when the server has stopped already.
         let _ = sender.send(true);
     });
     Ok(receiver)
+}
+
+/// Makes CRLs until the server is told to stop.
+async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        // Reading a key and listing what was revoked may take a while.
+        let runtime = Handle::current();
+        let look = tokio::task::spawn_blocking(move || {
+            runtime.block_on(publisher.look(shell::now()));
+            publisher
+        });
+        match look.await {
+            Ok(looked) => publisher = looked,
+            Err(error) => return error!(%error, "no more CRLs are made"),
+        }
+    }
 }

@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use host::metrics::{Endpoint, Metrics};
 use host::shell;
+use host::spans::RequestSpan;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
@@ -30,6 +32,7 @@ use tower_service::Service;
 use tracing::debug;
 
 use super::connections::{Place, Wait, Work};
+use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
 use super::proxy::Sender;
 use super::{Admission, Limits};
@@ -42,9 +45,30 @@ pub(super) struct Context {
     pub(super) current: Arc<Current>,
     pub(super) admission: Arc<Admission>,
     pub(super) bodies: Arc<Semaphore>,
+    pub(super) crls: Crls,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Context {
+    /// Serves CRLs alone, without TLS.
+    pub(super) async fn serve_plainly(
+        self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        place: Place,
+        stop: watch::Receiver<bool>,
+    ) {
+        let _ = stream.set_nodelay(true);
+        let place = Arc::new(place);
+        let service = OnlyCrls { crls: self.crls, place: place.clone() };
+        let connection = http1(self.limits).serve_connection(TokioIo::new(stream), service);
+        let finish = time_to_finish(stop);
+        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, self.limits.idle_timeout, finish);
+        if let Err(error) = ended.await {
+            debug!(%peer, %error, "connection ended early");
+        }
+    }
+
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
@@ -92,6 +116,8 @@ impl Context {
             place: place.clone(),
             last_answer: last_answer.clone(),
             bodies: self.bodies,
+            crls: self.crls,
+            metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
         let finish = async {
@@ -113,18 +139,23 @@ impl Context {
                 .serve_connection(stream, service);
             attend(connection, http2::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         } else {
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .title_case_headers(true)
-                .header_read_timeout(limits.idle_timeout)
-                .max_buf_size(limits.header_bytes.max(8192))
-                .serve_connection(stream, service);
+            let connection = http1(limits).serve_connection(stream, service);
             attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish).await
         };
         if let Err(error) = ended {
             debug!(%peer, %error, "connection ended early");
         }
     }
+}
+
+fn http1(limits: Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .title_case_headers(true)
+        .header_read_timeout(limits.idle_timeout)
+        .max_buf_size(limits.header_bytes.max(8192));
+    builder
 }
 
 /// The connection's tls-exporter, if it is of this connection alone (RFC 9266 §4.2).
@@ -145,22 +176,22 @@ const MAX_RESETS: usize = 64;
 const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Waits until the server was told to stop and every request that was on its way has been seen.
-async fn time_to_finish(mut stop: watch::Receiver<bool>) {
+pub(crate) async fn time_to_finish(mut stop: watch::Receiver<bool>) {
     // An error says that whoever could have told is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(LAST_WORDS).await;
 }
 
 /// Runs a connection until it ends, idles too long, or has to make room; `finish`es it once `time_is_up`.
-async fn attend<C>(
+pub(crate) async fn attend<C, E>(
     connection: C,
     finish: fn(Pin<&mut C>),
     place: &Place,
     idle_timeout: Duration,
     time_is_up: impl Future<Output = ()>,
-) -> hyper::Result<()>
+) -> Result<(), E>
 where
-    C: Future<Output = hyper::Result<()>>,
+    C: Future<Output = Result<(), E>>,
 {
     tokio::pin!(connection);
     let look = tokio::time::sleep(idle_timeout);
@@ -203,6 +234,8 @@ struct OneClient {
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
     bodies: Arc<Semaphore>,
+    crls: Crls,
+    metrics: Arc<Metrics>,
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
@@ -213,15 +246,21 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
         let serving = self.current.get();
-        let (mut parts, body) = request.into_parts();
+        let endpoint = Endpoint::of_path(request.uri().path());
+        let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
         let is_last = self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= serving.limits.requests_per_connection;
-        let says_close = parts.version < Version::HTTP_2;
+        let says_close = request.version() < Version::HTTP_2;
         let last_answer = self.last_answer.clone();
+        if Crls::serve(request.uri().path()) {
+            let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
+            return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
+        }
+        let (mut parts, body) = request.into_parts();
         match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
-                return Answering { answer, last_answer, is_last, says_close, _work: work, _room: None };
+                return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
             }
         };
         let body = Arriving {
@@ -235,8 +274,17 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             room: Arc::default(),
         };
         let room = Some(body.room.clone());
+        let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = serving.est.clone().call(Request::from_parts(parts, body));
-        Answering { answer, last_answer, is_last, says_close, _work: work, _room: room }
+        let answer = span.around(answer, status);
+        Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: room }
+    }
+}
+
+fn status(answer: &Result<Response<Full<Bytes>>, Infallible>) -> u16 {
+    match answer {
+        Ok(answer) => answer.status().as_u16(),
+        Err(never) => match *never {},
     }
 }
 
@@ -291,9 +339,17 @@ struct Answering {
     is_last: bool,
     /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
     says_close: bool,
+    timing: Timing,
     _work: Work,
     /// What its body takes, until there is an answer.
     _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
+}
+
+/// A request whose time is measured.
+struct Timing {
+    metrics: Arc<Metrics>,
+    endpoint: Endpoint,
+    began: Instant,
 }
 
 impl Future for Answering {
@@ -311,6 +367,10 @@ impl Future for Answering {
         }
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
+        if let Ok(answer) = &answer {
+            let Timing { metrics, endpoint, began } = &self.timing;
+            metrics.answered(*endpoint, answer.status().as_u16(), began.elapsed());
+        }
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }

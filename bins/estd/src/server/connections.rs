@@ -1,17 +1,19 @@
 //! Who is connected, and who has to go when somebody new comes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use host::metrics::Metrics;
 use tokio::sync::Notify;
 
 /// The open connections.
 ///
 /// When it is full, the connection makes room whose client has given nothing whole for longest: one that is in its
 /// handshake, idle, or slow in sending a request. One that waits for *us* is never dropped.
-#[derive(Default)]
-pub(super) struct Connections {
+pub(crate) struct Connections {
+    capacity: AtomicUsize,
     table: Mutex<Table>,
     emptied: Notify,
 }
@@ -41,8 +43,25 @@ impl Entry {
 }
 
 impl Connections {
-    /// Takes a place among at most `capacity`, making room first where there is none.
-    pub(super) fn admit(self: &Arc<Self>, capacity: usize) -> Place {
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity: AtomicUsize::new(capacity), table: Mutex::default(), emptied: Notify::new() }
+    }
+
+    /// Has another capacity from the next admission on.
+    pub(crate) fn resize(&self, capacity: usize) {
+        self.capacity.store(capacity, Ordering::Relaxed);
+    }
+
+    /// Has a gauge tell how many there are.
+    pub(crate) fn measure(self: &Arc<Self>, listener: &str, metrics: &Metrics) {
+        let connections = Arc::downgrade(self);
+        let count = move || connections.upgrade().map_or(0.0, |connections| connections.len() as f64);
+        metrics.reading("ohia_connections", "Open connections, by listener.", &[("listener", listener)], count);
+    }
+
+    /// Takes a place, making room first where there is none.
+    pub(crate) fn admit(self: &Arc<Self>) -> Place {
+        let capacity = self.capacity.load(Ordering::Relaxed);
         let mut table = self.lock();
         // Two for one, so that there are soon as few as a smaller capacity allows.
         for _ in 0..2 {
@@ -60,12 +79,12 @@ impl Connections {
     }
 
     /// Drops the connection that has kept us waiting longest.
-    pub(super) fn evict(&self) {
+    pub(crate) fn evict(&self) {
         self.lock().evict();
     }
 
     /// Drops every connection.
-    pub(super) fn drop_all(&self) {
+    pub(crate) fn drop_all(&self) {
         self.lock().entries.values().for_each(|entry| entry.dismissed.notify_one());
     }
 
@@ -74,7 +93,7 @@ impl Connections {
     }
 
     /// Waits until nobody is connected.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let emptied = self.emptied.notified();
             tokio::pin!(emptied);
@@ -103,7 +122,7 @@ impl Table {
 }
 
 /// One connection's place in the table; given back when dropped.
-pub(super) struct Place {
+pub(crate) struct Place {
     connections: Arc<Connections>,
     id: u64,
     dismissed: Arc<Notify>,
@@ -111,12 +130,12 @@ pub(super) struct Place {
 
 impl Place {
     /// Waits until the place is needed for somebody else.
-    pub(super) async fn dismissed(&self) {
+    pub(crate) async fn dismissed(&self) {
         self.dismissed.notified().await;
     }
 
     /// Tells that a request is being answered, until the guard is dropped.
-    pub(super) fn work(self: &Arc<Self>) -> Work {
+    pub(crate) fn work(self: &Arc<Self>) -> Work {
         self.update(|entry| entry.working += 1);
         Work(self.clone())
     }
@@ -128,7 +147,7 @@ impl Place {
     }
 
     /// Since when the client has kept us waiting; `None` while a request is being answered.
-    pub(super) fn waiting_since(&self) -> Option<Instant> {
+    pub(crate) fn waiting_since(&self) -> Option<Instant> {
         let table = self.connections.lock();
         table.entries.get(&self.id).filter(|entry| entry.working == 0).map(|entry| entry.waiting_since)
     }
@@ -160,7 +179,7 @@ impl Drop for Wait {
 }
 
 /// A request that is being answered.
-pub(super) struct Work(Arc<Place>);
+pub(crate) struct Work(Arc<Place>);
 
 impl Drop for Work {
     fn drop(&mut self) {
@@ -182,9 +201,9 @@ mod tests {
 
     #[tokio::test]
     async fn dismisses_who_has_waited_longest_when_it_is_full() {
-        let connections = Arc::<Connections>::default();
-        let (first, second) = (connections.admit(2), connections.admit(2));
-        let third = connections.admit(2);
+        let connections = Arc::new(Connections::new(2));
+        let (first, second) = (connections.admit(), connections.admit());
+        let third = connections.admit();
         assert!(is_dismissed(&first).await);
         assert!(!is_dismissed(&second).await);
         assert!(!is_dismissed(&third).await);
@@ -193,10 +212,10 @@ mod tests {
 
     #[tokio::test]
     async fn never_dismisses_who_waits_for_an_answer() {
-        let connections = Arc::<Connections>::default();
-        let (first, second) = (Arc::new(connections.admit(2)), connections.admit(2));
+        let connections = Arc::new(Connections::new(2));
+        let (first, second) = (Arc::new(connections.admit()), connections.admit());
         let work = first.work();
-        let _third = connections.admit(2);
+        let _third = connections.admit();
         assert!(!is_dismissed(&first).await);
         assert!(is_dismissed(&second).await);
         drop(work);
@@ -205,8 +224,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_that_trickles_in_counts_from_the_beginning_of_its_request() {
-        let connections = Arc::<Connections>::default();
-        let (tricklers, honest) = (Arc::new(connections.admit(2)), Arc::new(connections.admit(2)));
+        let connections = Arc::new(Connections::new(2));
+        let (tricklers, honest) = (Arc::new(connections.admit()), Arc::new(connections.admit()));
         let began = Instant::now();
         let _request = tricklers.work();
         drop(honest.work());
@@ -215,7 +234,7 @@ mod tests {
             drop(tricklers.wait(began));
         }
         let _wait = tricklers.wait(began);
-        let _third = connections.admit(2);
+        let _third = connections.admit();
         assert!(is_dismissed(&tricklers).await);
         assert!(!is_dismissed(&honest).await);
         // It is no less alive than any other that waits: what ends idle connections looks elsewhere.
@@ -224,8 +243,8 @@ mod tests {
 
     #[tokio::test]
     async fn is_drained_when_the_last_place_is_given_back() {
-        let connections = Arc::<Connections>::default();
-        let place = connections.admit(2);
+        let connections = Arc::new(Connections::new(2));
+        let place = connections.admit();
         let drained = connections.drained();
         tokio::pin!(drained);
         tokio::select! {

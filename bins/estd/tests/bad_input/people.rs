@@ -152,7 +152,7 @@ impl Ca {
     fn read(server: &Server) -> Self {
         let contents = |file: &str| {
             let text = fs::read_to_string(server.folder().join(file)).expect("a file of `estd init`");
-            pem::decode(&text).and_then(|mut blocks| blocks.pop()).expect("PEM").contents
+            pem::decode(&text).and_then(|mut blocks| blocks.pop()).expect("PEM").contents.clone()
         };
         let certificate = Certificate::parse(&contents("ca.pem")).expect("a certificate");
         Self { key: Key::p256_from_pkcs8(&contents("ca-key.pem")), certificate }

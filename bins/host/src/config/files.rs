@@ -82,10 +82,14 @@ pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
 
 /// Reads a file that holds a secret.
 pub(super) fn secret(given: &Given<'_>) -> Result<Zeroizing<String>, Fault> {
-    let path = given.path()?;
-    let octets = Zeroizing::new(read(&path)?);
+    secret_in(given, &given.path()?)
+}
+
+/// Reads a file that holds a secret, of which a value tells among other things.
+pub(super) fn secret_in(given: &Given<'_>, path: &Path) -> Result<Zeroizing<String>, Fault> {
+    let octets = Zeroizing::new(read(path)?);
     let text = std::str::from_utf8(&octets).map_err(|_| Fault::new(format!("{} is not text", path.display())))?;
-    warn_if_exposed(given, &path);
+    warn_if_exposed(given, path);
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -126,20 +130,29 @@ fn cannot_read(path: &Path, error: &io::Error) -> Fault {
     Fault::new(format!("cannot read {}: {reason}", path.display()))
 }
 
-fn warn_if_exposed(given: &Given<'_>, path: &Path) {
-    if is_readable_by_all(path) {
-        let fault = Fault::new(format!("every user of this machine can read {}", path.display()));
+/// Tells when others than the owner can read a file that holds a secret.
+pub(super) fn warn_if_exposed(given: &Given<'_>, path: &Path) {
+    if let Some(readers) = readers(path) {
+        let fault = Fault::new(format!("{readers} can read {}", path.display()));
         given.warn(fault.help(format!("chmod 600 {}", path.display())));
     }
 }
 
+/// Who can read a file besides its owner. That root lets a group read it is meant: so a service reads what it cannot
+/// write.
 #[cfg(unix)]
-fn is_readable_by_all(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o004 != 0)
+pub(super) fn readers(path: &Path) -> Option<&'static str> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::metadata(path).ok()?;
+    let is_lent = metadata.uid() == 0 && metadata.gid() != 0;
+    match metadata.mode() {
+        mode if mode & 0o004 != 0 => Some("every user of this machine"),
+        mode if mode & 0o040 != 0 && !is_lent => Some("the group of its owner"),
+        _ => None,
+    }
 }
 
 #[cfg(not(unix))]
-fn is_readable_by_all(_: &Path) -> bool {
-    false
+pub(super) fn readers(_: &Path) -> Option<&'static str> {
+    None
 }

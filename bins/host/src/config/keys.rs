@@ -1,5 +1,7 @@
 //! Every section and key, said once: what is read, what is told to be unknown, and what the reference page lists.
 
+mod admin;
+mod audit;
 mod ca;
 mod db;
 mod est;
@@ -9,6 +11,8 @@ mod profile;
 mod server;
 mod tls;
 
+pub(super) use admin::{ADMIN, ADMIN_CERTIFICATE, ADMIN_TOKEN};
+pub(super) use audit::AUDIT;
 pub(super) use ca::CA;
 pub(super) use db::DB;
 pub(super) use est::{EST, LABEL, RA, SYMMETRIC_KEY};
@@ -89,15 +93,17 @@ impl Section {
 }
 
 /// Sections of other versions.
-pub(super) const LATER: [&str; 8] = ["hsm", "audit", "ha", "admin", "coap", "kerberos", "gssapi", "star"];
+pub(super) const LATER: [&str; 6] = ["hsm", "ha", "coap", "kerberos", "gssapi", "star"];
 
 /// What people call the sections at the top elsewhere.
-pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
+pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
     ("database", "[db]"),
     ("store", "[db]"),
     ("storage", "[db]"),
     ("logging", "[log]"),
     ("logs", "[log]"),
+    ("audit_log", "[audit]"),
+    ("syslog", "[audit]"),
     ("label", "[[est.label]]"),
     ("labels", "[[est.label]]"),
     ("client_auth", "[tls.client_auth]"),
@@ -112,7 +118,7 @@ pub(super) const OTHER_NAMES: [(&str, &str); 14] = [
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 16] = [
+pub(super) static SECTIONS: [&Section; 20] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -128,5 +134,9 @@ pub(super) static SECTIONS: [&Section; 16] = [
     &LABEL,
     &RA,
     &OTP,
+    &AUDIT,
+    &ADMIN,
+    &ADMIN_TOKEN,
+    &ADMIN_CERTIFICATE,
     &LOG,
 ];

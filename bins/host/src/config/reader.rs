@@ -15,20 +15,26 @@ use super::value::Given;
 pub(super) struct Context<'a> {
     pub(super) text: &'a str,
     pub(super) base_dir: &'a Path,
+    /// Whether others than its owner can read the file.
+    pub(super) is_exposed: bool,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
     pub(super) now: UnixTime,
     errors: RefCell<Vec<Diagnostic>>,
     warnings: RefCell<Vec<Diagnostic>>,
+    /// The keys whose secrets are asked for.
+    prompts: RefCell<Vec<String>>,
 }
 
 impl<'a> Context<'a> {
     pub(super) fn new(
         text: &'a str,
         base_dir: &'a Path,
+        is_exposed: bool,
         env: &'a dyn Fn(&str) -> Option<String>,
         now: UnixTime,
     ) -> Self {
-        Self { text, base_dir, env, now, errors: RefCell::default(), warnings: RefCell::default() }
+        let (errors, warnings, prompts) = Default::default();
+        Self { text, base_dir, is_exposed, env, now, errors, warnings, prompts }
     }
 
     /// The errors and the warnings, in the order of the file; what it lacks comes last.
@@ -49,6 +55,14 @@ impl<'a> Context<'a> {
     pub(super) fn warning(&self, at: Option<usize>, key: &str, fault: Fault) {
         let diagnostic = self.diagnostic(at, key, fault);
         self.warnings.borrow_mut().push(diagnostic);
+    }
+
+    /// How many prompts there were for this key before this one.
+    pub(super) fn count_prompt(&self, key: &str) -> usize {
+        let mut prompts = self.prompts.borrow_mut();
+        let before = prompts.iter().filter(|other| *other == key).count();
+        prompts.push(key.to_owned());
+        before
     }
 
     fn diagnostic(&self, at: Option<usize>, key: &str, fault: Fault) -> Diagnostic {

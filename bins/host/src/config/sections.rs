@@ -1,5 +1,7 @@
 //! The sections, each read downward like the table of its keys.
 
+mod admin;
+mod audit;
 mod ca;
 mod est;
 mod pattern;
@@ -21,7 +23,7 @@ use super::settings::{
     AddressHeader, ClientAuthMode, Db, Frequency, HashAlgorithm, Limits, Log, LogFormat, Otp, Proxy, Server, Settings,
 };
 use super::value::{self, Given};
-use super::{files, keys};
+use super::{files, keys, secret};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -42,6 +44,8 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());
     let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let audit = audit::read(&root.open(&keys::AUDIT));
+    let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
         server: server?,
@@ -53,14 +57,16 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         labels: labels?,
         ras: ras?,
         otp: otp?,
+        audit: audit?,
+        admin: admin?,
         log: log?,
     })
 }
 
 fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> {
-    warn_if_idle(section, &["admin_listen"]);
     let listen = section.get("listen", value::address);
     let admin_listen = section.get("admin_listen", value::address);
+    let http_listen = section.optional("http_listen", value::address);
     let node = section.optional("node", |given| {
         let node = given.text()?;
         let good = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
@@ -75,10 +81,16 @@ fn server(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Server> 
     if listen.is_some_and(|listen| listen.port() != 0 && admin_listen == Some(listen)) {
         section.fault("admin_listen", Fault::new("is the same address as `listen`"));
     }
+    for (name, taken) in [("listen", listen), ("admin_listen", admin_listen)] {
+        if http_listen.flatten().is_some_and(|http| http.port() != 0 && taken == Some(http)) {
+            section.fault("http_listen", Fault::new(format!("is the same address as `{name}`")));
+        }
+    }
     let proxies: Vec<_> = section.open_all(&keys::PROXY).iter().map(|section| proxy(section, mode)).collect();
     Some(Server {
         listen: listen?,
         admin_listen: admin_listen?,
+        http_listen: http_listen?,
         node: node?.unwrap_or_else(machine),
         workers: workers?,
         max_body_bytes: max_body_bytes?,
@@ -174,7 +186,8 @@ fn db(section: &Reader<'_>) -> Option<Db> {
 
 /// The file of a `sqlite://` URL. No message quotes the URL: those of other databases hold passwords.
 fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
-    let url = given.text()?;
+    let url = secret::url(given)?;
+    let url = url.reveal();
     let help = "write \"sqlite://relative.db\" or \"sqlite:///absolute.db\"";
     let (scheme, rest) = url.split_once("://").ok_or_else(|| Fault::new("is not a database URL").help(help))?;
     match scheme {
@@ -250,5 +263,18 @@ fn log(section: &Reader<'_>) -> Option<Log> {
         ])
     });
     let format = section.get("format", |given| given.choice(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
-    Some(Log { level: level?, format: format? })
+    let otlp_endpoint = section.optional("otlp_endpoint", collector);
+    Some(Log { level: level?, format: format?, otlp_endpoint: otlp_endpoint? })
+}
+
+fn collector(given: &Given<'_>) -> Result<String, Fault> {
+    let url = given.text()?;
+    if cfg!(not(feature = "otel")) {
+        return Err(Fault::new("this estd sends no spans").help("build it with `--features otel`"));
+    }
+    let help = "write \"http://127.0.0.1:4318\": a collector on this machine, which sends the spans on";
+    match url.strip_prefix("http://") {
+        Some(host) if !host.is_empty() && !host.trim_end_matches('/').contains(['/', '@', '?', ' ']) => Ok(url),
+        _ => Err(Fault::new("is not http:// and a host").help(help)),
+    }
 }

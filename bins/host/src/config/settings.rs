@@ -1,18 +1,20 @@
 //! What a configuration file says, as types that hold nothing else.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid};
-use est_core::policy::{Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds, Secret};
+use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
+use est_core::policy::{NameRule, Pattern, Profile, RegistrationAuthority};
+use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
 use rustls::CipherSuite;
 use tracing::Level;
 
 use super::network::Network;
+use super::secret::SecretSource;
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -35,6 +37,10 @@ pub struct Settings {
     pub ras: Vec<Ra>,
     /// `[otp]`.
     pub otp: Otp,
+    /// `[audit]`.
+    pub audit: Audit,
+    /// `[admin]`.
+    pub admin: Admin,
     /// `[log]`.
     pub log: Log,
 }
@@ -44,8 +50,10 @@ pub struct Settings {
 pub struct Server {
     /// Where EST is served.
     pub listen: SocketAddr,
-    /// Where the admin API will be served; not in use yet.
+    /// Where the admin API is served.
     pub admin_listen: SocketAddr,
+    /// Where CRLs are served over plain HTTP, if they are.
+    pub http_listen: Option<SocketAddr>,
     /// What the server is called among those that share its database.
     pub node: String,
     /// How many threads serve; as many as there are cores if `None`.
@@ -106,7 +114,7 @@ pub struct KeyFile {
     /// The file.
     pub path: PathBuf,
     /// What it is encrypted with.
-    pub passphrase: Option<Secret>,
+    pub passphrase: Option<SecretSource>,
 }
 
 /// A version of TLS.
@@ -244,6 +252,29 @@ pub struct Ca {
     pub check_signatures: bool,
     /// How an RSA key pads what it signs.
     pub rsa_padding: RsaPadding,
+    /// When CRLs are made, if they are; then the certificate may sign them.
+    pub crls: Option<CrlRules>,
+    /// Where clients find the CRL.
+    pub crl_urls: Vec<String>,
+}
+
+impl Ca {
+    /// Has certificates of `profile` tell where the CRL is, unless they do already.
+    pub(crate) fn add_crl_urls(&self, profile: &mut Profile) {
+        let tells = |extension: &Extension| extension.id == oid::CRL_DISTRIBUTION_POINTS;
+        if !self.crl_urls.is_empty() && !profile.extensions.iter().any(tells) {
+            profile.extensions.push(Extension::crl_distribution_points(&self.crl_urls));
+        }
+    }
+}
+
+/// When a CA makes CRLs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlRules {
+    /// For how long one is good.
+    pub validity: Seconds,
+    /// How often one is made though nothing was revoked; at most `validity`.
+    pub interval: Seconds,
 }
 
 /// How an RSA key pads what it signs.
@@ -352,6 +383,152 @@ pub enum HashAlgorithm {
     Argon2id,
 }
 
+/// `[audit]`: where audit records go besides the database.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// The file, if there is one.
+    pub file: Option<PathBuf>,
+    /// The syslog collector, if there is one.
+    pub syslog: Option<Syslog>,
+    /// Which events go there.
+    pub events: EventFilter,
+    /// Whether records have the certificate in them that they are about.
+    pub include_cert_data: bool,
+}
+
+/// Which events go out of the database.
+#[derive(Clone, Debug, Default)]
+pub struct EventFilter(pub(super) Vec<String>);
+
+impl EventFilter {
+    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
+    /// those whose names begin with one that it names and a dot.
+    #[must_use]
+    pub fn lets_through(&self, event: &str) -> bool {
+        let is_below =
+            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+        self.0.is_empty() || self.0.iter().any(is_below)
+    }
+}
+
+/// A syslog collector, and what it is sent.
+#[derive(Clone, Debug)]
+pub struct Syslog {
+    /// By what transport.
+    pub transport: SyslogTransport,
+    /// The name or the address that it has.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
+    pub facility: u8,
+    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
+    pub enterprise: u32,
+}
+
+/// How messages get to a collector.
+#[derive(Clone, Debug)]
+pub enum SyslogTransport {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587, with octet counting.
+    Tcp,
+    /// RFC 5425.
+    Tls(SyslogTls),
+}
+
+/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
+#[derive(Clone, Debug)]
+pub struct SyslogTls {
+    /// Where the path of the collector's certificate must end; not looked at where there is none.
+    pub anchors: Vec<Certificate>,
+    /// The collector's certificate must have one of these; not looked at where there is none.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What the collector is shown when it asks.
+    pub certificate: Option<TlsCertificate>,
+}
+
+/// `[admin]`: the admin API.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Whether it is served.
+    pub enabled: bool,
+    /// By what operators show who they are.
+    pub auth: AdminAuth,
+    /// Where operators' chains must end; empty only with [`AdminAuth::Bearer`].
+    pub trust_anchors: Vec<Certificate>,
+    /// Its own certificate; those of `[tls]` if `None`.
+    pub certificate: Option<TlsCertificate>,
+    /// `[[admin.token]]`, and the token of the environment.
+    pub tokens: Vec<AdminToken>,
+    /// `[[admin.certificate]]`: of several that fit, the first counts.
+    pub certificates: Vec<AdminCertificate>,
+    /// How many requests a minute one address, and one operator, may make.
+    pub max_requests: u32,
+    /// How many failures to authenticate a minute are heard from one address.
+    pub max_failures: u32,
+    /// For how long a failure waits for its answer.
+    pub failure_delay: Duration,
+    /// How many connections may be open.
+    pub max_connections: NonZeroUsize,
+}
+
+/// By what operators show who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AdminAuth {
+    /// A client certificate.
+    Mtls,
+    /// A bearer token.
+    Bearer,
+    /// Either.
+    Both,
+}
+
+/// What an operator may do. Each role may do what those after it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Everything.
+    Operator,
+    /// Read everything.
+    Auditor,
+    /// Read all but the audit trail and the configuration.
+    Viewer,
+}
+
+/// `[[admin.token]]`: somebody with a bearer token.
+#[derive(Clone)]
+pub struct AdminToken {
+    /// Who it is.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+    /// The SHA-256 of the token.
+    pub digest: [u8; 32],
+}
+
+impl fmt::Debug for AdminToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AdminToken({}, {:?})", self.name, self.role)
+    }
+}
+
+/// `[[admin.certificate]]`: those whose certificate is as every part of this says.
+#[derive(Clone, Debug)]
+pub struct AdminCertificate {
+    /// Who it is; the certificate's subject if `None`.
+    pub name: Option<String>,
+    /// What they may do.
+    pub role: Role,
+    /// What the subject must match.
+    pub subject: Option<Pattern>,
+    /// What one of the names must match.
+    pub san: Option<NameRule>,
+    /// What the issuer must match.
+    pub issuer: Option<Pattern>,
+    /// The SHA-256 of the certificate.
+    pub fingerprint: Option<[u8; 32]>,
+}
+
 /// `[log]`: what is written to standard error.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -359,6 +536,8 @@ pub struct Log {
     pub level: Level,
     /// In which form.
     pub format: LogFormat,
+    /// The OpenTelemetry collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// The form of log lines.

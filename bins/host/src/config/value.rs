@@ -9,7 +9,7 @@ use std::time::Duration;
 use est_core::Seconds;
 use toml_edit::Value;
 
-use super::diagnostic::Fault;
+use super::diagnostic::{Fault, Position};
 use super::reader::{Context, article};
 use super::spelling;
 
@@ -40,6 +40,21 @@ impl<'a> Given<'a> {
             Some(text) => expand(text, self.context.env),
             None => Err(self.not("a string")),
         }
+    }
+
+    /// A string as it stands in the file, which may be part of a secret.
+    pub(super) fn written(&self) -> Result<&str, Fault> {
+        self.value.and_then(Value::as_str).ok_or_else(|| self.not("a string"))
+    }
+
+    /// The key, with its section.
+    pub(super) fn key(&self) -> &str {
+        self.path
+    }
+
+    /// Where it stands.
+    pub(super) fn position(&self) -> Option<Position> {
+        self.at.map(|offset| Position::of(self.context.text, offset))
     }
 
     /// A string or a number as it stands in the file: a variable's value never gets into a message.
@@ -227,9 +242,7 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
         }
         let help = "write `${NAME}` for an environment variable and `$${` for the characters themselves";
         let (name, after) = after.split_once('}').ok_or_else(|| Fault::new("`${` is never closed").help(help))?;
-        let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-            && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
-        if !is_name {
+        if variable_name(name).is_none() {
             return Err(Fault::new(format!("`${{{name}}}` does not name an environment variable")).help(help));
         }
         let value = env(name).ok_or_else(|| Fault::new(format!("the environment variable {name} is not set")))?;
@@ -239,6 +252,13 @@ pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result
     }
     expanded.push_str(rest);
     Ok(expanded)
+}
+
+/// The name of an environment variable, if it can be one.
+pub(super) fn variable_name(name: &str) -> Option<&str> {
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    is_name.then_some(name)
 }
 
 /// Splits `30m` into the number and the unit.

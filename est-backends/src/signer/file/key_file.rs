@@ -87,21 +87,21 @@ impl std::error::Error for KeyFileError {}
 pub(super) fn from_pem(text: &str, passphrase: Option<&Secret>) -> Result<KeyPair, KeyFileError> {
     let mut found = None;
     for block in pem::decode(text).ok_or(KeyFileError::Malformed)? {
-        let contents = Zeroizing::new(block.contents);
         let is_key = block.label == "PRIVATE KEY" || block.label.ends_with(" PRIVATE KEY");
-        if is_key && found.replace((block.label, contents, block.has_headers)).is_some() {
+        if is_key && found.replace(block).is_some() {
             return Err(KeyFileError::SeveralKeys);
         }
     }
-    let (label, der, has_headers) = found.ok_or(KeyFileError::NoKey)?;
-    if has_headers {
+    let block = found.ok_or(KeyFileError::NoKey)?;
+    if block.has_headers {
         return Err(KeyFileError::OldEncryption);
     }
-    match label.as_str() {
-        "PRIVATE KEY" => pkcs8(&der),
-        "ENCRYPTED PRIVATE KEY" => encrypted_pkcs8(&der, passphrase),
-        "EC PRIVATE KEY" => sec1(&der, None),
-        "RSA PRIVATE KEY" => pkcs1(&der),
+    let der = &block.contents;
+    match block.label.as_str() {
+        "PRIVATE KEY" => pkcs8(der),
+        "ENCRYPTED PRIVATE KEY" => encrypted_pkcs8(der, passphrase),
+        "EC PRIVATE KEY" => sec1(der, None),
+        "RSA PRIVATE KEY" => pkcs1(der),
         _ => Err(KeyFileError::Unsupported),
     }
 }

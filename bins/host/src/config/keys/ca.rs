@@ -25,9 +25,9 @@ pub(in crate::config) static CA: Section = Section {
         ]),
         key(
             "key_passphrase",
-            "string",
+            "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
         key(
@@ -73,6 +73,34 @@ pub(in crate::config) static CA: Section = Section {
         .also(&["verify_signatures"]),
         key("rsa_padding", "`\"pkcs1\"` or `\"pss\"`", Default(r#""pkcs1""#), "How an RSA CA pads what it signs.")
             .also(&["padding"]),
+        key(
+            "crl",
+            "boolean",
+            Means("whether `cert` allows cRLSign"),
+            "Whether the server makes CRLs, and serves the last one at `/crl/<id>.crl`.",
+        )
+        .also(&["crl_enabled", "publish_crl"]),
+        key(
+            "crl_validity",
+            "duration",
+            Default(r#""7d""#),
+            "For how long a CRL is good (nextUpdate), and so how long the CA's key may be out of reach; 1m to 400d.",
+        )
+        .also(&["crl_lifetime", "crl_next_update"]),
+        key(
+            "crl_interval",
+            "duration",
+            Default(r#""24h""#),
+            "How often a CRL is made though nothing was revoked; no longer than `crl_validity`.",
+        )
+        .also(&["crl_period", "crl_update_interval"]),
+        key(
+            "crl_url",
+            "URL or array of URLs",
+            Default("[]"),
+            "Where clients find the CRL: certificates say so (cRLDistributionPoints) whose profile names no other place.",
+        )
+        .also(&["crl_urls", "crl_distribution_points", "cdp"]),
     ],
     later: &["hsm_slot", "dogtag", "dogtag_profile", "backend", "file", "upstream", "type"],
 };

@@ -12,7 +12,7 @@ pub(in crate::config) static DB: Section = Section {
             "url",
             "string",
             Default(r#""sqlite://ohia.db""#),
-            "`sqlite://relative.db` or `sqlite:///absolute.db`. The file is made when it is not there.",
+            "`sqlite://relative.db` or `sqlite:///absolute.db`. The file is made when it is not there. The URL may also be where a *secret* may be.",
         )
         .also(&["path", "file", "database", "database_url", "dsn", "connection_string"]),
         key(

@@ -93,13 +93,7 @@ pub(in crate::config) static SYMMETRIC_KEY: Section = Section {
     keys: &[
         key("id", "string", Mistake, "Its name in the client's DecryptKeyIdentifier: text, or `hex:` and digits.")
             .also(&["name", "key_id"]),
-        key(
-            "key",
-            "string",
-            Means("`key_file`"),
-            "The key: 16 or 32 octets in hexadecimal. Better `${NAME}`, from the environment.",
-        )
-        .also(&["secret"]),
+        key("key", "secret", Means("`key_file`"), "The key: 16 or 32 octets in hexadecimal.").also(&["secret"]),
         key("key_file", "path", Means("`key`"), "A file with the key in hexadecimal."),
     ],
     later: &[],

@@ -1,6 +1,6 @@
 //! What is written to standard error.
 
-use super::Absent::Default;
+use super::Absent::{Default, Means};
 use super::{Section, key};
 
 pub(in crate::config) static LOG: Section = Section {
@@ -17,6 +17,14 @@ pub(in crate::config) static LOG: Section = Section {
         .also(&["verbosity", "log_level"]),
         key("format", "`\"text\"` or `\"json\"`", Default(r#""text""#), "In lines for people, or for programs.")
             .also(&["style", "log_format"]),
+        key(
+            "otlp_endpoint",
+            "URL",
+            Means("no spans"),
+            "The OpenTelemetry collector that gets a span of each request and its steps, by OTLP over HTTP: \
+             `http://127.0.0.1:4318`. Only in an `estd` that was built with the feature `otel`.",
+        )
+        .also(&["otlp", "otel", "otel_endpoint", "otlp_url"]),
     ],
     later: &[],
 };

@@ -19,9 +19,16 @@ pub(in crate::config) static SERVER: Section = Section {
             "admin_listen",
             "address",
             Default(r#""127.0.0.1:9443""#),
-            "Where the admin API will be served. Accepted, not in use yet.",
+            "Where the admin API is served, over HTTPS, if admin.enabled.",
         )
         .also(&["admin_bind", "admin_address"]),
+        key(
+            "http_listen",
+            "address",
+            Means("no plain HTTP"),
+            "Where CRLs are served over plain HTTP, and nothing else: `0.0.0.0:8080`.",
+        )
+        .also(&["http_bind", "crl_listen", "plain_listen"]),
         key(
             "node",
             "string",

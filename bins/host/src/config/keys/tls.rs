@@ -20,9 +20,9 @@ pub(in crate::config) static TLS: Section =
             ]),
             key(
                 "key_passphrase",
-                "string",
+                "secret",
                 Means("the key is not encrypted"),
-                "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+                "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
             )
             .also(&["passphrase", "key_password", "password"]),
             key("min_version", "`\"1.2\"` or `\"1.3\"`", Default(r#""1.2""#), "The oldest TLS that is spoken.")
@@ -58,9 +58,9 @@ pub(in crate::config) static TLS_ADDITIONAL: Section = Section {
         ]),
         key(
             "key_passphrase",
-            "string",
+            "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
     ],

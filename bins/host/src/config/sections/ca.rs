@@ -1,12 +1,14 @@
 //! `[[ca]]`.
 
+use std::time::Duration;
+
 use est_core::Seconds;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid, SubjectPublicKeyInfo};
 
 use super::tls::key_file;
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{Ca, RsaPadding};
+use crate::config::settings::{Ca, CrlRules, RsaPadding};
 use crate::config::value::Given;
 use crate::config::{files, keys, names, value};
 
@@ -23,6 +25,11 @@ impl Cas {
     /// The ids of all of them; `None` when one is not known.
     pub(super) fn ids(&self) -> Option<Vec<&str>> {
         self.0.iter().map(|(id, _)| id.as_deref()).collect()
+    }
+
+    /// Whether this is the certificate of one of them.
+    pub(super) fn include(&self, certificate: &Certificate) -> bool {
+        self.0.iter().any(|(_, ca)| ca.as_ref().is_some_and(|ca| ca.certificate == *certificate))
     }
 
     /// The CA with this id, if it has no mistake.
@@ -50,7 +57,7 @@ pub(super) fn read(root: &Reader<'_>) -> Cas {
 fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let name = section.optional("name", value::text);
     let certificate = section.get("cert", own_certificate);
-    let key = key_file(section);
+    let key = key_file(section, "key", "key_passphrase");
     let chain = section.optional("chain", files::certificates);
     let rollover = section.get("rollover", |given| given.one_or_more(files::certificates_of_any_time)).flatten();
     let validity_days = section.get("validity_days", days);
@@ -60,6 +67,8 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let check_signatures = section.get("check_signatures", value::boolean);
     let rsa_padding =
         section.get("rsa_padding", |given| given.choice(&[("pkcs1", RsaPadding::Pkcs1), ("pss", RsaPadding::Pss)]));
+    let crls = crls(section, certificate.as_ref());
+    let crl_urls = section.get("crl_url", |given| given.one_or_more(super::profile::http_url)).flatten();
     if let (Some(certificate), Some(chain)) = (&certificate, &chain) {
         let chain = chain.as_deref().unwrap_or_default();
         check_chain(section, certificate, chain);
@@ -83,7 +92,36 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
         ext_key_usage: once_each(ext_key_usage?),
         check_signatures: check_signatures?,
         rsa_padding: rsa_padding?,
+        crls: crls?,
+        crl_urls: crl_urls?,
     })
+}
+
+/// When CRLs are made, if they are.
+fn crls(section: &Reader<'_>, certificate: Option<&Certificate>) -> Option<Option<CrlRules>> {
+    let wanted = section.optional("crl", value::boolean);
+    let validity = section.get("crl_validity", crl_span);
+    let interval = section.get("crl_interval", crl_span);
+    let allowed = certificate.map(|certificate| certificate.allows(KeyUsage::CRL_SIGN));
+    if wanted == Some(Some(true)) && allowed == Some(false) {
+        let fault = Fault::new("the certificate may not sign CRLs: its keyUsage lacks cRLSign");
+        section.fault("crl", fault.help("leave the key out, or certify the CA anew (RFC 5280 §4.2.1.3)"));
+    }
+    let (validity, interval) = (validity?, interval?);
+    if interval > validity {
+        // Of the two, the one that is written.
+        let name = if section.has("crl_interval") { "crl_interval" } else { "crl_validity" };
+        let fault = Fault::new("a CRL would end before the next one is made");
+        section.fault(name, fault.help("make crl_interval shorter than crl_validity: \"24h\" and \"7d\" say"));
+        return None;
+    }
+    Some(wanted?.unwrap_or(allowed?).then_some(CrlRules { validity, interval }))
+}
+
+fn crl_span(given: &Given<'_>) -> Result<Seconds, Fault> {
+    const MINUTE: Duration = Duration::from_secs(60);
+    let span = given.duration(MINUTE..=400 * 1_440 * MINUTE)?;
+    Ok(Seconds(span.as_secs()))
 }
 
 /// A number of days that a certificate may be valid for.

@@ -170,10 +170,13 @@ fn label(
     let ca = ca_id.as_deref().and_then(|id| cas.find(id));
     let max_validity = ca.map_or(Seconds(u64::MAX), |ca| ca.max_validity);
     let own = OwnRules::read(section);
-    let issuing = match profile? {
+    let mut issuing = match profile? {
         Some(profile) => tightened(section, profile?, own?, max_validity),
         None => of_ca(section, name.as_deref(), own?, ca?),
     };
+    if let Some(ca) = ca {
+        ca.add_crl_urls(&mut issuing.profile);
+    }
     if issuing.profile.requirements == Requirements::Baseline {
         check_baseline(section, &issuing.profile, ca?);
     }

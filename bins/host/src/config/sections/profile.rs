@@ -250,7 +250,7 @@ fn extension_value(given: &Given<'_>) -> Result<Vec<u8>, Fault> {
     }
 }
 
-fn http_url(given: &Given<'_>) -> Result<String, Fault> {
+pub(super) fn http_url(given: &Given<'_>) -> Result<String, Fault> {
     let url = given.text()?;
     let is_plain = url.bytes().all(|octet| octet.is_ascii_graphic());
     match url.strip_prefix("http://") {

@@ -8,7 +8,7 @@ use crate::config::keys;
 use crate::config::reader::Reader;
 use crate::config::settings::SharedKey;
 use crate::config::value::Given;
-use crate::config::{files, value};
+use crate::config::{files, secret, value};
 
 pub(super) fn read(est: &Reader<'_>) -> Option<Vec<SharedKey>> {
     let (mut shared, mut ids) = (Vec::new(), Vec::new());
@@ -17,7 +17,7 @@ pub(super) fn read(est: &Reader<'_>) -> Option<Vec<SharedKey>> {
         if id.as_ref().is_some_and(|id| ids.contains(id)) {
             section.fault("id", Fault::new("another [[est.symmetric_key]] has this id"));
         }
-        let written = section.optional("key", |given| key(&Zeroizing::new(given.text()?)));
+        let written = section.optional("key", written_key);
         let in_file = section.optional("key_file", |given| key(&files::secret(given)?));
         let key = match (written, in_file) {
             (Some(Some(key)), Some(None)) | (Some(None), Some(Some(key))) => Some(key),
@@ -48,11 +48,19 @@ fn identifier(given: &Given<'_>) -> Result<Vec<u8>, Fault> {
     .ok_or_else(|| Fault::new("is not an identifier").help("write text, or `hex:` and hexadecimal digits"))
 }
 
+fn written_key(given: &Given<'_>) -> Result<SymmetricKey, Fault> {
+    let source = secret::source(given)?;
+    if source.asks() {
+        let fault = Fault::new("nobody types a key");
+        return Err(fault.help("write \"env:NAME\", \"file:PATH\" or \"credential:NAME\""));
+    }
+    key(source.find().map_err(Fault::new)?.reveal())
+}
+
 /// Never says what is written there.
 fn key(text: &str) -> Result<SymmetricKey, Fault> {
-    let octets = hex(text.trim()).ok_or_else(|| {
-        Fault::new("is not hexadecimal").help("make a key with `openssl rand -hex 32`, and give it in the environment")
-    })?;
+    let octets = hex(text.trim())
+        .ok_or_else(|| Fault::new("is not hexadecimal").help("make a key with `openssl rand -hex 32`"))?;
     SymmetricKey::new(octets).map_err(|error| Fault::new(error.to_string()).help("`openssl rand -hex 32` makes one"))
 }
 

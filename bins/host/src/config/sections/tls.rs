@@ -3,8 +3,8 @@
 use std::mem::discriminant;
 use std::time::Duration;
 
+use est_core::Seconds;
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
-use est_core::{Seconds, Secret};
 use rustls::CipherSuite;
 use rustls::crypto::aws_lc_rs::ALL_CIPHER_SUITES;
 
@@ -14,7 +14,7 @@ use crate::config::settings::{
     ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion,
 };
 use crate::config::value::Given;
-use crate::config::{files, keys};
+use crate::config::{files, keys, secret};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -36,9 +36,9 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     })
 }
 
-fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
+pub(super) fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
     let chain = section.get("cert", files::certificates);
-    let key = key_file(section);
+    let key = key_file(section, "key", "key_passphrase");
     Some(TlsCertificate { chain: chain?, key: key? })
 }
 
@@ -66,14 +66,15 @@ fn key_type(certificate: &TlsCertificate) -> Option<KeyType> {
     SubjectPublicKeyInfo::parse(leaf.public_key_der()).ok().map(|key| key.key_type())
 }
 
-/// `key` and `key_passphrase`, of the server as of a CA.
-pub(super) fn key_file(section: &Reader<'_>) -> Option<KeyFile> {
-    let found = section.get("key", files::key);
-    let passphrase = section.optional("key_passphrase", |given| given.text().map(Secret::new));
+/// A key, and what it is encrypted with.
+pub(super) fn key_file(section: &Reader<'_>, key: &'static str, passphrase_key: &'static str) -> Option<KeyFile> {
+    let found = section.get(key, files::key);
+    let passphrase = section.optional(passphrase_key, secret::source);
     let (found, passphrase) = (found?, passphrase?);
     if found.is_encrypted && passphrase.is_none() {
         let fault = Fault::new(format!("{} is encrypted", found.path.display()));
-        section.fault("key", fault.help("set key_passphrase = \"${NAME}\" and the environment variable"));
+        let help = format!("set {passphrase_key} = \"file:PATH\", or \"env:NAME\" and the environment variable");
+        section.fault(key, fault.help(help));
         return None;
     }
     Some(KeyFile { path: found.path, passphrase })

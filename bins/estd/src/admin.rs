@@ -1,0 +1,194 @@
+//! The admin API: what operators do from elsewhere, on a listener of its own.
+//!
+//! [`endpoint::Endpoint`]s say what there is; [`guard`] stands before each of them; [`caller`] tells who calls.
+
+mod audit;
+mod caller;
+mod cas;
+mod census;
+mod certs;
+mod configuration;
+mod endpoint;
+mod guard;
+mod ha;
+mod health;
+mod input;
+mod listener;
+mod metrics;
+mod openapi;
+mod otp;
+mod overview;
+mod problem;
+mod requests;
+mod throttle;
+mod ui;
+
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
+
+use anyhow::Result;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::{Json, Router};
+use est_store::{Actor, AdminEvent, Census, Database, Method};
+use host::config::{AdminAuth, Settings};
+use host::metrics::Metrics;
+use host::wiring;
+use rustls::ServerConfig;
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+pub(crate) use configuration::{Reload, Reloaded};
+pub(crate) use listener::Listener;
+
+use crate::tls::{self, ClientCertificates, TlsOptions};
+use caller::Door;
+use endpoint::{Access, Endpoint};
+use guard::Rule;
+use problem::Problem;
+use throttle::Throttle;
+
+/// What the admin API works with.
+pub(crate) struct Admin {
+    current: RwLock<Arc<Current>>,
+    store: Database,
+    metrics: Arc<Metrics>,
+    reload: OnceLock<Reload>,
+    requests: Throttle,
+    failures: Throttle,
+    /// When the database was last asked whether it answers, and whether it did.
+    probed: Mutex<Option<(Instant, bool)>>,
+    census: RwLock<Option<Vec<Census>>>,
+    started: Instant,
+}
+
+/// The configuration, and what was made of it.
+pub(crate) struct Current {
+    settings: Arc<Settings>,
+    tls: Arc<ServerConfig>,
+    door: Door,
+    /// The configuration file, as it may be shown.
+    shown: Value,
+}
+
+impl Current {
+    /// Makes it of settings, and of the file that they were read from as [`shown`](host::config::shown) shows it.
+    ///
+    /// # Errors
+    /// When a key or a trust anchor cannot be used.
+    pub(crate) fn of(settings: Arc<Settings>, shown: Value) -> Result<Self> {
+        let admin = &settings.admin;
+        let certificates = match &admin.certificate {
+            Some(own) => vec![wiring::tls_certificate(own)?],
+            None => wiring::tls_certificates(&settings.tls)?,
+        };
+        let client_certificates = match admin.auth {
+            AdminAuth::Bearer => ClientCertificates::None,
+            AdminAuth::Mtls | AdminAuth::Both => ClientCertificates::Optional,
+        };
+        let tls = tls::server_config(TlsOptions {
+            certificates,
+            only_tls13: settings.tls.min_version == host::config::TlsVersion::V1_3,
+            tls12_suites: settings.tls.cipher_suites.clone(),
+            client_certificates,
+        })?;
+        let door = Door::new(admin)?;
+        Ok(Self { tls: Arc::new(tls), door, settings, shown })
+    }
+}
+
+impl Admin {
+    /// Puts it together.
+    pub(crate) fn new(current: Current, store: Database, metrics: Arc<Metrics>) -> Arc<Self> {
+        let now = Instant::now();
+        Arc::new(Self {
+            current: RwLock::new(Arc::new(current)),
+            store,
+            metrics,
+            reload: OnceLock::new(),
+            requests: Throttle::new(now),
+            failures: Throttle::new(now),
+            probed: Mutex::new(None),
+            census: RwLock::new(None),
+            started: now,
+        })
+    }
+
+    /// Works with another configuration from the next request and the next connection on.
+    pub(crate) fn replace(&self, current: Current) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+    }
+
+    fn current(&self) -> Arc<Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has `POST /admin/reload` do this; what was said first stays.
+    pub(crate) fn reload_by(&self, reload: Reload) {
+        let _ = self.reload.set(reload);
+    }
+
+    /// Whether the database writes, as far as was asked within the last second.
+    async fn database_answers(&self) -> bool {
+        let mut probed = self.probed.lock().await;
+        if let Some((at, answered)) = *probed
+            && at.elapsed() < health::PROBE_COUNTS_FOR
+        {
+            return answered;
+        }
+        let answered =
+            tokio::time::timeout(health::PROBE_PATIENCE, self.store.probe()).await.is_ok_and(|probe| probe.is_ok());
+        *probed = Some((Instant::now(), answered));
+        answered
+    }
+
+    /// Writes down that somebody was let in, or was not for lack of a role.
+    async fn note_access(&self, actor: &Actor, what: &str, allowed: bool) -> Result<(), Problem> {
+        let event = if allowed { AdminEvent::Allowed } else { AdminEvent::Denied };
+        Ok(self.store.note_admin(event, what.to_owned(), actor).await?)
+    }
+
+    /// Writes down that somebody showed a credential that does not hold.
+    async fn note_failure(&self, source: &str, method: Method, reason: &str) -> Result<(), Problem> {
+        let stranger = Actor { name: "admin:unknown".to_owned(), method, source: Some(source.to_owned()) };
+        Ok(self.store.note_admin(AdminEvent::Rejected, reason.to_owned(), &stranger).await?)
+    }
+}
+
+/// Every endpoint.
+fn endpoints() -> Vec<Endpoint> {
+    let own = Endpoint::get("/admin/openapi.json", "Describes this API in OpenAPI 3.1.")
+        .only(Access::Anybody)
+        .unaudited()
+        .json::<Value>(StatusCode::OK, "The description.")
+        .by(async || Json(openapi::document(endpoints())));
+    let parts = [
+        health::endpoints(),
+        cas::endpoints(),
+        ha::endpoints(),
+        otp::endpoints(),
+        certs::endpoints(),
+        requests::endpoints(),
+        audit::endpoints(),
+        configuration::endpoints(),
+        metrics::endpoints(),
+        overview::endpoints(),
+        vec![own],
+    ];
+    parts.into_iter().flatten().collect()
+}
+
+fn router(admin: &Arc<Admin>) -> Router {
+    let mut router = Router::new();
+    for endpoint in endpoints() {
+        let rule = Rule { admin: admin.clone(), access: endpoint.access, audited: endpoint.audited };
+        let handler = endpoint.handler.route_layer(from_fn_with_state(Arc::new(rule), guard::pass));
+        router = router.route(endpoint.path, handler);
+    }
+    router
+        .merge(ui::router())
+        .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
+        .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+        .layer(map_response(guard::with_security_headers))
+        .with_state(admin.clone())
+}

@@ -1,0 +1,182 @@
+//! Who calls, and what they may do.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use est_auth::{PathValidator, Purpose};
+use est_core::UnixTime;
+use est_core::pkix::Certificate;
+use est_store::{Actor, Method};
+use host::config::{self, AdminAuth, AdminCertificate, Role};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+use super::problem::Problem;
+
+/// Somebody who was recognized.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// Who it is, for the audit trail.
+    pub(super) actor: Actor,
+    /// What they may do.
+    pub(super) role: Role,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    /// Takes the one whom the guard let in.
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get().cloned().ok_or_else(|| Problem::Forbidden("nobody was let in".to_owned()))
+    }
+}
+
+/// How a request came in.
+#[derive(Clone)]
+pub(super) struct Peer {
+    /// The address that it came from.
+    pub(super) source: String,
+    /// The certificates that were shown, leaf first.
+    pub(super) chain: Arc<Vec<Vec<u8>>>,
+}
+
+/// Why nobody was recognized.
+#[derive(Debug)]
+pub(super) enum Stranger {
+    /// They showed nothing that is looked at.
+    Silent,
+    /// They showed something that does not hold; why is for the operator's eyes.
+    Rejected {
+        /// By what they tried.
+        method: Method,
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// Recognizes callers.
+pub(super) struct Door {
+    auth: AdminAuth,
+    tokens: Vec<config::AdminToken>,
+    certificates: Vec<AdminCertificate>,
+    paths: Option<PathValidator>,
+}
+
+/// Somebody whose certificate leads to a trust anchor, and who is listed.
+pub(super) struct Shown {
+    pub(super) caller: Caller,
+    pub(super) certificate: Arc<Certificate>,
+}
+
+impl Door {
+    pub(super) fn new(admin: &config::Admin) -> anyhow::Result<Self> {
+        let paths = if admin.auth == AdminAuth::Bearer {
+            None
+        } else {
+            let anchors: Vec<&[u8]> = admin.trust_anchors.iter().map(Certificate::as_der).collect();
+            Some(PathValidator::new(&anchors, &[] as &[&[u8]], Purpose::ClientAuth).context("admin.trust_anchors")?)
+        };
+        let (tokens, certificates) = (admin.tokens.clone(), admin.certificates.clone());
+        Ok(Self { auth: admin.auth, tokens, certificates, paths })
+    }
+
+    /// What a 401 says of the ways in.
+    pub(super) fn challenge(&self) -> &'static str {
+        match self.auth {
+            AdminAuth::Mtls => "Certificate realm=\"ohia admin\"",
+            AdminAuth::Bearer | AdminAuth::Both => "Bearer realm=\"ohia admin\"",
+        }
+    }
+
+    /// By the bearer token of a request; `None` when it has none.
+    pub(super) fn by_token(&self, peer: &Peer, headers: &HeaderMap) -> Option<Result<Caller, Stranger>> {
+        if self.auth == AdminAuth::Mtls {
+            return None;
+        }
+        let value = headers.get(AUTHORIZATION)?;
+        let rejected = |reason: &str| Stranger::Rejected { method: Method::Bearer, reason: reason.to_owned() };
+        let Some(token) = bearer(value.as_bytes()) else {
+            return Some(Err(rejected("the credential is no bearer token")));
+        };
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        // Every token is looked at, whichever it is.
+        let mut found = None;
+        for known in &self.tokens {
+            if bool::from(known.digest.ct_eq(&digest)) {
+                found = Some(known);
+            }
+        }
+        Some(match found {
+            Some(known) => Ok(Caller {
+                actor: Actor {
+                    name: format!("admin:{}", known.name),
+                    method: Method::Bearer,
+                    source: Some(peer.source.clone()),
+                },
+                role: known.role,
+            }),
+            None => Err(rejected("no operator has this token")),
+        })
+    }
+
+    /// By the client certificate of the connection; `None` when none was shown.
+    pub(super) fn by_certificate(&self, peer: &Peer, now: UnixTime) -> Option<Result<Shown, Stranger>> {
+        let paths = self.paths.as_ref()?;
+        if peer.chain.is_empty() {
+            return None;
+        }
+        let rejected = |reason: String| Stranger::Rejected { method: Method::Certificate, reason };
+        let certificate = match paths.validate(&peer.chain, now) {
+            Ok(validated) => validated.certificate,
+            Err(doubt) => return Some(Err(rejected(format!("the certificate does not hold: {doubt:?}")))),
+        };
+        Some(match self.certificates.iter().find(|listed| fits(listed, &certificate)) {
+            Some(listed) => {
+                let name = listed.name.clone().unwrap_or_else(|| format!("{:#}", certificate.subject()));
+                let actor = Actor {
+                    name: format!("admin:{name}"),
+                    method: Method::Certificate,
+                    source: Some(peer.source.clone()),
+                };
+                Ok(Shown { caller: Caller { actor, role: listed.role }, certificate })
+            }
+            None => Err(rejected(format!("no [[admin.certificate]] fits {:#}", certificate.subject()))),
+        })
+    }
+}
+
+/// The token of an Authorization header (RFC 6750 §2.1).
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = value.split_at_checked(7)?;
+    if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+        return None;
+    }
+    let token = rest.trim_ascii();
+    (!token.is_empty() && token.len() <= 4096).then_some(token)
+}
+
+fn fits(listed: &AdminCertificate, certificate: &Certificate) -> bool {
+    let names = || certificate.subject_alt_name().map(|names| names.names()).unwrap_or_default();
+    listed.subject.as_ref().is_none_or(|pattern| pattern.matches(&format!("{:#}", certificate.subject())))
+        && listed.issuer.as_ref().is_none_or(|pattern| pattern.matches(&format!("{:#}", certificate.issuer())))
+        && listed.san.as_ref().is_none_or(|rule| names().iter().any(|name| rule.allows(name)))
+        && listed.fingerprint.is_none_or(|fingerprint| certificate.fingerprint().0 == fingerprint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_token_out_of_its_header() {
+        assert_eq!(bearer(b"Bearer abc"), Some(&b"abc"[..]));
+        assert_eq!(bearer(b"bearer  abc "), Some(&b"abc"[..]));
+        for other in [&b"Basic abc"[..], b"Bearer ", b"Bearer", b"", b"Bearerabc"] {
+            assert_eq!(bearer(other), None);
+        }
+    }
+}

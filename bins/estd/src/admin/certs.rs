@@ -1,0 +1,375 @@
+//! Issued certificates.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use est_core::UnixTime;
+use est_core::pkix::{Certificate, pem};
+use est_store::{AuditFilter, CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason};
+use host::shell;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Admin;
+use super::audit::Record;
+use super::caller::Caller;
+use super::endpoint::Endpoint;
+use super::input::{Body, Paging, Parameters, Time, serial, time};
+use super::problem::Problem;
+
+const BODY_PROBLEMS: [StatusCode; 5] = [
+    StatusCode::BAD_REQUEST,
+    StatusCode::NOT_FOUND,
+    StatusCode::CONFLICT,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+];
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/admin/certs", "Lists and finds issued certificates.")
+            .query::<ListCertificates>()
+            .json::<CertificateList>(StatusCode::OK, "Certificates, the latest first.")
+            .fails(&[StatusCode::BAD_REQUEST])
+            .by(list),
+        Endpoint::get("/admin/certs/{serial}", "Shows a certificate, and what happened to it.")
+            .query::<OfCa>()
+            .json::<CertificateDetail>(StatusCode::OK, "The certificate.")
+            .fails(&[StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND, StatusCode::CONFLICT])
+            .by(show),
+        Endpoint::post("/admin/certs/{serial}/revoke", "Revokes a certificate.")
+            .optional_body::<Reason>()
+            .json::<Revoked>(StatusCode::OK, "It is revoked; what was revoked before stays as it was.")
+            .fails(&BODY_PROBLEMS)
+            .by(revoke),
+        Endpoint::post("/admin/revoke", "Revokes a certificate, as `/admin/certs/{serial}/revoke` does.")
+            .body::<RevokeSerial>()
+            .json::<Revoked>(StatusCode::OK, "It is revoked; what was revoked before stays as it was.")
+            .fails(&BODY_PROBLEMS)
+            .by(revoke_serial),
+    ]
+}
+
+/// Which certificates to list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListCertificates {
+    /// Text that the subject or the subjectAltName has in it.
+    #[schemars(length(max = 255))]
+    subject: Option<String>,
+    /// What it is now.
+    status: Option<Status>,
+    /// The CA that issued it.
+    #[serde(alias = "ca")]
+    #[schemars(length(max = 64))]
+    ca_id: Option<String>,
+    /// Issued at this time or later.
+    #[schemars(extend("format" = "date-time"))]
+    issued_after: Option<String>,
+    /// Issued before this time.
+    #[schemars(extend("format" = "date-time"))]
+    issued_before: Option<String>,
+    /// The number of the page.
+    #[schemars(range(min = 1, max = 100))]
+    page: Option<u32>,
+    /// How many at most.
+    #[serde(alias = "limit")]
+    #[schemars(range(min = 1, max = 500))]
+    per_page: Option<u32>,
+    /// Where to go on, as a listing before said; goes before `page`.
+    #[schemars(regex(pattern = "^[0-9]{1,18}$"))]
+    cursor: Option<String>,
+}
+
+/// The CA, where several have issued a serial number.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct OfCa {
+    /// The CA's id.
+    #[serde(alias = "ca")]
+    #[schemars(length(max = 64))]
+    ca_id: Option<String>,
+}
+
+/// Why a certificate is revoked.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Reason {
+    /// By its name in RFC 5280; `unspecified` if it is left out.
+    reason: Option<ReasonName>,
+    /// The CA's id, where several have issued the serial number.
+    #[serde(alias = "ca")]
+    #[schemars(length(max = 64))]
+    ca_id: Option<String>,
+}
+
+/// A certificate to revoke.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct RevokeSerial {
+    /// Its serial number.
+    #[schemars(regex(pattern = super::openapi::SERIAL))]
+    serial: String,
+    /// By its name in RFC 5280; `unspecified` if it is left out.
+    reason: Option<ReasonName>,
+    /// The CA's id, where several have issued the serial number.
+    #[serde(alias = "ca")]
+    #[schemars(length(max = 64))]
+    ca_id: Option<String>,
+}
+
+/// Why a certificate is revoked (RFC 5280 §5.3.1).
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+enum ReasonName {
+    Unspecified,
+    KeyCompromise,
+    #[serde(rename = "cACompromise", alias = "caCompromise")]
+    CaCompromise,
+    AffiliationChanged,
+    Superseded,
+    CessationOfOperation,
+    CertificateHold,
+    PrivilegeWithdrawn,
+    #[serde(rename = "aACompromise", alias = "aaCompromise")]
+    AaCompromise,
+}
+
+impl From<ReasonName> for RevocationReason {
+    fn from(name: ReasonName) -> Self {
+        match name {
+            ReasonName::Unspecified => Self::Unspecified,
+            ReasonName::KeyCompromise => Self::KeyCompromise,
+            ReasonName::CaCompromise => Self::CaCompromise,
+            ReasonName::AffiliationChanged => Self::AffiliationChanged,
+            ReasonName::Superseded => Self::Superseded,
+            ReasonName::CessationOfOperation => Self::CessationOfOperation,
+            ReasonName::CertificateHold => Self::CertificateHold,
+            ReasonName::PrivilegeWithdrawn => Self::PrivilegeWithdrawn,
+            ReasonName::AaCompromise => Self::AaCompromise,
+        }
+    }
+}
+
+/// What a certificate is.
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "CertificateStatus")]
+enum Status {
+    /// In its time, and not revoked.
+    Active,
+    /// Past its end, and not revoked.
+    Expired,
+    /// Revoked.
+    Revoked,
+}
+
+impl From<CertificateStatus> for Status {
+    fn from(status: CertificateStatus) -> Self {
+        match status {
+            CertificateStatus::Valid => Self::Active,
+            CertificateStatus::Expired => Self::Expired,
+            CertificateStatus::Revoked => Self::Revoked,
+        }
+    }
+}
+
+impl From<Status> for CertificateStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Valid,
+            Status::Expired => Self::Expired,
+            Status::Revoked => Self::Revoked,
+        }
+    }
+}
+
+/// A page of certificates.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CertificateList {
+    /// The number of this page; 1 after a cursor.
+    page: u32,
+    /// How many there are on a page at most.
+    per_page: u32,
+    /// How many there are in all; null where counting them would take long.
+    total: Option<u64>,
+    /// Where the next page begins; null after the last.
+    cursor: Option<String>,
+    /// The certificates. A page may come out short while there is a next one.
+    certificates: Vec<CertificateSummary>,
+}
+
+/// A certificate.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CertificateSummary {
+    /// Its serial number, in hexadecimal with colons.
+    serial: String,
+    /// Whom it names.
+    subject: String,
+    /// Its subjectAltName.
+    names: Option<String>,
+    /// The name of the CA.
+    issuer: String,
+    /// The first second in which it is valid.
+    not_before: Time,
+    /// The last.
+    not_after: Time,
+    /// What it is now.
+    status: Status,
+    /// The CA's id.
+    ca_id: String,
+    /// The label that it was asked for at.
+    label: Option<String>,
+    /// The profile that it was made from.
+    profile: String,
+    /// Whom it was issued to.
+    principal: String,
+    /// When.
+    issued_at: Time,
+    /// When it was revoked, if it was.
+    revocation_time: Option<Time>,
+    /// Why it was revoked, if it was.
+    revocation_reason: Option<&'static str>,
+}
+
+/// A certificate with all that is known of it.
+#[derive(Serialize, JsonSchema)]
+struct CertificateDetail {
+    #[serde(flatten)]
+    summary: CertificateSummary,
+    /// The SHA-256 of it.
+    fingerprint: String,
+    /// The certificate, PEM.
+    pem: String,
+    /// What happened to it, the latest first.
+    events: Vec<Record>,
+}
+
+/// A certificate that is revoked.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Revoked {
+    /// Its serial number.
+    serial: String,
+    /// `revoked`.
+    status: Status,
+    /// When it was revoked.
+    revocation_time: Option<Time>,
+    /// Why.
+    revocation_reason: Option<&'static str>,
+}
+
+impl CertificateSummary {
+    fn of(certificate: IssuedCertificate, now: UnixTime) -> Self {
+        let status = certificate.status(now).into();
+        let issuer = Certificate::parse(&certificate.der).map(|parsed| parsed.issuer().to_string());
+        Self {
+            status,
+            issuer: issuer.unwrap_or_default(),
+            serial: certificate.serial.to_string(),
+            subject: certificate.subject,
+            names: certificate.names,
+            not_before: Time(certificate.not_before),
+            not_after: Time(certificate.not_after),
+            ca_id: certificate.ca,
+            label: certificate.label,
+            profile: certificate.profile,
+            principal: certificate.principal,
+            issued_at: Time(certificate.issued_at),
+            revocation_time: certificate.revoked.map(|revoked| Time(revoked.at)),
+            revocation_reason: certificate.revoked.map(|revoked| revoked.reason.name()),
+        }
+    }
+}
+
+async fn list(
+    State(admin): State<Arc<Admin>>,
+    Parameters(wanted): Parameters<ListCertificates>,
+) -> Result<Json<CertificateList>, Problem> {
+    let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
+    let now = shell::now();
+    let filter = CertificateFilter {
+        status: wanted.status.map(|status| (status.into(), now)),
+        containing: wanted.subject,
+        ca: wanted.ca_id,
+        issued_since: wanted.issued_after.map(|text| time("issued_after", &text)).transpose()?,
+        issued_before: wanted.issued_before.map(|text| time("issued_before", &text)).transpose()?,
+    };
+    let total = admin.store.count_certificates(filter.clone()).await?;
+    let page = paging.read(|limit, after| admin.store.certificates(filter.clone(), limit, after)).await?;
+    Ok(Json(CertificateList {
+        page: paging.page,
+        per_page: paging.per_page,
+        total,
+        cursor: page.next.map(|next| next.to_string()),
+        certificates: page.items.into_iter().map(|found| CertificateSummary::of(found, now)).collect(),
+    }))
+}
+
+async fn show(
+    State(admin): State<Arc<Admin>>,
+    Path(text): Path<String>,
+    Parameters(OfCa { ca_id }): Parameters<OfCa>,
+) -> Result<Json<CertificateDetail>, Problem> {
+    let number = serial(&text)?;
+    let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
+    let found = found.ok_or_else(|| unknown(&number))?;
+    let filter = AuditFilter { serial: Some(number), ..AuditFilter::default() };
+    let events = admin.store.audit(filter, 100, None).await?;
+    Ok(Json(CertificateDetail {
+        fingerprint: found.fingerprint.to_string(),
+        pem: pem::encode("CERTIFICATE", &found.der),
+        events: events.items.into_iter().map(Record::of).collect(),
+        summary: CertificateSummary::of(found, shell::now()),
+    }))
+}
+
+async fn revoke(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Path(serial): Path<String>,
+    Body(body): Body<Option<Reason>>,
+) -> Result<Json<Revoked>, Problem> {
+    let (reason, ca_id) = body.map_or((None, None), |body| (body.reason, body.ca_id));
+    admin.revoke(&caller, RevokeSerial { serial, reason, ca_id }).await
+}
+
+async fn revoke_serial(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Body(body): Body<RevokeSerial>,
+) -> Result<Json<Revoked>, Problem> {
+    admin.revoke(&caller, body).await
+}
+
+impl Admin {
+    async fn revoke(&self, caller: &Caller, wanted: RevokeSerial) -> Result<Json<Revoked>, Problem> {
+        let number = serial(&wanted.serial)?;
+        let ca = wanted.ca_id.as_deref();
+        let reason = wanted.reason.map_or(RevocationReason::Unspecified, Into::into);
+        let revocation = self.store.revoke(&number, ca, reason, shell::now(), &caller.actor).await?;
+        let found = self.store.certificate(&number, ca).await?;
+        match (revocation, found) {
+            (Revocation::Unknown, _) | (_, None) => Err(unknown(&number)),
+            (Revocation::Revoked | Revocation::AlreadyRevoked, Some(found)) => {
+                if revocation == Revocation::Revoked {
+                    self.metrics.revoked(&found.ca, reason.name());
+                }
+                Ok(Json(Revoked {
+                    serial: number.to_string(),
+                    status: Status::Revoked,
+                    revocation_time: found.revoked.map(|revoked| Time(revoked.at)),
+                    revocation_reason: found.revoked.map(|revoked| revoked.reason.name()),
+                }))
+            }
+        }
+    }
+}
+
+fn unknown(serial: &est_store::SerialNumber) -> Problem {
+    Problem::not_found(format_args!("no certificate with serial number {serial} was issued here"))
+}

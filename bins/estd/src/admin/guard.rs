@@ -1,0 +1,162 @@
+//! What stands before every endpoint: how much, who, what for, and the record of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use host::config::Role;
+use host::shell;
+
+use super::Admin;
+use super::caller::{Caller, Peer, Stranger};
+use super::endpoint::Access;
+use super::problem::Problem;
+
+/// What an endpoint asks of its callers.
+pub(super) struct Rule {
+    pub(super) admin: Arc<Admin>,
+    pub(super) access: Access,
+    /// Whether each call belongs in the audit trail: what monitoring asks for all the time does not.
+    pub(super) audited: bool,
+}
+
+/// Lets a request through to its endpoint, or answers it.
+pub(super) async fn pass(State(rule): State<Arc<Rule>>, mut request: Request, next: Next) -> Response {
+    if let Err(problem) = rule.admit(&mut request).await {
+        return problem.into_response();
+    }
+    let timeout = rule.admin.current().settings.limits.request_timeout;
+    match tokio::time::timeout(timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => Problem::TookTooLong.into_response(),
+    }
+}
+
+/// Headers that every answer has, unless it says otherwise.
+pub(super) async fn with_security_headers(mut response: Response) -> Response {
+    const HEADERS: [(HeaderName, HeaderValue); 5] = [
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
+        (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+        (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    ];
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(value);
+    }
+    response
+}
+
+impl Rule {
+    async fn admit(&self, request: &mut Request) -> Result<(), Problem> {
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Err(Problem::Forbidden("the connection is not known".to_owned()));
+        };
+        let limits = self.admin.current();
+        let limits = &limits.settings.admin;
+        self.admin.requests.take(&peer.source, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
+        if self.access == Access::Anybody {
+            return Ok(());
+        }
+        if !request.method().is_safe() && is_from_elsewhere(request.headers()) {
+            return Err(Problem::Forbidden("a page of another origin may change nothing here".to_owned()));
+        }
+        let caller = self.recognize(&peer, request.headers()).await?;
+        self.admin.requests.take(&caller.actor.name, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
+        let what = format!("{} {}", request.method(), request.uri().path().chars().take(200).collect::<String>());
+        if !self.access.includes(caller.role) {
+            self.admin.note_access(&caller.actor, &format!("{what}: not for a {}", name(caller.role)), false).await?;
+            return Err(Problem::Forbidden(format!("a {} may not do this", name(caller.role))));
+        }
+        if self.audited {
+            self.admin.note_access(&caller.actor, &what, true).await?;
+        }
+        request.extensions_mut().insert(caller);
+        Ok(())
+    }
+
+    async fn recognize(&self, peer: &Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
+        let current = self.admin.current();
+        let (door, limits) = (&current.door, &current.settings.admin);
+        let failures = &self.admin.failures;
+        // Also who has the right credential waits: else guessing could go on, and only its failures would be unheard.
+        failures.look(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+        let stranger = match door.by_token(peer, headers) {
+            Some(Ok(caller)) => return Ok(caller),
+            Some(Err(stranger)) => stranger,
+            None => match door.by_certificate(peer, shell::now()) {
+                Some(Ok(shown)) if !self.admin.store.is_revoked(&shown.certificate).await? => return Ok(shown.caller),
+                Some(Ok(shown)) => Stranger::Rejected {
+                    method: shown.caller.actor.method,
+                    reason: format!("the certificate of {} was revoked", shown.caller.actor.name),
+                },
+                Some(Err(stranger)) => stranger,
+                None => Stranger::Silent,
+            },
+        };
+        if let Stranger::Rejected { method, reason } = stranger {
+            failures.take(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+            self.admin.note_failure(&peer.source, method, &reason).await?;
+            tokio::time::sleep(limits.failure_delay).await;
+        }
+        Err(Problem::Unauthenticated(door.challenge()))
+    }
+}
+
+/// Whether a browser tells that another site's page made this request: a client certificate comes with those too.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if let Some(site) = text(&HeaderName::from_static("sec-fetch-site")) {
+        return !matches!(site, "same-origin" | "none");
+    }
+    match text(&ORIGIN) {
+        Some(origin) => origin.strip_prefix("https://").is_none_or(|origin| Some(origin) != text(&HOST)),
+        None => false,
+    }
+}
+
+fn name(role: Role) -> &'static str {
+    match role {
+        Role::Operator => "operator",
+        Role::Auditor => "auditor",
+        Role::Viewer => "viewer",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn sees_requests_of_other_sites_pages() {
+        for own in [
+            &[][..],
+            &[("sec-fetch-site", "same-origin")],
+            &[("sec-fetch-site", "none")],
+            &[("origin", "https://ohia:9443"), ("host", "ohia:9443")],
+        ] {
+            assert!(!is_from_elsewhere(&headers(own)), "{own:?}");
+        }
+        for foreign in [
+            &[("sec-fetch-site", "cross-site")][..],
+            &[("sec-fetch-site", "same-site"), ("origin", "https://ohia:9443"), ("host", "ohia:9443")],
+            &[("origin", "https://evil.example"), ("host", "ohia:9443")],
+            &[("origin", "http://ohia:9443"), ("host", "ohia:9443")],
+            &[("origin", "null"), ("host", "ohia:9443")],
+        ] {
+            assert!(is_from_elsewhere(&headers(foreign)), "{foreign:?}");
+        }
+    }
+}

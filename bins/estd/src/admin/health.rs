@@ -1,0 +1,189 @@
+//! Whether the server lives, is ready, and is well.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Admin;
+use super::cas::{CaState, Condition};
+use super::endpoint::{Access, Endpoint};
+use super::input::Time;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    let live = |path| {
+        Endpoint::get(path, "Whether the process runs.")
+            .only(Access::Anybody)
+            .unaudited()
+            .json::<Probe>(StatusCode::OK, "It runs.")
+            .by(live)
+    };
+    let ready = |path| {
+        Endpoint::get(path, "Whether the server can take requests.")
+            .only(Access::Anybody)
+            .unaudited()
+            .json::<Probe>(StatusCode::OK, "It can.")
+            .json::<Probe>(StatusCode::SERVICE_UNAVAILABLE, "It cannot, for now.")
+            .by(ready)
+    };
+    let cas = |path| {
+        Endpoint::get(path, "How each CA does.")
+            .unaudited()
+            .json::<BTreeMap<String, CaVital>>(StatusCode::OK, "The CAs by their ids.")
+            .by(cas)
+    };
+    vec![
+        live("/live"),
+        live("/admin/live"),
+        live("/admin/health/live"),
+        ready("/ready"),
+        ready("/admin/ready"),
+        ready("/admin/health/ready"),
+        cas("/health/ca"),
+        cas("/admin/health/ca"),
+        Endpoint::get("/admin/health", "How the server and its parts do.")
+            .unaudited()
+            .json::<Health>(StatusCode::OK, "Its health, good or bad.")
+            .by(health),
+    ]
+}
+
+/// What a probe is answered.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Probe {
+    /// `ok`, or what is missing.
+    status: &'static str,
+}
+
+/// How the server does: as its worst part.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Health {
+    /// All in one.
+    status: Overall,
+    /// The version that runs.
+    version: &'static str,
+    /// For how long it has run.
+    uptime_seconds: u64,
+    /// The CAs.
+    cas: Vec<CaHealth>,
+    /// The database.
+    database: DatabaseHealth,
+}
+
+/// How well something is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Overall {
+    /// Nothing is wrong.
+    Healthy,
+    /// Something is wrong, and certificates are issued still.
+    Degraded,
+    /// No certificate is issued.
+    Unhealthy,
+}
+
+/// How a CA does.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CaHealth {
+    /// Its id.
+    id: String,
+    /// The first label that it serves; null for requests without one.
+    label: Option<String>,
+    /// How it does.
+    status: CaState,
+    /// When it last issued, since the server was started.
+    last_sign_time: Option<Time>,
+    /// What is wrong, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// How the database does.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DatabaseHealth {
+    /// `healthy`, or `unhealthy` when it does not answer.
+    status: Overall,
+    /// Which kind it is.
+    backend: &'static str,
+    /// How many connections there are at most.
+    pool_size: usize,
+}
+
+/// How a CA does, to a monitor.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CaVital {
+    /// How it does.
+    status: CaState,
+    /// When it was last asked to issue, since the server was started.
+    last_check: Option<Time>,
+    /// How many orders have failed since it last issued.
+    consecutive_failures: u32,
+}
+
+async fn live() -> Json<Probe> {
+    Json(Probe { status: "ok" })
+}
+
+async fn ready(State(admin): State<Arc<Admin>>) -> Response {
+    if admin.database_answers().await {
+        Json(Probe { status: "ok" }).into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "the database does not answer" })).into_response()
+    }
+}
+
+async fn cas(State(admin): State<Arc<Admin>>) -> Json<BTreeMap<String, CaVital>> {
+    let conditions = admin.conditions().into_iter().map(|Condition { id, state, vital, .. }| {
+        let last_check = vital.last_check.map(Time);
+        (id, CaVital { status: state, last_check, consecutive_failures: vital.consecutive_failures })
+    });
+    Json(conditions.collect())
+}
+
+async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
+    let current = admin.current();
+    let conditions = admin.conditions();
+    let is_over = conditions.iter().all(|condition| condition.is_over);
+    let database = if admin.database_answers().await { Overall::Healthy } else { Overall::Unhealthy };
+    let cas = if is_over {
+        Overall::Unhealthy
+    } else if conditions.iter().any(|condition| condition.state != CaState::Healthy) {
+        Overall::Degraded
+    } else {
+        Overall::Healthy
+    };
+    let listed = conditions.into_iter().map(|condition| CaHealth {
+        id: condition.id,
+        label: condition.labels.into_iter().next(),
+        status: condition.state,
+        last_sign_time: condition.vital.last_sign_time.map(Time),
+        error: condition.error,
+    });
+    Json(Health {
+        status: database.max(cas),
+        version: env!("CARGO_PKG_VERSION"),
+        uptime_seconds: admin.started.elapsed().as_secs(),
+        cas: listed.collect(),
+        database: DatabaseHealth {
+            status: database,
+            backend: "sqlite",
+            pool_size: current.settings.db.max_connections.get(),
+        },
+    })
+}
+
+/// For how long an answer of the database counts: probes are for everybody, and must not become work.
+pub(super) const PROBE_COUNTS_FOR: Duration = Duration::from_secs(1);
+/// How long the database has for its answer.
+pub(super) const PROBE_PATIENCE: Duration = Duration::from_secs(2);

@@ -1,0 +1,28 @@
+//! What is counted, for Prometheus.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+
+use super::Admin;
+use super::cas::CaState;
+use super::endpoint::{Content, Endpoint};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/admin/metrics", "Gives what is counted, in the text format of Prometheus.")
+            .unaudited()
+            .answer(StatusCode::OK, "Text format 0.0.4.", Content::Text("text/plain"))
+            .by(show),
+    ]
+}
+
+async fn show(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
+    for condition in admin.conditions() {
+        admin.metrics.health(&condition.id, condition.state == CaState::Healthy);
+    }
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.exposition())
+}

@@ -1,0 +1,268 @@
+//! One-time passwords.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::{LINK, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use est_core::{Seconds, UnixTime};
+use est_store::{PasswordSummary, Revocation};
+use host::shell;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::Admin;
+use super::caller::Caller;
+use super::endpoint::{Content, Endpoint};
+use super::input::{Body, Paging, Parameters, Time, span};
+use super::problem::Problem;
+
+/// No password lives longer: a year.
+const LONGEST: Seconds = Seconds::from_days(365);
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/admin/otp", "Makes a one-time password. It is shown in this answer alone.")
+            .body::<NewOtp>()
+            .json::<CreatedOtp>(StatusCode::CREATED, "The password.")
+            .fails(&[StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+            .by(create),
+        Endpoint::get("/admin/otp", "Lists one-time passwords, those that are good unless all are asked for.")
+            .query::<ListOtps>()
+            .json::<Vec<Otp>>(
+                StatusCode::OK,
+                "Passwords, the latest first; where the next page is, the Link header tells.",
+            )
+            .fails(&[StatusCode::BAD_REQUEST])
+            .by(list),
+        Endpoint::get("/admin/otp/{id}", "Shows a one-time password, without its secret.")
+            .json::<Otp>(StatusCode::OK, "The password.")
+            .fails(&[StatusCode::NOT_FOUND])
+            .by(show),
+        Endpoint::delete("/admin/otp/{id}", "Ends a one-time password at once.")
+            .answer(StatusCode::NO_CONTENT, "It is good for nothing any more.", Content::Empty)
+            .fails(&[StatusCode::NOT_FOUND])
+            .by(revoke),
+    ]
+}
+
+/// A password to make.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOtp {
+    /// Whom it is for: the user name of HTTP Basic. Anybody if it is left out. Also read as `client_id` and `label`.
+    #[serde(alias = "client_id", alias = "label")]
+    #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f:]*$"))]
+    entity_id: Option<String>,
+    /// For how long it is good: seconds, or `24h`.
+    ttl: Option<Ttl>,
+    /// For how many requests it is good.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    max_uses: Option<u32>,
+}
+
+/// A span of time.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "ttl: write seconds, or 30m, 24h, 7d")]
+enum Ttl {
+    /// Seconds.
+    Seconds(#[schemars(range(min = 1, max = 31_536_000))] u64),
+    /// With units.
+    Text(#[schemars(regex(pattern = r"^([1-9][0-9]{0,3}[smh]|[1-9][0-9]?d)$"))] String),
+}
+
+impl Ttl {
+    fn span(&self) -> Option<Seconds> {
+        let span = match self {
+            Self::Seconds(seconds) => Seconds(*seconds),
+            Self::Text(text) => span(text)?,
+        };
+        (1..=LONGEST.0).contains(&span.0).then_some(span)
+    }
+}
+
+/// Which passwords to list.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ListOtps {
+    /// Also those that are over, spent or revoked.
+    all: Option<bool>,
+    /// The number of the page.
+    #[schemars(range(min = 1, max = 100))]
+    page: Option<u32>,
+    /// How many at most.
+    #[serde(alias = "limit")]
+    #[schemars(range(min = 1, max = 500))]
+    per_page: Option<u32>,
+    /// Where to go on, as a listing before said; goes before `page`.
+    #[schemars(regex(pattern = "^[0-9]{1,18}$"))]
+    cursor: Option<String>,
+}
+
+/// A password, without its secret.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Otp {
+    /// Its public half.
+    id: String,
+    /// Whom it is for; anybody if null.
+    entity_id: Option<String>,
+    /// When it was made.
+    created: Time,
+    /// When it ends.
+    expires: Time,
+    /// For how many requests it was good at first.
+    max_uses: u32,
+    /// For how many it still is.
+    remaining_uses: u32,
+    /// Whether it is good for something, and if not, why.
+    state: Standing,
+    /// When it was revoked, if it was.
+    revoked: Option<Time>,
+}
+
+/// Whether a password is good for something.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "OtpState")]
+enum Standing {
+    /// It is.
+    Good,
+    /// It is over.
+    Expired,
+    /// It has no use left.
+    Spent,
+    /// It was revoked.
+    Revoked,
+}
+
+/// A password that was just made.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct CreatedOtp {
+    /// Its public half, by which it is listed and revoked.
+    id: String,
+    /// Whom it is for; anybody if null.
+    entity_id: Option<String>,
+    /// The password.
+    otp: String,
+    /// When it was made.
+    created: Time,
+    /// When it ends.
+    expires: Time,
+    /// For how many requests it is good.
+    max_uses: u32,
+    /// For how many it still is.
+    remaining_uses: u32,
+}
+
+impl Otp {
+    fn of(password: PasswordSummary, now: UnixTime) -> Self {
+        let state = if password.revoked_at.is_some() {
+            Standing::Revoked
+        } else if password.expires <= now {
+            Standing::Expired
+        } else if password.uses >= password.max_uses {
+            Standing::Spent
+        } else {
+            Standing::Good
+        };
+        Self {
+            id: password.id,
+            entity_id: password.entity,
+            created: Time(password.created),
+            expires: Time(password.expires),
+            max_uses: password.max_uses,
+            remaining_uses: password.max_uses.saturating_sub(password.uses),
+            state,
+            revoked: password.revoked_at.map(Time),
+        }
+    }
+}
+
+async fn create(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Body(wanted): Body<NewOtp>,
+) -> Result<Response, Problem> {
+    let entity = wanted.entity_id.as_deref();
+    if entity.is_some_and(|entity| !is_user_name(entity)) {
+        return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
+    }
+    let current = admin.current();
+    let defaults = &current.settings.otp;
+    let ttl = match &wanted.ttl {
+        Some(ttl) => {
+            ttl.span().ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?
+        }
+        None => defaults.default_ttl,
+    };
+    let uses = wanted.max_uses.unwrap_or(defaults.max_uses);
+    if !(1..=1_000_000).contains(&uses) {
+        return Err(Problem::invalid("max_uses must be between 1 and 1000000"));
+    }
+    let made = host::otp::create(&admin.store, entity, ttl, uses, &caller.actor).await.map_err(|error| {
+        tracing::error!(%error, "no one-time password could be made");
+        Problem::Unavailable
+    })?;
+    admin.metrics.otp_generated();
+    let body = CreatedOtp {
+        entity_id: wanted.entity_id,
+        otp: made.clear.reveal().to_owned(),
+        created: Time(made.created),
+        expires: Time(made.expires),
+        max_uses: uses,
+        remaining_uses: uses,
+        id: made.id,
+    };
+    let location = HeaderValue::try_from(format!("/admin/otp/{}", body.id)).ok();
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    response.headers_mut().extend(location.map(|location| (LOCATION, location)));
+    Ok(response)
+}
+
+/// What fits into the user name of HTTP Basic (RFC 7617 §2).
+fn is_user_name(text: &str) -> bool {
+    (1..=255).contains(&text.chars().count()) && !text.contains(|letter: char| letter.is_control() || letter == ':')
+}
+
+async fn list(
+    State(admin): State<Arc<Admin>>,
+    Parameters(wanted): Parameters<ListOtps>,
+) -> Result<(HeaderMap, Json<Vec<Otp>>), Problem> {
+    let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
+    let page = paging.read(|limit, after| admin.store.list_passwords(limit, after)).await?;
+    let now = shell::now();
+    let mut listed: Vec<Otp> = page.items.into_iter().map(|password| Otp::of(password, now)).collect();
+    let all = wanted.all.unwrap_or(false);
+    listed.retain(|password| all || password.state == Standing::Good);
+    let mut headers = HeaderMap::new();
+    if let Some(next) = page.next {
+        let link = format!("</admin/otp?all={all}&per_page={}&cursor={next}>; rel=\"next\"", paging.per_page);
+        headers.extend(HeaderValue::try_from(link).ok().map(|link| (LINK, link)));
+    }
+    Ok((headers, Json(listed)))
+}
+
+async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Otp>, Problem> {
+    let found = admin.store.password_summary(&id).await?;
+    let found = found.ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}")))?;
+    Ok(Json(Otp::of(found, shell::now())))
+}
+
+async fn revoke(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    // Whoever has the whole password at hand may give that.
+    let id = id.split('.').next().unwrap_or(&id);
+    match admin.store.revoke_password(id, shell::now(), &caller.actor).await? {
+        Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
+        Revocation::AlreadyRevoked | Revocation::Unknown => {
+            Err(Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked already")))
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `estd crl`.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use est_core::pkix::pem;
+use host::{crl_publisher, shell};
+use serde_json::json;
+
+use super::{Opened, actor, ca};
+use crate::cli::Crl;
+use crate::output;
+
+/// Prints the last CRL of a CA, or writes it to a file; makes the next one first if that is wanted.
+pub(crate) async fn run(options: &Crl) -> Result<()> {
+    let Opened { settings, store } = Opened::open(&options.config.config)?;
+    let ca = ca::find(&settings.cas, options.ca.as_deref())?;
+    if options.renew {
+        // Whoever else has just made one has made the next one.
+        crl_publisher::renew(&store, ca, shell::now(), Some(&actor())).await?;
+    }
+    let Some(crl) = store.crl(&ca.id).await? else {
+        bail!("CA `{}` has no CRL yet: `estd run` makes it, or `estd crl --renew`", ca.id);
+    };
+    store.close().await;
+    let text = pem::encode("X509 CRL", &crl.der);
+    if let Some(file) = &options.out {
+        write(file, if options.pem { text.as_bytes() } else { &crl.der })?;
+        if file == Path::new("-") {
+            return Ok(());
+        }
+    }
+    let (this_update, next_update) = (crl.this_update.to_string(), crl.next_update.to_string());
+    if options.output.json {
+        output::json(&json!({
+            "ca_id": ca.id,
+            "number": crl.number,
+            "this_update": this_update,
+            "next_update": next_update,
+            "pem": text,
+        }));
+        return Ok(());
+    }
+    let field = |name: &str, value: &str| output::line(format!("{name:12} {value}"));
+    field("CA", &ca.id);
+    field("number", &crl.number.to_string());
+    field("this update", &this_update);
+    field("next update", &next_update);
+    match &options.out {
+        Some(file) => field("written to", &file.display().to_string()),
+        None => output::line(text.trim_end()),
+    }
+    Ok(())
+}
+
+/// Writes a file at once: whoever reads it, a web server say, reads the old one or the new one whole.
+fn write(file: &Path, octets: &[u8]) -> Result<()> {
+    if file == Path::new("-") {
+        return Ok(std::io::stdout().lock().write_all(octets)?);
+    }
+    let mut beside = file.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    let written = std::fs::write(beside, octets).and_then(|()| std::fs::rename(beside, file));
+    written.with_context(|| format!("cannot write {}", file.display()))
+}

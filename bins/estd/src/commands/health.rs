@@ -1,0 +1,123 @@
+//! `estd health`: what a container's health check asks.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::TLS13;
+use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::output;
+
+/// How long the server may take to answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Succeeds when the server of this configuration answers over TLS, with one of its own certificates. Where it wants one
+/// of its clients, that it asks for it is the answer.
+pub(crate) async fn run(config: &Path, address: Option<SocketAddr>) -> Result<()> {
+    let settings = super::settings(config)?;
+    let address = reachable(address.unwrap_or(settings.server.listen));
+    let own = settings.tls.certificates.iter().filter_map(|certificate| certificate.chain.first());
+    let own = own.map(|leaf| leaf.as_der().to_vec()).collect();
+    let answer = tokio::time::timeout(PATIENCE, ask(address, own)).await;
+    let answer = answer.unwrap_or_else(|_| bail!("no answer in {} s", PATIENCE.as_secs()));
+    output::line(format!("{address}: {}", answer.with_context(|| address.to_string())?));
+    Ok(())
+}
+
+/// From this machine.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn ask(address: SocketAddr, own: Vec<Vec<u8>>) -> Result<String> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Arc::new(Own { certificates: own, provider: provider.clone() });
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(verifier)
+        .with_no_client_auth();
+    let stream = TcpStream::connect(address).await?;
+    let name = ServerName::IpAddress(address.ip().into());
+    let talk = async {
+        let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await?;
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut head = [0; 12];
+        stream.read_exact(&mut head).await?;
+        Ok(head)
+    };
+    let head = match talk.await {
+        Ok(head) => head,
+        Err(error) if wants_certificate(&error) => return Ok("it asks for a client's certificate".to_owned()),
+        Err(error) => return Err(error.into()),
+    };
+    // No resource has this path: a status of HTTP tells that the server reads and writes.
+    match std::str::from_utf8(&head) {
+        Ok(line) if line.starts_with("HTTP/1.1 ") => Ok(format!("{line} for a path that it does not have")),
+        _ => bail!("it does not speak HTTP"),
+    }
+}
+
+fn wants_certificate(error: &std::io::Error) -> bool {
+    let tls = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
+    matches!(tls, Some(Error::AlertReceived(AlertDescription::CertificateRequired)))
+}
+
+/// Takes the server's own certificates, to the octet, whatever names they have and whenever they end.
+#[derive(Debug)]
+struct Own {
+    certificates: Vec<Vec<u8>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Own {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        if self.certificates.iter().any(|own| **own == **end_entity) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(CertificateError::ApplicationVerificationFailure.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}

@@ -1,0 +1,48 @@
+//! What one caller may take.
+
+use crate::api::{Api, VIEWER, problem, with};
+
+#[test]
+fn requests_beyond_the_limit_have_to_wait() {
+    let server = with("max_requests = 5").start();
+    let api = Api::operator(&server);
+    let answers: Vec<_> = (0..6).map(|_| api.get("/live")).collect();
+    assert_eq!(answers[4].status, 200);
+    assert_eq!(problem(&answers[5]).1, "too_many_requests");
+    let wait: u64 = answers[5].header("retry-after").and_then(|wait| wait.parse().ok()).expect("Retry-After");
+    assert!((1..=60).contains(&wait), "{wait}");
+}
+
+#[test]
+fn who_guesses_tokens_is_not_heard_any_more_even_with_the_right_one() {
+    let server = with("max_failures = 3\nfailure_delay = \"0s\"").start();
+    for _ in 0..3 {
+        assert_eq!(Api::bearing(&server, "not-the-right-token").get("/admin/certs").status, 401);
+    }
+    assert_eq!(problem(&Api::bearing(&server, "not-the-right-token").get("/admin/certs")).1, "too_many_requests");
+    assert_eq!(problem(&Api::operator(&server).get("/admin/certs")).1, "too_many_requests");
+    assert_eq!(Api::nobody(&server).get("/live").status, 200, "probes go on");
+    let log = server.estd_json(&["audit", "list", "--event", "admin.auth"]);
+    assert_eq!(log["events"].as_array().map(Vec::len), Some(3), "what is not heard is not written down: {log}");
+}
+
+#[test]
+fn a_page_of_another_origin_changes_nothing() {
+    let server = with("").start();
+    let api = Api::operator(&server);
+    for foreign in ["Sec-Fetch-Site: cross-site", "Origin: https://evil.example", "Origin: null"] {
+        let answer = api.send("POST", "/admin/otp", &format!("{foreign}\r\nContent-Type: application/json\r\n"), b"{}");
+        assert_eq!(problem(&answer).1, "forbidden", "{foreign}");
+    }
+    let own = "Sec-Fetch-Site: same-origin\r\nOrigin: https://localhost\r\nContent-Type: application/json\r\n";
+    assert_eq!(api.send("POST", "/admin/otp", own, b"{}").status, 201);
+}
+
+#[test]
+fn connections_over_the_limit_push_out_who_has_waited_longest() {
+    let server = with("max_connections = 2").start();
+    let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
+    let idle: Vec<_> = (0..4).map(|_| client.connect().expect("a connection")).collect();
+    assert_eq!(Api::bearing(&server, VIEWER).get("/admin/health").status, 200);
+    drop(idle);
+}

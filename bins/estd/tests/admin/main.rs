@@ -1,0 +1,9 @@
+//! The admin API of a server that runs, from outside.
+
+mod api;
+mod certificates;
+mod endpoints;
+mod limits;
+mod metrics;
+mod operations;
+mod schema;

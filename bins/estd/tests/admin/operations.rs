@@ -1,0 +1,205 @@
+//! What operators do, and what the trail says of it.
+
+use serde_json::{Value, json};
+
+use crate::api::{Api, VIEWER, ask, enrolled, json, patient, pending, problem};
+
+#[test]
+fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let answer = api.post("/admin/otp", &json!({ "client_id": "device-1", "ttl": "1h30m", "max_uses": 2 }));
+    let made = json(&answer);
+    assert_eq!((answer.status, &made["entity_id"], &made["remaining_uses"]), (201, &json!("device-1"), &json!(2)));
+    let id = made["id"].as_str().expect("an id");
+    assert_eq!(answer.header("location"), Some(format!("/admin/otp/{id}").as_str()));
+    let password = made["otp"].as_str().expect("a password");
+    // The user name of HTTP Basic is empty, and so another one.
+    assert_eq!(ask(&server, "/simpleenroll", "CN=device-1", password).status, 401);
+    let free = json(&api.post("/admin/otp", &json!({ "ttl": 60 })));
+    assert_eq!(ask(&server, "/simpleenroll", "CN=free", free["otp"].as_str().expect("a password")).status, 200);
+    let listed = api.read("/admin/otp");
+    assert_eq!(listed.as_array().map(Vec::len), Some(1), "the spent one is not listed: {listed}");
+    assert!(listed[0].get("otp").is_none() && !listed.to_string().contains(password));
+    let all = api.read("/admin/otp?all=true");
+    assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("spent"), &json!("good")));
+    assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 204);
+    assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 404);
+    assert_eq!(api.read(&format!("/admin/otp/{id}"))["state"], "revoked");
+    assert_eq!(api.get("/admin/otp/nobodys").status, 404);
+}
+
+#[test]
+fn a_password_is_not_made_of_nonsense() {
+    let server = patient();
+    let api = Api::operator(&server);
+    for (body, word) in [
+        (json!({ "ttl": 0 }), "ttl"),
+        (json!({ "ttl": "forever" }), "ttl"),
+        (json!({ "ttl": 31_536_001 }), "ttl"),
+        (json!({ "max_uses": 0 }), "max_uses"),
+        (json!({ "max_uses": -1 }), "-1"),
+        (json!({ "entity_id": "a:b" }), "entity_id"),
+        (json!({ "entity_id": "" }), "entity_id"),
+        (json!({ "entity_id": "a", "label": "b" }), "duplicate"),
+        (json!([]), "expected"),
+    ] {
+        let (status, error, message) = problem(&api.post("/admin/otp", &body));
+        assert_eq!((status, error.as_str()), (400, "bad_request"), "{body}");
+        assert!(message.contains(word), "{body}: {message}");
+    }
+    assert_eq!(api.read("/admin/otp"), json!([]));
+}
+
+#[test]
+fn a_certificate_is_found_however_its_serial_number_is_written_and_revoked_once() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let certificate = enrolled(&server, "CN=device-1");
+    enrolled(&server, "CN=device-2");
+    let listed = api.read("/admin/certs?subject=DEVICE-1&status=active&ca=main&issued_after=2020-01-01");
+    assert_eq!((&listed["total"], &listed["per_page"]), (&json!(1), &json!(50)));
+    let found = &listed["certificates"][0];
+    let serial = found["serial"].as_str().expect("a serial number");
+    assert!(serial.split(':').all(|pair| pair.len() == 2 && pair == pair.to_uppercase()), "{serial}");
+    assert_eq!((&found["subject"], &found["ca_id"]), (&json!("CN=device-1"), &json!("main")));
+    let plain = serial.replace(':', "");
+    for spelled in [serial.to_owned(), plain.clone(), plain.to_lowercase(), format!("0x{}", plain.to_lowercase())] {
+        let shown = api.read(&format!("/admin/certs/{spelled}"));
+        assert_eq!(shown["fingerprint"], certificate.fingerprint().to_string(), "{spelled}");
+        let events = shown["events"].as_array().expect("events");
+        assert!(events.iter().any(|event| event["event"] == "cert.issued"), "{spelled}: {events:?}");
+    }
+    let path = format!("/admin/certs/{plain}/revoke");
+    let revoked = json(&api.post(&path, &json!({ "reason": "keyCompromise" })));
+    assert_eq!((&revoked["serial"], &revoked["status"]), (&json!(serial), &json!("revoked")));
+    assert_eq!(revoked["revocation_reason"], "keyCompromise");
+    let again = json(&api.post("/admin/revoke", &json!({ "serial": plain, "reason": "superseded" })));
+    assert_eq!(again, revoked, "what was revoked stays as it was");
+    assert_eq!(api.read("/admin/certs?status=revoked")["certificates"][0]["serial"], serial);
+    assert_eq!(api.read("/admin/certs?status=active")["total"], 1);
+    for unknown in ["01:02:03", "00"] {
+        assert_eq!(problem(&api.get(&format!("/admin/certs/{unknown}"))).1, "not_found");
+        assert_eq!(problem(&api.post(&format!("/admin/certs/{unknown}/revoke"), &json!({}))).1, "not_found");
+    }
+    assert_eq!(problem(&api.get("/admin/certs/xyz")).1, "bad_request");
+    let wrong = problem(&api.post(&path, &json!({ "reason": "because" })));
+    assert!(wrong.0 == 400 && wrong.2.contains("keyCompromise"), "{}", wrong.2);
+}
+
+#[test]
+fn a_listing_goes_on_by_number_and_by_cursor() {
+    let server = patient();
+    let api = Api::operator(&server);
+    for number in 0..5 {
+        enrolled(&server, &format!("CN=device-{number}"));
+    }
+    let subjects = |page: &Value| -> Vec<String> {
+        let certificates = page["certificates"].as_array().expect("certificates");
+        certificates.iter().map(|one| one["subject"].as_str().expect("a subject").to_owned()).collect()
+    };
+    let first = api.read("/admin/certs?per_page=2");
+    assert_eq!(subjects(&first), ["CN=device-4", "CN=device-3"]);
+    assert_eq!(first["total"], 5);
+    let second = api.read("/admin/certs?per_page=2&page=2");
+    assert_eq!(subjects(&second), ["CN=device-2", "CN=device-1"]);
+    let cursor = first["cursor"].as_str().expect("there are more");
+    assert_eq!(subjects(&api.read(&format!("/admin/certs?limit=2&cursor={cursor}"))), subjects(&second));
+    let last = api.read("/admin/certs?per_page=2&page=3");
+    assert_eq!((subjects(&last), &last["cursor"]), (vec!["CN=device-0".to_owned()], &Value::Null));
+    assert_eq!(subjects(&api.read("/admin/certs?per_page=2&page=4")), [""; 0]);
+    for wrong in ["page=0", "page=101", "per_page=0", "per_page=501", "per_page=x", "cursor=x", "status=good"] {
+        assert_eq!(problem(&api.get(&format!("/admin/certs?{wrong}"))).0, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn a_request_is_decided_once() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let password = server.password(1);
+    let csr = est_testkit::https::base64(&est_testkit::pki::Key::p256().csr("CN=vetted", &[]));
+    let est = est_testkit::https::Client::new(server.port(), &server.ca());
+    let enroll = || est.enroll("/vetted/simpleenroll", Some(&password), csr.as_bytes());
+    assert_eq!(enroll().status, 202);
+    let listed = api.read("/admin/requests");
+    let request = &listed["requests"][0];
+    assert_eq!((&request["subject"], &request["state"]), (&json!("CN=vetted"), &json!("awaiting")));
+    assert_eq!((&request["label"], &request["enrollment_type"]), (&json!("vetted"), &json!("simpleenroll")));
+    let id = request["id"].as_str().expect("an id");
+    let approved = json(&api.send("POST", &format!("/admin/requests/{id}/approve"), "", &[]));
+    assert_eq!((&approved["state"], &approved["decided_by"]), (&json!("approved"), &json!("admin:operator")));
+    assert_eq!(api.send("POST", &format!("/admin/requests/{id}/approve"), "", &[]).status, 200);
+    assert_eq!(problem(&api.send("POST", &format!("/admin/requests/{id}/deny"), "", &[])).1, "conflict");
+    assert_eq!(enroll().status, 200);
+    let denied = pending(&server, &api, "CN=unwanted");
+    assert_eq!(json(&api.send("POST", &format!("/admin/requests/{denied}/deny"), "", &[]))["state"], "denied");
+    assert_eq!(api.read("/admin/requests")["requests"], json!([]));
+    assert_eq!(api.read("/admin/requests?state=denied")["requests"][0]["id"], denied);
+    assert_eq!(api.read("/admin/requests?state=all")["requests"].as_array().map(Vec::len), Some(2));
+    assert_eq!(problem(&api.get("/admin/requests/none-such")).1, "not_found");
+}
+
+#[test]
+fn the_trail_tells_who_did_what_and_who_wanted_to() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let made = json(&api.post("/admin/otp", &json!({ "entity_id": "device-1" })));
+    api.read("/admin/health");
+    assert_eq!(Api::bearing(&server, VIEWER).post("/admin/otp", &json!({})).status, 403);
+    assert_eq!(Api::bearing(&server, "a-token-that-nobody-has").get("/admin/certs").status, 401);
+    assert_eq!(Api::nobody(&server).get("/admin/certs").status, 401);
+    let events = |query: &str| api.read(&format!("/admin/audit?{query}"))["events"].clone();
+    let created = &events("event=otp.created")[0];
+    assert_eq!((&created["actor"], &created["method"]), (&json!("admin:operator"), &json!("bearer")));
+    assert_eq!(created["source"], "127.0.0.1");
+    assert!(created["reason"].as_str().is_some_and(|reason| reason.contains(made["id"].as_str().expect("an id"))));
+    let denied = &events("event=admin.access&outcome=failure")[0];
+    assert_eq!(
+        (&denied["actor"], &denied["reason"]),
+        (&json!("admin:vera"), &json!("POST /admin/otp: not for a viewer"))
+    );
+    let failures = events("event=admin.auth");
+    assert_eq!(failures.as_array().map(Vec::len), Some(1), "who shows nothing guesses nothing: {failures}");
+    assert_eq!(failures[0]["reason"], "no operator has this token");
+    let own = events("action=admin.access&actor=admin:operator&outcome=success");
+    let paths: Vec<&str> =
+        own.as_array().expect("events").iter().filter_map(|event| event["reason"].as_str()).collect();
+    assert!(paths.contains(&"POST /admin/otp") && !paths.contains(&"GET /admin/health"), "{paths:?}");
+    assert!(events("start=2100-01-01").as_array().is_some_and(Vec::is_empty));
+    assert!(events("end=2020-01-01T00:00:00Z").as_array().is_some_and(Vec::is_empty));
+    assert!(events("start=2020-01-01T00:00:00%2B01:00").as_array().is_some_and(|events| !events.is_empty()));
+}
+
+#[test]
+fn the_configuration_is_shown_without_secrets() {
+    let server = patient();
+    let shown = Api::operator(&server).read("/admin/config");
+    assert_eq!(shown["est"]["label"][0]["name"], "vetted");
+    assert_eq!(shown["admin"]["token"][0]["token"], "(hidden)");
+    assert!(!shown.to_string().contains("viewer-token"));
+}
+
+#[test]
+fn the_cas_tell_what_they_are_and_how_they_do() {
+    let server = patient();
+    let api = Api::operator(&server);
+    assert_eq!(api.read("/admin/ca")[0]["last_sign_time"], Value::Null);
+    enrolled(&server, "CN=device");
+    let ca = api.read("/admin/ca/main");
+    assert_eq!((&ca["type"], &ca["status"], &ca["labels"]), (&json!("local"), &json!("healthy"), &json!(["vetted"])));
+    assert!(ca["last_sign_time"].is_string());
+    assert_eq!(ca["certificate_chain"][0]["subject"], "CN=Ohia CA");
+    assert!(api.read("/admin/ca/health")[0]["signing_latency_us"].is_u64());
+    for path in ["/health/ca", "/admin/health/ca"] {
+        assert_eq!(api.read(path)["main"]["consecutive_failures"], 0);
+    }
+    let chain = api.get("/admin/ca/main/chain");
+    let own = std::fs::read_to_string(server.ca()).expect("the CA's file");
+    assert_eq!((chain.header("content-type"), chain.text()), (Some("application/pem-certificate-chain"), own.as_str()));
+    let (status, error, message) = problem(&api.get("/admin/ca/nonexistent"));
+    assert_eq!(
+        (status, error.as_str(), message.as_str()),
+        (404, "not_found", "CA with id 'nonexistent' does not exist")
+    );
+}

@@ -1,0 +1,122 @@
+//! Audit records that leave a real server: none is missing after it was killed, stopped, or its file was moved.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use est_testkit::rsyslog::{Listen, Rsyslog};
+use est_testkit::server::{Launch, Server};
+use serde_json::Value;
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// How long something may take before a test gives up on it; never slept through.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn with_audit(section: &str) -> Launch {
+    Launch::configured(ESTD, |text| format!("{text}\n[audit]\n{section}\n"))
+}
+
+/// The records of a file; what a crash left of one does not count.
+fn records(path: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+fn sequences(records: &[Value]) -> Vec<u64> {
+    records.iter().map(|record| record["sequence"].as_u64().expect("a number")).collect()
+}
+
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < PATIENCE, "it never comes to this: {what}");
+        thread::yield_now();
+    }
+}
+
+fn create_passwords(server: &Server, count: u32) {
+    let _ = server.estd_json(&["otp", "create", "--count", &count.to_string()]);
+}
+
+#[test]
+fn no_record_is_missing_after_a_kill_between_writing_and_remembering() {
+    let launch = with_audit("file = \"audit.jsonl\"").env("OHIA_FAULT", "sink:taken=2");
+    let server = launch.start();
+    let path = server.folder().join("audit.jsonl");
+    wait_until("the start is in the file", || !records(&path).is_empty());
+    create_passwords(&server, 20);
+    let server = server.ended().start();
+    let killed_at = sequences(&records(&path)).len();
+    assert!(killed_at > 1, "it was killed before it had written");
+    let audit = server.estd_json(&["audit", "list", "--limit", "1000"]);
+    let count = audit["events"].as_array().expect("a list").len() as u64;
+    let keep = fs::canonicalize(&path).expect("the file is there");
+    wait_until("every record is in the file", || sequences(&records(&keep)).contains(&count));
+    let mut all = sequences(&records(&path));
+    assert!(all.len() as u64 > count, "nothing was written again: {all:?}");
+    all.sort_unstable();
+    all.dedup();
+    assert_eq!(all, (1..=count).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_record() {
+    let server = with_audit("file = \"audit.jsonl\"").start();
+    let (path, moved) = (server.folder().join("audit.jsonl"), server.folder().join("audit.jsonl.1"));
+    create_passwords(&server, 3);
+    wait_until("the passwords are in the file", || records(&path).len() == 4);
+    fs::rename(&path, &moved).expect("the file can be moved");
+    let hangup = Command::new("kill").args(["-HUP", &server.pid().to_string()]).status().expect("kill runs");
+    assert!(hangup.success());
+    create_passwords(&server, 3);
+    wait_until("the new passwords are in the new file", || records(&path).len() == 3);
+    // The folder goes with the server.
+    let copy = tempfile::tempdir().expect("a temporary folder");
+    let link = copy.path().join("audit.jsonl");
+    fs::hard_link(&path, &link).expect("it is the same file system");
+    let before = records(&moved);
+    let (status, log) = server.stop();
+    assert!(status.success(), "{log}");
+    let after = records(&link);
+    assert_eq!(sequences(&[before.as_slice(), &after].concat()), (1..=8).collect::<Vec<_>>());
+    assert_eq!(before[0]["event_type"], "server.startup");
+    assert_eq!(before[1]["event_type"], "otp.created");
+    assert_eq!(after[3]["event_type"], "server.shutdown");
+}
+
+#[test]
+fn a_collector_gets_the_events_that_were_chosen_with_what_their_certificate_says() {
+    let Some(mut collector) = Rsyslog::find() else { return };
+    let port = collector.port();
+    let section = format!("syslog = \"tcp://127.0.0.1:{port}\"\nevents = [\"cert\"]\ninclude_cert_data = true");
+    let server = with_audit(&section).start();
+    let password = server.password(1);
+    let key = est_testkit::pki::Key::p256();
+    let body = est_testkit::https::base64(&key.csr("CN=device-1", &[]));
+    let request = est_testkit::https::post("/simpleenroll", Some(&password), body.as_bytes());
+    let client = est_testkit::https::Client::new(server.port(), &server.ca());
+    let answer = client.exchange(&request).expect("an answer");
+    assert_eq!(answer.status, 200);
+
+    // The collector comes when it is all over, and gets it still.
+    collector.start(&Listen::Tcp);
+    let start = Instant::now();
+    let message = loop {
+        if let Some(message) = collector.poll() {
+            break message;
+        }
+        assert!(start.elapsed() < PATIENCE, "no message comes: {}", collector.log());
+        thread::yield_now();
+    };
+    assert_eq!(message["msgid"], "cert.issued", "{message}");
+    let data = message["structured-data"].as_str().expect("structured data");
+    for part in [" subject=\"CN=device-1\"", " issuer=\"", " not_after=\"", " certificate=\"MII"] {
+        assert!(data.contains(part), "{part} is not in {data}");
+    }
+    let (status, log) = server.stop();
+    assert!(status.success() && log.contains("audit records wait"), "{log}");
+    assert!(collector.poll().is_none(), "another event than those that were chosen");
+}

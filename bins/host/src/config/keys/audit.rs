@@ -1,0 +1,96 @@
+//! Where audit records go besides the database.
+
+use super::Absent::{Default, Means};
+use super::{Section, key};
+
+pub(in crate::config) static AUDIT: Section = Section {
+    name: "audit",
+    repeated: false,
+    about: "Where audit records go besides the database, which always has all of them.",
+    keys: &[
+        key(
+            "file",
+            "path",
+            Means("no file"),
+            "The file that records are appended to, as JSON in lines. A file that was renamed is made anew.",
+        )
+        .also(&["path", "log_file", "audit_file"]),
+        key(
+            "syslog",
+            "URL",
+            Means("no syslog"),
+            "The collector: `udp://host:514`, `tcp://host:601` or `tcp+tls://host:6514`. These are the ports where none \
+             is given.",
+        )
+        .also(&["syslog_url", "syslog_server", "collector"]),
+        key(
+            "syslog_facility",
+            "name",
+            Default(r#""local0""#),
+            "The facility of the messages: `local0` to `local7`, or another name that RFC 5424 has: `auth`, `authpriv`, \
+             `audit`, `daemon`.",
+        )
+        .also(&["facility"]),
+        key(
+            "syslog_enterprise",
+            "integer",
+            Default("32473"),
+            "The private enterprise number in the name of the structured data, `audit@32473`. That one is IANA's for \
+             examples; an organisation that has its own sets it here.",
+        )
+        .also(&["enterprise_number", "pen"]),
+        key(
+            "syslog_ca",
+            "path",
+            Means("the collector is known by its fingerprint"),
+            "PEM file with the trust anchors for the collector's certificate, which must name the host of the URL in its \
+             subjectAltName.",
+        )
+        .also(&["syslog_trust_anchors", "syslog_cacert", "ca"]),
+        key(
+            "syslog_fingerprints",
+            "array of strings",
+            Means("any certificate that `syslog_ca` vouches for"),
+            "The certificates that the collector may show, each as `sha-256:` and hexadecimal octets with colons. Without \
+             `syslog_ca` this is all that is looked at.",
+        )
+        .also(&["syslog_fingerprint", "fingerprints"]),
+        key(
+            "syslog_cert",
+            "path",
+            Means("the collector is shown none"),
+            "PEM file with the certificate that the collector is shown, then those between it and its root.",
+        )
+        .also(&["cert", "client_cert"]),
+        key(
+            "syslog_key",
+            "path",
+            Means("the collector is shown none"),
+            "PEM file with the private key of `syslog_cert`.",
+        )
+        .also(&["key", "client_key"]),
+        key(
+            "syslog_key_passphrase",
+            "string",
+            Means("the key is not encrypted"),
+            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+        )
+        .also(&["key_passphrase", "passphrase"]),
+        key(
+            "events",
+            "array of names",
+            Means("all of them"),
+            "Which events go to the file and to syslog: names such as `cert.issued`, or what names begin with: `cert`, \
+             `auth.otp`. `renew`, `reject` and `revoke` stand for the events of renewals, refusals and revocations.",
+        )
+        .also(&["event_types", "filter"]),
+        key(
+            "include_cert_data",
+            "boolean",
+            Default("false"),
+            "Whether records have the certificate in them that they are about, in the file and over `tcp` and `tcp+tls`.",
+        )
+        .also(&["include_certificate", "cert_data"]),
+    ],
+    later: &[],
+};

@@ -1,0 +1,293 @@
+//! Counts and times, for Prometheus.
+//!
+//! Every value of every label comes from the configuration or from a list in the code: the number of series is bounded,
+//! whatever clients send.
+
+mod ports;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use est_core::Operation;
+use prometheus::{
+    HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
+};
+
+use crate::vitals::Vitals;
+
+pub use ports::measured;
+
+/// How an exchange that asks for a certificate can end.
+const RESULTS: [&str; 6] = ["issued", "replayed", "pending", "awaiting_approval", "refused", "interrupted"];
+/// From a tenth of a millisecond to ten seconds.
+const BUCKETS: [f64; 15] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
+
+/// Everything that is counted.
+pub struct Metrics {
+    registry: Registry,
+    enrollments: IntCounterVec,
+    reenrollments: IntCounterVec,
+    revocations: IntCounterVec,
+    otp_generated: IntCounter,
+    otp_consumed: IntCounter,
+    authentications: IntCounterVec,
+    requests: HistogramVec,
+    ports: HistogramVec,
+    active: IntGaugeVec,
+    issued: IntGaugeVec,
+    health: IntGaugeVec,
+    readings: Mutex<Vec<Reading>>,
+    vitals: Vitals,
+}
+
+/// A gauge that is read when somebody asks.
+struct Reading {
+    gauge: prometheus::Gauge,
+    read: Box<dyn Fn() -> f64 + Send + Sync>,
+}
+
+/// What a request is counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// An operation of EST.
+    Est(Operation),
+    /// The admin API.
+    Admin,
+    /// Anything else.
+    Other,
+}
+
+impl Endpoint {
+    /// What an EST path asks for.
+    #[must_use]
+    pub fn of_path(path: &str) -> Self {
+        path.rsplit('/').next().and_then(Operation::from_segment).map_or(Self::Other, Self::Est)
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Est(operation) => operation.segment(),
+            Self::Admin => "admin",
+            Self::Other => "other",
+        }
+    }
+}
+
+impl Metrics {
+    /// Begins to count, for a server with these CAs.
+    ///
+    /// # Panics
+    /// Never: the names are all different, and all of them valid.
+    #[must_use]
+    pub fn new(cas: &[&str], version: &str) -> Self {
+        let registry = Registry::new();
+        let made = || -> prometheus::Result<Self> {
+            let metrics = Self {
+                enrollments: counters(
+                    &registry,
+                    "ohia_enrollments_total",
+                    "Enrollments, server-side key generation included, by CA and how they ended.",
+                    &["ca", "result"],
+                )?,
+                reenrollments: counters(
+                    &registry,
+                    "ohia_reenrollments_total",
+                    "Renewals by CA and how they ended.",
+                    &["ca", "result"],
+                )?,
+                revocations: counters(
+                    &registry,
+                    "ohia_revocations_total",
+                    "Certificates revoked by the admin API, by CA and reason.",
+                    &["ca", "reason"],
+                )?,
+                otp_generated: counter(
+                    &registry,
+                    "ohia_otp_generated_total",
+                    "One-time passwords made by the admin API.",
+                )?,
+                otp_consumed: counter(
+                    &registry,
+                    "ohia_otp_consumed_total",
+                    "Uses of one-time passwords that led to a certificate.",
+                )?,
+                authentications: counters(
+                    &registry,
+                    "ohia_authentications_total",
+                    "Clients by how they showed who they are, and whether that held.",
+                    &["method", "result"],
+                )?,
+                requests: histograms(
+                    &registry,
+                    "ohia_request_duration_seconds",
+                    "From a request's head to its answer, by endpoint and class of status.",
+                    &["endpoint", "status"],
+                )?,
+                ports: histograms(
+                    &registry,
+                    "ohia_port_duration_seconds",
+                    "What answering a request waits for: who asks, the store, the CA, new keys.",
+                    &["port"],
+                )?,
+                active: gauges(
+                    &registry,
+                    "ohia_active_certificates",
+                    "Certificates that are neither over nor revoked, by CA, as they were last counted.",
+                )?,
+                issued: gauges(
+                    &registry,
+                    "ohia_certificates",
+                    "Certificates in the inventory by CA, as they were last counted.",
+                )?,
+                health: gauges(&registry, "ohia_ca_health", "Whether a CA is healthy: 1, or 0.")?,
+                readings: Mutex::default(),
+                vitals: Vitals::default(),
+                registry: registry.clone(),
+            };
+            for ca in cas {
+                for result in RESULTS {
+                    metrics.enrollments.with_label_values(&[*ca, result]);
+                    metrics.reenrollments.with_label_values(&[*ca, result]);
+                }
+            }
+            Ok(metrics)
+        };
+        let metrics = made().expect("the names are valid and different");
+        metrics.reading("ohia_build_info", "The version that runs.", &[("version", version)], || 1.0);
+        let since = crate::shell::now().0;
+        metrics.reading("process_start_time_seconds", "When the process began.", &[], move || since as f64);
+        metrics
+    }
+
+    /// Has a gauge read by `read` whenever somebody asks; `labels` never change. A name that is taken with the same
+    /// labels stays with whom it was.
+    pub fn reading(
+        &self,
+        name: &str,
+        about: &str,
+        labels: &[(&str, &str)],
+        read: impl Fn() -> f64 + Send + Sync + 'static,
+    ) {
+        let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let options = Opts::new(name, about).const_labels(labels.collect());
+        if let Ok(gauge) = prometheus::Gauge::with_opts(options)
+            && self.registry.register(Box::new(gauge.clone())).is_ok()
+        {
+            let reading = Reading { gauge, read: Box::new(read) };
+            self.readings.lock().unwrap_or_else(PoisonError::into_inner).push(reading);
+        }
+    }
+
+    /// How the CAs do.
+    #[must_use]
+    pub fn vitals(&self) -> &Vitals {
+        &self.vitals
+    }
+
+    /// A one-time password was made.
+    pub fn otp_generated(&self) {
+        self.otp_generated.inc();
+    }
+
+    /// A certificate was revoked.
+    pub fn revoked(&self, ca: &str, reason: &str) {
+        self.revocations.with_label_values(&[ca, reason]).inc();
+    }
+
+    /// How many certificates a CA has in the inventory, and how many of them are good.
+    pub fn counted(&self, ca: &str, issued: u64, active: u64) {
+        let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.issued.with_label_values(&[ca]).set(gauge(issued));
+        self.active.with_label_values(&[ca]).set(gauge(active));
+    }
+
+    /// Whether a CA is healthy.
+    pub fn health(&self, ca: &str, is_healthy: bool) {
+        self.health.with_label_values(&[ca]).set(is_healthy.into());
+    }
+
+    /// A request was answered.
+    pub fn answered(&self, endpoint: Endpoint, status: u16, took: Duration) {
+        let class = match status {
+            100..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.with_label_values(&[endpoint.name(), class]).observe(took.as_secs_f64());
+    }
+
+    /// All of it, as Prometheus reads it (text format 0.0.4).
+    #[must_use]
+    pub fn exposition(&self) -> String {
+        for reading in self.readings.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            reading.gauge.set((reading.read)());
+        }
+        let mut text = String::new();
+        // What cannot be written is left out, which cannot happen: text is all there is.
+        let _ = TextEncoder::new().encode_utf8(&self.registry.gather(), &mut text);
+        text
+    }
+
+    fn time(&self, port: &str, began: Instant) -> Duration {
+        let took = began.elapsed();
+        self.ports.with_label_values(&[port]).observe(took.as_secs_f64());
+        took
+    }
+}
+
+fn counter(registry: &Registry, name: &str, about: &str) -> prometheus::Result<IntCounter> {
+    let counter = IntCounter::new(name, about)?;
+    registry.register(Box::new(counter.clone()))?;
+    Ok(counter)
+}
+
+fn counters(registry: &Registry, name: &str, about: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
+    let counters = IntCounterVec::new(Opts::new(name, about), labels)?;
+    registry.register(Box::new(counters.clone()))?;
+    Ok(counters)
+}
+
+fn gauges(registry: &Registry, name: &str, about: &str) -> prometheus::Result<IntGaugeVec> {
+    let gauges = IntGaugeVec::new(Opts::new(name, about), &["ca"])?;
+    registry.register(Box::new(gauges.clone()))?;
+    Ok(gauges)
+}
+
+fn histograms(registry: &Registry, name: &str, about: &str, labels: &[&str]) -> prometheus::Result<HistogramVec> {
+    let options: HistogramOpts = histogram_opts!(name, about, BUCKETS.to_vec());
+    let histograms = HistogramVec::new(options, labels)?;
+    registry.register(Box::new(histograms.clone()))?;
+    Ok(histograms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_a_path_asks_for() {
+        assert_eq!(Endpoint::of_path("/.well-known/est/simpleenroll").name(), "simpleenroll");
+        assert_eq!(Endpoint::of_path("/.well-known/est/a-label/csrattrs").name(), "csrattrs");
+        for other in ["", "/", "/.well-known/est/", "/simpleenroll/x", "/\u{1f33a}"] {
+            assert_eq!(Endpoint::of_path(other), Endpoint::Other, "{other}");
+        }
+    }
+
+    #[test]
+    fn has_every_ca_from_the_start() {
+        let text = Metrics::new(&["main"], "1.2.3").exposition();
+        assert!(text.contains("ohia_enrollments_total{ca=\"main\",result=\"issued\"} 0"), "{text}");
+        assert!(text.contains("ohia_build_info{version=\"1.2.3\"} 1"), "{text}");
+    }
+
+    #[test]
+    fn reads_a_gauge_when_somebody_asks() {
+        let metrics = Metrics::new(&[], "1");
+        metrics.reading("ohia_connections", "Open connections.", &[("listener", "est")], || 3.0);
+        metrics.reading("ohia_connections", "Open connections.", &[("listener", "est")], || 4.0);
+        assert!(metrics.exposition().contains("ohia_connections{listener=\"est\"} 3"));
+    }
+}

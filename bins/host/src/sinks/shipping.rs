@@ -1,0 +1,281 @@
+//! How records get from the outbox to one sink: in order, at least once, a page at a time.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout};
+use tracing::{info, warn};
+
+use super::collector::{Address, Connection};
+use super::file::AppendFile;
+use super::syslog::Sender;
+use super::{CertificateData, ChainedRecord, Outbox, json};
+use crate::config::EventFilter;
+
+/// How fast, and how patiently.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How many records are held in memory for a sink.
+    pub page: u32,
+    /// How often a sink that has everything looks for more.
+    pub look_every: Duration,
+    /// For how long records that went over a stream may have to be sent again: as long as the connection is up for that
+    /// long after them, they have arrived.
+    pub unconfirmed_for: Duration,
+    /// How long to wait after a first failure; twice as long after each one more.
+    pub first_retry: Duration,
+    /// How long to wait at most.
+    pub last_retry: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            page: 256,
+            look_every: Duration::from_secs(1),
+            // Longer than TCP may leave something unacknowledged.
+            unconfirmed_for: Duration::from_secs(30),
+            first_retry: Duration::from_secs(1),
+            last_retry: Duration::from_secs(60),
+        }
+    }
+}
+
+/// A sink, and what it takes.
+pub(super) enum Sink {
+    File { path: PathBuf, file: Option<AppendFile> },
+    Syslog { address: Address, sender: Sender, connection: Option<Connection> },
+}
+
+impl Sink {
+    /// The name that its position is kept under.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Syslog { .. } => "syslog",
+        }
+    }
+
+    /// Whether what it took may still be lost on its way.
+    fn confirms_later(&self) -> bool {
+        matches!(self, Self::Syslog { connection: Some(Connection::Stream(_)), .. })
+    }
+
+    async fn take(&mut self, records: &[ChainedRecord], certificates: CertificateData) -> io::Result<()> {
+        match self {
+            Self::File { path, file } => {
+                let lines: String = records.iter().map(|record| json::line(record, certificates)).collect();
+                let mut taken = file.take().unwrap_or_else(|| AppendFile::new(path.clone()));
+                let append = tokio::task::spawn_blocking(move || {
+                    let outcome = taken.append(lines.as_bytes());
+                    (taken, outcome)
+                });
+                let (taken, outcome) = append.await?;
+                *file = Some(taken);
+                outcome
+            }
+            Self::Syslog { address, sender, connection } => {
+                let connection = match connection {
+                    Some(connection) => connection,
+                    None => connection.insert(Connection::open(address).await?),
+                };
+                let certificates = match connection {
+                    Connection::Udp(_) => CertificateData::LeftOut,
+                    Connection::Stream(_) => certificates,
+                };
+                let messages: Vec<_> = records.iter().map(|record| sender.message(record, certificates)).collect();
+                connection.send(&messages).await
+            }
+        }
+    }
+
+    /// Tells when the sink has gone away by itself.
+    async fn gone(&mut self) -> io::Error {
+        match self {
+            Self::Syslog { connection: Some(connection), .. } => connection.ended().await,
+            Self::File { .. } | Self::Syslog { connection: None, .. } => std::future::pending().await,
+        }
+    }
+
+    fn is_up(&self) -> bool {
+        match self {
+            Self::Syslog { connection: Some(connection), .. } => connection.is_open(),
+            Self::File { .. } | Self::Syslog { connection: None, .. } => true,
+        }
+    }
+
+    fn reopen(&mut self) {
+        if let Self::File { file: Some(file), .. } = self {
+            file.close();
+        }
+    }
+
+    /// Forgets a connection or a file that has failed.
+    fn give_up(&mut self) {
+        match self {
+            Self::File { file, .. } => *file = None,
+            Self::Syslog { connection, .. } => *connection = None,
+        }
+    }
+
+    /// Ends; whether everything that it was given has arrived.
+    async fn close(&mut self) -> bool {
+        let Self::Syslog { connection, .. } = self else { return true };
+        match connection.take() {
+            Some(connection) => connection.close().await,
+            None => true,
+        }
+    }
+}
+
+/// What others may know of a sink.
+#[derive(Debug, Default)]
+pub(super) struct Progress {
+    /// The last record that the sink was given.
+    pub(super) sequence: AtomicU64,
+    /// What is wrong, while something is.
+    pub(super) problem: std::sync::Mutex<Option<String>>,
+}
+
+/// Ships to one sink.
+pub(super) struct Shipping {
+    pub(super) sink: Sink,
+    pub(super) outbox: Arc<dyn Outbox>,
+    pub(super) events: EventFilter,
+    pub(super) certificates: CertificateData,
+    pub(super) pace: Pace,
+    pub(super) progress: Arc<Progress>,
+    pub(super) reopen: Arc<Notify>,
+}
+
+/// Why shipping has stopped for a moment.
+enum Pause {
+    /// The sink, or the outbox, has failed.
+    Failed(String),
+    /// Everything has been shipped, and the server is stopping.
+    Stopped,
+}
+
+impl From<io::Error> for Pause {
+    fn from(error: io::Error) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<est_core::PortError> for Pause {
+    fn from(error: est_core::PortError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl Shipping {
+    /// Ships until it is told to stop, and then what is left as far as that goes without another try.
+    pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
+        let sink = self.sink.name();
+        let mut retry = self.pace.first_retry;
+        loop {
+            let before = self.progress.sequence.load(Ordering::Relaxed);
+            let Err(pause) = self.ship(&mut stop).await;
+            let Pause::Failed(error) = pause else { return };
+            self.sink.give_up();
+            if self.progress.sequence.load(Ordering::Relaxed) != before {
+                retry = self.pace.first_retry;
+            }
+            if self.tell(Some(error.clone())) {
+                warn!(sink, %error, "audit records wait: the sink does not take them");
+            }
+            if *stop.borrow() {
+                return;
+            }
+            tokio::select! {
+                () = sleep(retry) => {}
+                _ = stop.changed() => return,
+            }
+            retry = (retry * 2).min(self.pace.last_retry);
+        }
+    }
+
+    /// Ships from where the sink is known to be, until something fails or all is done.
+    async fn ship(&mut self, stop: &mut watch::Receiver<bool>) -> Result<Infallible, Pause> {
+        let mut unconfirmed = VecDeque::new();
+        let sink = self.sink.name();
+        let mut given = self.outbox.position(sink).await?;
+        let mut confirmed = given;
+        self.progress.sequence.store(given, Ordering::Relaxed);
+        loop {
+            let page = self.outbox.read(given, self.pace.page).await?;
+            if let Some(last) = page.last().map(|record| record.chain.sequence) {
+                let wanted: Vec<_> =
+                    page.into_iter().filter(|record| self.events.lets_through(&record.record.event)).collect();
+                if !wanted.is_empty() {
+                    self.sink.take(&wanted, self.certificates).await?;
+                    #[cfg(feature = "fault-points")]
+                    crate::fault::pass("sink:taken");
+                }
+                given = last;
+                self.progress.sequence.store(given, Ordering::Relaxed);
+                if self.tell(None) {
+                    info!(sink, "the sink takes audit records again");
+                }
+                unconfirmed.push_back((Instant::now(), given));
+            } else if *stop.borrow() {
+                if self.sink.close().await {
+                    self.confirm(&mut confirmed, given).await?;
+                }
+                return Err(Pause::Stopped);
+            } else {
+                self.wait(stop).await?;
+            }
+            let done = self.confirmed_now(&mut unconfirmed).unwrap_or(confirmed);
+            self.confirm(&mut confirmed, done).await?;
+        }
+    }
+
+    /// The last record that has arrived for all that can be known, if there is one more than before.
+    fn confirmed_now(&self, unconfirmed: &mut VecDeque<(Instant, u64)>) -> Option<u64> {
+        if !self.sink.is_up() {
+            return None;
+        }
+        let patience = if self.sink.confirms_later() { self.pace.unconfirmed_for } else { Duration::ZERO };
+        let arrived = unconfirmed.partition_point(|(since, _)| since.elapsed() >= patience);
+        unconfirmed.drain(..arrived).next_back().map(|(_, sequence)| sequence)
+    }
+
+    async fn confirm(&self, confirmed: &mut u64, sequence: u64) -> Result<(), Pause> {
+        if sequence != *confirmed {
+            self.outbox.advance(self.sink.name(), sequence).await?;
+            *confirmed = sequence;
+        }
+        Ok(())
+    }
+
+    /// Waits for more records, and watches the sink meanwhile.
+    async fn wait(&mut self, stop: &mut watch::Receiver<bool>) -> Result<(), Pause> {
+        let more = timeout(self.pace.look_every, self.outbox.more());
+        let reopen = self.reopen.notified();
+        let reopened = tokio::select! {
+            _ = more => false,
+            _ = stop.changed() => false,
+            error = self.sink.gone() => return Err(error.into()),
+            () = reopen => true,
+        };
+        if reopened {
+            self.sink.reopen();
+        }
+        Ok(())
+    }
+
+    /// Sets what is wrong; whether that is news.
+    fn tell(&self, problem: Option<String>) -> bool {
+        let mut told = self.progress.problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let is_news = told.is_some() != problem.is_some();
+        *told = problem;
+        is_news
+    }
+}

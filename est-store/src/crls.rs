@@ -1,0 +1,224 @@
+//! The CRLs of the CAs: what belongs on them, and the last one of each.
+
+use est_core::UnixTime;
+use est_core::pkix::{RevocationReason, RevokedCertificate};
+
+use crate::audit::Event;
+use crate::database::{Database, seconds, time};
+use crate::session::Session;
+use crate::value::values;
+use crate::work::Work;
+use crate::{Actor, StoreError, UnixMicros};
+
+/// What of a CA was revoked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocations {
+    /// How many there ever were: a CRL with the number of now lacks none.
+    pub count: u64,
+    /// Those that were asked for, in the order in which the certificates were issued.
+    pub revoked: Vec<RevokedCertificate>,
+}
+
+/// A CRL to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCrl {
+    /// The CA's id.
+    pub ca: String,
+    /// The cRLNumber: one more than that of the last one, from 1.
+    pub number: u64,
+    /// When it was made.
+    pub this_update: UnixTime,
+    /// By when there will be another one.
+    pub next_update: UnixTime,
+    /// How many entries it has.
+    pub entries: usize,
+    /// The [`Revocations::count`] that came with its entries.
+    pub revocations: u64,
+    /// The CRL, DER.
+    pub der: Vec<u8>,
+}
+
+/// What came of publishing a CRL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// It is the last one.
+    Published,
+    /// Somebody else has published one with its number, or a greater one; nothing has changed.
+    Superseded,
+}
+
+/// The last CRL of a CA, without its octets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrlState {
+    /// Its cRLNumber.
+    pub number: u64,
+    /// When it was made.
+    pub this_update: UnixTime,
+    /// By when there should be another one.
+    pub next_update: UnixTime,
+    /// Whether something was revoked since.
+    pub is_stale: bool,
+}
+
+/// The last CRL of a CA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublishedCrl {
+    /// Its cRLNumber.
+    pub number: u64,
+    /// When it was made.
+    pub this_update: UnixTime,
+    /// By when there should be another one.
+    pub next_update: UnixTime,
+    /// The CRL, DER.
+    pub der: Vec<u8>,
+}
+
+impl Database {
+    /// What `ca` issued and was revoked: of certificates that ended before `since` only what was revoked after it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn revocations(&self, ca: &str, since: UnixTime) -> Result<Revocations, StoreError> {
+        self.read(List { ca: ca.to_owned(), since }).await
+    }
+
+    /// What there is to know of the last CRL of `ca`: two look-ups in small indexes.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn crl_state(&self, ca: &str) -> Result<Option<CrlState>, StoreError> {
+        self.glance(State { ca: ca.to_owned() }).await
+    }
+
+    /// The last CRL of `ca`.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn crl(&self, ca: &str) -> Result<Option<PublishedCrl>, StoreError> {
+        self.read(Find { ca: ca.to_owned() }).await
+    }
+
+    /// Makes `crl` the last one of its CA, if its number comes next; on `actor`'s behalf, if it was not the server itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::NotCommitted`].
+    pub async fn publish_crl(&self, crl: NewCrl, actor: Option<&Actor>) -> Result<Publication, StoreError> {
+        self.write(Publish { crl, actor: actor.cloned() }).await
+    }
+}
+
+/// Notes that a certificate of `ca` was revoked.
+pub(crate) async fn count_revocation(db: &mut Session, ca: &str) -> Result<(), StoreError> {
+    let count = "UPDATE revocation_counts SET revocations = revocations + 1 WHERE ca = ?1";
+    let begin = "INSERT INTO revocation_counts (ca, revocations) VALUES (?1, 1) ON CONFLICT (ca) DO NOTHING";
+    for sql in [count, begin, count] {
+        if db.execute(sql, &values![ca]).await? == 1 {
+            return Ok(());
+        }
+    }
+    Err(StoreError::Database("the revocations of a CA cannot be counted".into()))
+}
+
+struct List {
+    ca: String,
+    since: UnixTime,
+}
+
+impl Work for List {
+    type Answer = Revocations;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Revocations, StoreError> {
+        // First, so that what is revoked meanwhile may be listed and not counted, but never the other way round.
+        let counted =
+            db.query_one("SELECT revocations FROM revocation_counts WHERE ca = ?1", &values![&self.ca]).await?;
+        let count = counted.map_or(Ok(0), |mut row| row.take(0))?;
+        let sql = "SELECT c.serial, r.revoked_at, r.reason FROM revocations r JOIN certificates c \
+                   ON c.number = r.certificate WHERE c.ca = ?1 AND (c.not_after >= ?2 OR r.revoked_at >= ?2) \
+                   ORDER BY r.certificate";
+        let rows = db.query(sql, &values![&self.ca, seconds(self.since)]).await?;
+        let revoked = rows.into_iter().map(|mut row| {
+            let reason = RevocationReason::from_code(row.take(2)?);
+            Ok(RevokedCertificate {
+                serial: row.take(0)?,
+                revocation_date: time(row.take(1)?),
+                reason: reason.ok_or(StoreError::Damaged { column: "revocations.reason" })?,
+            })
+        });
+        Ok(Revocations { count, revoked: revoked.collect::<Result<_, StoreError>>()? })
+    }
+}
+
+struct State {
+    ca: String,
+}
+
+impl Work for State {
+    type Answer = Option<CrlState>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<CrlState>, StoreError> {
+        let sql = "SELECT l.number, l.this_update, l.next_update, l.revocations, c.revocations \
+                   FROM crls l LEFT JOIN revocation_counts c ON c.ca = l.ca WHERE l.ca = ?1";
+        let Some(mut row) = db.query_one(sql, &values![&self.ca]).await? else { return Ok(None) };
+        let (known, count): (u64, Option<u64>) = (row.take(3)?, row.take(4)?);
+        Ok(Some(CrlState {
+            number: row.take(0)?,
+            this_update: time(row.take(1)?),
+            next_update: time(row.take(2)?),
+            is_stale: known != count.unwrap_or(0),
+        }))
+    }
+}
+
+struct Find {
+    ca: String,
+}
+
+impl Work for Find {
+    type Answer = Option<PublishedCrl>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<PublishedCrl>, StoreError> {
+        let sql = "SELECT number, this_update, next_update, der FROM crls WHERE ca = ?1";
+        let Some(mut row) = db.query_one(sql, &values![&self.ca]).await? else { return Ok(None) };
+        Ok(Some(PublishedCrl {
+            number: row.take(0)?,
+            this_update: time(row.take(1)?),
+            next_update: time(row.take(2)?),
+            der: row.take(3)?,
+        }))
+    }
+}
+
+struct Publish {
+    crl: NewCrl,
+    actor: Option<Actor>,
+}
+
+impl Work for Publish {
+    type Answer = Publication;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Publication, StoreError> {
+        let crl = &self.crl;
+        let number = i64::try_from(crl.number).map_err(|error| StoreError::Database(Box::new(error)))?;
+        // The first one has none to follow.
+        let sql = if crl.number == 1 {
+            "INSERT INTO crls (ca, number, this_update, next_update, revocations, der) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (ca) DO NOTHING"
+        } else {
+            "UPDATE crls SET number = ?2, this_update = ?3, next_update = ?4, revocations = ?5, der = ?6 \
+             WHERE ca = ?1 AND number = ?2 - 1"
+        };
+        let revocations = i64::try_from(crl.revocations).unwrap_or(i64::MAX);
+        let (this_update, next_update) = (seconds(crl.this_update), seconds(crl.next_update));
+        let values = values![&crl.ca, number, this_update, next_update, revocations, &crl.der];
+        if db.execute(sql, &values).await? == 0 {
+            return Ok(Publication::Superseded);
+        }
+        let reason = format!("number {number}, {} revoked, until {}", crl.entries, crl.next_update);
+        let event = match &self.actor {
+            Some(actor) => Event::by(actor, "crl.published"),
+            None => Event { name: "crl.published", ..Event::EMPTY },
+        };
+        Event { ca: Some(&crl.ca), reason: Some(&reason), ..event }.insert(db, at).await?;
+        Ok(Publication::Published)
+    }
+}
