@@ -29,9 +29,13 @@ impl Authenticator for Word {
         let known = credentials.filter(|shown| shown.password.reveal() == self.0).map(|shown| shown.user.clone());
         Box::pin(async move {
             Ok(match known {
-                Some(id) => {
-                    Verdict::Known(Principal::OneTimePassword { id, entity: None, expires: now + Seconds(600) })
-                }
+                Some(id) => Verdict::Known(Principal::OneTimePassword {
+                    id,
+                    entity: None,
+                    expires: now + Seconds(600),
+                    label: None,
+                    allowance: Arc::default(),
+                }),
                 None => Verdict::Unknown(Doubt::PasswordRejected),
             })
         })
@@ -78,8 +82,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // The store gives a password's uses out, so it has to know of it.
     let now = validity.not_before;
     let (id, hash) = ("device-1".to_owned(), Secret::new(String::new()));
-    let (created, expires, entity, label) = (now, now + Seconds(600), None, None);
-    let password = est_store::NewPassword { id, hash, entity, label, created, expires, max_uses: 1 };
+    let (created, expires, names) = (now, now + Seconds(600), Vec::new());
+    let password = est_store::NewPassword { id, hash, entity: None, label: None, names, created, expires, max_uses: 1 };
     store.create_password(password, &Actor::local("example")).await?;
 
     let ports = Ports {

@@ -60,7 +60,13 @@ struct Anybody;
 
 impl Authenticator for Anybody {
     fn authenticate<'a>(&'a self, _: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
-        let principal = Principal::OneTimePassword { id: "first".into(), entity: None, expires: now + Seconds(600) };
+        let principal = Principal::OneTimePassword {
+            id: "first".into(),
+            entity: None,
+            expires: now + Seconds(600),
+            label: None,
+            allowance: Arc::default(),
+        };
         Box::pin(async move { Ok(Verdict::Known(principal)) })
     }
 }

@@ -48,7 +48,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             Step::Authenticate(step) => {
                 // A server looks at step.evidence(): a client certificate, a password.
                 let expires = now + Seconds(3600);
-                let principal = Principal::OneTimePassword { id: "first".into(), entity: None, expires };
+                let principal = Principal::OneTimePassword {
+                    id: "first".into(),
+                    entity: None,
+                    expires,
+                    label: None,
+                    allowance: Arc::default(),
+                };
                 step.answer(Ok(Verdict::Known(principal)))
             }
             Step::Claim(step) => {

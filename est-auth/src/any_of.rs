@@ -7,11 +7,11 @@ use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, 
 /// Asks one authenticator after the other; the first that knows the peer decides.
 ///
 /// When none does, the most telling doubt counts: first that a certificate was revoked, which must not hide behind
-/// anything else; then that a password was rejected, since who types one expects it to count; then any other doubt
+/// anything else; then that a password was rejected, or none is looked at, since who types one expects it to count; then any other doubt
 /// about a certificate; and only then that nothing was shown. Of two alike, the first.
 ///
 /// An outage of one that is asked ends the search: if the next were asked instead, the same peer would be one
-/// principal today and another tomorrow, and the same request two requests.
+/// principal today and another tomorrow, and the same request two requests. A wrong password is counted whatever is told.
 #[derive(Clone)]
 pub struct AnyOf(Vec<Arc<dyn Authenticator>>);
 
@@ -23,22 +23,31 @@ impl AnyOf {
     }
 
     async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {
-        let mut told = Doubt::NothingShown;
+        let (mut told, mut counted) = (Doubt::NothingShown, None);
         for authenticator in &self.0 {
-            match authenticator.authenticate(evidence, now).await? {
+            let doubt = match authenticator.authenticate(evidence, now).await? {
                 known @ (Verdict::Known(_) | Verdict::Throttled(_)) => return Ok(known),
-                Verdict::Unknown(doubt) if weight(&doubt) > weight(&told) => told = doubt,
-                Verdict::Unknown(_) => {}
+                Verdict::Unknown(doubt) => doubt,
+                Verdict::Guessed(doubt, guess) => {
+                    counted = Some(guess);
+                    doubt
+                }
+            };
+            if weight(&doubt) > weight(&told) {
+                told = doubt;
             }
         }
-        Ok(Verdict::Unknown(told))
+        Ok(match counted {
+            Some(guess) => Verdict::Guessed(told, guess),
+            None => Verdict::Unknown(told),
+        })
     }
 }
 
 fn weight(doubt: &Doubt) -> u8 {
     match doubt {
         Doubt::NothingShown => 0,
-        Doubt::PasswordRejected => 2,
+        Doubt::PasswordRejected | Doubt::LockedOut(_) => 2,
         Doubt::CertificateRevoked => 3,
         _ => 1,
     }
@@ -72,7 +81,13 @@ mod tests {
     }
 
     fn knows(id: &str) -> Result<Verdict, PortError> {
-        Ok(Verdict::Known(Principal::OneTimePassword { id: id.into(), entity: None, expires: UnixTime(1) }))
+        Ok(Verdict::Known(Principal::OneTimePassword {
+            id: id.into(),
+            entity: None,
+            expires: UnixTime(1),
+            label: None,
+            allowance: Arc::default(),
+        }))
     }
 
     fn outage() -> Result<Verdict, PortError> {
@@ -109,6 +124,19 @@ mod tests {
         }
         let Verdict::Unknown(doubt) = ask([]).await.unwrap() else { panic!("known") };
         assert_eq!(doubt, Doubt::NothingShown);
+    }
+
+    #[tokio::test]
+    async fn counts_a_wrong_password_whatever_it_tells() {
+        let lockout =
+            est_core::Lockout { max_failures: 1, window: est_core::Seconds(1), duration: est_core::Seconds(1) };
+        let guess = est_core::Guess::new("device-1", None, None, lockout);
+        let guessed = || Ok(Verdict::Guessed(Doubt::PasswordRejected, guess.clone()));
+        for answers in [[doubts(Doubt::CertificateRevoked), guessed()], [guessed(), doubts(Doubt::CertificateRevoked)]]
+        {
+            let Verdict::Guessed(doubt, counted) = ask(answers).await.unwrap() else { panic!("not counted") };
+            assert_eq!((doubt, &counted), (Doubt::CertificateRevoked, &guess));
+        }
     }
 
     #[tokio::test]

@@ -17,5 +17,6 @@ pub use certificate::path::{
     PathValidator, Purpose, RevocationPolicy, RevocationStatus, UnreadableCertificate, Validated,
 };
 pub use certificate::{CertificateAuthenticator, Inventory};
+pub use one_time::hash::{HashAlgorithm, PepperMissing, SecretHasher};
 pub use one_time::password::OneTimePassword;
 pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};

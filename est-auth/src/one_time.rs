@@ -1,5 +1,6 @@
 //! One-time passwords.
 
+pub(crate) mod hash;
 mod hashing;
 mod line;
 pub(crate) mod password;
@@ -8,11 +9,14 @@ mod proven;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use est_core::policy::Allowance;
 use est_core::{
-    Authenticator, Credentials, Doubt, Entropy, Evidence, PortError, PortFuture, Principal, UnixTime, Verdict,
+    Authenticator, Doubt, Entropy, Evidence, Guess, Lockout, PortError, PortFuture, Principal, Seconds, UnixTime,
+    Verdict,
 };
 use subtle::ConstantTimeEq;
 
+use hash::SecretHasher;
 use hashing::Hashing;
 use line::Lines;
 use password::OneTimePassword;
@@ -26,26 +30,42 @@ pub trait Passwords: Send + Sync {
     /// before is for the claim to say. So is one that has expired, for as long as a request that used it in time has no
     /// answer yet: it can be used for nothing else, and a slow approval locks nobody out.
     fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>>;
+
+    /// Until when somebody is locked out because of wrong passwords that counted against one of these; `None` when
+    /// nobody is.
+    fn locked_until<'a>(&'a self, who: &'a [String], now: UnixTime) -> PortFuture<'a, Option<UnixTime>>;
 }
 
 /// A one-time password as it is stored.
 #[derive(Clone)]
 pub struct StoredPassword {
-    /// The Argon2id hash of its secret, a PHC string.
+    /// What a [`SecretHasher`] made of its secret.
     pub hash: String,
     /// Whom it was created for, if for somebody.
     pub entity: Option<String>,
     /// When it ends, or ended.
     pub expires: UnixTime,
+    /// The label that it is for, if for one.
+    pub label: Option<String>,
+    /// What names it is good for besides the entity's own.
+    pub allowance: Arc<Allowance>,
 }
 
 /// Knows the holders of one-time passwords.
 ///
-/// Every failure is the same [`Doubt::PasswordRejected`]. A password with an entity is good with that user name
-/// alone, one without is good with any, the empty one included. An id that is not found costs no hash. Needs a
-/// tokio runtime.
+/// Every failure is the same [`Doubt::PasswordRejected`], and costs the same: a hash, whether there is such a password
+/// or not. A password with an entity is good with that user name alone, one without is good with any, the empty one
+/// included.
+///
+/// A failure counts against the user name, the password's id and the peer's address (its /64 where that is IPv6), as a
+/// [`Guess`] that the store is to remember. Who is locked out for that hears [`Doubt::LockedOut`] and costs no hash.
+/// Needs a tokio runtime.
 pub struct PasswordAuthenticator {
     passwords: Arc<dyn Passwords>,
+    hasher: Arc<SecretHasher>,
+    /// What a password that is not there is checked against.
+    decoy: String,
+    lockout: Lockout,
     lines: Lines,
     hashing: Hashing,
     proven: Proven,
@@ -58,15 +78,26 @@ impl PasswordAuthenticator {
     /// must not keep the others waiting.
     const WAITING_PER_PASSWORD: usize = 128;
 
-    /// Checks at most `concurrency` hashes at a time, on blocking threads; [`Self::usual_concurrency`] is a good
-    /// choice. Each takes 19 MiB and some 20 ms.
+    /// Checks at most `concurrency` hashes at a time, on threads that let others go first;
+    /// [`Self::usual_concurrency`] is a good choice. Each of Argon2 takes 19 MiB and some 20 ms.
     ///
+    /// `hasher` makes the hashes of the passwords that are created, so that those that do not exist cost the same;
     /// `entropy` keys the memory of what was proven a moment ago.
     #[must_use]
-    pub fn new(passwords: Arc<dyn Passwords>, concurrency: NonZeroUsize, entropy: &Entropy) -> Self {
+    pub fn new(
+        passwords: Arc<dyn Passwords>,
+        hasher: SecretHasher,
+        lockout: Lockout,
+        concurrency: NonZeroUsize,
+        entropy: &Entropy,
+    ) -> Self {
         let waiting = concurrency.get().saturating_mul(Self::WAITING_PER_WORKER);
         Self {
             passwords,
+            // Nobody can show its secret: it is not kept, and would be found under no id.
+            decoy: OneTimePassword::generate(entropy, 128, &hasher).hash,
+            hasher: Arc::new(hasher),
+            lockout,
             lines: Lines::new(Self::WAITING_PER_PASSWORD),
             hashing: Hashing::new(concurrency, waiting),
             proven: Proven::new(entropy),
@@ -81,30 +112,43 @@ impl PasswordAuthenticator {
 
     async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {
         let Some(credentials) = &evidence.credentials else { return Ok(Verdict::Unknown(Doubt::NothingShown)) };
-        Ok(match self.principal(credentials, now).await? {
-            Some(principal) => Verdict::Known(principal),
-            None => Verdict::Unknown(Doubt::PasswordRejected),
+        let parsed = OneTimePassword::parse(credentials.password.reveal());
+        let id = parsed.as_ref().map(|(id, _)| id.as_str());
+        let guess = Guess::new(&credentials.user, id, evidence.origin, self.lockout);
+        if let Some(doubt) = self.lock(&guess, now).await? {
+            return Ok(Verdict::Unknown(doubt));
+        }
+        let Some((id, secret)) = parsed else { return Ok(Verdict::Guessed(Doubt::PasswordRejected, guess)) };
+        let found = self.passwords.find(&id, now).await?.filter(|stored| is_for(stored, &credentials.user));
+        let hash = found.as_ref().map_or(&self.decoy, |stored| &stored.hash);
+        let is_proven = || found.is_some() && self.proven.holds(&id, &secret, hash);
+        if !is_proven() {
+            let _first = self.lines.first(&id).await?;
+            // Somebody with the same password may have been first.
+            if !is_proven() {
+                let turn = self.hashing.turn().await?;
+                // Others may have guessed enough while this one waited.
+                if let Some(doubt) = self.lock(&guess, now).await? {
+                    return Ok(Verdict::Unknown(doubt));
+                }
+                let verifies = turn.verifies(self.hasher.clone(), secret.clone(), hash.clone()).await?;
+                if !verifies || found.is_none() {
+                    return Ok(Verdict::Guessed(Doubt::PasswordRejected, guess));
+                }
+                self.proven.remember(&id, &secret, hash);
+            }
+        }
+        Ok(match found {
+            Some(StoredPassword { entity, expires, label, allowance, .. }) => {
+                Verdict::Known(Principal::OneTimePassword { id, entity, expires, label, allowance })
+            }
+            None => Verdict::Guessed(Doubt::PasswordRejected, guess),
         })
     }
 
-    async fn principal(&self, credentials: &Credentials, now: UnixTime) -> Result<Option<Principal>, PortError> {
-        let Some((id, secret)) = OneTimePassword::parse(credentials.password.reveal()) else { return Ok(None) };
-        let Some(stored) = self.passwords.find(&id, now).await? else { return Ok(None) };
-        if !is_for(&stored, &credentials.user) {
-            return Ok(None);
-        }
-        if !self.proven.holds(&id, &secret, &stored.hash) {
-            let _first = self.lines.first(&id).await?;
-            // Somebody with the same password may have been first.
-            if !self.proven.holds(&id, &secret, &stored.hash) {
-                let turn = self.hashing.turn().await?;
-                if !turn.verifies(secret.clone(), stored.hash.clone()).await? {
-                    return Ok(None);
-                }
-                self.proven.remember(&id, &secret, &stored.hash);
-            }
-        }
-        Ok(Some(Principal::OneTimePassword { id, entity: stored.entity, expires: stored.expires }))
+    async fn lock(&self, guess: &Guess, now: UnixTime) -> Result<Option<Doubt>, PortError> {
+        let until = self.passwords.locked_until(&guess.against, now).await?;
+        Ok(until.map(|until| Doubt::LockedOut(Seconds(until.0.saturating_sub(now.0).max(1)))))
     }
 }
 

@@ -4,9 +4,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::net::IpAddr;
 
 use crate::pkix::{Certificate, Fingerprint};
-use crate::{Seconds, Secret, TlsExporter, UnixTime};
+use crate::policy::Allowance;
+use crate::{Guess, Seconds, Secret, TlsExporter, UnixTime};
 
 /// What the transport learned about the peer.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +20,8 @@ pub struct Evidence {
     pub credentials: Option<Credentials>,
     /// The peer's address, for the audit record.
     pub source: Option<String>,
+    /// The peer's own address, which its wrong passwords count against; `None` behind a proxy that does not tell it.
+    pub origin: Option<IpAddr>,
     /// What binds a request to the connection that it came over; `None` where a connection has nothing of the kind, or
     /// ends at a proxy.
     pub channel_binding: Option<TlsExporter>,
@@ -46,6 +50,10 @@ pub enum Principal {
         entity: Option<String>,
         /// When the password ends.
         expires: UnixTime,
+        /// The label that the password was created for, if for one.
+        label: Option<String>,
+        /// What names it is good for besides the entity's own.
+        allowance: Arc<Allowance>,
     },
 }
 
@@ -91,6 +99,8 @@ pub enum Verdict {
     Known(Principal),
     /// The evidence belongs to nobody, and why.
     Unknown(Doubt),
+    /// As [`Unknown`](Self::Unknown), with a wrong password that is to be counted.
+    Guessed(Doubt, Guess),
     /// The evidence belongs to somebody who has asked too often, and may again after so long. The exchange ends here and
     /// leaves no record: who counts how often they ask writes down what is due.
     Throttled(Seconds),
@@ -105,6 +115,8 @@ pub enum Doubt {
     /// No such password, a wrong secret, the wrong user name, expired or revoked: one answer for all, so that
     /// nothing can be learned from it.
     PasswordRejected,
+    /// Too many wrong passwords came from there or for that name; none is looked at before this time is over.
+    LockedOut(Seconds),
     /// The certificate cannot be read.
     CertificateMalformed,
     /// No path leads from the certificate to a trust anchor.

@@ -10,7 +10,7 @@ use crate::linking;
 use crate::pkix::{Certificate, Csr, KeyRequest, certs_only};
 use crate::policy::{self, Plan, RegistrationAuthority};
 use crate::{
-    Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Generated, GeneratedKey, Identity, Intent,
+    Body, Claimed, Doubt, Entropy, Entry, Event, EventKind, Evidence, Generated, GeneratedKey, Guess, Identity, Intent,
     Issuance, KeyPart, KeyWish, Label, Operation, Order, Outcome, PortError, Principal, Refusal, Reply, Request,
     Seconds, Serial, Site, Ticket, TlsExporter, UnixTime, Verdict,
 };
@@ -43,6 +43,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         serial: Serial::from_entropy(entropy),
         principal: None,
         linked: false,
+        guess: None,
         events: Vec::new(),
     };
     Step::Authenticate(Authenticate { context, evidence, body })
@@ -78,6 +79,7 @@ struct Context {
     principal: Option<Principal>,
     /// Whether the request is linked to its connection (RFC 7030 §3.5).
     linked: bool,
+    guess: Option<Guess>,
     events: Vec<Event>,
 }
 
@@ -111,12 +113,15 @@ impl Authenticate {
     /// Goes on with the outcome. The body is read only after a principal is known.
     pub fn answer(self, outcome: Result<Verdict, PortError>) -> Step {
         let Self { mut context, evidence, body } = self;
+        if let Ok(Verdict::Guessed(_, guess)) = &outcome {
+            context.guess = Some(guess.clone());
+        }
         let principal = match outcome.map(|verdict| context.lapsed(verdict)) {
             Ok(Verdict::Known(principal)) => principal,
             Ok(Verdict::Throttled(retry_after)) => {
                 return Step::Done(Reply::Refused(Refusal::TooManyRequests { retry_after }));
             }
-            Ok(Verdict::Unknown(doubt)) => {
+            Ok(Verdict::Unknown(doubt) | Verdict::Guessed(doubt, _)) => {
                 let refusal = Refusal::from(doubt);
                 context.note(failed_authentication(&evidence), Some(refusal.row().code.to_string()));
                 return context.end(None, Outcome::Refused(refusal));
@@ -206,7 +211,7 @@ impl Context {
             {
                 Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
             }
-            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Throttled(_) => verdict,
+            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Guessed(..) | Verdict::Throttled(_) => verdict,
         }
     }
 
@@ -271,6 +276,7 @@ impl Context {
             operation: self.operation,
             intent,
             outcome,
+            guess: self.guess,
             events: self.events,
         };
         Step::Record(Record { entry: Box::new(entry), key, retry_after: self.site.retry_after, linked: self.linked })
@@ -465,6 +471,7 @@ impl From<Doubt> for Refusal {
         match doubt {
             Doubt::NothingShown => Self::Unauthenticated,
             Doubt::PasswordRejected => Self::PasswordRejected,
+            Doubt::LockedOut(retry_after) => Self::OtpLockedOut { retry_after },
             Doubt::CertificateMalformed => Self::ClientCertificateMalformed,
             Doubt::CertificateUntrusted => Self::ClientCertificateUntrusted,
             Doubt::CertificateExpired { not_after } => Self::ClientCertificateExpired { not_after },

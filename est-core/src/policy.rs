@@ -1,5 +1,6 @@
 //! What a request may have: a pure decision.
 
+mod allowance;
 mod attributes;
 mod authority;
 mod baseline;
@@ -7,6 +8,7 @@ mod constraint;
 mod explanation;
 mod extension;
 mod host;
+mod identity;
 mod key;
 mod kind;
 mod mailbox;
@@ -26,10 +28,14 @@ use crate::pkix::{
 };
 use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
 
+use allowance::Own;
+
+pub use allowance::Allowance;
 pub use attributes::{Role, csr_attributes};
 pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
 pub use extension::{DECIDED, OF_CAS};
+pub use identity::{IdentityRule, Who};
 pub use kind::NameKind;
 pub use pattern::Pattern;
 pub use profile::{CommonName, KeyReuse, NameRule, NameRules, Profile, Requirements, SubjectRules};
@@ -82,7 +88,8 @@ impl<'a> Wanted<'a> {
 ///
 /// `renewing` is the certificate that is to be renewed: then subject and subjectAltName must be its own
 /// (RFC 7030 §4.2.2). Somebody who authenticates with a certificate without renewing it is held to its names too,
-/// unless the label says otherwise. Who may change the names asks for others with ChangeSubjectName (RFC 6402 §2.8).
+/// unless the label says otherwise, and somebody with a password to those that it is for; an [`IdentityRule`] may let
+/// them have others. Who may change the names asks for others with ChangeSubjectName (RFC 6402 §2.8).
 ///
 /// # Errors
 /// The first rule that forbids it. The order is: the key, whose names they are, the names, the CAs' constraints, the
@@ -116,9 +123,12 @@ pub fn decide_for(
     let own = principal.certificate();
     let for_others = match (renewing, ra) {
         (None, Some(ra)) => (!own.is_some_and(|own| wanted.names_holder_of(own))).then_some(ra),
-        (None, None) if label.certificate_names == NameBinding::Any => None,
-        (renewing, _) => {
-            renewing.or(own).map_or(Ok(()), |certificate| renewal::check(certificate, csr))?;
+        (Some(certificate), _) => {
+            renewal::check(certificate, csr)?;
+            None
+        }
+        (None, None) => {
+            check_binding(label, principal, &wanted)?;
             None
         }
     };
@@ -146,6 +156,27 @@ pub fn decide_for(
         dropped,
         ra: for_others.map(|ra| ra.name.clone()),
     })
+}
+
+/// Whether the principal may have the names that it asks for on its own behalf.
+fn check_binding(label: &Label, principal: &Principal, wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    let rules = label.identities.iter().filter(|rule| rule.is(principal));
+    let mut allowances: Vec<&Allowance> = rules.map(|rule| &rule.allowance).filter(|one| !one.is_empty()).collect();
+    match principal {
+        Principal::Certificate(_) if label.certificate_names == NameBinding::Any => Ok(()),
+        // Who changes its names is told apart by the old ones.
+        Principal::Certificate(own) if allowances.is_empty() || wanted.csr.change_subject_name().is_some() => {
+            renewal::check(own, wanted.csr)
+        }
+        Principal::Certificate(own) => allowance::check(Own::Certificate(own), &allowances, wanted),
+        Principal::OneTimePassword { entity, allowance, .. } => {
+            allowances.extend((!allowance.is_empty()).then_some(&**allowance));
+            if entity.is_none() && allowances.is_empty() {
+                return Ok(());
+            }
+            allowance::check(Own::Entity(entity.as_deref()), &allowances, wanted)
+        }
+    }
 }
 
 impl Plan {

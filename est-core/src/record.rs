@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::pkix::{Certificate, Csr, GeneralNames};
 use crate::policy::Plan;
-use crate::{Approval, Ca, Operation, Principal, Refusal, Seconds, Serial, UnixTime};
+use crate::{Approval, Ca, Guess, Operation, Principal, Refusal, Seconds, Serial, UnixTime};
 
 /// What makes two requests the same request: who asks, where, for what operation, key and names.
 ///
@@ -143,6 +143,8 @@ pub struct Entry {
     pub intent: Option<Box<Intent>>,
     /// How the exchange ended.
     pub outcome: Outcome,
+    /// The wrong password that was shown, to be counted.
+    pub guess: Option<Guess>,
     /// The audit events, in order.
     pub events: Vec<Event>,
 }

@@ -5,7 +5,7 @@ mod rule;
 use alloc::string::String;
 use core::fmt;
 
-use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword};
+use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword, oid};
 use crate::policy::{BaselineRule, NameKind};
 use crate::{KeyRefusal, Operation, Seconds, UnixTime};
 
@@ -55,6 +55,11 @@ pub enum Refusal {
     PasswordRejected,
     /// The password has been used as often as it may be.
     PasswordSpent,
+    /// Too many wrong passwords came from there, or for that name.
+    OtpLockedOut {
+        /// For how long none is looked at.
+        retry_after: Seconds,
+    },
     /// The client's certificate cannot be read.
     ClientCertificateMalformed,
     /// The client's certificate does not chain to a trust anchor.
@@ -188,7 +193,22 @@ pub enum Refusal {
         expected: String,
     },
 
-    /// The label makes registration authorities, and the principal's certificate is none's.
+    /// A name is neither the principal's own nor one that it was allowed.
+    NameNotBound {
+        /// The name.
+        name: String,
+        /// What it may ask for.
+        allowed: String,
+    },
+    /// The principal may use other labels, and not this one.
+    NotForLabel {
+        /// Which.
+        labels: String,
+    },
+    /// The certificate that authenticates is not for a purpose that the label's certificates are for.
+    PurposeNotHeld(Oid),
+
+    /// The label makes registration authorities, and neither the principal's certificate nor its password is for that.
     NoAuthority,
     /// The registration authority may not ask for this.
     OutsideOfRa {
@@ -270,6 +290,7 @@ impl Refusal {
             Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
             Self::PasswordRejected => ("password-rejected", 401, (4, 1)),
             Self::PasswordSpent => ("password-spent", 401, (4, 1)),
+            Self::OtpLockedOut { .. } => ("otp-locked-out", 403, (4, 3)),
             Self::ClientCertificateMalformed => ("client-certificate-malformed", 401, (4, 1)),
             Self::ClientCertificateUntrusted => ("client-certificate-untrusted", 401, (4, 1)),
             Self::ClientCertificateExpired { .. } => ("client-certificate-expired", 401, (4, 1)),
@@ -314,6 +335,9 @@ impl Refusal {
             Self::KeyUsage { .. } => ("key-usage", 400, (4, 0)),
             Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
+            Self::NameNotBound { .. } => ("name-not-bound", 403, (4, 3)),
+            Self::NotForLabel { .. } => ("not-for-label", 403, (4, 3)),
+            Self::PurposeNotHeld(_) => ("purpose-not-held", 403, (4, 3)),
             Self::NoAuthority => ("no-authority", 403, (4, 3)),
             Self::OutsideOfRa { .. } => ("outside-of-ra", 403, (4, 3)),
             Self::ServerKeyGenerationForbidden => ("server-key-generation-forbidden", 403, (4, 3)),
@@ -345,8 +369,20 @@ impl Refusal {
         match self.row().http_status {
             503 if *self == Self::InProgress => Some(Seconds(2)),
             503 => Some(Seconds(10)),
-            _ => None,
+            _ => match self {
+                Self::OtpLockedOut { retry_after } => Some(*retry_after),
+                _ => None,
+            },
         }
+    }
+}
+
+fn purpose_name(purpose: &Oid) -> String {
+    match purpose {
+        id if *id == oid::SERVER_AUTH => "serverAuth".into(),
+        id if *id == oid::CLIENT_AUTH => "clientAuth".into(),
+        id if *id == oid::ANY_EXT_KEY_USAGE => "every purpose".into(),
+        id => keyword(id),
     }
 }
 
@@ -395,6 +431,9 @@ impl fmt::Display for Refusal {
                 f.write_str("the one-time password is not accepted: it may be wrong, expired, revoked, or meant for another user name")
             }
             Self::PasswordSpent => f.write_str("the one-time password has been used for another request already"),
+            Self::OtpLockedOut { retry_after } => {
+                write!(f, "too many wrong one-time passwords came from this address or for this user name: none is looked at for {} seconds", retry_after.0)
+            }
             Self::ClientCertificateMalformed => f.write_str("the client certificate cannot be read"),
             Self::ClientCertificateUntrusted => {
                 f.write_str("the client certificate was not issued by a CA that this server trusts, or its intermediates are missing")
@@ -476,7 +515,17 @@ impl fmt::Display for Refusal {
                 write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
             }
             Self::NoAuthority => f.write_str(
-                "registration authorities are made here: renew the certificate of one, or come with a one-time password",
+                "registration authorities are made here: renew the certificate of one, or come with a one-time password that was created for this label",
+            ),
+            Self::NameNotBound { name, allowed } => write!(
+                f,
+                "who authenticates may not ask for {name}, only for: {allowed}; an operator can allow more names when creating the one-time password, or in an [[identity]]"
+            ),
+            Self::NotForLabel { labels } => write!(f, "who authenticates may use other labels than this one: {labels}"),
+            Self::PurposeNotHeld(purpose) => write!(
+                f,
+                "certificates of this label are for {}, and the one that authenticates is not: enroll with a one-time password",
+                purpose_name(purpose)
             ),
             Self::OutsideOfRa { ra, reason } => {
                 write!(f, "the registration authority {ra} may not ask for this: {reason}")

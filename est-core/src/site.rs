@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
-use crate::policy::{Profile, RegistrationAuthority, csr_attributes};
+use crate::pkix::{Certificate, Extension, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
+use crate::policy::{IdentityRule, Profile, RegistrationAuthority, csr_attributes};
 use crate::{Linking, Operation, Principal, Refusal, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
@@ -158,6 +158,10 @@ pub struct Label {
     pub certificate_names: NameBinding,
     /// Who may enroll for others here.
     pub authorities: Vec<RegistrationAuthority>,
+    /// What certain principals may ask for, and where.
+    pub identities: Vec<IdentityRule>,
+    /// Whether the holder of a certificate may get purposes here that it lacks.
+    pub certificate_purposes: PurposeBinding,
     /// What a request must say of its connection.
     linking: Linking,
     /// What `/csrattrs` lists besides what the profile asks for.
@@ -181,8 +185,20 @@ impl Label {
     ) -> Self {
         let cacerts = Arc::new(CaCerts::of(&ca, |_| true));
         let csrattrs = csr_attributes(&profile, more).map(Arc::new);
-        let (authorities, linking, more) = (Vec::new(), Linking::default(), more.to_vec());
-        Self { name, ca, profile, approval, certificate_names, authorities, linking, more, cacerts, csrattrs }
+        Self {
+            name,
+            ca,
+            profile,
+            approval,
+            certificate_names,
+            authorities: Vec::new(),
+            identities: Vec::new(),
+            certificate_purposes: PurposeBinding::Own,
+            linking: Linking::default(),
+            more: more.to_vec(),
+            cacerts,
+            csrattrs,
+        }
     }
 
     /// Changes what a request must say of its connection; where it must say something, `/csrattrs` asks for it
@@ -204,18 +220,58 @@ impl Label {
         self.linking
     }
 
-    /// Whether the principal may come here at all: to a label that makes registration authorities, nobody comes with a
-    /// certificate but who is one of this CA's already. Names alone, which others may give, make no authority.
+    /// Whether the principal may come here at all.
+    ///
+    /// A password that was created for a label is good there alone, and whom an [`IdentityRule`] gives labels may use
+    /// no others. To a label that makes registration authorities, nobody comes with a certificate but who is one of this
+    /// CA's already, and with a password only if it was created for this label: names alone, which others may give,
+    /// make no authority. And nobody turns a certificate into one for more purposes, unless the label or a rule says so.
     ///
     /// # Errors
-    /// [`Refusal::NoAuthority`].
+    /// [`Refusal::NotForLabel`], [`Refusal::NoAuthority`], [`Refusal::PurposeNotHeld`].
     pub fn admit(&self, principal: &Principal, algorithms: Algorithms) -> Result<(), Refusal> {
+        let here = self.name.as_deref();
+        let rules = || self.identities.iter().filter(|rule| rule.is(principal));
+        let is_listed = rules().any(|rule| rule.lists(here));
+        if !is_listed && rules().any(|rule| rule.labels.is_some()) {
+            let labels: Vec<&str> = rules().flat_map(|rule| rule.labels.iter().flatten()).map(String::as_str).collect();
+            return Err(Refusal::NotForLabel { labels: labels.join(", ") });
+        }
         let makes_authorities = self.profile.ext_key_usage.contains(&oid::CMC_RA);
-        match principal.certificate() {
-            Some(own) if makes_authorities && !(own.is_for_ra() && self.ca.has_issued(own, algorithms)) => {
+        match principal {
+            Principal::OneTimePassword { label: Some(label), .. } if here != Some(label) => {
+                Err(Refusal::NotForLabel { labels: label.clone() })
+            }
+            Principal::OneTimePassword { label: None, .. } if makes_authorities => Err(Refusal::NoAuthority),
+            Principal::Certificate(own)
+                if makes_authorities && !(own.is_for_ra() && self.ca.has_issued(own, algorithms)) =>
+            {
                 Err(Refusal::NoAuthority)
             }
-            Some(_) | None => Ok(()),
+            Principal::Certificate(own)
+                if self.certificate_purposes == PurposeBinding::Own
+                    && !is_listed
+                    && self.authority(own, algorithms).is_none() =>
+            {
+                self.check_purposes(own)
+            }
+            Principal::OneTimePassword { .. } | Principal::Certificate(_) => Ok(()),
+        }
+    }
+
+    /// Whether the certificate is for everything that those of this label are for.
+    fn check_purposes(&self, own: &Certificate) -> Result<(), Refusal> {
+        let Some(held) = own.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage) else {
+            return Ok(());
+        };
+        let purposes = self.profile.ext_key_usage.as_slice();
+        let holds = |purpose: &Oid| held.contains(purpose) || held.contains(&oid::ANY_EXT_KEY_USAGE);
+        // Without any purpose a certificate is for all of them.
+        let all = [oid::ANY_EXT_KEY_USAGE];
+        let purposes = if purposes.is_empty() { &all[..] } else { purposes };
+        match purposes.iter().find(|purpose| !holds(purpose)) {
+            Some(purpose) => Err(Refusal::PurposeNotHeld(purpose.clone())),
+            None => Ok(()),
         }
     }
 
@@ -257,5 +313,14 @@ pub enum NameBinding {
     /// The subject and the subjectAltName of that certificate.
     Own,
     /// Whatever the profile allows: for certificates of another CA, a manufacturer's say.
+    Any,
+}
+
+/// Which purposes somebody who holds a certificate may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PurposeBinding {
+    /// Those of that certificate: a label whose certificates are for more is not for its holder.
+    Own,
+    /// Whatever the profile gives.
     Any,
 }

@@ -11,6 +11,7 @@ use core::any::Any;
 use core::convert::Infallible;
 use core::fmt;
 use core::future::{Future, ready};
+use core::net::IpAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::error::Error;
@@ -71,6 +72,8 @@ pub struct Peer {
     pub certificates: Arc<Vec<Vec<u8>>>,
     /// The peer's address.
     pub source: Option<String>,
+    /// The peer's own address, which its wrong passwords count against; `None` behind a proxy that does not tell it.
+    pub origin: Option<IpAddr>,
     /// The connection's tls-exporter, if the server is the other end of the client's TLS connection.
     pub channel_binding: Option<TlsExporter>,
 }
@@ -183,8 +186,8 @@ impl Est {
         let route = Route::find(site, &head)?;
         let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
-        let Peer { certificates, source, channel_binding } = peer;
-        let evidence = Evidence { certificates, credentials: None, source, channel_binding };
+        let Peer { certificates, source, origin, channel_binding } = peer;
+        let evidence = Evidence { certificates, credentials: None, source, origin, channel_binding };
         let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
         Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
     }

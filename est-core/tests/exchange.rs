@@ -176,6 +176,7 @@ fn names_every_doubt_to_the_client() {
         (Doubt::CertificateNonconforming { which: "it", fault: "is odd" }, 401),
         (Doubt::CertificateRevoked, 403),
         (Doubt::RevocationUnknown, 503),
+        (Doubt::LockedOut(Seconds(60)), 403),
     ] {
         let Step::Authenticate(step) = fixture.enroll() else { panic!("who asks") };
         let Step::Record(step) = step.answer(Ok(Verdict::Unknown(doubt.clone()))) else { panic!("record") };

@@ -115,7 +115,8 @@ fn nobody_becomes_an_authority_by_another_certificate() {
     assert_eq!(admitted(world.ca.device(&Key::p256(), OWN, &[])), Err(Refusal::NoAuthority));
     // Another CA of the same name gave the purpose.
     assert_eq!(admitted(World::new().own), Err(Refusal::NoAuthority));
-    assert_eq!(world.label.admit(&password_holder("p"), ALGORITHMS), Ok(()));
+    // A password that was not created for this label.
+    assert_eq!(world.label.admit(&password_holder("p"), ALGORITHMS), Err(Refusal::NoAuthority));
 }
 
 #[test]

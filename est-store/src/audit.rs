@@ -1,18 +1,29 @@
 //! The audit trail: what happened, in the order in which it was written down.
 
 mod chain;
+mod checkpoint;
+mod events;
+mod reading;
+mod record;
 mod text;
+mod trail;
+mod verify;
 
 use est_core::pkix::Fingerprint;
 
 use crate::database::Database;
 use crate::session::{Change, Query, Session};
-use crate::value::{Row, values};
+use crate::value::values;
 use crate::work::Work;
 use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 
 pub use chain::Chain;
+pub use checkpoint::Checkpoint;
+pub use events::{EVENTS, KnownEvent};
+pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
 use text::plain;
+pub use trail::TrailUse;
+pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,7 +82,9 @@ impl Method {
         }
     }
 
-    fn from_name(name: &str) -> Option<Self> {
+    /// The method with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
         [Self::Certificate, Self::Otp, Self::Local, Self::Bearer].into_iter().find(|method| method.name() == name)
     }
 }
@@ -109,6 +122,14 @@ pub enum ServerEvent {
     LimitExceeded,
     /// Attempts of nobody known failed, more than are written down one by one.
     AuthFailures,
+    /// What happens is written down from here on.
+    AuditStarted,
+    /// What happens is not written down any more.
+    AuditStopped,
+    /// A CA is ready to sign.
+    CaStarted,
+    /// It serves by this configuration.
+    ConfigLoaded,
 }
 
 impl ServerEvent {
@@ -120,12 +141,22 @@ impl ServerEvent {
             Self::ConfigRejected => "config.rejected",
             Self::LimitExceeded => "limit.exceeded",
             Self::AuthFailures => "auth.failures",
+            Self::AuditStarted => "audit.started",
+            Self::AuditStopped => "audit.stopped",
+            Self::CaStarted => "ca.started",
+            Self::ConfigLoaded => "config.loaded",
         }
     }
 
     const fn is_success(self) -> bool {
         match self {
-            Self::Startup | Self::Shutdown | Self::ConfigReloaded => true,
+            Self::Startup
+            | Self::Shutdown
+            | Self::ConfigReloaded
+            | Self::AuditStarted
+            | Self::AuditStopped
+            | Self::CaStarted
+            | Self::ConfigLoaded => true,
             Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
         }
     }
@@ -165,6 +196,10 @@ pub struct AuditFilter {
     pub actor: Option<String>,
     /// Those with this CA.
     pub ca: Option<String>,
+    /// Those from this address.
+    pub source: Option<String>,
+    /// Those at this label.
+    pub label: Option<String>,
 }
 
 impl Database {
@@ -179,14 +214,6 @@ impl Database {
         after: Option<Cursor>,
     ) -> Result<Page<AuditRecord>, StoreError> {
         self.read(Read { filter, limit, after }).await
-    }
-
-    /// Reads the records of a node's chain after the one with this sequence, in order, up to `limit` of them.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub async fn chain(&self, node: &str, after_sequence: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
-        self.read(ReadChain { node: node.to_owned(), after_sequence, limit }).await
     }
 
     /// Writes down what happened to the server.
@@ -265,6 +292,22 @@ impl<'a> Event<'a> {
         fingerprint: None,
     };
 
+    /// What a record says.
+    pub(crate) fn of(record: &'a AuditRecord) -> Self {
+        Self {
+            name: &record.event,
+            success: record.success,
+            actor: record.actor.as_deref(),
+            source: record.source.as_deref(),
+            label: record.label.as_deref(),
+            ca: record.ca.as_deref(),
+            method: record.method,
+            reason: record.reason.as_deref(),
+            serial: record.serial.as_ref().map(SerialNumber::as_bytes),
+            fingerprint: record.fingerprint,
+        }
+    }
+
     /// Something that an operator did.
     pub(crate) fn by(actor: &'a Actor, name: &'static str) -> Self {
         let source = actor.source.as_deref();
@@ -288,6 +331,7 @@ impl<'a> Event<'a> {
             reason: reason.as_deref(),
             ..*self
         };
+        debug_assert!(events::is_known(self.name), "{} is not in the table of events", self.name);
         chain.append(&event, at);
         let values = values![
             chain.node.clone(),
@@ -315,10 +359,6 @@ impl<'a> Event<'a> {
     }
 }
 
-/// What [`record`] reads.
-const RECORDS: &str = "SELECT number, at_micros, event, outcome, actor, source, label, ca, method, reason, serial, \
-                       fingerprint, node, sequence, hash FROM audit";
-
 struct Read {
     filter: AuditFilter,
     limit: u32,
@@ -330,8 +370,10 @@ impl Work for Read {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
-        let before = after.map_or(i64::MAX, |cursor| cursor.0);
-        let mut query = Query::new(&format!("{RECORDS} WHERE number <"), before);
+        let mut query = Query::new(
+            &format!("SELECT {} FROM audit WHERE number <", record::COLUMNS),
+            after.map_or(i64::MAX, |cursor| cursor.0),
+        );
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
@@ -355,63 +397,24 @@ impl Work for Read {
         if let Some(ca) = &filter.ca {
             query.push(" AND ca =", ca);
         }
+        if let Some(source) = &filter.source {
+            query.push(" AND source =", source);
+        }
+        if let Some(label) = &filter.label {
+            query.push(" AND label =", label);
+        }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         let rows = query.run(db).await?;
         let records = rows.into_iter().map(|row| {
-            let record = record(row)?;
+            let record = record::read(row)?;
             Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
         });
         Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
     }
 }
 
-struct ReadChain {
-    node: String,
-    after_sequence: u64,
-    limit: u32,
-}
-
-impl Work for ReadChain {
-    type Answer = Vec<AuditRecord>;
-
-    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<AuditRecord>, StoreError> {
-        let mut query = Query::new(&format!("{RECORDS} WHERE node ="), &self.node);
-        query.push(" AND sequence >", i64::try_from(self.after_sequence).unwrap_or(i64::MAX));
-        query.push(" ORDER BY sequence LIMIT", i64::from(self.limit));
-        query.run(db).await?.into_iter().map(record).collect()
-    }
-}
-
 fn outcome(success: bool) -> &'static str {
     if success { "success" } else { "failure" }
-}
-
-fn record(mut row: Row) -> Result<AuditRecord, StoreError> {
-    let method: Option<String> = row.take(8)?;
-    let method = match method {
-        Some(name) => Some(Method::from_name(&name).ok_or(StoreError::Damaged { column: "audit.method" })?),
-        None => None,
-    };
-    let node: Option<String> = row.take(12)?;
-    let chain = match node {
-        Some(node) => Some(Chain { node, sequence: row.take(13)?, hash: row.take(14)? }),
-        None => None,
-    };
-    Ok(AuditRecord {
-        number: row.take(0)?,
-        at: UnixMicros(row.take(1)?),
-        event: row.take(2)?,
-        success: row.take::<String>(3)? == outcome(true),
-        actor: row.take(4)?,
-        source: row.take(5)?,
-        label: row.take(6)?,
-        ca: row.take(7)?,
-        method,
-        reason: row.take(9)?,
-        serial: row.take::<Option<Vec<u8>>>(10)?.map(|octets| SerialNumber::from_contents(&octets)),
-        fingerprint: row.take::<Option<_>>(11)?.map(Fingerprint),
-        chain,
-    })
 }
 
 pub(crate) fn micros(at: UnixMicros) -> i64 {

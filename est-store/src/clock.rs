@@ -1,6 +1,7 @@
 //! The time that the store reads: for leases, and for when an event was written down.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -30,6 +31,58 @@ impl fmt::Display for UnixMicros {
     }
 }
 
+/// The text is not a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnixMicrosError;
+
+impl fmt::Display for UnixMicrosError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a time: write it as 2026-11-21T09:30:00Z, or 2026-11-21 for the beginning of that day, UTC")
+    }
+}
+
+impl std::error::Error for UnixMicrosError {}
+
+impl FromStr for UnixMicros {
+    type Err = UnixMicrosError;
+
+    /// Reads what RFC 3339 writes in UTC, with at most six digits of a second, from 1970 to 9999; or a date alone, for
+    /// its beginning.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
+        let time = time.strip_suffix('Z').ok_or(UnixMicrosError)?;
+        let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+        let [year, month, day] = numbers(date, '-', [4, 2, 2])?;
+        let [hour, minute, second] = numbers(time, ':', [2, 2, 2])?;
+        let [fraction] = numbers(&format!("{fraction:0<6}"), '.', [6])?;
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let days_in = |month: u64| match month {
+            2 => 28 + u64::from(is_leap),
+            4 | 6 | 9 | 11 => 30,
+            _ => 31,
+        };
+        let is_good = (1..=12).contains(&month) && (1..=days_in(month)).contains(&day);
+        if year < 1970 || !is_good || hour > 23 || minute > 59 || second > 59 {
+            return Err(UnixMicrosError);
+        }
+        let leap_days = |year: u64| year / 4 - year / 100 + year / 400;
+        let years = 365 * (year - 1970) + leap_days(year - 1) - leap_days(1969);
+        let days = years + (1..month).map(days_in).sum::<u64>() + day - 1;
+        Ok(Self((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + fraction))
+    }
+}
+
+/// Numbers with so many digits each.
+fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> Result<[u64; N], UnixMicrosError> {
+    let mut parts = text.split(separator);
+    let mut numbers = [0; N];
+    for (number, digits) in numbers.iter_mut().zip(digits) {
+        let part = parts.next().filter(|part| part.len() == digits && part.bytes().all(|octet| octet.is_ascii_digit()));
+        *number = part.and_then(|part| part.parse().ok()).ok_or(UnixMicrosError)?;
+    }
+    if parts.next().is_none() { Ok(numbers) } else { Err(UnixMicrosError) }
+}
+
 /// Where the store reads the time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> UnixMicros + Send + Sync>);
@@ -49,7 +102,9 @@ impl Clock {
         })
     }
 
-    pub(crate) fn now(&self) -> UnixMicros {
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> UnixMicros {
         (self.0)()
     }
 }
@@ -67,5 +122,40 @@ mod tests {
     #[test]
     fn writes_microseconds_with_six_digits() {
         assert_eq!(UnixMicros(1_795_253_400_000_250).to_string(), "2026-11-21T09:30:00.000250Z");
+    }
+
+    #[test]
+    fn reads_what_it_writes() {
+        for days in 0..60_000 {
+            let at = UnixMicros(days * 86_399_987_654);
+            assert_eq!(at.to_string().parse(), Ok(at), "{at}");
+        }
+        assert_eq!("2026-11-21".parse(), Ok(UnixMicros(1_795_219_200_000_000)));
+        assert_eq!("2026-11-21T09:30:00.25Z".parse(), Ok(UnixMicros(1_795_253_400_250_000)));
+    }
+
+    #[test]
+    fn reads_no_time_that_is_none() {
+        let wrong = [
+            "",
+            "2026",
+            "2026-11-31",
+            "2027-02-29",
+            "2026-13-01",
+            "2026-00-01",
+            "1969-12-31",
+            "2026-11-21T24:00:00Z",
+            "2026-11-21T09:30:00",
+            "2026-11-21T09:30Z",
+            "2026-11-21T09:30:00.0000001Z",
+            "2026-11-21T09:30:60Z",
+            "2026-11-21T09:30:00+01:00",
+            "2026-1-2",
+            "+026-11-21",
+            "2026-11-21-01",
+        ];
+        for text in wrong {
+            assert_eq!(text.parse::<UnixMicros>(), Err(UnixMicrosError), "{text}");
+        }
     }
 }

@@ -19,6 +19,7 @@ mod connection;
 mod crls;
 mod database;
 mod error;
+mod failures;
 mod inventory;
 mod issued_per_hour;
 pub mod migrations;
@@ -36,13 +37,17 @@ mod work;
 mod writer;
 
 pub use admin::AdminEvent;
-pub use audit::{Actor, AuditFilter, AuditRecord, Chain, Instigator, Method, ServerEvent};
+pub use audit::{
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
+    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+};
 pub use census::Census;
-pub use clock::{Clock, UnixMicros};
+pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};
 pub use database::{Database, Options, Pending};
 pub use error::StoreError;
 pub use est_core::pkix::RevocationReason;
+pub use failures::Failures;
 pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};
 pub use passwords::{NewPassword, Password, PasswordSummary};

@@ -20,6 +20,8 @@ pub struct NewPassword {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
+    /// What names it is good for besides the entity's own.
+    pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,
     /// When it ends.
@@ -37,6 +39,8 @@ pub struct Password {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
+    /// What names it is good for besides the entity's own.
+    pub names: Vec<String>,
     /// When it ends.
     pub expires: UnixTime,
 }
@@ -50,6 +54,8 @@ pub struct PasswordSummary {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
+    /// What names it is good for besides the entity's own.
+    pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,
     /// When it ends.
@@ -123,13 +129,14 @@ impl Work for Create {
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
         let Self { password, actor } = self;
-        let sql = "INSERT INTO passwords (id, hash, entity, label, created, expires, max_uses) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING";
+        let sql = "INSERT INTO passwords (id, hash, entity, label, names, created, expires, max_uses) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING";
         let values = values![
             &password.id,
             password.hash.reveal(),
             &password.entity,
             &password.label,
+            names_to_column(&password.names),
             seconds(password.created),
             seconds(password.expires),
             password.max_uses,
@@ -190,7 +197,7 @@ impl Work for Find {
     type Answer = Option<Password>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<Password>, StoreError> {
-        let sql = "SELECT hash, entity, label, expires FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
+        let sql = "SELECT hash, entity, label, expires, names FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
                    AND (expires > ?2 OR EXISTS \
                    (SELECT 1 FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)))";
         let Some(mut row) = db.query_one(sql, &values![&self.id, seconds(self.now)]).await? else { return Ok(None) };
@@ -199,6 +206,7 @@ impl Work for Find {
             entity: row.take(1)?,
             label: row.take(2)?,
             expires: time(row.take(3)?),
+            names: names_of_column(row.take(4)?)?,
         }))
     }
 }
@@ -216,7 +224,8 @@ impl Work for Summary {
     }
 }
 
-const COLUMNS: &str = "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at FROM passwords";
+const COLUMNS: &str =
+    "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at, names FROM passwords";
 
 struct List {
     limit: u32,
@@ -245,5 +254,15 @@ fn summary(mut row: Row) -> Result<PasswordSummary, StoreError> {
         max_uses: row.take(6)?,
         uses: row.take(7)?,
         revoked_at: row.take::<Option<_>>(8)?.map(time),
+        names: names_of_column(row.take(9)?)?,
     })
+}
+
+fn names_to_column(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| serde_json::Value::from(names).to_string())
+}
+
+fn names_of_column(column: Option<String>) -> Result<Vec<String>, StoreError> {
+    let Some(text) = column else { return Ok(Vec::new()) };
+    serde_json::from_str(&text).map_err(|_| StoreError::Damaged { column: "passwords.names" })
 }

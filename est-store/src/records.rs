@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use est_core::pkix::Certificate;
-use est_core::{Entry, Event, EventKind, Intent, Outcome, Principal, Ticket, UnixTime};
+use est_core::{Entry, Event, EventKind, Guess, Intent, Outcome, Principal, Ticket, UnixTime};
 
 use crate::audit::{self, Method};
 use crate::claims::Held;
 use crate::database::{Database, seconds};
+use crate::failures::{self, LockedOut};
 use crate::session::{Change, Session};
 use crate::value::values;
 use crate::work::Work;
@@ -32,6 +33,10 @@ struct Record {
     method: Option<Method>,
     shown: Option<Arc<Certificate>>,
     events: Vec<Event>,
+    /// A wrong password, to be counted.
+    guess: Option<Guess>,
+    /// Whose failures are forgotten.
+    cleared: Vec<String>,
     issued: Option<Arc<Certificate>>,
     closing: Option<(Held, Closing)>,
 }
@@ -78,6 +83,8 @@ impl Record {
             method,
             shown,
             events: entry.events.clone(),
+            guess: entry.guess.clone(),
+            cleared: entry.principal.as_ref().map(Principal::clears).unwrap_or_default(),
             issued,
             closing,
         }
@@ -140,9 +147,16 @@ impl Work for Record {
                 Closing::Interrupt => changes.push(held.interrupt()),
             }
         }
+        changes.extend(failures::clear(&self.cleared, at.seconds()));
         let trail = db.trail()?;
         changes.extend(self.events.iter().map(|event| self.event(event).append(trail, at)));
-        db.change(changes).await
+        db.change(changes).await?;
+        let Some(guess) = &self.guess else { return Ok(()) };
+        for locked_out in failures::count(db, guess, at.seconds()).await? {
+            let reason = locked_out.reason();
+            LockedOut::event(&reason, self.source.as_deref(), self.label.as_deref()).insert(db, at).await?;
+        }
+        Ok(())
     }
 }
 

@@ -7,14 +7,6 @@ use crate::work::Work;
 use crate::{StoreError, UnixMicros};
 
 impl Database {
-    /// The sequence of the last record of a node's chain; 0 when there is none.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn chain_end(&self, node: &str) -> Result<u64, StoreError> {
-        self.read(ChainEnd { node: node.to_owned() }).await
-    }
-
     /// The sequence of the last record of a node's chain that `sink` has taken; 0 when there is none.
     ///
     /// # Errors
@@ -29,19 +21,6 @@ impl Database {
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn advance_sink(&self, node: &str, sink: &str, sequence: u64) -> Result<(), StoreError> {
         self.transact(Advance { node: node.to_owned(), sink: sink.to_owned(), sequence }).await
-    }
-}
-
-struct ChainEnd {
-    node: String,
-}
-
-impl Work for ChainEnd {
-    type Answer = u64;
-
-    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<u64, StoreError> {
-        let row = db.query_one("SELECT sequence FROM chains WHERE node = ?1", &values![&self.node]).await?;
-        row.map_or(Ok(0), |mut row| row.take(0))
     }
 }
 

@@ -20,6 +20,8 @@ mod sqlite {
     mod crls;
     #[path = "../suite/crowds.rs"]
     mod crowds;
+    #[path = "../suite/failures.rs"]
+    mod failures;
     #[path = "../suite/inventory.rs"]
     mod inventory;
     #[path = "../suite/passwords.rs"]

@@ -368,5 +368,11 @@ pub fn serial(octet: u8) -> Serial {
 /// Somebody who knows a one-time password until an hour after [`NOW`].
 #[must_use]
 pub fn password_holder(id: &str) -> Principal {
-    Principal::OneTimePassword { id: id.into(), entity: None, expires: NOW + Seconds(3600) }
+    Principal::OneTimePassword {
+        id: id.into(),
+        entity: None,
+        expires: NOW + Seconds(3600),
+        label: None,
+        allowance: Arc::default(),
+    }
 }

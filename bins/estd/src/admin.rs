@@ -7,6 +7,7 @@ mod caller;
 mod cas;
 mod census;
 mod certs;
+mod chain;
 mod configuration;
 mod endpoint;
 mod guard;
@@ -170,6 +171,7 @@ fn endpoints() -> Vec<Endpoint> {
         certs::endpoints(),
         requests::endpoints(),
         audit::endpoints(),
+        chain::endpoints(),
         configuration::endpoints(),
         metrics::endpoints(),
         overview::endpoints(),

@@ -155,6 +155,12 @@ pub(crate) struct Explain {
     /// Who asks: a file with their certificate, `otp` or `otp:ENTITY` for who has a one-time password.
     #[arg(long = "as", value_name = "PRINCIPAL", default_value = "otp")]
     pub(crate) principal: String,
+    /// The password gives these names too, as with `estd otp create --allow`.
+    #[arg(long = "allow", value_name = "KIND:PATTERN")]
+    pub(crate) names: Vec<String>,
+    /// The password was created for --label.
+    #[arg(long, requires = "label")]
+    pub(crate) for_label: bool,
     /// Explain a renewal (/simplereenroll) of the certificate of --as.
     #[arg(long)]
     pub(crate) renew: bool,
@@ -240,9 +246,16 @@ pub(crate) enum Otp {
     Create {
         #[command(flatten)]
         config: Config,
-        /// Whom it is for: the user name with which alone it is good.
+        /// Whom it is for: the user name with which alone it is good, and whose names alone it gives.
         #[arg(long, value_name = "NAME")]
         entity: Option<String>,
+        /// The label at which alone it is good [default: every label but those that make registration authorities].
+        #[arg(long, value_name = "LABEL")]
+        label: Option<String>,
+        /// Names that it gives besides the entity's own: 'dns:*.lab.example', 'subject:CN=*,O=Lab', 'uri'; what begins
+        /// with ^ is a regular expression. May be repeated.
+        #[arg(long = "allow", value_name = "KIND:PATTERN")]
+        names: Vec<String>,
         /// How long it is good: 30m, 24h, 7d, or whole seconds [default: otp.default_ttl].
         #[arg(long, value_name = "TIME", value_parser = crate::output::parse_span)]
         ttl: Option<est_core::Seconds>,
@@ -255,10 +268,28 @@ pub(crate) enum Otp {
         #[command(flatten)]
         output: Output,
     },
-    /// List passwords, without their secrets.
+    /// List passwords, without their secrets, and who has failed with one.
     List {
         #[command(flatten)]
         config: Config,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Show one password: what it is good for, its uses, and the failures that count against it.
+    Show {
+        #[command(flatten)]
+        config: Config,
+        /// The part before the dot.
+        id: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Let somebody try again who is locked out.
+    Unlock {
+        #[command(flatten)]
+        config: Config,
+        /// A user name, the id of a password or an address, as `estd otp list` shows them.
+        who: String,
         #[command(flatten)]
         output: Output,
     },
@@ -362,19 +393,112 @@ pub(crate) enum Requests {
 #[derive(Subcommand)]
 pub(crate) enum Audit {
     /// List audit records, the newest first.
-    List {
-        #[command(flatten)]
-        config: Config,
-        /// Go on after this one: the `cursor` of a listing before.
-        #[arg(long, value_name = "CURSOR")]
-        after: Option<est_store::Cursor>,
-        /// Only those of this event, `cert.issued` say.
-        #[arg(long, value_name = "EVENT")]
-        event: Option<String>,
-        /// How many at most.
-        #[arg(long, value_name = "N", default_value_t = 100)]
-        limit: u32,
-        #[command(flatten)]
-        output: Output,
-    },
+    #[command(visible_alias = "query")]
+    List(AuditList),
+    /// Print the chains of audit records, oldest first, as lines of JSON that can be verified elsewhere.
+    Export(AuditExport),
+    /// Tell whether the audit records are what was written. Exits with 0 if so, 1 if not, 2 if that cannot be told.
+    Verify(AuditVerify),
+    /// Sign where the chains end at present, print that, and add it to the file of checkpoints.
+    Checkpoint(AuditCheckpoint),
+}
+
+#[derive(Args)]
+pub(crate) struct AuditList {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Go on after this one: the `cursor` of a listing before.
+    #[arg(long, value_name = "CURSOR")]
+    pub(crate) after: Option<est_store::Cursor>,
+    /// Only those of this event, `cert.issued` say, or of those whose names begin so: `cert`.
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) event: Option<String>,
+    /// Only those that ended so.
+    #[arg(long, value_name = "OUTCOME")]
+    pub(crate) outcome: Option<Outcome>,
+    /// Only those about the certificate with this serial number, in hexadecimal.
+    #[arg(long, value_name = "SERIAL")]
+    pub(crate) serial: Option<est_store::SerialNumber>,
+    /// Only those of this actor, as a listing has it.
+    #[arg(long, value_name = "ACTOR")]
+    pub(crate) actor: Option<String>,
+    /// Only those from this address.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) source: Option<String>,
+    /// Only those at this label.
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Option<String>,
+    /// Only those with this CA.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ca: Option<String>,
+    #[command(flatten)]
+    pub(crate) span: AuditSpan,
+    /// How many at most.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub(crate) limit: u32,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// From when to when.
+#[derive(Args)]
+pub(crate) struct AuditSpan {
+    /// Only those of this time or later: 2026-11-21, or 2026-11-21T09:30:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<est_store::UnixMicros>,
+    /// Only those of before this time.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<est_store::UnixMicros>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Outcome {
+    /// What was attempted came about.
+    Success,
+    /// It did not.
+    Failure,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditExport {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    #[command(flatten)]
+    pub(crate) span: AuditSpan,
+    /// Only the chain of this node.
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// Only records of this event, or of those whose names begin so.
+    #[arg(long, value_name = "EVENT")]
+    pub(crate) event: Option<String>,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditVerify {
+    /// The configuration file: its database is verified, against its checkpoints. Not needed with --from.
+    #[arg(long, value_name = "FILE", required_unless_present = "from")]
+    pub(crate) config: Option<PathBuf>,
+    /// Verify this export instead of the database; `-` is standard input.
+    #[arg(long, value_name = "EXPORT")]
+    pub(crate) from: Option<PathBuf>,
+    /// The export has some records only, because it was filtered: what is missing is no mistake.
+    #[arg(long, requires = "from")]
+    pub(crate) excerpt: bool,
+    /// Hold the records against the checkpoints in this file; may be repeated.
+    #[arg(long = "checkpoint", value_name = "FILE")]
+    pub(crate) checkpoints: Vec<PathBuf>,
+    /// Only believe checkpoints that were signed with the key that this is the public half of, PEM; may be repeated.
+    #[arg(long = "public-key", value_name = "FILE")]
+    pub(crate) public_keys: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+#[derive(Args)]
+pub(crate) struct AuditCheckpoint {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Print the public half of the key instead, PEM: what `estd audit verify --public-key` wants.
+    #[arg(long)]
+    pub(crate) public_key: bool,
 }

@@ -11,6 +11,7 @@ mod reload;
 mod server;
 mod serving;
 mod tls;
+mod trail;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
@@ -21,7 +22,8 @@ use host::config::Settings;
 use host::telemetry;
 use tokio::runtime::{Builder, Runtime};
 
-use cli::{Cli, Command, ConfigFile};
+use cli::{Audit, Cli, Command, ConfigFile};
+use commands::audit::verify;
 use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, requests, run};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
@@ -30,7 +32,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     match start(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             output::error(format!("estd: {error:#}"));
             ExitCode::FAILURE
@@ -38,8 +40,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(command: Command) -> Result<()> {
+fn start(command: Command) -> Result<ExitCode> {
     match command {
+        Command::Audit { command: Audit::Verify(options) } => {
+            return Ok(runtime(None)?.block_on(verify::run(&options)));
+        }
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             let _spans = start_logging(&settings)?;
@@ -76,7 +81,8 @@ fn start(command: Command) -> Result<()> {
             Ok(())
         }
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts to log, and to send spans where they are wanted: for as long as what it returns is kept.

@@ -99,7 +99,18 @@ fn migrate_tells_and_does_what_is_pending() {
 #[test]
 fn a_password_is_good_for_its_entity_and_so_many_requests() {
     let server = Server::dev(ESTD);
-    let created = server.estd_json(&["otp", "create", "--entity", "meter-7", "--uses", "3", "--ttl", "10m"]);
+    let created = server.estd_json(&[
+        "otp",
+        "create",
+        "--entity",
+        "meter-7",
+        "--allow",
+        "subject:CN=*",
+        "--uses",
+        "3",
+        "--ttl",
+        "10m",
+    ]);
     assert_eq!((&created["entity_id"], &created["max_uses"]), (&"meter-7".into(), &3.into()));
     let password = created["password"].as_str().expect("a password");
     assert_eq!(enroll(&server, "meter-8", password, "a").0, 401);

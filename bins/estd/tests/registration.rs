@@ -73,7 +73,12 @@ impl Holder {
 
 fn with_password(server: &Server, label: &str, request: &[u8]) -> Response {
     let client = Client::new(server.port(), &server.ca());
-    client.enroll(&format!("{label}/simpleenroll"), Some(&server.password(1)), base64(request).as_bytes())
+    let created = match label.strip_prefix('/') {
+        Some(label) => server.estd_json(&["otp", "create", "--label", label]),
+        None => server.estd_json(&["otp", "create"]),
+    };
+    let password = created["password"].as_str().expect("a password");
+    client.enroll(&format!("{label}/simpleenroll"), Some(password), base64(request).as_bytes())
 }
 
 fn issued(answer: &Response) -> Certificate {

@@ -29,6 +29,11 @@ fn sequences(records: &[Value]) -> Vec<u64> {
     records.iter().map(|record| record["sequence"].as_u64().expect("a number")).collect()
 }
 
+/// How many of them tell of a password.
+fn passwords(path: &Path) -> usize {
+    records(path).iter().filter(|record| record["event_type"] == "otp.created").count()
+}
+
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
@@ -67,12 +72,12 @@ fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_re
     let server = with_audit("file = \"audit.jsonl\"").start();
     let (path, moved) = (server.folder().join("audit.jsonl"), server.folder().join("audit.jsonl.1"));
     create_passwords(&server, 3);
-    wait_until("the passwords are in the file", || records(&path).len() == 4);
+    wait_until("the passwords are in the file", || passwords(&path) == 3);
     fs::rename(&path, &moved).expect("the file can be moved");
     let hangup = Command::new("kill").args(["-HUP", &server.pid().to_string()]).status().expect("kill runs");
     assert!(hangup.success());
     create_passwords(&server, 3);
-    wait_until("the new passwords are in the new file", || records(&path).len() == 3);
+    wait_until("the new passwords are in the new file", || passwords(&path) == 3);
     // The folder goes with the server.
     let copy = tempfile::tempdir().expect("a temporary folder");
     let link = copy.path().join("audit.jsonl");
@@ -81,10 +86,10 @@ fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_re
     let (status, log) = server.stop();
     assert!(status.success(), "{log}");
     let after = records(&link);
-    assert_eq!(sequences(&[before.as_slice(), &after].concat()), (1..=8).collect::<Vec<_>>());
-    assert_eq!(before[0]["event_type"], "server.startup");
-    assert_eq!(before[1]["event_type"], "otp.created");
-    assert_eq!(after[3]["event_type"], "server.shutdown");
+    let all = [before, after].concat();
+    assert_eq!(sequences(&all), (1..=all.len() as u64).collect::<Vec<_>>());
+    assert_eq!(all.first().map(|record| &record["event_type"]), Some(&Value::from("server.startup")));
+    assert_eq!(all.last().map(|record| &record["event_type"]), Some(&Value::from("server.shutdown")));
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn a_collector_gets_the_events_that_were_chosen_with_what_their_certificate_says
     let answer = client.exchange(&request).expect("an answer");
     assert_eq!(answer.status, 200);
 
-    // The collector comes when it is all over, and gets it still.
+    // The collector comes when it is over, and gets it still.
     collector.start(&Listen::Tcp);
     let start = Instant::now();
     let message = loop {
@@ -117,6 +122,6 @@ fn a_collector_gets_the_events_that_were_chosen_with_what_their_certificate_says
         assert!(data.contains(part), "{part} is not in {data}");
     }
     let (status, log) = server.stop();
-    assert!(status.success() && log.contains("audit records wait"), "{log}");
+    assert!(status.success(), "{log}");
     assert!(collector.poll().is_none(), "another event than those that were chosen");
 }

@@ -27,6 +27,8 @@ use std::path::Path;
 use est_core::UnixTime;
 use toml_edit::Document;
 
+pub use est_auth::HashAlgorithm;
+
 pub use diagnostic::{Diagnostic, Position};
 pub use footprint::Footprint;
 pub use locate::{Place, locate};
@@ -36,10 +38,10 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode,
-    ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, HashAlgorithm, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport,
-    Tls, TlsCertificate, TlsVersion,
+    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode,
+    ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, KeyFile, Label, Limits, Log, LogFormat,
+    Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls,
+    TlsCertificate, TlsVersion,
 };
 pub use shown::shown;
 

@@ -1,5 +1,6 @@
 //! What the servers share: configuration, wiring, telemetry.
 
+pub mod checkpoints;
 pub mod config;
 pub mod crl_publisher;
 pub mod crls;

@@ -52,6 +52,8 @@ struct Reading {
 pub enum Endpoint {
     /// An operation of EST.
     Est(Operation),
+    /// A CRL.
+    Crl,
     /// The admin API.
     Admin,
     /// Anything else.
@@ -68,6 +70,7 @@ impl Endpoint {
     fn name(self) -> &'static str {
         match self {
             Self::Est(operation) => operation.segment(),
+            Self::Crl => "crl",
             Self::Admin => "admin",
             Self::Other => "other",
         }

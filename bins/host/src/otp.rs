@@ -1,45 +1,172 @@
-//! Making one-time passwords, for whoever asks: a command or the admin API.
+//! One-time passwords, from the request for one to the row in the store: for the command line and the admin API alike.
+
+use std::fmt;
 
 use est_auth::OneTimePassword;
-use est_core::{Seconds, Secret, UnixTime};
-use est_store::{Actor, Database, NewPassword};
+use est_core::policy::Allowance;
+use est_core::{PortError, Seconds, Secret, UnixTime};
+use est_store::{Actor, Database, NewPassword, StoreError};
 
+use crate::config::Settings;
 use crate::shell;
 
-/// A password that was just made.
+/// The longest user name that a password can be for.
+const LONGEST_ENTITY: usize = 255;
+/// The longest time for which a password can be good.
+pub const LONGEST_TTL: Seconds = Seconds::from_days(365);
+/// How often at most a password can be good.
+pub const MOST_USES: u32 = 1_000_000;
+
+/// What a password is to be good for.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Whom it is for, if for somebody: the user name with which alone it is good, and whose own names it gives.
+    pub entity: Option<String>,
+    /// The label at which alone it is good.
+    pub label: Option<String>,
+    /// What names it gives besides the entity's own, as [`Allowance::parse`] reads them.
+    pub names: Vec<String>,
+    /// For how long; `otp.default_ttl` if `None`.
+    pub ttl: Option<Seconds>,
+    /// For how many requests; `otp.max_uses` if `None`.
+    pub uses: Option<u32>,
+}
+
+/// A password that was just created, at the only time when its clear text exists.
+#[derive(Debug)]
 pub struct Created {
-    /// Its public half, by which it is listed and revoked.
+    /// The public half, which finds it.
     pub id: String,
-    /// The password.
+    /// What the user is given, once.
     pub clear: Secret,
+    /// Whom it is for, if for somebody.
+    pub entity: Option<String>,
+    /// The label that it is for, if for one.
+    pub label: Option<String>,
+    /// What names it gives besides the entity's own.
+    pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,
     /// When it ends.
     pub expires: UnixTime,
+    /// For how many requests it is good.
+    pub max_uses: u32,
 }
 
-/// Makes a password for `entity`, or for anybody, and remembers its hash.
+impl Created {
+    /// Whether its holder may ask for every name that the profile gives.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.entity.is_none() && self.names.is_empty()
+    }
+}
+
+/// Why there is no password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The request asks for what cannot be.
+    Invalid {
+        /// The field of the [`Request`].
+        field: &'static str,
+        /// What is wrong with it, as the rest of a sentence that begins with the field.
+        reason: String,
+    },
+    /// There is no randomness.
+    Entropy(PortError),
+    /// The hash could not be computed; the text is for the operator.
+    Hashing(String),
+    /// The store did not take it.
+    Store(StoreError),
+}
+
+impl fmt::Display for CreateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { field, reason } => write!(f, "{field} {reason}"),
+            Self::Entropy(error) => error.fmt(f),
+            Self::Hashing(why) => f.write_str(why),
+            Self::Store(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CreateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Entropy(error) => Some(error),
+            Self::Store(error) => Some(error),
+            Self::Invalid { .. } | Self::Hashing(_) => None,
+        }
+    }
+}
+
+/// Creates a password as `[otp]` says, and remembers that `actor` did.
+///
+/// Needs a tokio runtime: the hash is computed on a thread of its own.
 ///
 /// # Errors
-/// What the system's randomness or the database says.
+/// [`CreateError`].
 pub async fn create(
+    settings: &Settings,
     store: &Database,
-    entity: Option<&str>,
-    ttl: Seconds,
-    uses: u32,
+    request: Request,
     actor: &Actor,
-) -> Result<Created, Box<dyn std::error::Error + Send + Sync>> {
-    let OneTimePassword { id, clear, hash } = OneTimePassword::generate(&shell::entropy()?);
+) -> Result<Created, CreateError> {
+    check(settings, &request)?;
+    let Request { entity, label, names, ttl, uses } = request;
+    let entropy = shell::entropy().map_err(CreateError::Entropy)?;
+    let hasher = settings.otp.hasher().map_err(CreateError::Hashing)?;
+    let length = settings.otp.token_length;
+    let made = tokio::task::spawn_blocking(move || OneTimePassword::generate(&entropy, length, &hasher));
+    let OneTimePassword { id, clear, hash } = made.await.map_err(|error| CreateError::Hashing(error.to_string()))?;
     let created = shell::now();
+    let expires = created + ttl.unwrap_or(settings.otp.default_ttl);
+    let max_uses = uses.unwrap_or(settings.otp.max_uses);
     let password = NewPassword {
         id: id.clone(),
         hash: Secret::new(hash),
-        entity: entity.map(str::to_owned),
-        label: None,
+        entity: entity.clone(),
+        label: label.clone(),
+        names: names.clone(),
         created,
-        expires: created + ttl,
-        max_uses: uses,
+        expires,
+        max_uses,
     };
-    store.create_password(password, actor).await?;
-    Ok(Created { id, clear, created, expires: created + ttl })
+    store.create_password(password, actor).await.map_err(CreateError::Store)?;
+    Ok(Created { id, clear, entity, label, names, created, expires, max_uses })
+}
+
+fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> {
+    let invalid = |field, reason: String| Err(CreateError::Invalid { field, reason });
+    if let Some(entity) = &request.entity {
+        if entity.is_empty() || entity.len() > LONGEST_ENTITY {
+            return invalid("entity", format!("must have 1 to {LONGEST_ENTITY} octets"));
+        }
+        // A user name with a colon cannot be sent (RFC 7617 §2).
+        if entity.contains(':') || entity.chars().any(char::is_control) {
+            return invalid("entity", "must be a user name: without a colon, and without control characters".into());
+        }
+    }
+    if let Some(label) = &request.label
+        && !settings.labels.iter().any(|known| known.name == *label)
+    {
+        let known: Vec<&str> = settings.labels.iter().map(|label| label.name.as_str()).collect();
+        let known = if known.is_empty() { "there is none".into() } else { format!("there are: {}", known.join(", ")) };
+        return invalid("label", format!("{label:?} is not the name of one; {known}"));
+    }
+    if let Err(reason) = Allowance::parse(&request.names) {
+        return invalid("names", reason);
+    }
+    if let Some(ttl) = request.ttl
+        && !(1..=LONGEST_TTL.0).contains(&ttl.0)
+    {
+        return invalid("ttl", "must be between one second and 365 days".into());
+    }
+    if let Some(uses) = request.uses
+        && !(1..=MOST_USES).contains(&uses)
+    {
+        return invalid("uses", format!("must be between 1 and {MOST_USES}"));
+    }
+    Ok(())
 }

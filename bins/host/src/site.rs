@@ -50,7 +50,7 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
     }
     let default_label = match &settings.est.default_label {
         Some(name) => labels.get(name).cloned().ok_or_else(|| SiteError::UnknownLabel(name.clone()))?,
-        None => Arc::new(unlabelled(first, find(&first.id)?, &settings.est)),
+        None => Arc::new(unlabelled(settings, first, find(&first.id)?)),
     };
     Ok(Site {
         base_path: settings.est.base_path.clone(),
@@ -84,19 +84,24 @@ fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -
         est_core::Label::new(name, ca, profile, label.approval, label.certificate_names, &label.csr_attributes)
             .with_linking(label.linking);
     made.authorities = own.map(|ra| ra.authority.clone()).collect();
+    made.identities.clone_from(&settings.identities);
+    made.certificate_purposes = label.certificate_purposes;
     made
 }
 
-fn unlabelled(settings: &config::Ca, ca: Arc<est_core::Ca>, est: &config::Est) -> est_core::Label {
+fn unlabelled(settings: &Settings, own: &config::Ca, ca: Arc<est_core::Ca>) -> est_core::Label {
+    let est = &settings.est;
     let mut profile = Profile {
-        key_usage: settings.key_usage,
-        ext_key_usage: settings.ext_key_usage.clone(),
-        validity: settings.validity,
-        max_validity: settings.max_validity,
+        key_usage: own.key_usage,
+        ext_key_usage: own.ext_key_usage.clone(),
+        validity: own.validity,
+        max_validity: own.max_validity,
         tells_extensions: false,
         ..Profile::new("default")
     };
-    settings.add_crl_urls(&mut profile);
-    est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes)
-        .with_linking(est.linking)
+    own.add_crl_urls(&mut profile);
+    let label = est_core::Label::new(None, ca, profile, Approval::Automatic, NameBinding::Own, &est.csr_attributes);
+    let mut made = label.with_linking(est.linking);
+    made.identities.clone_from(&settings.identities);
+    made
 }

@@ -10,6 +10,7 @@ use est_auth::{
 };
 use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
+use est_core::policy::Allowance;
 use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Secret, Site, UnixTime};
 use est_store::Database;
 use rustls::crypto::aws_lc_rs;
@@ -166,6 +167,8 @@ pub fn services(settings: &Settings, site: &Site, store: &Database) -> Result<Se
         let concurrency = PasswordAuthenticator::usual_concurrency();
         authenticators.push(Arc::new(PasswordAuthenticator::new(
             Arc::new(Stored(store.clone())),
+            settings.otp.hasher().map_err(WiringError)?,
+            settings.otp.lockout,
             concurrency,
             &entropy,
         )));
@@ -272,11 +275,23 @@ impl Passwords for Stored {
     fn find<'a>(&'a self, id: &'a str, now: UnixTime) -> PortFuture<'a, Option<StoredPassword>> {
         Box::pin(async move {
             let found = self.0.password(id, now).await.map_err(|error| PortError(error.to_string()))?;
-            Ok(found.map(|found| StoredPassword {
+            let Some(found) = found else { return Ok(None) };
+            let allowance = Allowance::parse(&found.names)
+                .map_err(|error| PortError(format!("the names that the password {id} is for: {error}")))?;
+            Ok(Some(StoredPassword {
                 hash: found.hash.reveal().to_owned(),
                 entity: found.entity,
                 expires: found.expires,
+                label: found.label,
+                allowance: Arc::new(allowance),
             }))
+        })
+    }
+
+    fn locked_until<'a>(&'a self, who: &'a [String], now: UnixTime) -> PortFuture<'a, Option<UnixTime>> {
+        Box::pin(async move {
+            let locked = self.0.locked_until(who, now).await;
+            locked.map_err(|error| PortError(error.to_string()))
         })
     }
 }

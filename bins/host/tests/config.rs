@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use est_core::pkix::{KeyType, KeyUsage, oid};
+use est_core::pkix::{Extension, KeyType, KeyUsage, oid};
 use est_core::{Approval, NameBinding, Seconds, UnixTime};
 use host::config::{
-    self, ClientAuthMode, ClientPurpose, ClientRevocation, Diagnostic, LogFormat, RsaPadding, Settings, TlsVersion,
+    self, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Diagnostic, LogFormat, RsaPadding, Settings,
+    TlsVersion,
 };
 
 /// In June 2027: `old-ca.pem` is over, everything else is valid.
@@ -171,6 +172,49 @@ fn crls_are_files_and_folders_and_grace_is_a_duration() {
     let (settings, _) = folder.parse(&MINIMAL.replace("[[ca]]", "client_auth.crls = \"crl.pem\"\n[[ca]]")).unwrap();
     assert_eq!(settings.tls.client_auth.crls, [folder.0.join("crl.pem")]);
     assert_eq!(settings.tls.client_auth.revocation, ClientRevocation::Hard);
+}
+
+#[test]
+fn a_ca_makes_crls_where_its_certificate_allows_it() {
+    let folder = Folder::new();
+    let crls = |text: String| folder.parse(&text).unwrap().0.cas[0].crls;
+    let usual = CrlRules { validity: Seconds::from_days(7), interval: Seconds::from_days(1) };
+    assert_eq!(crls(MINIMAL.into()), Some(usual));
+    assert_eq!(crls(MINIMAL.replace("root.pem", "ca-without-crl-sign.pem")), None);
+    assert_eq!(crls(format!("{MINIMAL}crl = false")), None);
+    let other = CrlRules { validity: Seconds(7_200), interval: Seconds(3_600) };
+    assert_eq!(crls(format!("{MINIMAL}crl_validity = \"2h\"\ncrl_interval = \"1h\"")), Some(other));
+}
+
+#[test]
+fn certificates_tell_where_the_crl_of_their_ca_is_unless_their_profile_does() {
+    let text = r#"
+        crl_url = "http://crl.example/main.crl"
+        [[profile]]
+        name = "own"
+        base = "device"
+        crl_urls = ["http://crl.example/own.crl"]
+        [[est.label]]
+        name = "a"
+        ca_id = "main"
+        [[est.label]]
+        name = "b"
+        ca_id = "main"
+        profile = "device"
+        [[est.label]]
+        name = "c"
+        ca_id = "main"
+        profile = "own"
+    "#;
+    let (settings, _) = Folder::new().parse(&format!("{MINIMAL}{text}")).unwrap();
+    let site = host::site(&settings, est_backends::algorithms()).unwrap();
+    for (label, url) in [(None, "main"), (Some("a"), "main"), (Some("b"), "main"), (Some("c"), "own")] {
+        let label = site.label(label).unwrap();
+        let points: Vec<_> =
+            label.profile.extensions.iter().filter(|one| one.id == oid::CRL_DISTRIBUTION_POINTS).collect();
+        let expected = Extension::crl_distribution_points(&[format!("http://crl.example/{url}.crl")]);
+        assert_eq!(points, [&expected]);
+    }
 }
 
 #[test]

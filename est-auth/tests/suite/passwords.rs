@@ -5,23 +5,46 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use est_auth::{OneTimePassword, PasswordAuthenticator, Passwords, StoredPassword};
+use est_auth::{OneTimePassword, PasswordAuthenticator, Passwords, SecretHasher, StoredPassword};
 use est_core::{
-    Authenticator, Credentials, Doubt, Entropy, Evidence, PortError, PortFuture, Principal, Secret, UnixTime, Verdict,
+    Authenticator, Credentials, Doubt, Entropy, Evidence, Lockout, PortError, PortFuture, Principal, Seconds, Secret,
+    UnixTime, Verdict,
 };
 
 use crate::now;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
-/// Rows in memory; `None` when the store is down.
-struct Rows(Mutex<Option<BTreeMap<String, StoredPassword>>>);
+/// Rows in memory; `None` when the store is down. The second says who is locked out, and until when.
+struct Rows(Mutex<Option<BTreeMap<String, StoredPassword>>>, Mutex<BTreeMap<String, UnixTime>>);
 
 impl Passwords for Rows {
     fn find<'a>(&'a self, id: &'a str, _: UnixTime) -> PortFuture<'a, Option<StoredPassword>> {
         let rows = self.0.lock().unwrap();
         let found = rows.as_ref().map(|rows| rows.get(id).cloned()).ok_or_else(|| PortError("down".into()));
         Box::pin(async { found })
+    }
+
+    fn locked_until<'a>(&'a self, who: &'a [String], now: UnixTime) -> PortFuture<'a, Option<UnixTime>> {
+        let locked = self.1.lock().unwrap();
+        let until = who.iter().filter_map(|who| locked.get(who).copied()).filter(|until| *until > now).max();
+        Box::pin(async move { Ok(until) })
+    }
+}
+
+const LOCKOUT: Lockout = Lockout { max_failures: 5, window: Seconds(900), duration: Seconds(1800) };
+
+fn generate(entropy: u8) -> OneTimePassword {
+    OneTimePassword::generate(&Entropy([entropy; 32]), 32, &SecretHasher::argon2id())
+}
+
+fn stored(password: &OneTimePassword, entity: Option<&str>) -> StoredPassword {
+    StoredPassword {
+        hash: password.hash.clone(),
+        entity: entity.map(Into::into),
+        expires: NOW,
+        label: Some("factory".into()),
+        allowance: Arc::default(),
     }
 }
 
@@ -33,10 +56,12 @@ struct World {
 
 /// One password, for `entity`.
 fn world(entity: Option<&str>) -> World {
-    let password = OneTimePassword::generate(&Entropy([5; 32]));
-    let stored = StoredPassword { hash: password.hash.clone(), entity: entity.map(Into::into), expires: NOW };
-    let rows = Arc::new(Rows(Mutex::new(Some(BTreeMap::from([(password.id.clone(), stored)])))));
-    let authenticator = Arc::new(PasswordAuthenticator::new(rows.clone(), NonZeroUsize::MIN, &Entropy([6; 32])));
+    let password = generate(5);
+    let stored = stored(&password, entity);
+    let rows = Rows(Mutex::new(Some(BTreeMap::from([(password.id.clone(), stored)]))), Mutex::default());
+    let (rows, hasher) = (Arc::new(rows), SecretHasher::argon2id());
+    let authenticator = PasswordAuthenticator::new(rows.clone(), hasher, LOCKOUT, NonZeroUsize::MIN, &Entropy([6; 32]));
+    let authenticator = Arc::new(authenticator);
     World { rows, authenticator, password }
 }
 
@@ -48,10 +73,12 @@ fn credentials(user: &str, password: &str) -> Evidence {
 fn is_known(verdict: &Verdict) -> bool {
     match verdict {
         Verdict::Known(_) => true,
-        Verdict::Unknown(doubt) => {
+        Verdict::Guessed(doubt, guess) => {
             assert_eq!(*doubt, Doubt::PasswordRejected);
+            assert_eq!(guess.lockout, LOCKOUT);
             false
         }
+        other @ (Verdict::Unknown(_) | Verdict::Throttled(_)) => panic!("{other:?}"),
     }
 }
 
@@ -64,7 +91,7 @@ impl World {
         is_known(&self.authenticator.authenticate(&credentials(user, password), at).await.unwrap())
     }
 
-    /// Asks outside of a runtime, where no hash can be computed: who is answered costs none.
+    /// Asks once and waits for nothing: who is answered costs no hash.
     fn knows_without_a_hash(&self, user: &str, password: &str) -> bool {
         is_known(&now(self.authenticator.authenticate(&credentials(user, password), NOW)).unwrap())
     }
@@ -79,7 +106,10 @@ async fn knows_the_holder_by_id_entity_and_end() {
     let world = world(Some("device-1"));
     let evidence = credentials("device-1", &world.clear());
     let verdict = world.authenticator.authenticate(&evidence, NOW).await.unwrap();
-    let Verdict::Known(Principal::OneTimePassword { id, entity, expires }) = verdict else { panic!("{verdict:?}") };
+    let Verdict::Known(Principal::OneTimePassword { id, entity, expires, label, .. }) = verdict else {
+        panic!("{verdict:?}")
+    };
+    assert_eq!(label.as_deref(), Some("factory"));
     assert_eq!((id, entity.as_deref(), expires), (world.password.id.clone(), Some("device-1"), NOW));
 }
 
@@ -121,17 +151,61 @@ async fn leaves_it_to_the_store_how_long_a_password_lasts() {
     assert!(!world.knows("", &world.clear(), NOW).await);
 }
 
-#[test]
-fn computes_no_hash_for_what_cannot_be_right() {
+/// Asks until something has to be waited for, and tells whether that was so.
+fn has_to_wait(world: &World, user: &str, password: &str) -> bool {
+    let evidence = credentials(user, password);
+    let mut verdict = world.authenticator.authenticate(&evidence, NOW);
+    verdict.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+#[tokio::test]
+async fn computes_a_hash_for_every_id_whether_there_is_such_a_password_or_not() {
     let world = world(Some("device-1"));
-    let unknown = OneTimePassword::generate(&Entropy([9; 32]));
-    assert!(!world.knows_without_a_hash("device-1", unknown.clear.reveal()));
-    assert!(!world.knows_without_a_hash("device-2", &world.clear()));
+    let wrong = format!("{}.{}", world.password.id, "0".repeat(32));
+    for (user, text) in [
+        ("device-1", wrong.as_str()),
+        ("device-1", generate(9).clear.reveal()),
+        ("device-2", world.password.clear.reveal()),
+    ] {
+        assert!(!world.knows(user, text, NOW).await, "{text}");
+        assert!(has_to_wait(&world, user, text), "{text}");
+    }
+}
+
+#[test]
+fn computes_no_hash_for_what_is_no_password() {
+    let world = world(Some("device-1"));
     for text in ["", "password", "a.b", &world.password.id, &"x".repeat(1 << 20)] {
         assert!(!world.knows_without_a_hash("device-1", text));
     }
     let nothing = now(world.authenticator.authenticate(&Evidence::default(), NOW)).unwrap();
     assert!(matches!(nothing, Verdict::Unknown(Doubt::NothingShown)));
+}
+
+#[test]
+fn computes_no_hash_for_who_is_locked_out_even_with_the_right_password() {
+    for who in ["user device-1", "password ID", "address 192.0.2.7"] {
+        let world = world(Some("device-1"));
+        let who = who.replace("ID", &world.password.id);
+        world.rows.1.lock().unwrap().insert(who.clone(), UnixTime(NOW.0 + 60));
+        let mut evidence = credentials("device-1", &world.clear());
+        evidence.origin = Some("192.0.2.7".parse().unwrap());
+        let verdict = now(world.authenticator.authenticate(&evidence, NOW)).unwrap();
+        assert!(matches!(verdict, Verdict::Unknown(Doubt::LockedOut(Seconds(60)))), "{who} {verdict:?}");
+    }
+}
+
+#[tokio::test]
+async fn counts_a_wrong_password_against_user_password_and_address_and_a_malformed_one_against_the_two() {
+    let world = world(Some("device-1"));
+    for (password, counted) in [(format!("{}.{}", world.password.id, "0".repeat(32)), 3), ("secret".to_owned(), 2)] {
+        let mut evidence = credentials("device-1", &password);
+        evidence.origin = Some("192.0.2.7".parse().unwrap());
+        let verdict = world.authenticator.authenticate(&evidence, NOW).await.unwrap();
+        let Verdict::Guessed(Doubt::PasswordRejected, guess) = verdict else { panic!("{verdict:?}") };
+        assert_eq!(guess.against.len(), counted, "{guess:?}");
+        assert!(!guess.against.iter().any(|who| who.contains("secret")), "{guess:?}");
+    }
 }
 
 #[test]
@@ -142,11 +216,11 @@ fn computes_no_second_hash_for_the_same_password() {
     assert!(world.knows_without_a_hash("", &world.clear()));
 
     // But it reads the row every time: another hash, another user, no row at all.
-    let other = OneTimePassword::generate(&Entropy([9; 32]));
+    let other = generate(9);
     world.change(|stored| stored.hash = other.hash);
     assert!(!runtime.block_on(world.knows("", &world.clear(), NOW)));
     world.rows.0.lock().unwrap().as_mut().unwrap().clear();
-    assert!(!world.knows_without_a_hash("", &world.clear()));
+    assert!(!runtime.block_on(world.knows("", &world.clear(), NOW)));
 }
 
 #[tokio::test]
@@ -176,8 +250,8 @@ async fn is_out_of_order_without_its_store_and_with_a_broken_hash() {
 
 #[tokio::test]
 async fn serves_one_password_while_another_is_guessed_at() {
-    let (world, other) = (world(None), OneTimePassword::generate(&Entropy([9; 32])));
-    let stored = StoredPassword { hash: other.hash.clone(), entity: None, expires: NOW };
+    let (world, other) = (world(None), generate(9));
+    let stored = stored(&other, None);
     world.rows.0.lock().unwrap().as_mut().unwrap().insert(other.id.clone(), stored);
     let evidences: Vec<_> =
         (0..400).map(|number| credentials("", &format!("{}.{number:032}", world.password.id))).collect();

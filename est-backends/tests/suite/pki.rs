@@ -45,7 +45,13 @@ pub(crate) fn order_at(ca: &Arc<Ca>, csr: &[u8], now: UnixTime) -> Order {
         ..Profile::new("device")
     };
     let label = Label::new(None, ca.clone(), profile, Approval::Automatic, NameBinding::Own, &[]);
-    let principal = Principal::OneTimePassword { id: "id".into(), entity: None, expires: now };
+    let principal = Principal::OneTimePassword {
+        id: "id".into(),
+        entity: None,
+        expires: now,
+        label: None,
+        allowance: Arc::default(),
+    };
     let csr = Arc::new(Csr::parse(csr, algorithms()).unwrap());
     let plan = decide(&label, &principal, &csr, None, now).unwrap();
     Order { ca: ca.clone(), serial: serial(2), plan, csr, ticket: None }

@@ -131,7 +131,7 @@ fn email_address(wanted: &Wanted<'_>) -> Result<(), Refusal> {
 }
 
 /// A name without the prefix of its kind: what patterns match.
-fn text(name: &GeneralName) -> String {
+pub(super) fn text(name: &GeneralName) -> String {
     match name {
         GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text) => text.clone(),
         GeneralName::Ip(address) => address.to_string(),

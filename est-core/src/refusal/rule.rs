@@ -45,6 +45,10 @@ impl Refusal {
             Self::NamesDiffer { .. } => (&["certificate_names"], "RFC 7030 §4.2.2"),
             Self::ServerKeyGenerationForbidden => (&["serverkeygen"], "RFC 7030 §4.4"),
             Self::KeyGeneration(_) => (&["recipients", "symmetric_key"], "RFC 7030 §4.4.1"),
+            Self::NameNotBound { .. } | Self::NotForLabel { .. } => {
+                (&[], "the binding of the password, or an [[identity]]")
+            }
+            Self::PurposeNotHeld(_) => (&["certificate_purposes"], ""),
             Self::NoAuthority => (&["ext_key_usage"], "RFC 7030 §3.7"),
             Self::OutsideOfRa { .. } => (&["subject_pattern", "names"], "RFC 7030 §3.7"),
             _ => return None,

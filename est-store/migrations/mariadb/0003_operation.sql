@@ -23,10 +23,11 @@ CREATE TABLE IF NOT EXISTS sinks (
 -- What a password is good for besides an entity and a label: patterns for the subject and the subjectAltName, JSON.
 ALTER TABLE passwords ADD COLUMN IF NOT EXISTS names TEXT;
 
--- Failed tries to authenticate, by the entity that was claimed and by the address that they came from.
+-- Wrong passwords, by the user name that was claimed, the password that was tried and the address that they came from:
+-- the times of those that count, and since when there was no other.
 CREATE TABLE IF NOT EXISTS failures (
     who          VARCHAR(512)    PRIMARY KEY,
-    `count`      BIGINT NOT NULL,
+    times        TEXT   NOT NULL,
     since        BIGINT NOT NULL,
     locked_until BIGINT
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;

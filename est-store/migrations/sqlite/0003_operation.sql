@@ -58,10 +58,11 @@ CREATE TABLE sinks (
 -- What a password is good for besides an entity and a label: patterns for the subject and the subjectAltName, JSON.
 ALTER TABLE passwords ADD COLUMN names TEXT;
 
--- Failed tries to authenticate, by the entity that was claimed and by the address that they came from.
+-- Wrong passwords, by the user name that was claimed, the password that was tried and the address that they came from:
+-- the times of those that count, and since when there was no other.
 CREATE TABLE failures (
     who          TEXT    PRIMARY KEY,
-    count        INTEGER NOT NULL,
+    times        TEXT    NOT NULL,
     since        INTEGER NOT NULL,
     locked_until INTEGER
 ) STRICT, WITHOUT ROWID;

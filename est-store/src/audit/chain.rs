@@ -42,9 +42,14 @@ impl Chain {
     /// [`hash`](Self::hash).
     pub(crate) fn append(&mut self, event: &Event<'_>, at: UnixMicros) {
         self.sequence = self.sequence.saturating_add(1);
-        let hash = Sha256::new().chain_update(RECORD).chain_update(self.hash);
-        self.hash = hash.chain_update(octets(&self.node, self.sequence, event, at)).finalize().into();
+        self.hash = link(&self.node, &self.hash, self.sequence, event, at);
     }
+}
+
+/// The hash of the record at `sequence`, after the one that has the hash `previous`.
+pub(super) fn link(node: &str, previous: &[u8; 32], sequence: u64, event: &Event<'_>, at: UnixMicros) -> [u8; 32] {
+    let hash = Sha256::new().chain_update(RECORD).chain_update(previous);
+    hash.chain_update(octets(node, sequence, event, at)).finalize().into()
 }
 
 impl fmt::Debug for Chain {

@@ -86,6 +86,7 @@ async fn a_refusal_before_any_claim_is_on_record() {
         intent: None,
         outcome: Outcome::Refused(Refusal::PasswordRejected),
         events: vec![Event { kind: EventKind::OtpFailure, reason: Some("password-rejected".into()) }],
+        guess: None,
     };
     store.record(&refused).await.unwrap();
     let [record] = read(store, "").await.try_into().unwrap();

@@ -17,6 +17,8 @@ async fn a_password_is_known_until_it_ends() {
     assert_eq!(password.entity.as_deref(), Some("device-1"));
     assert_eq!(password.label.as_deref(), Some("factory"));
     assert_eq!(password.expires, after(600));
+    assert_eq!(password.names, new_password("p1", 1).names);
+    assert_eq!(store.password_summary("p1").await.unwrap().unwrap().names, password.names);
     assert!(store.password("p1", after(600)).await.unwrap().is_none());
     assert!(store.password("p2", START).await.unwrap().is_none());
 }

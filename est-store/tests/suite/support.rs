@@ -165,7 +165,13 @@ pub(crate) fn sign_certificate(intent: &Intent) -> Arc<Certificate> {
 
 /// Somebody who knows the password `id`, which ends a while after START.
 pub(crate) fn password_holder(id: &str) -> Principal {
-    Principal::OneTimePassword { id: id.to_owned(), entity: None, expires: after(600) }
+    Principal::OneTimePassword {
+        id: id.to_owned(),
+        entity: None,
+        expires: after(600),
+        label: None,
+        allowance: Arc::default(),
+    }
 }
 
 /// Somebody with a certificate.
@@ -180,6 +186,7 @@ pub(crate) fn new_password(id: &str, max_uses: u32) -> NewPassword {
         hash: Secret::new(format!("hash of {id}")),
         entity: Some("device-1".to_owned()),
         label: Some("factory".to_owned()),
+        names: vec!["dns:*.lab.example".to_owned(), "subject:CN=\"*\"".to_owned()],
         created: START,
         expires: after(600),
         max_uses,
@@ -237,6 +244,7 @@ pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
         operation: intent.operation,
         intent: Some(Box::new(intent.clone())),
         outcome,
+        guess: None,
         events: kinds.iter().map(|kind| Event { kind: *kind, reason: reason.clone() }).collect(),
     }
 }

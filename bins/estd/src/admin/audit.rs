@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Admin;
 use super::endpoint::{Access, Endpoint};
-use super::input::{Paging, Parameters, serial, time};
+use super::input::{Paging, Parameters, at_most, serial, time};
 use super::problem::Problem;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -141,6 +141,15 @@ async fn list(
     Parameters(wanted): Parameters<ListEvents>,
 ) -> Result<Json<EventList>, Problem> {
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
+    at_most(64, "event", &wanted.event)?;
+    at_most(255, "actor", &wanted.actor)?;
+    at_most(64, "ca_id", &wanted.ca_id)?;
+    let is_event = |event: &String| {
+        !event.is_empty() && event.bytes().all(|octet| octet.is_ascii_lowercase() || b"._".contains(&octet))
+    };
+    if !wanted.event.as_ref().is_none_or(is_event) {
+        return Err(Problem::invalid("event: write a dotted name, cert.issued say"));
+    }
     let micros = |time: UnixTime| UnixMicros(time.0.saturating_mul(1_000_000));
     let filter = AuditFilter {
         event: wanted.event,
@@ -150,6 +159,7 @@ async fn list(
         before: wanted.end.map(|text| time("end", &text)).transpose()?.map(micros),
         actor: wanted.actor,
         ca: wanted.ca_id,
+        ..AuditFilter::default()
     };
     let page = paging.read(|limit, after| admin.store.audit(filter.clone(), limit, after)).await?;
     Ok(Json(EventList {

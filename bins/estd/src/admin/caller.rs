@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -11,7 +11,7 @@ use est_auth::{PathValidator, Purpose};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
 use est_store::{Actor, Method};
-use host::config::{self, AdminAuth, AdminCertificate, Role};
+use host::config::{self, AdminAuth, AdminCertificate, AdminSecret, Role};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -61,9 +61,36 @@ pub(super) enum Stranger {
 /// Recognizes callers.
 pub(super) struct Door {
     auth: AdminAuth,
-    tokens: Vec<config::AdminToken>,
+    tokens: Vec<Token>,
     certificates: Vec<AdminCertificate>,
     paths: Option<PathValidator>,
+}
+
+/// A token that opens it.
+struct Token {
+    name: String,
+    role: Role,
+    digest: [u8; 32],
+}
+
+/// A token that is shorter than this can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+impl Token {
+    fn of(known: &config::AdminToken) -> anyhow::Result<Self> {
+        let digest = match &known.token {
+            AdminSecret::Digest(digest) => *digest,
+            AdminSecret::Token(source) => {
+                let secret = source.read()?;
+                let token = secret.reveal().trim_ascii();
+                ensure!(token.len() >= SHORTEST_TOKEN, "the token of {} is shorter than 16 characters", known.name);
+                let fits = token.bytes().all(|octet| octet.is_ascii_graphic());
+                ensure!(fits, "the token of {} has characters that no header can carry", known.name);
+                Sha256::digest(token).into()
+            }
+        };
+        Ok(Self { name: known.name.clone(), role: known.role, digest })
+    }
 }
 
 /// Somebody whose certificate leads to a trust anchor, and who is listed.
@@ -80,8 +107,11 @@ impl Door {
             let anchors: Vec<&[u8]> = admin.trust_anchors.iter().map(Certificate::as_der).collect();
             Some(PathValidator::new(&anchors, &[] as &[&[u8]], Purpose::ClientAuth).context("admin.trust_anchors")?)
         };
-        let (tokens, certificates) = (admin.tokens.clone(), admin.certificates.clone());
-        Ok(Self { auth: admin.auth, tokens, certificates, paths })
+        let tokens = match admin.auth {
+            AdminAuth::Mtls => Vec::new(),
+            AdminAuth::Bearer | AdminAuth::Both => admin.tokens.iter().map(Token::of).collect::<Result<_, _>>()?,
+        };
+        Ok(Self { auth: admin.auth, tokens, certificates: admin.certificates.clone(), paths })
     }
 
     /// What a 401 says of the ways in.

@@ -16,7 +16,7 @@ use super::Admin;
 use super::audit::Record;
 use super::caller::Caller;
 use super::endpoint::Endpoint;
-use super::input::{Body, Paging, Parameters, Time, serial, time};
+use super::input::{Body, Paging, Parameters, Time, at_most, serial, time};
 use super::problem::Problem;
 
 const BODY_PROBLEMS: [StatusCode; 5] = [
@@ -291,6 +291,8 @@ async fn list(
     Parameters(wanted): Parameters<ListCertificates>,
 ) -> Result<Json<CertificateList>, Problem> {
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
+    at_most(255, "subject", &wanted.subject)?;
+    at_most(64, "ca_id", &wanted.ca_id)?;
     let now = shell::now();
     let filter = CertificateFilter {
         status: wanted.status.map(|status| (status.into(), now)),
@@ -316,6 +318,7 @@ async fn show(
     Parameters(OfCa { ca_id }): Parameters<OfCa>,
 ) -> Result<Json<CertificateDetail>, Problem> {
     let number = serial(&text)?;
+    at_most(64, "ca_id", &ca_id)?;
     let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
     let found = found.ok_or_else(|| unknown(&number))?;
     let filter = AuditFilter { serial: Some(number), ..AuditFilter::default() };
@@ -349,6 +352,7 @@ async fn revoke_serial(
 impl Admin {
     async fn revoke(&self, caller: &Caller, wanted: RevokeSerial) -> Result<Json<Revoked>, Problem> {
         let number = serial(&wanted.serial)?;
+        at_most(64, "ca_id", &wanted.ca_id)?;
         let ca = wanted.ca_id.as_deref();
         let reason = wanted.reason.map_or(RevocationReason::Unspecified, Into::into);
         let revocation = self.store.revoke(&number, ca, reason, shell::now(), &caller.actor).await?;

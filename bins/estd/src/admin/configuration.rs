@@ -24,7 +24,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .by(show),
         Endpoint::post("/admin/reload", "Reads the configuration again, as SIGHUP does.")
             .json::<Reloaded>(StatusCode::OK, "The new configuration is in force.")
-            .fails(&[StatusCode::UNPROCESSABLE_ENTITY, StatusCode::NOT_IMPLEMENTED])
+            .fails(&[StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT])
             .by(reload),
     ]
 }
@@ -50,7 +50,7 @@ async fn show(State(admin): State<Arc<Admin>>) -> Json<Value> {
 
 async fn reload(State(admin): State<Arc<Admin>>, caller: Caller) -> Result<Json<Reloaded>, Problem> {
     let Some(reload) = admin.reload.get() else {
-        return Err(Problem::NotSupported("this server reads its configuration when it is started".to_owned()));
+        return Err(Problem::Conflict("this server reads its configuration when it is started".to_owned()));
     };
     reload(caller.actor).await.map(Json).map_err(Problem::Refused)
 }

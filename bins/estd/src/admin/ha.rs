@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::cas::CaState;
 use super::endpoint::Endpoint;
-use super::input::Body;
+use super::input::{Body, at_most};
 use super::problem::Problem;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -66,7 +66,6 @@ struct Failover {
     group: String,
     /// The CA; the next one if it is left out.
     #[schemars(length(min = 1, max = 64))]
-    #[expect(dead_code, reason = "there is no pool that could have it")]
     ca_id: Option<String>,
 }
 
@@ -76,5 +75,10 @@ async fn show(State(admin): State<Arc<Admin>>) -> Json<Pools> {
 }
 
 async fn fail_over(Body(wanted): Body<Failover>) -> Result<Json<Pools>, Problem> {
-    Err(Problem::Conflict(format!("there is no pool {:?}: each CA of this server stands alone", wanted.group)))
+    let Failover { group, ca_id } = wanted;
+    at_most(64, "ca_id", &ca_id)?;
+    if group.is_empty() || group.chars().count() > 64 || ca_id.is_some_and(|id| id.is_empty()) {
+        return Err(Problem::invalid("group and ca_id must be 1 to 64 characters long"));
+    }
+    Err(Problem::Conflict(format!("there is no pool {group:?}: each CA of this server stands alone")))
 }

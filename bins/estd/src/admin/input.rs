@@ -8,8 +8,9 @@ use chrono::{DateTime, NaiveDate};
 use est_core::{Seconds, UnixTime};
 use est_store::{Cursor, Page, SerialNumber, StoreError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Number;
 
 use super::problem::Problem;
 
@@ -100,6 +101,32 @@ impl Paging {
             after = Some(next);
         }
         Ok(read(self.per_page, after).await?)
+    }
+}
+
+/// Text of a query or body that is looked up, and so never longer than what there is to find.
+pub(super) fn at_most(max: usize, name: &str, text: &Option<String>) -> Result<(), Problem> {
+    match text {
+        Some(text) if text.chars().count() > max => {
+            Err(Problem::invalid(format_args!("{name} must be at most {max} characters long")))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// A whole number: JSON knows one kind of number, in which 1 and 1.0 are the same.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(try_from = "Number")]
+#[schemars(with = "u64", inline)]
+pub(super) struct Whole(pub(super) u64);
+
+impl TryFrom<Number> for Whole {
+    type Error = String;
+
+    fn try_from(number: Number) -> Result<Self, Self::Error> {
+        let float = || number.as_f64().filter(|float| float.fract() == 0.0 && (0.0..=9e15).contains(float));
+        let whole = number.as_u64().or_else(|| float().map(|float| float as u64));
+        whole.map(Self).ok_or_else(|| format!("{number} is not a whole number of at least 0"))
     }
 }
 

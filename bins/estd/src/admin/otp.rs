@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use est_core::{Seconds, UnixTime};
 use est_store::{PasswordSummary, Revocation};
+use host::otp::{CreateError, Request};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::{Content, Endpoint};
-use super::input::{Body, Paging, Parameters, Time, span};
+use super::input::{Body, Paging, Parameters, Time, Whole, span};
 use super::problem::Problem;
 
 /// No password lives longer: a year.
@@ -37,7 +38,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             )
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
-        Endpoint::get("/admin/otp/{id}", "Shows a one-time password, without its secret.")
+        Endpoint::get("/admin/otp/{id}", "Shows a one-time password that was not revoked, without its secret.")
             .json::<Otp>(StatusCode::OK, "The password.")
             .fails(&[StatusCode::NOT_FOUND])
             .by(show),
@@ -56,11 +57,19 @@ struct NewOtp {
     #[serde(alias = "client_id", alias = "label")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f:]*$"))]
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; every label but those that make registration authorities if it is left
+    /// out.
+    #[schemars(length(min = 1, max = 255))]
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own: `dns:*.lab.example`, `subject:CN=*,O=Lab`, `uri`; what begins with
+    /// `^` is a regular expression.
+    #[serde(default)]
+    names: Vec<String>,
     /// For how long it is good: seconds, or `24h`.
     ttl: Option<Ttl>,
     /// For how many requests it is good.
     #[schemars(range(min = 1, max = 1_000_000))]
-    max_uses: Option<u32>,
+    max_uses: Option<Whole>,
 }
 
 /// A span of time.
@@ -68,7 +77,7 @@ struct NewOtp {
 #[serde(untagged, expecting = "ttl: write seconds, or 30m, 24h, 7d")]
 enum Ttl {
     /// Seconds.
-    Seconds(#[schemars(range(min = 1, max = 31_536_000))] u64),
+    Seconds(#[schemars(range(min = 1, max = 31_536_000))] Whole),
     /// With units.
     Text(#[schemars(regex(pattern = r"^([1-9][0-9]{0,3}[smh]|[1-9][0-9]?d)$"))] String),
 }
@@ -76,7 +85,7 @@ enum Ttl {
 impl Ttl {
     fn span(&self) -> Option<Seconds> {
         let span = match self {
-            Self::Seconds(seconds) => Seconds(*seconds),
+            Self::Seconds(seconds) => Seconds(seconds.0),
             Self::Text(text) => span(text)?,
         };
         (1..=LONGEST.0).contains(&span.0).then_some(span)
@@ -109,6 +118,10 @@ struct Otp {
     id: String,
     /// Whom it is for; anybody if null.
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; any if null.
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own.
+    names: Vec<String>,
     /// When it was made.
     created: Time,
     /// When it ends.
@@ -146,6 +159,10 @@ struct CreatedOtp {
     id: String,
     /// Whom it is for; anybody if null.
     entity_id: Option<String>,
+    /// The EST label at which alone it is good; any if null.
+    est_label: Option<String>,
+    /// Names that it gives besides the entity's own.
+    names: Vec<String>,
     /// The password.
     otp: String,
     /// When it was made.
@@ -172,6 +189,8 @@ impl Otp {
         Self {
             id: password.id,
             entity_id: password.entity,
+            est_label: password.label,
+            names: password.names,
             created: Time(password.created),
             expires: Time(password.expires),
             max_uses: password.max_uses,
@@ -192,29 +211,43 @@ async fn create(
         return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
     }
     let current = admin.current();
-    let defaults = &current.settings.otp;
     let ttl = match &wanted.ttl {
         Some(ttl) => {
-            ttl.span().ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?
+            let span = ttl.span();
+            Some(span.ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?)
         }
-        None => defaults.default_ttl,
+        None => None,
     };
-    let uses = wanted.max_uses.unwrap_or(defaults.max_uses);
-    if !(1..=1_000_000).contains(&uses) {
-        return Err(Problem::invalid("max_uses must be between 1 and 1000000"));
-    }
-    let made = host::otp::create(&admin.store, entity, ttl, uses, &caller.actor).await.map_err(|error| {
-        tracing::error!(%error, "no one-time password could be made");
-        Problem::Unavailable
+    let uses = wanted
+        .max_uses
+        .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
+    let uses = uses.transpose()?;
+    let request = Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses };
+    let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
+    let made = made.map_err(|error| match error {
+        CreateError::Invalid { field, reason } => {
+            let field = match field {
+                "label" => "est_label",
+                "uses" => "max_uses",
+                field => field,
+            };
+            Problem::invalid(format_args!("{field} {reason}"))
+        }
+        error => {
+            tracing::error!(%error, "no one-time password could be made");
+            Problem::Unavailable
+        }
     })?;
     admin.metrics.otp_generated();
     let body = CreatedOtp {
-        entity_id: wanted.entity_id,
+        entity_id: made.entity,
+        est_label: made.label,
+        names: made.names,
         otp: made.clear.reveal().to_owned(),
         created: Time(made.created),
         expires: Time(made.expires),
-        max_uses: uses,
-        remaining_uses: uses,
+        max_uses: made.max_uses,
+        remaining_uses: made.max_uses,
         id: made.id,
     };
     let location = HeaderValue::try_from(format!("/admin/otp/{}", body.id)).ok();
@@ -247,8 +280,9 @@ async fn list(
 }
 
 async fn show(State(admin): State<Arc<Admin>>, Path(id): Path<String>) -> Result<Json<Otp>, Problem> {
-    let found = admin.store.password_summary(&id).await?;
-    let found = found.ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}")))?;
+    let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
+    let found = found
+        .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 

@@ -34,8 +34,6 @@ pub(super) enum Problem {
     Refused(Vec<String>),
     /// Too much in too short a time; how many seconds until there is room again.
     TooMany(u64),
-    /// This server cannot do this.
-    NotSupported(String),
     /// The database does not answer.
     Unavailable,
     /// It took too long.
@@ -51,7 +49,7 @@ pub(super) struct Body {
     /// What is wrong, for people.
     message: String,
     /// Each mistake in the configuration, where that is the problem.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     details: Vec<String>,
 }
 
@@ -76,7 +74,6 @@ impl Problem {
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::NotSupported(_) => StatusCode::NOT_IMPLEMENTED,
             Self::Unavailable | Self::TookTooLong => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -93,7 +90,6 @@ impl Problem {
             Self::NotJson => "unsupported_media_type",
             Self::Refused(_) => "invalid_configuration",
             Self::TooMany(_) => "too_many_requests",
-            Self::NotSupported(_) => "not_supported",
             Self::Unavailable => "unavailable",
             Self::TookTooLong => "timeout",
         }
@@ -101,11 +97,7 @@ impl Problem {
 
     fn message(self) -> (String, Vec<String>) {
         let message = match self {
-            Self::Invalid(text)
-            | Self::Forbidden(text)
-            | Self::NotFound(text)
-            | Self::Conflict(text)
-            | Self::NotSupported(text) => text,
+            Self::Invalid(text) | Self::Forbidden(text) | Self::NotFound(text) | Self::Conflict(text) => text,
             Self::Refused(mistakes) => {
                 return ("the configuration has mistakes: nothing has changed".to_owned(), mistakes);
             }

@@ -1,61 +1,20 @@
 //! `estd audit`.
 
-use anyhow::Result;
-use est_store::{AuditFilter, AuditRecord, Method};
-use serde_json::{Value, json};
+mod checkpoint;
+mod export;
+mod line;
+mod list;
+pub(crate) mod verify;
 
-use super::Opened;
+use anyhow::Result;
+
 use crate::cli::Audit;
-use crate::output;
 
 pub(crate) async fn run(command: Audit) -> Result<()> {
-    let Audit::List { config, after, event, limit, output } = command;
-    let Opened { store, .. } = Opened::open(&config.config)?;
-    let filter = AuditFilter { event, ..AuditFilter::default() };
-    let page = store.audit(filter, limit, after).await?;
-    let next = page.next.map(|cursor| cursor.to_string());
-    if output.json {
-        let events: Vec<Value> = page.items.iter().map(to_json).collect();
-        output::json(&json!({ "events": events, "cursor": next }));
-    } else {
-        let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
-        output::table(&["TIME", "EVENT", "OUTCOME", "ACTOR", "SOURCE", "REASON"], &rows);
-        if let Some(next) = next {
-            output::line(format!("there are more: go on with --after {next}"));
-        }
+    match command {
+        Audit::List(options) => list::run(options).await,
+        Audit::Export(options) => export::run(options).await,
+        Audit::Checkpoint(options) => checkpoint::run(&options).await,
+        Audit::Verify(_) => unreachable!("it has exit codes of its own, so main runs it"),
     }
-    Ok(())
-}
-
-fn to_json(record: &AuditRecord) -> Value {
-    json!({
-        "number": record.number,
-        "time": record.at.to_string(),
-        "event": record.event,
-        "outcome": outcome(record),
-        "actor": record.actor,
-        "source": record.source,
-        "label": record.label,
-        "ca": record.ca,
-        "method": record.method.map(Method::name),
-        "reason": record.reason,
-        "serial": record.serial.as_ref().map(ToString::to_string),
-        "fingerprint": record.fingerprint.map(|fingerprint| fingerprint.to_string()),
-    })
-}
-
-fn row(record: &AuditRecord) -> Vec<String> {
-    let text = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
-    vec![
-        record.at.to_string(),
-        record.event.clone(),
-        outcome(record).into(),
-        text(&record.actor),
-        text(&record.source),
-        text(&record.reason),
-    ]
-}
-
-fn outcome(record: &AuditRecord) -> &'static str {
-    if record.success { "success" } else { "failure" }
 }

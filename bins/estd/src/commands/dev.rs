@@ -7,10 +7,11 @@ use est_core::Seconds;
 use est_core::pkix::{Certificate, pem};
 use est_store::Database;
 use host::config::Settings;
+use host::otp::{self, Request};
 use host::shell;
 
+use super::actor;
 use super::init::{ADMIN_TOKEN, CA, CONFIG, FirstRun};
-use super::otp;
 use super::run::{self, Bound, Hangup, Listen};
 use crate::cli::Dev;
 use crate::output;
@@ -27,16 +28,16 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 /// Serves, and tells how to enroll.
 pub(crate) async fn serve(settings: Settings, options: &Dev) -> Result<()> {
     let listen = Listen { est: options.listen, admin: options.admin_listen };
-    run::serve(settings, &options.dir.join(CONFIG), listen, Hangup::End, async |bound, store| {
-        tell(&options.dir, bound, store).await
+    run::serve(settings.clone(), &options.dir.join(CONFIG), listen, Hangup::End, async |bound, store| {
+        tell(&settings, &options.dir, bound, store).await
     })
     .await
 }
 
-async fn tell(dir: &Path, bound: Bound, store: &Database) -> Result<()> {
-    let day = Seconds::from_days(1);
-    let for_est = otp::create(store, None, day, 1).await?;
-    let for_curl = otp::create(store, None, day, 1).await?;
+async fn tell(settings: &Settings, dir: &Path, bound: Bound, store: &Database) -> Result<()> {
+    let for_a_day = || Request { ttl: Some(Seconds::from_days(1)), uses: Some(1), ..Request::default() };
+    let for_est = otp::create(settings, store, for_a_day(), &actor()).await?;
+    let for_curl = otp::create(settings, store, for_a_day(), &actor()).await?;
     let ca = dir.join(CA);
     let fingerprint = fingerprint(&ca)?;
     let (ca, port) = (quoted(&ca), bound.est.port());

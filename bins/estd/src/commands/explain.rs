@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use est_core::pkix::{Certificate, Csr, Extension, GeneralNames, KeyUsage, Oid, der, oid, pem};
-use est_core::policy::{Plan, decide_for};
+use est_core::policy::{Allowance, Plan, decide_for};
 use est_core::{Body, Label, Principal, Refusal, Seconds};
 use host::{config, shell};
 use serde_json::json;
@@ -25,7 +25,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
         }
     };
     let now = shell::now();
-    let principal = principal(&arguments.principal, now + Seconds(3600))?;
+    let principal = principal(arguments, now + Seconds(3600))?;
     let renewing = match (arguments.renew, principal.certificate()) {
         (true, None) => bail!("a renewal wants a certificate: give its file with --as"),
         (true, certificate) => certificate,
@@ -53,11 +53,15 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
     }
 }
 
-fn principal(text: &str, expires: est_core::UnixTime) -> Result<Principal> {
+fn principal(arguments: &Explain, expires: est_core::UnixTime) -> Result<Principal> {
+    let text = arguments.principal.as_str();
+    let allowance = Arc::new(Allowance::parse(&arguments.names).map_err(anyhow::Error::msg).context("--allow")?);
     let password = |entity: Option<&str>| Principal::OneTimePassword {
         id: "explained".to_owned(),
         entity: entity.map(str::to_owned),
         expires,
+        label: arguments.for_label.then(|| arguments.label.clone()).flatten(),
+        allowance: allowance.clone(),
     };
     match text.split_once(':') {
         None if text == "otp" => return Ok(password(None)),

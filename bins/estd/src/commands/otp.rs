@@ -1,8 +1,8 @@
 //! `estd otp`.
 
-use anyhow::Result;
-use est_core::Seconds;
-use est_store::{Database, PasswordSummary, Revocation};
+use anyhow::{Result, bail};
+use est_store::{Database, Failures, PasswordSummary, Revocation};
+use host::otp::{Created, Request};
 use host::shell;
 use serde_json::{Value, json};
 
@@ -10,34 +10,32 @@ use super::{Opened, actor, all_pages};
 use crate::cli::Otp;
 use crate::output;
 
-/// A password that was just created.
-pub(crate) struct Created {
-    pub(crate) clear: est_core::Secret,
-    id: String,
-    entity: Option<String>,
-    expires: est_core::UnixTime,
-    uses: u32,
-}
+/// So many of those whom failures count against are listed.
+const LISTED_FAILURES: u32 = 1000;
 
 pub(crate) async fn run(command: Otp) -> Result<()> {
     match command {
-        Otp::Create { config, entity, ttl, uses, count, output } => {
+        Otp::Create { config, entity, label, names, ttl, uses, count, output } => {
             let Opened { settings, store } = Opened::open_or_make(&config.config)?;
-            let ttl = ttl.unwrap_or(settings.otp.default_ttl);
-            let uses = uses.unwrap_or(settings.otp.max_uses);
             if !settings.otp.enabled {
                 tracing::warn!("otp.enabled is not true in the configuration: the server will not take this password");
             }
+            let request = Request { entity, label, names, ttl, uses };
             let mut created = Vec::new();
             for _ in 0..count.unwrap_or(1) {
-                created.push(create(&store, entity.as_deref(), ttl, uses).await?);
+                created.push(host::otp::create(&settings, &store, request.clone(), &actor()).await?);
             }
             store.close().await;
+            if created.iter().any(Created::is_free) {
+                tracing::warn!(
+                    "whoever has this password may ask for any name that the label allows; --entity or --allow binds it"
+                );
+            }
             match (output.json, count) {
                 (false, _) => created.iter().for_each(|password| output::line(password.clear.reveal())),
-                (true, None) => created.iter().for_each(|password| output::json(&password.to_json())),
+                (true, None) => created.iter().for_each(|password| output::json(&created_json(password))),
                 (true, Some(_)) => {
-                    let passwords: Vec<Value> = created.iter().map(Created::to_json).collect();
+                    let passwords: Vec<Value> = created.iter().map(created_json).collect();
                     output::json(&json!({ "passwords": passwords }));
                 }
             }
@@ -45,26 +43,38 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
         Otp::List { config, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
             let passwords = all_pages(|after| store.list_passwords(1000, after)).await?;
+            let failures = store.failures(LISTED_FAILURES).await?;
             if output.json {
                 let passwords: Vec<Value> = passwords.iter().map(to_json).collect();
-                output::json(&json!({ "passwords": passwords }));
+                let failures: Vec<Value> = failures.iter().map(failures_json).collect();
+                output::json(&json!({ "passwords": passwords, "failures": failures }));
             } else {
                 output::table(
-                    &["ID", "ENTITY", "USES", "EXPIRES", "STATE"],
+                    &["ID", "ENTITY", "LABEL", "USES", "EXPIRES", "STATE"],
                     &passwords.iter().map(row).collect::<Vec<_>>(),
                 );
+                if !failures.is_empty() {
+                    output::line("");
+                    output::table(
+                        &["FAILURES OF", "COUNT", "LAST", "LOCKED OUT UNTIL"],
+                        &failures.iter().map(failures_row).collect::<Vec<_>>(),
+                    );
+                }
             }
+        }
+        Otp::Show { config, id, output } => {
+            let Opened { store, .. } = Opened::open(&config.config)?;
+            show(&store, public_half(&id), output.json).await?;
         }
         Otp::Revoke { config, id, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
-            // Whoever has the whole password at hand may give that.
-            let id = id.split('.').next().unwrap_or(&id);
+            let id = public_half(&id);
             let revocation = store.revoke_password(id, shell::now(), &actor()).await?;
             store.close().await;
             let done = match revocation {
                 Revocation::Revoked => "revoked",
                 Revocation::AlreadyRevoked => "already revoked",
-                Revocation::Unknown => anyhow::bail!("there is no password {id}: `estd otp list` shows them"),
+                Revocation::Unknown => bail!("there is no password {id}: `estd otp list` shows them"),
             };
             if output.json {
                 output::json(&json!({ "id": id, "result": done }));
@@ -72,27 +82,77 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                 output::line(format!("password {id}: {done}"));
             }
         }
+        Otp::Unlock { config, who, output } => {
+            let Opened { store, .. } = Opened::open(&config.config)?;
+            let names = ["user", "password", "address"].map(|kind| format!("{kind} {who}"));
+            let unlocked = store.unlock([&names[..], std::slice::from_ref(&who)].concat(), &actor()).await?;
+            store.close().await;
+            if unlocked.is_empty() {
+                bail!("no failures count against {who}: `estd otp list` shows against whom they do");
+            }
+            if output.json {
+                output::json(&json!({ "unlocked": unlocked }));
+            } else {
+                unlocked.iter().for_each(|who| output::line(format!("{who}: no failures count any more")));
+            }
+        }
     }
     Ok(())
 }
 
-/// Creates a password and stores its hash.
-pub(crate) async fn create(store: &Database, entity: Option<&str>, ttl: Seconds, uses: u32) -> Result<Created> {
-    let made = host::otp::create(store, entity, ttl, uses, &actor()).await.map_err(anyhow::Error::from_boxed)?;
-    let entity = entity.map(str::to_owned);
-    Ok(Created { clear: made.clear, id: made.id, entity, expires: made.expires, uses })
+async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
+    let Some(password) = &store.password_summary(id).await? else {
+        bail!("there is no password {id}: `estd otp list` shows them");
+    };
+    let user = password.entity.as_ref().map(|entity| format!("user {entity}"));
+    let counted = [Some(format!("password {id}")), user];
+    let mut failures = store.failures(LISTED_FAILURES).await?;
+    failures.retain(|failures| counted.iter().flatten().any(|who| *who == failures.who));
+    if as_json {
+        let mut shown = to_json(password);
+        shown["failures"] = failures.iter().map(failures_json).collect();
+        output::json(&shown);
+        return Ok(());
+    }
+    let names = if password.names.is_empty() { "-".to_owned() } else { password.names.join(", ") };
+    for (name, value) in [
+        ("id", password.id.clone()),
+        ("entity", password.entity.clone().unwrap_or_else(|| "(any)".into())),
+        ("label", password.label.clone().unwrap_or_else(|| "(any)".into())),
+        ("more names", names),
+        ("created", password.created.to_string()),
+        ("expires", password.expires.to_string()),
+        ("uses", format!("{}/{}", password.uses, password.max_uses)),
+        ("state", state(password).to_owned()),
+    ] {
+        output::line(format!("{name:<10} {value}"));
+    }
+    for failures in &failures {
+        let locked = failures.locked_until.filter(|until| *until > shell::now());
+        let locked = locked.map_or(String::new(), |until| format!(", locked out until {until}"));
+        output::line(format!(
+            "{:<10} {} of {}, last at {}{locked}",
+            "failures", failures.count, failures.who, failures.last
+        ));
+    }
+    Ok(())
 }
 
-impl Created {
-    fn to_json(&self) -> Value {
-        json!({
-            "password": self.clear.reveal(),
-            "id": self.id,
-            "entity_id": self.entity,
-            "expires_at": self.expires.to_string(),
-            "max_uses": self.uses,
-        })
-    }
+/// Whoever has the whole password at hand may give that.
+fn public_half(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
+}
+
+fn created_json(created: &Created) -> Value {
+    json!({
+        "password": created.clear.reveal(),
+        "id": created.id,
+        "entity_id": created.entity,
+        "label": created.label,
+        "names": created.names,
+        "expires_at": created.expires.to_string(),
+        "max_uses": created.max_uses,
+    })
 }
 
 fn state(password: &PasswordSummary) -> &'static str {
@@ -111,6 +171,8 @@ fn to_json(password: &PasswordSummary) -> Value {
     json!({
         "id": password.id,
         "entity_id": password.entity,
+        "label": password.label,
+        "names": password.names,
         "created_at": password.created.to_string(),
         "expires_at": password.expires.to_string(),
         "max_uses": password.max_uses,
@@ -120,12 +182,32 @@ fn to_json(password: &PasswordSummary) -> Value {
     })
 }
 
+fn failures_json(failures: &Failures) -> Value {
+    json!({
+        "who": failures.who,
+        "failures": failures.count,
+        "last_at": failures.last.to_string(),
+        "locked_until": failures.locked_until.map(|until| until.to_string()),
+    })
+}
+
 fn row(password: &PasswordSummary) -> Vec<String> {
     vec![
         password.id.clone(),
         password.entity.clone().unwrap_or_else(|| "(any)".into()),
+        password.label.clone().unwrap_or_else(|| "(any)".into()),
         format!("{}/{}", password.uses, password.max_uses),
         password.expires.to_string(),
         state(password).into(),
+    ]
+}
+
+fn failures_row(failures: &Failures) -> Vec<String> {
+    let locked = failures.locked_until.filter(|until| *until > shell::now());
+    vec![
+        failures.who.clone(),
+        failures.count.to_string(),
+        failures.last.to_string(),
+        locked.map_or("-".into(), |until| until.to_string()),
     ]
 }

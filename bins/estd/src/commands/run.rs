@@ -27,6 +27,7 @@ use crate::lock::Lock;
 use crate::reload::Reloader;
 use crate::server::{Admission, Bounds, Crls, Parts, Server, Tasks};
 use crate::serving::{self, Base, Current, Serving};
+use crate::trail::Trail;
 use crate::{notify, output};
 
 /// How often it is asked whether something was revoked, here or elsewhere.
@@ -122,6 +123,7 @@ pub(crate) async fn serve(
     }
     let stop = stop_on_signal()?;
     let node = settings.server.node.clone();
+    let trail = Trail::begin(&settings, &store).await?;
     let reloader = Reloader::new(config.to_owned(), settings, base, current, administered.clone());
     let reloader = Arc::new(reloader);
     if let Some(administered) = &administered {
@@ -153,6 +155,7 @@ pub(crate) async fn serve(
     }
     admission.write_down(&store).await;
     store.note(ServerEvent::Shutdown, None).await?;
+    trail.end().await?;
     sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
     info!("stopped");

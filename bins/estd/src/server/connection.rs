@@ -61,9 +61,10 @@ impl Context {
         let _ = stream.set_nodelay(true);
         let place = Arc::new(place);
         let service = OnlyCrls { crls: self.crls, place: place.clone() };
-        let connection = http1(self.limits).serve_connection(TokioIo::new(stream), service);
+        let limits = self.current.get().limits;
+        let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
         let finish = time_to_finish(stop);
-        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, self.limits.idle_timeout, finish);
+        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish);
         if let Err(error) = ended.await {
             debug!(%peer, %error, "connection ended early");
         }
@@ -112,7 +113,7 @@ impl Context {
             asked: AtomicUsize::new(0),
             generation,
             address: peer.ip(),
-            peer: Peer { certificates: Arc::new(certificates), source, channel_binding },
+            peer: Peer { certificates: Arc::new(certificates), source, origin: Some(peer.ip()), channel_binding },
             place: place.clone(),
             last_answer: last_answer.clone(),
             bodies: self.bodies,
@@ -246,12 +247,13 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
         let serving = self.current.get();
-        let endpoint = Endpoint::of_path(request.uri().path());
+        let is_for_crl = Crls::serve(request.uri().path());
+        let endpoint = if is_for_crl { Endpoint::Crl } else { Endpoint::of_path(request.uri().path()) };
         let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
         let is_last = self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= serving.limits.requests_per_connection;
         let says_close = request.version() < Version::HTTP_2;
         let last_answer = self.last_answer.clone();
-        if Crls::serve(request.uri().path()) {
+        if is_for_crl {
             let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
             return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
         }
@@ -314,7 +316,9 @@ impl OneClient {
             self.admission.pass(address.into(), &serving.bounds)?;
         }
         Ok(match (sender, address) {
-            (Sender::Proxy(_), Some(address)) => Peer { source: Some(address.to_string()), ..peer },
+            (Sender::Proxy(_), Some(address)) => {
+                Peer { source: Some(address.to_string()), origin: Some(address), ..peer }
+            }
             (Sender::Proxy(_), None) | (Sender::Client, _) => peer,
         })
     }

@@ -53,14 +53,16 @@ impl Sender {
     /// Who asks with this request, on a connection to `peer`.
     ///
     /// A proxy's own certificate is no identity to enroll with, and the clients' connections end where nobody here
-    /// can see them: there is no channel binding.
+    /// can see them: there is no channel binding, and no address that a wrong password could count against, for the
+    /// proxy's own is that of everybody behind it.
     pub(super) fn peer(self, peer: &Peer, headers: &HeaderMap) -> Result<Peer, Refusal> {
         match self {
             Self::Client => Ok(peer.clone()),
             Self::Proxy(_) => {
                 let lines = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
                 let certificates = forwarded_certificates(lines(CLIENT_CERT), lines(CLIENT_CERT_CHAIN))?;
-                Ok(Peer { certificates: Arc::new(certificates), source: peer.source.clone(), channel_binding: None })
+                let (certificates, source) = (Arc::new(certificates), peer.source.clone());
+                Ok(Peer { certificates, source, origin: None, channel_binding: None })
             }
         }
     }

@@ -25,8 +25,15 @@ fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
     assert_eq!((&all[0]["state"], &all[1]["state"]), (&json!("spent"), &json!("good")));
     assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 204);
     assert_eq!(api.delete(&format!("/admin/otp/{id}")).status, 404);
-    assert_eq!(api.read(&format!("/admin/otp/{id}"))["state"], "revoked");
-    assert_eq!(api.get("/admin/otp/nobodys").status, 404);
+    assert_eq!(api.read("/admin/otp?all=true")[1]["state"], "revoked");
+    for gone in [id, "nobodys"] {
+        assert_eq!(problem(&api.get(&format!("/admin/otp/{gone}"))).1, "not_found");
+    }
+    // JSON has one kind of number.
+    assert_eq!(
+        json(&api.send("POST", "/admin/otp", "Content-Type: application/json\r\n", b"{\"max_uses\": 3.0}"))["max_uses"],
+        3
+    );
 }
 
 #[test]

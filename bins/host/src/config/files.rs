@@ -82,14 +82,10 @@ pub(super) fn key(given: &Given<'_>) -> Result<FoundKey, Fault> {
 
 /// Reads a file that holds a secret.
 pub(super) fn secret(given: &Given<'_>) -> Result<Zeroizing<String>, Fault> {
-    secret_in(given, &given.path()?)
-}
-
-/// Reads a file that holds a secret, of which a value tells among other things.
-pub(super) fn secret_in(given: &Given<'_>, path: &Path) -> Result<Zeroizing<String>, Fault> {
-    let octets = Zeroizing::new(read(path)?);
+    let path = given.path()?;
+    let octets = Zeroizing::new(read(&path)?);
     let text = std::str::from_utf8(&octets).map_err(|_| Fault::new(format!("{} is not text", path.display())))?;
-    warn_if_exposed(given, path);
+    warn_if_exposed(given, &path);
     Ok(Zeroizing::new(text.to_owned()))
 }
 

@@ -5,6 +5,7 @@ mod audit;
 mod ca;
 mod db;
 mod est;
+mod identity;
 mod log;
 mod otp;
 mod profile;
@@ -16,6 +17,7 @@ pub(super) use audit::AUDIT;
 pub(super) use ca::CA;
 pub(super) use db::DB;
 pub(super) use est::{EST, LABEL, RA, SYMMETRIC_KEY};
+pub(super) use identity::IDENTITY;
 pub(super) use log::LOG;
 pub(super) use otp::OTP;
 pub(super) use profile::{PROFILE, PROFILE_EXTENSION};
@@ -96,7 +98,7 @@ impl Section {
 pub(super) const LATER: [&str; 6] = ["hsm", "ha", "coap", "kerberos", "gssapi", "star"];
 
 /// What people call the sections at the top elsewhere.
-pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
+pub(super) const OTHER_NAMES: [(&str, &str); 18] = [
     ("database", "[db]"),
     ("store", "[db]"),
     ("storage", "[db]"),
@@ -113,12 +115,14 @@ pub(super) const OTHER_NAMES: [(&str, &str); 16] = [
     ("cas", "[[ca]]"),
     ("profiles", "[[profile]]"),
     ("registration_authority", "[[ra]]"),
+    ("identities", "[[identity]]"),
+    ("principal", "[[identity]]"),
 ];
 
 /// The file itself.
 pub(super) static ROOT: Section = Section { name: "", repeated: false, about: "", keys: &[], later: &[] };
 
-pub(super) static SECTIONS: [&Section; 20] = [
+pub(super) static SECTIONS: [&Section; 21] = [
     &SERVER,
     &PROXY,
     &TLS,
@@ -133,6 +137,7 @@ pub(super) static SECTIONS: [&Section; 20] = [
     &SYMMETRIC_KEY,
     &LABEL,
     &RA,
+    &IDENTITY,
     &OTP,
     &AUDIT,
     &ADMIN,

@@ -93,9 +93,8 @@ fn shape(kind: &str) -> Option<Value> {
         "integer" => Some(json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, from_environment()] })),
         "duration" => Some(with_unit("ms|s|m|h|d")),
         "size" => Some(with_unit("[KMGkmg]?[Bb]")),
-        "string" | "secret" | "path" | "address" | "URL" | "OID" | "regular expression" | "name of a profile" => {
-            Some(json!({ "type": "string" }))
-        }
+        "string" | "secret" | "path" | "address" | "URL" | "OID" | "regular expression" | "name"
+        | "name of a profile" => Some(json!({ "type": "string" })),
         _ => None,
     }
 }

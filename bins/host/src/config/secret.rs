@@ -158,6 +158,14 @@ fn warn_if_exposed(given: &Given<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
+/// A secret in the environment variable that a value names.
+pub(super) fn in_variable(given: &Given<'_>) -> Result<SecretSource, Fault> {
+    let written = given.written()?;
+    let name = value::variable_name(written).ok_or_else(|| Fault::new("does not name an environment variable"))?;
+    let place = Place::Variable { name: name.to_owned(), value: (given.context.env)(name).map(Secret::new) };
+    Ok(SecretSource { key: given.key().to_owned(), place })
+}
+
 fn question(given: &Given<'_>) -> Question {
     let nth = given.context.count_prompt(given.key());
     let line = given.position().map_or(String::new(), |position| format!("line {}, ", position.line));

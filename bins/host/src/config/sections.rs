@@ -4,6 +4,8 @@ mod admin;
 mod audit;
 mod ca;
 mod est;
+mod identity;
+mod otp;
 mod pattern;
 mod profile;
 mod ra;
@@ -19,9 +21,7 @@ use tracing::Level;
 use super::diagnostic::Fault;
 use super::network::Network;
 use super::reader::{Context, Reader};
-use super::settings::{
-    AddressHeader, ClientAuthMode, Db, Frequency, HashAlgorithm, Limits, Log, LogFormat, Otp, Proxy, Server, Settings,
-};
+use super::settings::{AddressHeader, ClientAuthMode, Db, Frequency, Limits, Log, LogFormat, Proxy, Server, Settings};
 use super::value::{self, Given};
 use super::{files, keys, secret};
 
@@ -43,8 +43,9 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let profiles = profile::read(&root);
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());
-    let otp = otp(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
-    let audit = audit::read(&root.open(&keys::AUDIT));
+    let identities = identity::read(&root, labels.as_deref());
+    let otp = otp::read(&root.open(&keys::OTP), tls.as_ref().map(|tls| tls.client_auth.mode));
+    let audit = audit::read(&root.open(&keys::AUDIT), db.as_ref().map(|db| db.path.as_path()));
     let admin = admin::read(&root.open(&keys::ADMIN), &cas);
     let log = log(&root.open(&keys::LOG));
     Some(Settings {
@@ -56,6 +57,7 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         est: est?,
         labels: labels?,
         ras: ras?,
+        identities: identities?,
         otp: otp?,
         audit: audit?,
         admin: admin?,
@@ -214,41 +216,6 @@ fn sqlite_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
         }
         _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
         _ => Ok(path),
-    }
-}
-
-fn otp(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Otp> {
-    warn_if_idle(section, &["token_length", "max_failures", "failure_window", "lockout_duration"]);
-    let enabled = section.get("enabled", value::boolean);
-    let token_length = section.get("token_length", |given| given.integer(16..=128));
-    let default_ttl = section.get("default_ttl", |given| given.seconds(365 * DAY));
-    let max_uses = section.get("max_uses", |given| given.integer(1..=1_000_000));
-    let hash_algorithm = section.get("hash_algorithm", hash_algorithm);
-    let max_failures = section.get("max_failures", |given| given.integer(1..=1_000));
-    let failure_window = section.get("failure_window", |given| given.seconds(7 * DAY));
-    let lockout_duration = section.get("lockout_duration", |given| given.seconds(7 * DAY));
-    if enabled == Some(true) && mode == Some(ClientAuthMode::Required) {
-        let fault = Fault::new("only clients that have a certificate can use a one-time password");
-        section.warn("enabled", fault.help("tls.client_auth.mode = \"optional\" lets the others in"));
-    }
-    Some(Otp {
-        enabled: enabled?,
-        token_length: token_length? as usize,
-        default_ttl: default_ttl?,
-        max_uses: max_uses?,
-        hash_algorithm: hash_algorithm?,
-        max_failures: max_failures?,
-        failure_window: failure_window?,
-        lockout_duration: lockout_duration?,
-    })
-}
-
-fn hash_algorithm(given: &Given<'_>) -> Result<HashAlgorithm, Fault> {
-    match given.text()?.as_str() {
-        later @ ("bcrypt" | "sha256-hmac") => {
-            Err(Fault::later(&format!("{later} is")).help("leave the key out: argon2id is the default"))
-        }
-        _ => given.choice(&[("argon2id", HashAlgorithm::Argon2id)]),
     }
 }
 

@@ -1,15 +1,15 @@
 //! What a configuration file says, as types that hold nothing else.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use est_auth::{HashAlgorithm, SecretHasher};
 use est_backends::SymmetricKey;
 use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
-use est_core::policy::{NameRule, Pattern, Profile, RegistrationAuthority};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
+use est_core::policy::{IdentityRule, NameRule, Pattern, Profile, RegistrationAuthority};
+use est_core::{Approval, Linking, Lockout, NameBinding, Operations, PurposeBinding, Seconds};
 use rustls::CipherSuite;
 use tracing::Level;
 
@@ -35,6 +35,8 @@ pub struct Settings {
     pub labels: Vec<Label>,
     /// `[[ra]]`.
     pub ras: Vec<Ra>,
+    /// `[[identity]]`.
+    pub identities: Vec<IdentityRule>,
     /// `[otp]`.
     pub otp: Otp,
     /// `[audit]`.
@@ -339,6 +341,8 @@ pub struct Label {
     pub approval: Approval,
     /// Which names somebody with a certificate may ask for.
     pub certificate_names: NameBinding,
+    /// Which purposes somebody with a certificate may get.
+    pub certificate_purposes: PurposeBinding,
     /// What requests must say of their connections.
     pub linking: Linking,
     /// What `/csrattrs` lists.
@@ -367,20 +371,27 @@ pub struct Otp {
     pub max_uses: u32,
     /// How passwords are kept.
     pub hash_algorithm: HashAlgorithm,
-    /// After how many failures a client is locked out.
-    pub max_failures: u32,
-    /// Within which time failures count.
-    pub failure_window: Seconds,
-    /// For how long a client is locked out.
-    pub lockout_duration: Seconds,
+    /// Where the pepper is; there is one with [`HashAlgorithm::Sha256Hmac`].
+    pub pepper: Option<SecretSource>,
+    /// When somebody is locked out, and for how long.
+    pub lockout: Lockout,
 }
 
-/// How passwords are kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum HashAlgorithm {
-    /// Argon2id (RFC 9106).
-    Argon2id,
+impl Otp {
+    /// The fewest octets of a pepper.
+    const SHORTEST_PEPPER: usize = 16;
+
+    /// What hashes and checks passwords. Reads the pepper, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with the pepper, for the operator.
+    pub fn hasher(&self) -> Result<SecretHasher, String> {
+        let pepper = self.pepper.as_ref().map(SecretSource::read).transpose().map_err(|error| error.to_string())?;
+        if pepper.as_ref().is_some_and(|pepper| pepper.reveal().len() < Self::SHORTEST_PEPPER) {
+            return Err(format!("otp.pepper: the secret is shorter than {} octets", Self::SHORTEST_PEPPER));
+        }
+        SecretHasher::new(self.hash_algorithm, pepper).map_err(|error| error.to_string())
+    }
 }
 
 /// `[audit]`: where audit records go besides the database.
@@ -394,6 +405,12 @@ pub struct Audit {
     pub events: EventFilter,
     /// Whether records have the certificate in them that they are about.
     pub include_cert_data: bool,
+    /// The key that checkpoints are signed with, made when it is not there; no checkpoints without it.
+    pub checkpoint_key: Option<PathBuf>,
+    /// The file that checkpoints are appended to.
+    pub checkpoints: Option<PathBuf>,
+    /// How often one is made.
+    pub checkpoint_interval: Duration,
 }
 
 /// Which events go out of the database.
@@ -496,20 +513,23 @@ pub enum Role {
 }
 
 /// `[[admin.token]]`: somebody with a bearer token.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct AdminToken {
     /// Who it is.
     pub name: String,
     /// What they may do.
     pub role: Role,
-    /// The SHA-256 of the token.
-    pub digest: [u8; 32],
+    /// The token.
+    pub token: AdminSecret,
 }
 
-impl fmt::Debug for AdminToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AdminToken({}, {:?})", self.name, self.role)
-    }
+/// What is known of a token.
+#[derive(Clone, Debug)]
+pub enum AdminSecret {
+    /// Where it is.
+    Token(SecretSource),
+    /// Its SHA-256.
+    Digest([u8; 32]),
 }
 
 /// `[[admin.certificate]]`: those whose certificate is as every part of this says.

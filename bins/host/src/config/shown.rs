@@ -33,7 +33,7 @@ fn of_table(section: &'static Section, table: Option<&dyn TableLike>) -> Value {
     for key in section.keys {
         let written = table.and_then(|table| table.get(key.name)).and_then(Item::as_value);
         let value = match (written, &key.absent) {
-            (Some(_), _) if is_secret(section, key.name) => json!(HIDDEN),
+            (Some(_), _) if key.kind == "secret" => json!(HIDDEN),
             (Some(value), _) if key.name == "url" => json!(without_password(value.as_str().unwrap_or_default())),
             (Some(value), _) => of_value(value),
             (None, Absent::Default(text)) => text.parse().map_or(Value::Null, |value| of_value(&value)),
@@ -47,13 +47,6 @@ fn of_table(section: &'static Section, table: Option<&dyn TableLike>) -> Value {
         shown.insert(child.leaf().to_owned(), of_section(child, table.unwrap_or(&empty)));
     }
     Value::Object(shown)
-}
-
-/// Whether a key's value is one, or says where one is.
-fn is_secret(section: &Section, key: &str) -> bool {
-    let words = ["passphrase", "password", "token", "pepper", "pin", "secret"];
-    let named = words.iter().any(|word| key == *word || key.ends_with(&format!("_{word}")));
-    named || section.name == "est.symmetric_key" && key == "key"
 }
 
 /// The URL of a database without what comes between `//` and `@`, and without parameters.

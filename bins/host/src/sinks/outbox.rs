@@ -60,7 +60,7 @@ impl Outbox for StoredChain {
     }
 
     fn last(&self) -> PortFuture<'_, u64> {
-        Box::pin(async move { Ok(self.database.chain_end(&self.node).await?) })
+        Box::pin(async move { Ok(self.database.chain_end(&self.node).await?.map_or(0, |end| end.sequence)) })
     }
 
     fn position<'a>(&'a self, sink: &'a str) -> PortFuture<'a, u64> {

@@ -1,4 +1,4 @@
-//! pkilint, in one process for all certificates.
+//! pkilint, in one process for all certificates and CRLs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -45,9 +45,17 @@ impl Linter {
 
     /// Adds a certificate of `ca`, its name in parts between slashes; `is_br` says that it keeps the Baseline Requirements.
     pub(crate) fn add(&mut self, name: &str, certificate: &[u8], ca: &str, is_br: bool) {
+        self.add_file(name, certificate, ca, if is_br { &["pkix", "chain", "serverauth"] } else { &["pkix", "chain"] });
+    }
+
+    /// Adds a CRL of `ca`, as [`add`](Self::add) does certificates.
+    pub(crate) fn add_crl(&mut self, name: &str, crl: &[u8], ca: &str, is_br: bool) {
+        self.add_file(name, crl, ca, if is_br { &["crl", "br-crl"] } else { &["crl"] });
+    }
+
+    fn add_file(&mut self, name: &str, octets: &[u8], ca: &str, linters: &[&str]) {
         let file = format!("{}.der", self.names.len());
-        fs::write(self.folder().join(&file), certificate).unwrap();
-        let linters = if is_br { &["pkix", "chain", "serverauth"][..] } else { &["pkix", "chain"] };
+        fs::write(self.folder().join(&file), octets).unwrap();
         let entry = json!({ "file": file, "issuer": format!("{ca}.der"), "linters": linters });
         self.manifest.push_str(&format!("{entry}\n"));
         self.names.insert(file, name.to_owned());

@@ -1,9 +1,10 @@
-//! Linters that others wrote find nothing in what we issue: certificates for every profile, type of key and
+//! Linters that others wrote find nothing in what we issue: CRLs, and certificates for every profile, type of key and
 //! shape of name, by the decisions and the CAs of a server.
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod authorities;
+mod crls;
 mod linter;
 mod requests;
 
@@ -110,6 +111,7 @@ fn find_nothing_in_what_is_issued() {
         issued += 1;
     }
     authorities.lint(&mut linter);
+    crls::lint(&settings, &mut linter);
     assert!(issued >= AT_LEAST, "only {issued} certificates were issued");
 
     let exceptions = linter::exceptions(include_str!("exceptions.txt"));
@@ -130,12 +132,14 @@ fn find_what_is_wrong() {
     }
     linter.add("a key usage that the key cannot have", &wrong.leaf, "root", true);
     linter.add("a certificate of another issuer", &wrong.leaf, "other", false);
+    linter.add_crl("a CRL that the Baseline Requirements do not know", &crls::wrong(), "root", true);
     let found = linter.run();
     for (linter, code) in [
         ("pkix", "pkix.key_usage_value_prohibited_for_mldsa"),
         ("serverauth", "cabf.serverauth.prohibited_subject_public_key_algorithm_encoding"),
         ("chain", "pkix.signature_verification_failed"),
         ("cryptography", "signature"),
+        ("br-crl", "cabf.crl_prohibited_reason_code"),
     ] {
         let is_found =
             found.iter().any(|found| found.linter == linter && found.code == code && found.severity == "ERROR");

@@ -26,7 +26,15 @@ fn pace() -> Pace {
 }
 
 fn nothing() -> Audit {
-    Audit { file: None, syslog: None, events: EventFilter::default(), include_cert_data: false }
+    Audit {
+        file: None,
+        syslog: None,
+        events: EventFilter::default(),
+        include_cert_data: false,
+        checkpoint_key: None,
+        checkpoints: None,
+        checkpoint_interval: Duration::ZERO,
+    }
 }
 
 fn spawn(chain: &Arc<Chain>, audit: &Audit, pace: Pace) -> Sinks {

@@ -52,7 +52,8 @@ impl Authenticator for Metered {
     }
 }
 
-/// Writes the refusals of strangers down one by one only while they are few. They changed nothing.
+/// Writes the refusals of strangers down one by one only while they are few. They changed nothing; a wrong password,
+/// which counts towards a lockout, is always written down.
 struct Sparing {
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
@@ -64,9 +65,9 @@ impl Store for Sparing {
     }
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
-        let is_strangers =
-            entry.principal.is_none() && entry.intent.is_none() && matches!(entry.outcome, Outcome::Refused(_));
-        if is_strangers && !self.admission.is_written_down(entry.source.as_deref()) {
+        let changes_nothing = entry.intent.is_none() && entry.guess.is_none();
+        let is_strangers = entry.principal.is_none() && matches!(entry.outcome, Outcome::Refused(_));
+        if is_strangers && changes_nothing && !self.admission.is_written_down(entry.source.as_deref()) {
             return Box::pin(async { Ok(()) });
         }
         self.store.record(entry)

@@ -40,13 +40,11 @@ pub(in crate::config) static ADMIN: Section = Section {
         .also(&["cert_path", "certificate", "cert_file"]),
         key("key", "path", Means("the key of `[tls]`"), "PEM file with its private key: PKCS#8, PKCS#1 or SEC1.")
             .also(&["key_path", "private_key", "key_file"]),
-        key(
-            "key_passphrase",
-            "string",
-            Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
-        )
-        .also(&["passphrase", "key_password", "password"]),
+        key("key_passphrase", "secret", Means("the key is not encrypted"), "What the key is encrypted with.").also(&[
+            "passphrase",
+            "key_password",
+            "password",
+        ]),
         key(
             "max_requests",
             "integer",
@@ -74,30 +72,25 @@ pub(in crate::config) static ADMIN: Section = Section {
     later: &[],
 };
 
-pub(in crate::config) static ADMIN_TOKEN: Section = Section {
-    name: "admin.token",
-    repeated: true,
-    about: "Somebody with a bearer token.",
-    keys: &[
-        key("name", "string", Mistake, "Who it is, for the audit trail.").also(&["user", "description", "id"]),
-        key(
-            "token",
-            "string",
-            Mistake,
-            "Where the token is: `env:NAME` in the environment, `file:PATH` in a file, or `sha256:HEX`, its SHA-256. \
-             16 characters at least.",
-        )
-        .also(&["token_hash", "secret", "value"]),
-        key(
-            "role",
-            "`\"operator\"`, `\"auditor\"` or `\"viewer\"`",
-            Mistake,
-            "What they may do: everything; read everything; read all but the audit trail and the configuration.",
-        )
-        .also(&["roles"]),
-    ],
-    later: &[],
-};
+pub(in crate::config) static ADMIN_TOKEN: Section =
+    Section {
+        name: "admin.token",
+        repeated: true,
+        about: "Somebody with a bearer token.",
+        keys: &[
+            key("name", "string", Mistake, "Who it is, for the audit trail.").also(&["user", "description", "id"]),
+            key("token", "secret", Mistake, "The token, 16 characters at least; or `sha256:HEX`, its SHA-256.")
+                .also(&["token_hash", "secret", "value"]),
+            key(
+                "role",
+                "`\"operator\"`, `\"auditor\"` or `\"viewer\"`",
+                Mistake,
+                "What they may do: everything; read everything; read all but the audit trail and the configuration.",
+            )
+            .also(&["roles"]),
+        ],
+        later: &[],
+    };
 
 pub(in crate::config) static ADMIN_CERTIFICATE: Section = Section {
     name: "admin.certificate",

@@ -1,4 +1,4 @@
-//! Where audit records go besides the database.
+//! Where audit records go besides the database, and what holds them to what they say.
 
 use super::Absent::{Default, Means};
 use super::{Section, key};
@@ -6,7 +6,7 @@ use super::{Section, key};
 pub(in crate::config) static AUDIT: Section = Section {
     name: "audit",
     repeated: false,
-    about: "Where audit records go besides the database, which always has all of them.",
+    about: "Where audit records go besides the database, which always has all of them, and how the database is held to them.",
     keys: &[
         key(
             "file",
@@ -71,9 +71,9 @@ pub(in crate::config) static AUDIT: Section = Section {
         .also(&["key", "client_key"]),
         key(
             "syslog_key_passphrase",
-            "string",
+            "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with. Write `${NAME}` and keep it out of the file.",
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
         )
         .also(&["key_passphrase", "passphrase"]),
         key(
@@ -91,6 +91,28 @@ pub(in crate::config) static AUDIT: Section = Section {
             "Whether records have the certificate in them that they are about, in the file and over `tcp` and `tcp+tls`.",
         )
         .also(&["include_certificate", "cert_data"]),
+        key(
+            "checkpoint_key",
+            "path",
+            Means("beside an SQLite database: its name and `.checkpoint-key.pem`; else no checkpoints are made"),
+            "PEM file with the private key that checkpoints of the audit record are signed with. It is made when it is not \
+             there. Keep its public half, and checkpoints, where who can write to the database cannot.",
+        )
+        .also(&["signing_key"]),
+        key(
+            "checkpoints",
+            "path",
+            Means("beside the database: its name and `.checkpoints.jsonl`; else beside the key"),
+            "The file that checkpoints are appended to, one in a line.",
+        )
+        .also(&["checkpoint_file", "checkpoints_file"]),
+        key(
+            "checkpoint_interval",
+            "duration",
+            Default(r#""1h""#),
+            "How often one is made, if there are records since the last; 1m to 7d. One more is made at the end.",
+        )
+        .also(&["checkpoint_every"]),
     ],
     later: &[],
 };

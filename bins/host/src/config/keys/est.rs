@@ -182,6 +182,13 @@ pub(in crate::config) static LABEL: Section = Section {
              manufacturer's certificates, say).",
         ),
         key(
+            "certificate_purposes",
+            "`\"own\"` or `\"any\"`",
+            Means("`\"own\"`; with `certificate_names = \"any\"`, `\"any\"`"),
+            "Whether somebody with a certificate may get purposes (extended key usages) here that it lacks. Set \
+             `\"any\"` for a while after the label was given another purpose.",
+        ),
+        key(
             "linking",
             "`\"off\"`, `\"optional\"` or `\"required\"`",
             Means("that of `[est]`"),

@@ -1,6 +1,6 @@
 //! One-time passwords.
 
-use super::Absent::Default;
+use super::Absent::{Default, Means};
 use super::{Section, key};
 
 pub(in crate::config) static OTP: Section =
@@ -15,34 +15,35 @@ pub(in crate::config) static OTP: Section =
                 "token_length",
                 "integer",
                 Default("20"),
-                "Characters in the secret part of a password; 16 to 128. Accepted, not in use yet.",
+                "Characters in the secret part of a password; 16 to 128. Each is worth five bits.",
             )
             .also(&["length"]),
             key("default_ttl", "duration", Default(r#""24h""#), "For how long a password is good; 1s to 365d.")
                 .also(&["ttl", "expiry", "expires_in"]),
             key("max_uses", "integer", Default("1"), "How often a password is good; 1 to 1000000.").also(&["uses"]),
-            key("hash_algorithm", "`\"argon2id\"`", Default(r#""argon2id""#), "How passwords are kept.")
-                .also(&["hash", "algorithm"]),
+            key(
+                "hash_algorithm",
+                "`\"argon2id\"`, `\"bcrypt\"` or `\"sha256-hmac\"`",
+                Default(r#""argon2id""#),
+                "How passwords are kept from now on; those that there are stay good. `sha256-hmac` wants a pepper.",
+            )
+            .also(&["hash", "algorithm"]),
+            key(
+                "pepper",
+                "`\"env:NAME\"` or `\"file:PATH\"`",
+                Means("none"),
+                "The secret that `sha256-hmac` hashes with, 16 octets at least. Passwords are lost with it.",
+            )
+            .also(&["hmac_key", "secret"]),
             key(
                 "max_failures",
                 "integer",
                 Default("5"),
-                "After how many failures a client is locked out; 1 to 1000. Accepted, not in use yet.",
+                "After how many failures a user name, a password or an address is locked out; 1 to 1000.",
             )
             .also(&["max_attempts"]),
-            key(
-                "failure_window",
-                "duration",
-                Default(r#""15m""#),
-                "Within which time failures count; 1s to 7d. Accepted, not in use yet.",
-            ),
-            key(
-                "lockout_duration",
-                "duration",
-                Default(r#""30m""#),
-                "For how long a client is locked out; 1s to 7d. Accepted, not in use yet.",
-            )
-            .also(&["lockout"]),
+            key("failure_window", "duration", Default(r#""15m""#), "Within which time failures count; 1s to 7d."),
+            key("lockout_duration", "duration", Default(r#""30m""#), "For how long; 1s to 7d.").also(&["lockout"]),
         ],
         later: &[],
     };

@@ -2,19 +2,13 @@
 
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
-
 use super::ca::Cas;
 use super::{pattern, tls};
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{Admin, AdminAuth, AdminCertificate, AdminToken, Role, TlsCertificate};
+use crate::config::settings::{Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Role, TlsCertificate};
 use crate::config::value::{self, Given};
-use crate::config::{files, keys};
-
-/// A token that is shorter than this can be guessed.
-const SHORTEST_TOKEN: usize = 16;
+use crate::config::{files, keys, secret};
 
 pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
     let enabled = section.get("enabled", value::boolean);
@@ -23,11 +17,8 @@ pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
     });
     let trust_anchors = section.optional("trust_anchors", |given| given.one_or_more(files::certificates));
     let from_environment = section.optional("bearer_token_env", |given| {
-        Ok(AdminToken {
-            name: "operator".to_owned(),
-            role: Role::Operator,
-            digest: of_environment(given, &given.text()?)?,
-        })
+        let token = AdminSecret::Token(secret::in_variable(given)?);
+        Ok(AdminToken { name: "operator".to_owned(), role: Role::Operator, token })
     });
     let certificate = own_certificate(section);
     let max_requests = section.get("max_requests", |given| given.integer(1..=1_000_000));
@@ -94,9 +85,9 @@ fn own_certificate(section: &Reader<'_>) -> Option<Option<TlsCertificate>> {
 
 fn token(section: &Reader<'_>) -> Option<AdminToken> {
     let name = section.get("name", name);
-    let digest = section.get("token", digest);
+    let token = section.get("token", source);
     let role = section.get("role", role);
-    Some(AdminToken { name: name?, role: role?, digest: digest? })
+    Some(AdminToken { name: name?, role: role?, token: token? })
 }
 
 fn listed(section: &Reader<'_>) -> Option<AdminCertificate> {
@@ -132,36 +123,14 @@ fn role(given: &Given<'_>) -> Result<Role, Fault> {
     given.choice(&[("operator", Role::Operator), ("auditor", Role::Auditor), ("viewer", Role::Viewer)])
 }
 
-/// The SHA-256 of a token, wherever that is. No message quotes it.
-fn digest(given: &Given<'_>) -> Result<[u8; 32], Fault> {
-    let text = Zeroizing::new(given.text()?);
-    match text.split_once(':') {
-        Some(("env", name)) => of_environment(given, name),
-        Some(("file", path)) => of_token(&files::secret_in(given, &given.context.base_dir.join(path))?),
-        Some(("sha256", digits)) => {
-            of_hex(digits).ok_or_else(|| Fault::new("is not a SHA-256").help("write 64 hexadecimal digits"))
-        }
-        _ => {
-            Err(Fault::new("does not say where the token is")
-                .help("write \"env:NAME\", \"file:PATH\" or \"sha256:HEX\""))
-        }
+/// Where a token is, or what its SHA-256 is.
+fn source(given: &Given<'_>) -> Result<AdminSecret, Fault> {
+    match given.written()?.split_once(':') {
+        Some(("sha256", digits)) => of_hex(digits)
+            .map(AdminSecret::Digest)
+            .ok_or_else(|| Fault::new("is not a SHA-256").help("write 64 hexadecimal digits")),
+        _ => secret::source(given).map(AdminSecret::Token),
     }
-}
-
-fn of_environment(given: &Given<'_>, name: &str) -> Result<[u8; 32], Fault> {
-    let token = (given.context.env)(name).map(Zeroizing::new);
-    of_token(&token.ok_or_else(|| Fault::new(format!("the environment variable {name} is not set")))?)
-}
-
-fn of_token(token: &str) -> Result<[u8; 32], Fault> {
-    let token = token.trim();
-    if token.len() < SHORTEST_TOKEN {
-        return Err(Fault::new("the token is shorter than 16 characters").help("openssl rand -hex 32 makes a good one"));
-    }
-    if !token.bytes().all(|octet| octet.is_ascii_graphic()) {
-        return Err(Fault::new("the token has characters that no header can carry").help("take ASCII without blanks"));
-    }
-    Ok(Sha256::digest(token).into())
 }
 
 fn of_hex(text: &str) -> Option<[u8; 32]> {

@@ -1,6 +1,6 @@
 //! `[audit]`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use est_core::pkix::Fingerprint;
 
@@ -11,6 +11,7 @@ use crate::config::settings::{Audit, EventFilter, Syslog, SyslogTls, SyslogTrans
 use crate::config::value::{self, Given};
 
 use super::tls::key_file;
+use super::{DAY, MINUTE};
 
 /// The facilities of RFC 5424 §6.2.1.
 const FACILITIES: [(&str, u8); 24] = [
@@ -56,12 +57,25 @@ const BEGINNINGS: [&str; 16] = [
 /// The keys that only matter with `tcp+tls`.
 const OF_TLS: [&str; 5] = ["syslog_ca", "syslog_fingerprints", "syslog_cert", "syslog_key", "syslog_key_passphrase"];
 
-pub(super) fn read(section: &Reader<'_>) -> Option<Audit> {
+pub(super) fn read(section: &Reader<'_>, database: Option<&Path>) -> Option<Audit> {
     let file = section.optional("file", new_file);
     let syslog = syslog(section);
     let events = section.optional_list("events", events);
     let include_cert_data = section.get("include_cert_data", value::boolean);
+    let beside_database = |suffix: &str| {
+        let mut path = database?.as_os_str().to_owned();
+        path.push(suffix);
+        Some(PathBuf::from(path))
+    };
+    let checkpoint_key = section.optional("checkpoint_key", new_file);
+    let checkpoints = section.optional("checkpoints", new_file);
+    let checkpoint_interval = section.get("checkpoint_interval", |given| given.duration(MINUTE..=7 * DAY));
+    let checkpoint_key = checkpoint_key?.or_else(|| beside_database(".checkpoint-key.pem"));
+    let beside_key = || checkpoint_key.as_ref().map(|key| key.with_file_name("audit-checkpoints.jsonl"));
     Some(Audit {
+        checkpoints: checkpoints?.or_else(|| beside_database(".checkpoints.jsonl")).or_else(beside_key),
+        checkpoint_key,
+        checkpoint_interval: checkpoint_interval?,
         file: file?,
         syslog: syslog?,
         events: EventFilter(events?.unwrap_or_default().concat()),

@@ -105,7 +105,7 @@ fn crls(section: &Reader<'_>, certificate: Option<&Certificate>) -> Option<Optio
     let allowed = certificate.map(|certificate| certificate.allows(KeyUsage::CRL_SIGN));
     if wanted == Some(Some(true)) && allowed == Some(false) {
         let fault = Fault::new("the certificate may not sign CRLs: its keyUsage lacks cRLSign");
-        section.fault("crl", fault.help("leave the key out, or certify the CA anew (RFC 5280 §4.2.1.3)"));
+        section.fault("crl", fault.help("leave `crl` out, or certify the CA anew (RFC 5280 §4.2.1.3)"));
     }
     let (validity, interval) = (validity?, interval?);
     if interval > validity {

@@ -2,7 +2,7 @@
 
 use est_core::pkix::{SubjectPublicKeyInfo, oid};
 use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
-use est_core::{Approval, Linking, NameBinding, Operations, Seconds};
+use est_core::{Approval, Linking, NameBinding, Operations, PurposeBinding, Seconds};
 
 use super::ca::{Cas, once_each, warn_if_clamped};
 use super::profile::{Issuing, OwnRules, Profiles, tightened};
@@ -105,7 +105,6 @@ pub(super) fn labels(
         if let Some(label) = &label {
             warn_if_final(&section, label, needs_client_auth);
             warn_if_avoidable(&section, label, est, cas);
-            warn_if_for_authorities(&section, label);
         }
         labels.push((name, label));
     }
@@ -123,15 +122,6 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
     if needs_client_auth && lacks_it {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
-    }
-}
-
-/// Tells when anybody can get a certificate by which `[[ra]]` knows registration authorities: a subject is all that it
-/// takes besides.
-fn warn_if_for_authorities(section: &Reader<'_>, label: &Label) {
-    if label.approval == Approval::Automatic && label.profile.ext_key_usage.contains(&oid::CMC_RA) {
-        let fault = Fault::new("whoever may enroll here can get an authority's certificate, in whatever names");
-        section.warn("profile", fault.help("set approval = \"manual\""));
     }
 }
 
@@ -165,6 +155,9 @@ fn label(
     });
     let certificate_names =
         section.get("certificate_names", |given| given.choice(&[("own", NameBinding::Own), ("any", NameBinding::Any)]));
+    let certificate_purposes = section.optional("certificate_purposes", |given| {
+        given.choice(&[("own", PurposeBinding::Own), ("any", PurposeBinding::Any)])
+    });
     let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
     let profile = section.optional("profile", |given| profiles.named(given));
     let ca = ca_id.as_deref().and_then(|id| cas.find(id));
@@ -186,6 +179,10 @@ fn label(
         profile: issuing.profile,
         approval: issuing.approval,
         certificate_names: certificate_names?,
+        certificate_purposes: certificate_purposes?.unwrap_or(match certificate_names? {
+            NameBinding::Own => PurposeBinding::Own,
+            NameBinding::Any => PurposeBinding::Any,
+        }),
         linking: issuing.linking.or(est.map(|est| est.linking))?,
         csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
     })

@@ -1,0 +1,102 @@
+//! Whether the end of the audit trail is what was written. All of it is for `estd audit verify` to look at.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use est_store::{Chain, Extent, StoreError, Verifier};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Admin;
+use super::endpoint::{Access, Endpoint};
+use super::problem::Problem;
+
+/// How many records of each node are looked at.
+const RECENT: u32 = 5_000;
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get("/admin/audit/chain", "Looks at the last 5000 audit records of each node.")
+            .only(Access::Auditor)
+            .unaudited()
+            .json::<ChainStatus>(StatusCode::OK, "Whether they are what was written.")
+            .by(look),
+    ]
+}
+
+/// Whether audit records are what was written.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct ChainStatus {
+    /// Of all nodes together.
+    status: Standing,
+    /// Each node's chain.
+    nodes: Vec<NodeChain>,
+    /// What was found, where something was.
+    message: Option<String>,
+}
+
+/// Whether records are what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "ChainState")]
+enum Standing {
+    /// They are.
+    Intact,
+    /// One at least is not.
+    Broken,
+}
+
+/// A node's chain.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct NodeChain {
+    /// The node's name.
+    node: String,
+    /// How many records it has written.
+    records: u64,
+    /// The hash of the last one, in hexadecimal.
+    hash: String,
+    /// Whether those that were looked at are what it wrote.
+    status: Standing,
+}
+
+async fn look(State(admin): State<Arc<Admin>>) -> Result<Json<ChainStatus>, Problem> {
+    let mut nodes = Vec::new();
+    let mut message = None;
+    for node in admin.store.chain_nodes().await? {
+        let Some(end) = admin.store.chain_end(&node).await? else {
+            message.get_or_insert_with(|| format!("the end of the chain of {node} is not on record"));
+            continue;
+        };
+        let found = finding(&admin, &end).await?;
+        let status = if found.is_some() { Standing::Broken } else { Standing::Intact };
+        message = message.or(found);
+        let hash = end.hash.iter().map(|octet| format!("{octet:02x}")).collect();
+        nodes.push(NodeChain { node, records: end.sequence, hash, status });
+    }
+    let status = if message.is_some() { Standing::Broken } else { Standing::Intact };
+    let message = message.map(|found| format!("{found}: run estd audit verify"));
+    Ok(Json(ChainStatus { status, nodes, message }))
+}
+
+/// What is wrong with the end of a chain, if something is.
+async fn finding(admin: &Admin, end: &Chain) -> Result<Option<String>, Problem> {
+    let node = &end.node;
+    let after = end.sequence.saturating_sub(RECENT.into());
+    let records = match admin.store.chain(node, after, RECENT).await {
+        Ok(records) => records,
+        Err(StoreError::Damaged { column }) => return Ok(Some(format!("a record of {node} cannot be read: {column}"))),
+        Err(error) => return Err(error.into()),
+    };
+    let is_end = |record: &est_store::AuditRecord| record.chain.as_ref() == Some(end);
+    if end.sequence > 0 && !records.iter().any(is_end) {
+        return Ok(Some(format!("the last record of {node} is not what its chain ends with")));
+    }
+    let mut verifier = Verifier::new(Extent::Excerpt);
+    records.iter().for_each(|record| verifier.add(record, None));
+    let first = verifier.finish().into_iter().find_map(|report| report.finding);
+    Ok(first.map(|found| format!("record {} of {node} is {}", found.sequence, found.kind.name())))
+}

@@ -1,0 +1,30 @@
+//! `estd audit checkpoint`: sign where the chains end.
+
+use anyhow::{Result, bail};
+use est_core::pkix::pem;
+use host::checkpoints::Checkpoints;
+
+use crate::cli::AuditCheckpoint;
+use crate::commands::{Opened, settings};
+use crate::output;
+
+pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
+    const NONE: &str = "no checkpoints are configured: set audit.checkpoint_key";
+    if options.public_key {
+        let Some(checkpoints) = Checkpoints::open(&settings(&options.config.config)?.audit)? else { bail!(NONE) };
+        let text = pem::encode("PUBLIC KEY", checkpoints.public_key().as_der());
+        output::line(text.trim_end());
+        return Ok(());
+    }
+    let Opened { settings, store } = Opened::open(&options.config.config)?;
+    let Some(checkpoints) = Checkpoints::open(&settings.audit)? else { bail!(NONE) };
+    for node in store.chain_nodes().await? {
+        if let Some(end) = store.chain_end(&node).await? {
+            let signed = checkpoints.sign(end).await?;
+            checkpoints.append(&signed)?;
+            output::line(signed.to_string());
+        }
+    }
+    store.close().await;
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! `estd audit export`: the chains, for who keeps or verifies them elsewhere.
+
+use std::io::{self, BufWriter, ErrorKind, Write as _};
+
+use anyhow::{Context as _, Result};
+use est_store::{AuditRecord, Chain, Database, StoreError, TrailUse};
+use host::checkpoints::Checkpoints;
+
+use super::line::Line;
+use crate::cli::{AuditExport, AuditSpan};
+use crate::commands::{Opened, actor, count};
+use crate::output;
+
+/// How many records are read at a time.
+const PIECE: u32 = 4096;
+
+pub(super) async fn run(options: AuditExport) -> Result<()> {
+    let Opened { settings, store } = Opened::open(&options.config.config)?;
+    let is_whole = options.span.since.is_none() && options.span.until.is_none() && options.event.is_none();
+    let key = Checkpoints::open(&settings.audit)?;
+    let nodes = match &options.node {
+        Some(node) => vec![node.clone()],
+        None => store.chain_nodes().await?,
+    };
+    let mut exported = 0;
+    for node in nodes {
+        match write_chain(&store, &node, &options).await {
+            Ok((number, end)) => {
+                exported += number;
+                // So that nobody can cut off the end of the export.
+                if let (true, Some(key)) = (is_whole && end.sequence > 0, &key) {
+                    let signed = key.sign(end).await?;
+                    output::line(signed.to_string());
+                }
+            }
+            // A reader that has gone away is no error.
+            Err(error) if is_broken_pipe(&error) => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    let unchained = store.unchained().await?;
+    if unchained.before + unchained.inserted > 0 {
+        let number = unchained.before + unchained.inserted;
+        output::error(format!("{number} records are in no chain and were left out: `estd audit list` shows them"));
+    }
+    let what = if is_whole { "whole chains" } else { "an excerpt" };
+    let number = count(usize::try_from(exported).unwrap_or(usize::MAX), "record");
+    store.note_trail_use(TrailUse::Exported(format!("{number}, {what}")), &actor()).await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Prints the records that are wanted; their number, and the end of the chain.
+async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Result<(u64, Chain)> {
+    let mut out = BufWriter::new(io::stdout());
+    let (mut written, mut end) = (0, Chain::genesis(node));
+    loop {
+        let records = store.chain(node, end.sequence, PIECE).await.map_err(|error| match error {
+            StoreError::Damaged { .. } => anyhow::anyhow!("{error}: `estd audit verify` tells which record it is in"),
+            other => other.into(),
+        })?;
+        if records.is_empty() {
+            out.flush().context("cannot write to standard output")?;
+            return Ok((written, end));
+        }
+        for record in &records {
+            let Some(chain) = &record.chain else { continue };
+            if is_wanted(record, options) {
+                serde_json::to_writer(&mut out, &Line::of(record, chain, &end.hash)).map_err(io::Error::from)?;
+                out.write_all(b"\n")?;
+                written += 1;
+            }
+            end.clone_from(chain);
+        }
+    }
+}
+
+fn is_wanted(record: &AuditRecord, options: &AuditExport) -> bool {
+    let AuditSpan { since, until } = options.span;
+    let is_of = |event: &String| {
+        record.event.strip_prefix(event.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    since.is_none_or(|since| record.at >= since)
+        && until.is_none_or(|until| record.at < until)
+        && options.event.as_ref().is_none_or(is_of)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == ErrorKind::BrokenPipe)
+}

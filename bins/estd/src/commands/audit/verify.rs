@@ -1,0 +1,115 @@
+//! `estd audit verify`: whether the audit records are what was written.
+
+mod report;
+mod source;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use est_core::pkix::SubjectPublicKeyInfo;
+use est_store::{Extent, TrailUse, Verifier};
+use host::checkpoints::{self, Checkpoints, SignedCheckpoint};
+
+use crate::cli::AuditVerify;
+use crate::commands::{Opened, actor};
+use crate::output;
+use report::Found;
+
+/// The exit code when something was changed.
+const TAMPERED: u8 = 1;
+
+/// The exit code when that could not be told.
+const CANNOT_TELL: u8 = 2;
+
+pub(crate) async fn run(options: &AuditVerify) -> ExitCode {
+    match verify(options).await {
+        Ok(found) => {
+            if options.output.json {
+                output::json(&found.to_json());
+            } else {
+                found.lines().into_iter().for_each(output::line);
+            }
+            if found.is_good() { ExitCode::SUCCESS } else { TAMPERED.into() }
+        }
+        Err(error) => {
+            output::error(format!("estd: {error:#}"));
+            CANNOT_TELL.into()
+        }
+    }
+}
+
+async fn verify(options: &AuditVerify) -> Result<Found> {
+    let mut judge = Judge::default();
+    for path in &options.public_keys {
+        let key = checkpoints::read_public_key(&read(path)?).with_context(|| path.display().to_string())?;
+        judge.keys.push(key);
+    }
+    let opened = match (&options.from, &options.config) {
+        (None, Some(config)) => Some(Opened::open(config)?),
+        _ => None,
+    };
+    let mut files: Vec<PathBuf> = options.checkpoints.clone();
+    if let Some(Opened { settings, .. }) = &opened {
+        if judge.keys.is_empty()
+            && let Some(own) = Checkpoints::open(&settings.audit)?
+        {
+            judge.keys.push(own.public_key().clone());
+        }
+        // What was given was kept elsewhere, and tells more than what lies beside the database.
+        files.extend(settings.audit.checkpoints.clone().filter(|path| files.is_empty() && path.exists()));
+    }
+    let mut verifier = Verifier::new(if options.excerpt { Extent::Excerpt } else { Extent::Whole });
+    for path in files {
+        let read = checkpoints::read_all(&read(&path)?).with_context(|| path.display().to_string())?;
+        judge.hold(&mut verifier, &read);
+    }
+    anyhow::ensure!(
+        options.checkpoints.is_empty() || !judge.keys.is_empty(),
+        "no key tells whose the checkpoints are: give --public-key"
+    );
+    let mut found = match (&opened, &options.from) {
+        (Some(Opened { store, .. }), _) => source::from_database(store, verifier).await?,
+        (None, Some(path)) => source::from_export(path, verifier, &mut judge)?,
+        (None, None) => anyhow::bail!("give --config or --from"),
+    };
+    found.forged = judge.forged;
+    found.strangers = judge.strangers;
+    if let Some(Opened { store, .. }) = opened {
+        let told = found.lines().join("; ");
+        let used = if found.is_good() { TrailUse::Verified(told) } else { TrailUse::FoundTampered(told) };
+        if let Err(error) = store.note_trail_use(used, &actor()).await {
+            output::error(format!("warning: that this was verified is not on record: {error}"));
+        }
+        store.close().await;
+    }
+    Ok(found)
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Whose checkpoints count.
+#[derive(Default)]
+struct Judge {
+    keys: Vec<SubjectPublicKeyInfo>,
+    /// Checkpoints that name one of the keys and were not signed with it.
+    forged: Vec<SignedCheckpoint>,
+    /// How many name another key.
+    strangers: u64,
+}
+
+impl Judge {
+    /// Holds the chain against those that count.
+    fn hold(&mut self, verifier: &mut Verifier, read: &[SignedCheckpoint]) {
+        for signed in read {
+            match self.keys.iter().find(|key| key.digest() == signed.key) {
+                Some(key) if signed.is_signed_by(key) => verifier.expect(&signed.checkpoint.chain),
+                Some(_) => self.forged.push(signed.clone()),
+                None => self.strangers += 1,
+            }
+        }
+    }
+}

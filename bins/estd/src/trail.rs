@@ -1,0 +1,84 @@
+//! What the server does for its audit trail while it serves: says when it begins and ends, and makes checkpoints.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use est_store::{Database, ServerEvent};
+use host::checkpoints::Checkpoints;
+use host::config::Settings;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, MissedTickBehavior};
+use tracing::{debug, error, info};
+
+/// The audit trail of a server that serves.
+pub(crate) struct Trail {
+    store: Database,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Trail {
+    /// Writes down that auditing begins, and with which CAs, and makes a checkpoint now and then.
+    ///
+    /// # Errors
+    /// When the key of the checkpoints can be neither read nor made, or nothing can be written down.
+    pub(crate) async fn begin(settings: &Settings, store: &Database) -> Result<Self> {
+        let checkpoints = Checkpoints::open(&settings.audit)?;
+        let node = settings.server.node.clone();
+        let signed = checkpoints.as_ref().map_or("no checkpoints".to_owned(), |checkpoints| {
+            format!("checkpoints signed with the key sha-256:{}", hex(&checkpoints.public_key().digest()))
+        });
+        store.note(ServerEvent::AuditStarted, Some(format!("the chain of {node}; {signed}"))).await?;
+        for ca in &settings.cas {
+            let key = hex(&ca.certificate.key_digest());
+            let (id, subject) = (&ca.id, ca.certificate.subject());
+            store.note(ServerEvent::CaStarted, Some(format!("{id}: {subject}, key sha-256:{key}"))).await?;
+        }
+        let (stop, stopped) = oneshot::channel();
+        let task = keep(checkpoints, store.clone(), node, settings.audit.checkpoint_interval, stopped);
+        Ok(Self { store: store.clone(), stop, task: tokio::spawn(task) })
+    }
+
+    /// Writes down that auditing ends, and makes the last checkpoint.
+    ///
+    /// # Errors
+    /// When nothing can be written down.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.store.note(ServerEvent::AuditStopped, None).await?;
+        // It is gone only if it panicked, which is in the log.
+        let _ = self.stop.send(());
+        let _ = self.task.await;
+        Ok(())
+    }
+}
+
+async fn keep(
+    checkpoints: Option<Checkpoints>,
+    store: Database,
+    node: String,
+    every: Duration,
+    mut stopped: oneshot::Receiver<()>,
+) {
+    let Some(mut checkpoints) = checkpoints else { return };
+    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let is_last = tokio::select! {
+            _ = ticks.tick() => false,
+            _ = &mut stopped => true,
+        };
+        match checkpoints.make(&store, &node).await {
+            Ok(Some(made)) => info!(sequence = made.checkpoint.chain.sequence, "an audit checkpoint was made"),
+            Ok(None) => debug!("nothing new for an audit checkpoint"),
+            Err(error) => error!(%error, "no audit checkpoint was made"),
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}

@@ -1,0 +1,343 @@
+//! One-time passwords: whose names they give, where they are good, and what becomes of who guesses at them.
+
+use std::fs;
+use std::process::Command;
+
+use est_testkit::https::{Client, base64};
+use est_testkit::peers::is_installed;
+use est_testkit::pki::Key;
+use est_testkit::server::{Launch, Server};
+
+const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+const LABELS: &str = r#"
+[[est.label]]
+name = "clients"
+ca_id = "main"
+profile = "device"
+
+[[est.label]]
+name = "servers"
+ca_id = "main"
+require_san = false
+
+[[est.label]]
+name = "ras"
+ca_id = "main"
+profile = "ra"
+
+[[identity]]
+name = "gateways"
+entity = "^gateway-[0-9]+$"
+subject_pattern = "^CN=gateway-[0-9]+,O=Lab$"
+names = ["dns:^[a-z0-9-]+\\.lab\\.example$"]
+
+[[identity]]
+name = "clients-that-serve"
+certificate = "^CN=both$"
+issuer = "^CN=Ohia CA$"
+labels = ["servers"]
+names = ["dns:^both\\.lab\\.example$"]
+"#;
+
+fn served() -> Server {
+    Launch::configured(ESTD, |text| text + LABELS).start()
+}
+
+/// A password made with these arguments.
+fn create(server: &Server, arguments: &[&str]) -> String {
+    let created = server.estd_json(&[&["otp", "create"], arguments].concat());
+    created["password"].as_str().expect("a password").to_owned()
+}
+
+/// What a server says, as curl tells it.
+struct Answer {
+    status: u16,
+    retry_after: Option<u64>,
+    text: String,
+}
+
+/// Enrolls with curl, from this address of the machine.
+fn curl(server: &Server, from: &str, credentials: &str, label: &str, subject: &str, names: &[&str]) -> Answer {
+    let folder = tempfile::tempdir().expect("a folder");
+    let body = folder.path().join("request");
+    fs::write(&body, base64(&Key::p256().csr(subject, names))).expect("a file");
+    let output = Command::new("curl")
+        .args(["-sS", "-i", "--interface", from, "--user", credentials, "--cacert"])
+        .arg(server.ca())
+        .args(["-H", "Content-Type: application/pkcs10", "--data-binary", &format!("@{}", body.display())])
+        .arg(server.est(&format!("{label}/simpleenroll")))
+        .output()
+        .expect("curl runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let status = text.split_whitespace().nth(1).and_then(|status| status.parse().ok());
+    let header = |line: &str| line.to_ascii_lowercase().strip_prefix("retry-after: ").map(str::to_owned);
+    let retry_after = text.lines().find_map(header).and_then(|seconds| seconds.trim().parse().ok());
+    let status = status.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)));
+    Answer { status, retry_after, text }
+}
+
+fn status(server: &Server, credentials: &str, label: &str, subject: &str, names: &[&str]) -> u16 {
+    curl(server, "127.0.0.1", credentials, label, subject, names).status
+}
+
+/// A wrong password for this id.
+fn wrong(password: &str) -> String {
+    let (id, secret) = password.split_once('.').expect("id.secret");
+    format!("{id}.{}", "0".repeat(secret.len()))
+}
+
+fn events(server: &Server, event: &str) -> usize {
+    let listed = server.estd_json(&["audit", "list", "--event", event, "--limit", "10000"]);
+    listed["events"].as_array().expect("a list").len()
+}
+
+#[test]
+fn gives_the_names_of_its_entity_and_never_those_of_somebody_else() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let password = create(&server, &["--entity", "test-device", "--uses", "20"]);
+    let credentials = format!("test-device:{password}");
+    for (subject, names) in [
+        ("CN=root-admin", &[][..]),
+        ("CN=test-device,O=Example", &[]),
+        ("CN=test-device,OU=admins", &[]),
+        ("CN=test-device,CN=root-admin", &[]),
+        ("UID=root-admin", &[]),
+        ("CN=test-device", &["DNS:root-admin"]),
+        ("CN=test-device", &["DNS:test-device", "DNS:*.test-device.example"]),
+        ("CN=test-device", &["URI:spiffe://test-device/root"]),
+        ("CN=test-device", &["IP:192.0.2.7"]),
+        ("CN=root-admin", &["DNS:test-device"]),
+        ("CN=Test-Device", &[]),
+    ] {
+        let answer = curl(&server, "127.0.0.1", &credentials, "", subject, names);
+        assert_eq!(answer.status, 403, "{subject} {names:?}: {}", answer.text);
+        assert!(answer.text.contains("only for: test-device"), "{}", answer.text);
+    }
+    for (subject, names) in
+        [("CN=test-device", &[][..]), ("CN=test-device", &["DNS:test-device"]), ("", &["DNS:TEST-device"])]
+    {
+        assert_eq!(status(&server, &credentials, "", subject, names), 200, "{subject} {names:?}");
+    }
+    let denied = server.estd_json(&["audit", "list", "--event", "cert.denied"]);
+    assert!(denied["events"][0]["reason"].as_str().expect("a reason").starts_with("name-not-bound"), "{denied}");
+}
+
+#[test]
+fn gives_the_names_that_it_was_allowed_besides() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let allow = ["--allow", "dns:*.lab.example", "--allow", "subject:CN=*,O=Lab", "--uses", "20"];
+    for (entity, user) in [(&["--entity", "rack-1"][..], "rack-1"), (&[], "")] {
+        let credentials = format!("{user}:{}", create(&server, &[entity, &allow].concat()));
+        let ask = |subject, names: &[&str]| status(&server, &credentials, "", subject, names);
+        assert_eq!(ask("CN=a.lab.example", &["DNS:a.lab.example"]), 200, "{user}");
+        assert_eq!(ask("CN=anything,O=Lab", &["DNS:a.lab.example", "DNS:b.lab.example"]), 200, "{user}");
+        assert_eq!(ask("CN=a.lab.example", &[]), 403, "{user}");
+        assert_eq!(ask("CN=anything,O=Evil", &[]), 403, "{user}");
+        assert_eq!(ask("CN=a.b.lab.example", &["DNS:a.b.lab.example"]), 403, "{user}");
+        assert_eq!(ask("", &["DNS:*.lab.example"]), 403, "{user}");
+        assert_eq!(ask("CN=rack-1", &[]), if user.is_empty() { 403 } else { 200 });
+    }
+    let refused = server.estd(&["otp", "create", "--allow", "host.example"]);
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("begins with no kind of name"));
+}
+
+#[test]
+fn gives_any_name_when_it_is_for_nobody_and_whoever_makes_it_is_told() {
+    let server = served();
+    let output = server.estd(&["otp", "create"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("any name that the label allows"));
+    let output = server.estd(&["otp", "create", "--entity", "test-device"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("any name"));
+    let password = server.password(1);
+    let body = base64(&Key::p256().csr("CN=root-admin", &[]));
+    assert_eq!(
+        Client::new(server.port(), &server.ca()).enroll("/simpleenroll", Some(&password), body.as_bytes()).status,
+        200
+    );
+}
+
+#[test]
+fn is_good_at_its_label_alone_and_makes_authorities_only_there() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let clients = format!(":{}", create(&server, &["--label", "clients", "--uses", "9"]));
+    let ras = format!(":{}", create(&server, &["--label", "ras", "--uses", "9"]));
+    let any = format!(":{}", create(&server, &["--uses", "9"]));
+    for (credentials, good, bad) in [
+        (&clients, &["/clients"][..], &["", "/servers", "/ras"][..]),
+        (&ras, &["/ras"], &["", "/servers", "/clients"]),
+        (&any, &["", "/servers", "/clients"], &["/ras"]),
+    ] {
+        good.iter().for_each(|label| assert_eq!(status(&server, credentials, label, "CN=a", &[]), 200, "{label}"));
+        bad.iter().for_each(|label| assert_eq!(status(&server, credentials, label, "CN=a", &[]), 403, "{label}"));
+    }
+    let unknown = server.estd(&["otp", "create", "--label", "nobody"]);
+    assert!(String::from_utf8_lossy(&unknown.stderr).contains("there are: clients, servers, ras"));
+}
+
+#[test]
+fn a_rule_gives_certain_entities_and_certificates_more_names_and_labels() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let gateway = format!("gateway-4:{}", create(&server, &["--entity", "gateway-4", "--uses", "9"]));
+    assert_eq!(status(&server, &gateway, "", "CN=gateway-4,O=Lab", &["DNS:x.lab.example"]), 200);
+    assert_eq!(status(&server, &gateway, "", "CN=gateway-4,O=Lab", &["DNS:x.office.example"]), 403);
+
+    // Whose certificate is for clients gets none for servers, unless a rule lists the label.
+    for (name, server_status, names, names_status) in [
+        ("plain", 403, "DNS:plain.lab.example", 403),
+        ("both", 200, "DNS:both.lab.example", 200),
+        ("both", 200, "DNS:root.lab.example", 403),
+    ] {
+        let (key, subject) = (Key::p256(), format!("CN={name}"));
+        let client = Client::new(server.port(), &server.ca());
+        let password = server.password(1);
+        let body = base64(&key.csr(&subject, &[]));
+        let issued = client.enroll("/clients/simpleenroll", Some(&password), body.as_bytes()).certificate();
+        let holder = Client::showing(server.port(), &server.ca(), &[issued], &key.to_pem());
+        let ask = |path: &str, names: &[&str]| {
+            let body = base64(&Key::p256().csr(&subject, names));
+            holder.enroll(path, None, body.as_bytes())
+        };
+        for path in ["/servers/simpleenroll", "/servers/simplereenroll"] {
+            let answer = ask(path, &[]);
+            assert_eq!(answer.status, server_status, "{name} {path}: {}", answer.text());
+        }
+        assert_eq!(ask("/servers/simpleenroll", &[names]).status, names_status, "{name} {names}");
+        assert_eq!(ask("/servers/simplereenroll", &[names]).status, 403, "{name}: a renewal changes no name");
+        // The rule confines too.
+        let confined = if name == "both" { 403 } else { 200 };
+        assert_eq!(ask("/clients/simplereenroll", &[]).status, confined, "{name}");
+    }
+}
+
+#[test]
+fn locks_a_user_out_for_whom_too_many_guess_and_nobody_else() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let password = create(&server, &["--entity", "device-7"]);
+    let other = create(&server, &["--entity", "device-8"]);
+    let guess = |from: &str| curl(&server, from, &format!("device-7:{}", wrong(&password)), "", "CN=device-7", &[]);
+    // From five addresses, so that none of them is locked out.
+    for number in 2..7 {
+        assert_eq!(guess(&format!("127.0.0.{number}")).status, 401);
+    }
+    let right = format!("device-7:{password}");
+    let locked = curl(&server, "127.0.0.9", &right, "", "CN=device-7", &[]);
+    assert_eq!(locked.status, 403, "{}", locked.text);
+    assert!((1790..=1800).contains(&locked.retry_after.expect("Retry-After")), "{}", locked.text);
+    assert_eq!(curl(&server, "127.0.0.2", &format!("device-8:{other}"), "", "CN=device-8", &[]).status, 200);
+    // Once for the user name and once for the password, however often they go on.
+    assert_eq!(guess("127.0.0.2").status, 403);
+    assert_eq!(events(&server, "auth.otp.lockout"), 2);
+
+    let listed = server.estd_json(&["otp", "list"]);
+    let failures = listed["failures"].as_array().expect("a list");
+    assert!(failures.iter().any(|one| one["who"] == "user device-7" && !one["locked_until"].is_null()), "{listed}");
+
+    // It outlives the server, and an operator ends it.
+    let server = server.kill().start();
+    let retry = || curl(&server, "127.0.0.9", &right, "", "CN=device-7", &[]).status;
+    assert_eq!(retry(), 403);
+    assert!(server.estd(&["otp", "unlock", "device-7"]).status.success());
+    assert_eq!(retry(), 403, "the password is locked still");
+    let (id, _) = password.split_once('.').expect("id.secret");
+    assert!(server.estd(&["otp", "unlock", id]).status.success());
+    assert_eq!(retry(), 200);
+    assert_eq!(events(&server, "auth.otp.unlocked"), 2);
+    assert!(!server.estd(&["otp", "unlock", "nobody"]).status.success());
+}
+
+#[test]
+fn locks_an_address_out_from_which_too_many_guesses_come_and_no_other() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let password = create(&server, &["--entity", "device-7", "--uses", "9"]);
+    let right = format!("device-7:{password}");
+    // Another user name and another id each time, half of them no password at all.
+    for number in 0..5 {
+        let guess = if number % 2 == 0 { format!("0000000{number:03}.{}", "0".repeat(20)) } else { "x".to_owned() };
+        let answer = curl(&server, "127.0.0.2", &format!("user-{number}:{guess}"), "", "CN=a", &[]);
+        assert_eq!(answer.status, 401, "{}", answer.text);
+    }
+    let locked = curl(&server, "127.0.0.2", &right, "", "CN=device-7", &[]);
+    assert_eq!((locked.status, locked.retry_after.is_some()), (403, true), "{}", locked.text);
+    assert_eq!(curl(&server, "127.0.0.3", &right, "", "CN=device-7", &[]).status, 200);
+    assert_eq!(events(&server, "auth.otp.lockout"), 1);
+    let log = server.stop().1;
+    assert!(!log.contains(password.split_once('.').expect("id.secret").1), "the log has the secret");
+}
+
+#[test]
+fn forgives_the_user_who_comes_with_the_right_password_and_not_the_address() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let password = create(&server, &["--entity", "device-7", "--uses", "9"]);
+    let (right, wrong) = (format!("device-7:{password}"), format!("device-7:{}", wrong(&password)));
+    let ask = |from: &str, credentials: &str| curl(&server, from, credentials, "", "CN=device-7", &[]).status;
+    for _ in 0..4 {
+        assert_eq!(ask("127.0.0.2", &wrong), 401);
+    }
+    assert_eq!(ask("127.0.0.2", &right), 200);
+    assert_eq!(ask("127.0.0.2", &wrong), 401, "the fifth from there");
+    assert_eq!(ask("127.0.0.2", &right), 403, "the address is locked out");
+    assert_eq!(ask("127.0.0.3", &right), 200, "the user is not");
+}
+
+#[test]
+fn an_old_password_stays_good_when_another_algorithm_hashes_the_next() {
+    let mut server = Launch::configured(ESTD, |text| text).start();
+    let (mut passwords, mut hashed) = (vec![server.password(9)], "argon2id");
+    for algorithm in ["bcrypt", "sha256-hmac", "argon2id"] {
+        let config = server.folder().join("estd.toml");
+        fs::write(server.folder().join("pepper"), "0123456789abcdef\n").expect("a file");
+        let text = fs::read_to_string(&config).expect("the configuration");
+        let text =
+            text.replace(&format!("hash_algorithm = \"{hashed}\"\n"), "").replace("pepper = \"file:pepper\"\n", "");
+        let keys = format!("[otp]\nhash_algorithm = \"{algorithm}\"\npepper = \"file:pepper\"\n");
+        fs::write(&config, text.replace("[otp]\n", &keys)).expect("the configuration can be written");
+        hashed = algorithm;
+        server = server.kill().start();
+        passwords.push(server.password(9));
+        let client = Client::new(server.port(), &server.ca());
+        for password in &passwords {
+            let body = base64(&Key::p256().csr("CN=a", &[]));
+            assert_eq!(client.enroll("/simpleenroll", Some(password), body.as_bytes()).status, 200, "{algorithm}");
+        }
+        let body = base64(&Key::p256().csr("CN=a", &[]));
+        let wrong = wrong(passwords.last().expect("there is one"));
+        assert_eq!(client.enroll("/simpleenroll", Some(&wrong), body.as_bytes()).status, 401, "{algorithm}");
+    }
+}
+
+#[test]
+fn has_as_many_characters_as_the_configuration_says() {
+    for (length, keys) in
+        [(20, ""), (16, "token_length = 16\n"), (128, "token_length = 128\nhash_algorithm = \"bcrypt\"\n")]
+    {
+        let server = Launch::configured(ESTD, |text| text.replace("[otp]\n", &format!("[otp]\n{keys}"))).start();
+        let password = server.password(1);
+        assert_eq!(password.split_once('.').expect("id.secret").1.len(), length);
+        let body = base64(&Key::p256().csr("CN=a", &[]));
+        let client = Client::new(server.port(), &server.ca());
+        assert_eq!(client.enroll("/simpleenroll", Some(&password), body.as_bytes()).status, 200, "{length}");
+    }
+}

@@ -1,0 +1,216 @@
+//! Whose names who asks may ask for: their own, and those that they were allowed.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::name::text;
+use super::{NameKind, NameRule, Pattern, Wanted};
+use crate::Refusal;
+use crate::pkix::{Certificate, GeneralName};
+
+/// Names that somebody may ask for besides their own.
+#[derive(Clone, Debug, Default)]
+pub struct Allowance {
+    subjects: Vec<Pattern>,
+    names: Vec<NameRule>,
+    written: Vec<String>,
+}
+
+/// Whose names are a principal's own.
+#[derive(Clone, Copy)]
+pub(super) enum Own<'a> {
+    /// Those of whom a password was created for.
+    Entity(Option<&'a str>),
+    /// Those of a certificate.
+    Certificate(&'a Certificate),
+}
+
+impl Allowance {
+    /// Reads what is allowed: `subject:` or the name of a kind ([`NameKind::from_text`]) and a colon, and then what the
+    /// subject or a name of this kind must be; a kind alone allows every name of it.
+    ///
+    /// What begins with `^` is a regular expression and ends with `$`. In anything else `*` stands for one or more
+    /// characters: within one label of a dNSName, or one value of a subject, or before or after the `@` of a mailbox.
+    ///
+    /// # Errors
+    /// What is wrong with which of them, for the operator.
+    pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, String> {
+        let mut allowance = Self::default();
+        for written in texts.iter().map(AsRef::as_ref) {
+            let wrong = |what: &str| format!("{written:?} {what}");
+            let (kind, given) = match written.split_once(':') {
+                Some((kind, given)) => (kind, Some(given)),
+                None => (written, None),
+            };
+            let pattern = given.map(|given| pattern(kind, given)).transpose().map_err(|what| wrong(&what))?;
+            match (kind, pattern) {
+                ("subject", Some(pattern)) => allowance.subjects.push(pattern),
+                ("subject", None) => return Err(wrong("says no subject: write subject:CN=NAME, say")),
+                (kind, pattern) => {
+                    let kind = NameKind::from_text(kind).ok_or_else(|| {
+                        wrong("begins with no kind of name: write subject:, dns:, ip:, email:, uri: or another kind of a profile's `names`")
+                    })?;
+                    allowance.names.push(NameRule { kind, pattern });
+                }
+            }
+            allowance.written.push(written.to_owned());
+        }
+        Ok(allowance)
+    }
+
+    /// Allows names by patterns that were read already; `written` is how people know them.
+    #[must_use]
+    pub fn new(subjects: Vec<Pattern>, names: Vec<NameRule>, written: Vec<String>) -> Self {
+        Self { subjects, names, written }
+    }
+
+    /// As they were written.
+    #[must_use]
+    pub fn written(&self) -> &[String] {
+        &self.written
+    }
+
+    /// Whether it allows nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.subjects.is_empty() && self.names.is_empty()
+    }
+}
+
+fn pattern(kind: &str, given: &str) -> Result<Pattern, String> {
+    if given.is_empty() {
+        return Err("says nothing after the colon".to_owned());
+    }
+    if given.starts_with('^') {
+        if !given.ends_with('$') {
+            return Err("is a regular expression that does not end with `$`".to_owned());
+        }
+        // In parentheses, so that an alternative does not escape the anchors.
+        let inside = &given[1..given.len() - 1];
+        Pattern::new(inside).map_err(|_| "is not a regular expression".to_owned())?;
+        return Pattern::new(&format!("^(?:{inside})$")).map_err(|_| "is not a regular expression".to_owned());
+    }
+    let any = match kind {
+        "dns" => "[^.*]+",
+        "email" => "[^@]+",
+        "subject" => "[^,+]+",
+        _ => ".+",
+    };
+    let parts: Vec<String> = given.split('*').map(regex::escape).collect();
+    let case = if kind == "dns" { "(?i)" } else { "" };
+    Pattern::new(&format!("^{case}{}$", parts.join(any))).map_err(|_| "is too long".to_owned())
+}
+
+/// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what one
+/// of the wanted names is.
+///
+/// # Errors
+/// [`Refusal::NameNotBound`], for the first that is not.
+pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    let refused = |name: String| Refusal::NameNotBound { name, allowed: described(own, allowances) };
+    let names: Vec<String> = wanted.names().iter().map(text).collect();
+    for (name, text) in wanted.names().iter().zip(&names) {
+        let allowed = |rule: &NameRule| {
+            NameKind::of(name).as_ref() == Some(&rule.kind)
+                && rule.pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
+        };
+        if !own.has_name(name, text) && !allowances.iter().any(|allowance| allowance.names.iter().any(allowed)) {
+            return Err(refused(name.to_string()));
+        }
+    }
+    let subject = format!("{:#}", wanted.subject);
+    let is_allowed =
+        allowances.iter().flat_map(|allowance| &allowance.subjects).any(|pattern| pattern.matches(&subject));
+    if is_allowed || own.has_subject(wanted) {
+        return Ok(());
+    }
+    let is_name = |value: &str| own.is(value) || names.iter().any(|name| name == value);
+    match wanted.subject.attributes().all(|(_, value)| value.is_some_and(is_name)) {
+        true => Ok(()),
+        false => Err(refused(format!("the subject {}", wanted.subject))),
+    }
+}
+
+impl Own<'_> {
+    fn is(self, value: &str) -> bool {
+        matches!(self, Self::Entity(Some(entity)) if entity == value)
+    }
+
+    fn has_name(self, name: &GeneralName, text: &str) -> bool {
+        match (self, name) {
+            (Self::Entity(Some(entity)), GeneralName::Dns(host)) => entity.eq_ignore_ascii_case(host),
+            (Self::Entity(_), _) => self.is(text),
+            (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.names().contains(name)),
+        }
+    }
+
+    fn has_subject(self, wanted: &Wanted<'_>) -> bool {
+        matches!(self, Self::Certificate(own) if own.subject() == wanted.subject)
+    }
+}
+
+/// What the principal may ask for, for a person to read.
+fn described(own: Own<'_>, allowances: &[&Allowance]) -> String {
+    let own = match own {
+        Own::Entity(entity) => entity.map(ToOwned::to_owned),
+        Own::Certificate(own) => Some(match own.subject_alt_name() {
+            Some(names) => format!("{}, {names}", own.subject()),
+            None => own.subject().to_string(),
+        }),
+    };
+    let written = allowances.iter().flat_map(|allowance| allowance.written.iter().cloned());
+    own.into_iter().chain(written).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn matches(written: &str, text: &str) -> bool {
+        let allowance = Allowance::parse(&[written]).unwrap();
+        let patterns = allowance.names.iter().filter_map(|rule| rule.pattern.as_ref()).chain(&allowance.subjects);
+        patterns.into_iter().all(|pattern| pattern.matches(text))
+    }
+
+    #[test]
+    fn lets_a_star_stand_for_one_label_value_or_part() {
+        for (written, text) in [
+            ("dns:*.lab.example", "a.lab.example"),
+            ("dns:*.lab.example", "A.LAB.example"),
+            ("dns:lab.example", "lab.example"),
+            ("email:*@example.com", "a.b@example.com"),
+            ("subject:CN=*,O=Lab", "CN=a.b,O=Lab"),
+            ("uri:urn:x:*", "urn:x:1:2"),
+            ("dns:^.*\\.lab\\.example$", "a.b.lab.example"),
+            ("dns", "anything"),
+        ] {
+            assert!(matches(written, text), "{written} {text}");
+        }
+        for (written, text) in [
+            ("dns:*.lab.example", "lab.example"),
+            ("dns:*.lab.example", ".lab.example"),
+            ("dns:*.lab.example", "a.b.lab.example"),
+            ("dns:*.lab.example", "*.lab.example"),
+            ("dns:*.lab.example", "a.labXexample"),
+            ("dns:*.lab.example", "a.lab.example.evil"),
+            ("email:*@example.com", "a@evil@example.com"),
+            ("subject:CN=*,O=Lab", "CN=a,O=Evil,O=Lab"),
+            ("dns:^a|b$", "ab"),
+            ("dns:^a|b$", "xb"),
+        ] {
+            assert!(!matches(written, text), "{written} {text}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_what_it_cannot_read() {
+        for text in ["", "host.example", "dns:", "subject", "subject:", "dns:^a", "dns:^($", "host:a", "dns:^a)|(b$"] {
+            let error = Allowance::parse(&[text]).unwrap_err();
+            assert!(error.starts_with(&format!("{text:?} ")), "{error}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Every event that a record can be of.
+
+/// An event that a record can be of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownEvent {
+    /// Its dotted name.
+    pub name: &'static str,
+    /// What has happened.
+    pub about: &'static str,
+    /// Whether what was attempted came about; `None` where a record can say either.
+    pub success: Option<bool>,
+}
+
+const fn success(name: &'static str, about: &'static str) -> KnownEvent {
+    KnownEvent { name, about, success: Some(true) }
+}
+
+const fn failure(name: &'static str, about: &'static str) -> KnownEvent {
+    KnownEvent { name, about, success: Some(false) }
+}
+
+const fn either(name: &'static str, about: &'static str) -> KnownEvent {
+    KnownEvent { name, about, success: None }
+}
+
+/// Every event, in the order in which the documentation lists them.
+pub const EVENTS: [KnownEvent; 46] = [
+    success("auth.mtls.success", "A client certificate was accepted."),
+    failure("auth.mtls.failure", "A client certificate was not accepted."),
+    success("auth.otp.success", "A one-time password was accepted."),
+    failure("auth.otp.failure", "A one-time password was not accepted."),
+    failure(
+        "auth.otp.lockout",
+        "After too many failures, nobody gets in as this entity or from this address for a while.",
+    ),
+    success("auth.otp.unlocked", "An operator ended a lockout."),
+    failure("auth.failure", "Nothing was shown."),
+    failure("auth.failures", "Attempts of nobody known failed, more than are written down one by one."),
+    success("enroll.success", "An enrollment ended with a certificate."),
+    failure("enroll.failure", "An enrollment ended without one."),
+    success("enroll.pending", "An enrollment waits."),
+    success("enroll.replayed", "An enrollment was answered again."),
+    success("reenroll.success", "A renewal ended with a certificate."),
+    failure("reenroll.failure", "A renewal ended without one."),
+    success("reenroll.pending", "A renewal waits."),
+    success("reenroll.replayed", "A renewal was answered again."),
+    success("key.generated", "The server made a key for a client."),
+    success("cert.issued", "A certificate was issued."),
+    success("cert.renewed", "A certificate was issued in place of another."),
+    failure("cert.denied", "A certificate was not issued because a rule forbids it."),
+    success("cert.revoked", "A certificate was revoked; the reason is RFC 5280's."),
+    success("cert.expired", "A certificate has come to its end."),
+    success("cert.pruned", "Certificates that were over long ago were deleted."),
+    success("otp.created", "A one-time password was created."),
+    success("otp.revoked", "A one-time password was revoked."),
+    success("request.created", "A request came that an operator has to decide."),
+    success("request.approved", "An operator approved a request."),
+    success("request.denied", "An operator denied a request."),
+    success("crl.published", "A CRL was made; the reason has its number."),
+    failure("crl.failed", "A CRL could not be made."),
+    success("ca.started", "A CA is ready to sign; the reason has its key."),
+    failure("ca.signature.failed", "A CA could not sign."),
+    either("ca.health.changed", "A CA came within reach, or went out of it."),
+    either("admin.access", "Somebody used the admin API."),
+    failure("admin.auth.failure", "Somebody was not let into the admin API."),
+    success("config.loaded", "The server serves by a configuration."),
+    success("config.reloaded", "The server serves by another configuration from here on."),
+    failure("config.rejected", "The server was to serve by another configuration, which has mistakes."),
+    failure("limit.exceeded", "Somebody asked more often than they may."),
+    success("audit.started", "What happens is written down from here on."),
+    success("audit.stopped", "What happens is not written down any more."),
+    success("audit.exported", "Somebody took a copy of the audit records."),
+    either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
+    success("audit.pruned", "Audit records were deleted as the retention policy allows."),
+    success("server.startup", "A server started to serve."),
+    success("server.shutdown", "A server stopped serving."),
+];
+
+pub(super) fn is_known(name: &str) -> bool {
+    EVENTS.iter().any(|event| event.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_has_a_name_of_its_own() {
+        let names: std::collections::HashSet<&str> = EVENTS.iter().map(|event| event.name).collect();
+        assert_eq!(names.len(), EVENTS.len());
+        assert!(names.iter().all(|name| name.contains('.') && name.len() <= 32), "syslog's MSGID has 32 characters");
+    }
+}

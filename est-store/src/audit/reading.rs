@@ -1,0 +1,241 @@
+//! Reading chains from their beginning.
+
+use super::{AuditRecord, Chain, Verifier, record};
+use crate::database::Database;
+use crate::session::{Query, Session};
+use crate::value::values;
+use crate::work::Work;
+use crate::{StoreError, UnixMicros};
+
+/// How many records are read at a time.
+const PIECE: u32 = 4096;
+
+/// A piece of a chain as it lies in the database, with whatever somebody may have done to it there.
+#[derive(Clone, Debug)]
+pub struct ChainPiece {
+    /// The records, in the order of their places.
+    pub records: Vec<Result<AuditRecord, Unreadable>>,
+    /// Where the next piece begins; `None` where there is no more at present.
+    pub next: Option<ChainPlace>,
+}
+
+/// A record with a value in it that is never written there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Its place in the chain, if that is one.
+    pub sequence: Option<u64>,
+    /// Which column the value is in.
+    pub column: &'static str,
+}
+
+/// A place between two rows of a chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainPlace {
+    sequence: i64,
+    number: i64,
+}
+
+/// Rows of the audit table that are in no chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unchained {
+    /// How many are from before the first record of any chain.
+    pub before: u64,
+    /// How many are not, so that no server wrote them.
+    pub inserted: u64,
+}
+
+impl Database {
+    /// Reads the records of a node's chain that come after the one at `after`, in their order, up to `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn chain(&self, node: &str, after: u64, limit: u32) -> Result<Vec<AuditRecord>, StoreError> {
+        let sequence = i64::try_from(after).unwrap_or(i64::MAX);
+        let after = Some(ChainPlace { sequence, number: i64::MAX });
+        let piece = self.chain_piece(node, after, limit).await?;
+        let damaged = |Unreadable { column, .. }| StoreError::Damaged { column };
+        piece.records.into_iter().map(|read| read.map_err(damaged)).collect()
+    }
+
+    /// As [`chain`](Self::chain), for who looks for what was done to it: with rows that share a place, and with those
+    /// that cannot be read.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_piece(
+        &self,
+        node: &str,
+        after: Option<ChainPlace>,
+        limit: u32,
+    ) -> Result<ChainPiece, StoreError> {
+        self.read(Piece { node: node.to_owned(), after, limit }).await
+    }
+
+    /// Reads every chain into `verifier`, which may be done while nodes write, and calls `progress` with the number of
+    /// records now and then. Answers with the rows that are in no chain.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn verify(
+        &self,
+        verifier: &mut Verifier,
+        mut progress: impl FnMut(u64) + Send,
+    ) -> Result<Unchained, StoreError> {
+        for node in self.chain_nodes().await? {
+            let before = self.chain_end(&node).await?;
+            let mut place = None;
+            loop {
+                let piece = self.chain_piece(&node, place, PIECE).await?;
+                for read in piece.records {
+                    match read {
+                        Ok(record) => verifier.add(&record, None),
+                        Err(Unreadable { sequence, column }) => verifier.add_unreadable(&node, sequence, column),
+                    }
+                }
+                progress(verifier.records());
+                place = piece.next;
+                if place.is_none() {
+                    break;
+                }
+            }
+            let after = self.chain_end(&node).await?;
+            verifier.close(&node, before.as_ref(), after.as_ref());
+        }
+        self.unchained().await
+    }
+
+    /// Reads the end of a node's chain; `None` when it has written nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_end(&self, node: &str) -> Result<Option<Chain>, StoreError> {
+        self.read(End { node: node.to_owned() }).await
+    }
+
+    /// Reads the names of the nodes that have a chain.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_nodes(&self) -> Result<Vec<String>, StoreError> {
+        self.read(Nodes).await
+    }
+
+    /// Counts the rows that are in no chain. Reads the whole table.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn unchained(&self) -> Result<Unchained, StoreError> {
+        self.read(CountUnchained).await
+    }
+}
+
+struct Piece {
+    node: String,
+    after: Option<ChainPlace>,
+    limit: u32,
+}
+
+impl Piece {
+    fn query<'a>(&'a self, columns: &str) -> Query<'a> {
+        let ChainPlace { sequence, number } = self.after.unwrap_or(ChainPlace { sequence: i64::MIN, number: i64::MIN });
+        let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE node ="), self.node.as_str());
+        query.push(" AND sequence >=", sequence).push(" AND (sequence >", sequence).push(" OR number >", number);
+        query.push_str(")").push(" ORDER BY sequence, number LIMIT", self.limit);
+        query
+    }
+}
+
+impl Work for Piece {
+    type Answer = ChainPiece;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<ChainPiece, StoreError> {
+        let places = self.query("sequence, number").run(db).await?;
+        let places: Vec<ChainPlace> = places
+            .into_iter()
+            .map(|mut row| Ok(ChainPlace { sequence: row.take(0)?, number: row.take(1)? }))
+            .collect::<Result<_, StoreError>>()?;
+        let next = places.last().copied().filter(|_| places.len() == self.limit as usize);
+        let read = |place: &ChainPlace, row: Result<AuditRecord, StoreError>| match row {
+            Ok(record) => Ok(record),
+            Err(StoreError::Damaged { column }) => {
+                Err(Unreadable { sequence: u64::try_from(place.sequence).ok(), column })
+            }
+            Err(_) => Err(Unreadable { sequence: u64::try_from(place.sequence).ok(), column: "text" }),
+        };
+        let mut records = Vec::with_capacity(places.len());
+        match self.query(record::COLUMNS).run(db).await {
+            Ok(rows) => {
+                records.extend(places.iter().zip(rows).map(|(place, row)| read(place, record::read(row))));
+            }
+            // One row that the database cannot even hand over is enough: which it is tells each alone.
+            Err(_) => {
+                for place in &places {
+                    let sql = format!("SELECT {} FROM audit WHERE number = ?1", record::COLUMNS);
+                    let row = db.query_one(&sql, &values![place.number]).await;
+                    let row = row.and_then(|row| row.ok_or(StoreError::Damaged { column: "audit.number" }));
+                    records.push(read(place, row.and_then(record::read)));
+                }
+            }
+        }
+        Ok(ChainPiece { records, next })
+    }
+}
+
+struct End {
+    node: String,
+}
+
+impl Work for End {
+    type Answer = Option<Chain>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<Chain>, StoreError> {
+        let row = db.query_one("SELECT sequence, hash FROM chains WHERE node = ?1", &values![&self.node]).await?;
+        row.map(|mut row| Ok(Chain { node: self.node.clone(), sequence: row.take(0)?, hash: row.take(1)? })).transpose()
+    }
+}
+
+struct Nodes;
+
+impl Work for Nodes {
+    type Answer = Vec<String>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<String>, StoreError> {
+        let mut nodes = Vec::new();
+        for mut row in db.query("SELECT node FROM chains", &[]).await? {
+            nodes.push(row.take::<String>(0)?);
+        }
+        // From one to the next, so that not every record is looked at.
+        let mut last = String::new();
+        let next = "SELECT min(node) FROM audit WHERE node > ?1";
+        while let Some(mut row) = db.query_one(next, &values![&last]).await?
+            && let Some(node) = row.take::<Option<String>>(0)?
+        {
+            last.clone_from(&node);
+            nodes.push(node);
+        }
+        nodes.sort();
+        nodes.dedup();
+        Ok(nodes)
+    }
+}
+
+struct CountUnchained;
+
+impl Work for CountUnchained {
+    type Answer = Unchained;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Unchained, StoreError> {
+        let first = "SELECT min(number) FROM audit WHERE node IS NOT NULL AND sequence IS NOT NULL";
+        let first: Option<i64> = match db.query_one(first, &[]).await? {
+            Some(mut row) => row.take(0)?,
+            None => None,
+        };
+        let count = "SELECT count(*) FROM audit WHERE (node IS NULL OR sequence IS NULL OR hash IS NULL) AND number <";
+        let mut counts = Vec::new();
+        for below in [first.unwrap_or(i64::MAX), i64::MAX] {
+            let mut rows = Query::new(count, below).run(db).await?;
+            counts.push(rows.first_mut().map_or(Ok(0), |row| row.take::<u64>(0))?);
+        }
+        Ok(Unchained { before: counts[0], inserted: counts[1].saturating_sub(counts[0]) })
+    }
+}

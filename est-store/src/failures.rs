@@ -1,0 +1,193 @@
+//! Wrong passwords: whom they count against, and who is locked out for them.
+
+use est_core::{Guess, UnixTime};
+
+use crate::audit::{Event, Method};
+use crate::database::{Database, seconds, time};
+use crate::session::{Change, Query, Session};
+use crate::value::values;
+use crate::work::Work;
+use crate::{Actor, StoreError, UnixMicros};
+
+/// So many old rows are deleted with every failure that is counted, which makes three at most.
+const SWEEP: u32 = 8;
+
+/// Failures that count against somebody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// Against whom: `user NAME`, `password ID` or `address NETWORK`.
+    pub who: String,
+    /// How many, as of the last one; none while locked out.
+    pub count: u32,
+    /// When the last one was.
+    pub last: UnixTime,
+    /// Until when they are, or were, locked out.
+    pub locked_until: Option<UnixTime>,
+}
+
+impl Database {
+    /// Until when somebody is locked out because of failures that counted against one of these; `None` when nobody is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn locked_until(&self, who: &[String], now: UnixTime) -> Result<Option<UnixTime>, StoreError> {
+        if who.is_empty() {
+            return Ok(None);
+        }
+        self.glance(LockedUntil { who: who.to_vec(), now }).await
+    }
+
+    /// Lists whom failures count against, the last failure first, up to `limit` of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn failures(&self, limit: u32) -> Result<Vec<Failures>, StoreError> {
+        self.read(List { limit }).await
+    }
+
+    /// Forgets the failures that count against these, so that they are locked out no longer, and tells which of them
+    /// there were.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::NotCommitted`].
+    pub async fn unlock(&self, who: Vec<String>, actor: &Actor) -> Result<Vec<String>, StoreError> {
+        self.write(Unlock { who, actor: actor.clone() }).await
+    }
+}
+
+/// Somebody who was just locked out.
+pub(crate) struct LockedOut {
+    who: String,
+    max_failures: u32,
+    until: UnixTime,
+}
+
+/// Counts a wrong password, and tells who is locked out by it. What counts against somebody who is locked out already
+/// is not counted.
+pub(crate) async fn count(db: &mut Session, guess: &Guess, now: UnixTime) -> Result<Vec<LockedOut>, StoreError> {
+    let lockout = guess.lockout;
+    let mut locked_out = Vec::new();
+    // In one order everywhere, so that nobody waits for who waits for them.
+    let mut against: Vec<&String> = guess.against.iter().collect();
+    against.sort_unstable();
+    for who in against {
+        let sql = "INSERT INTO failures (who, times, since) VALUES (?1, '', ?2) ON CONFLICT (who) DO NOTHING";
+        db.execute(sql, &values![who, seconds(now)]).await?;
+        let sql = "SELECT times, locked_until FROM failures WHERE who = ?1 FOR UPDATE";
+        let row = db.query_one(sql, &values![who]).await?;
+        let mut row = row.ok_or(StoreError::Damaged { column: "failures.who" })?;
+        let (times, locked_until): (String, Option<i64>) = (row.take(0)?, row.take(1)?);
+        if locked_until.is_some_and(|until| time(until) > now) {
+            continue;
+        }
+        let is_recent = |at: &u64| at.saturating_add(lockout.window.0) > now.0;
+        let mut times: Vec<u64> = times.split(' ').filter_map(|at| at.parse().ok()).filter(is_recent).collect();
+        times.push(now.0);
+        let is_enough = times.len() >= lockout.max_failures as usize;
+        let until = is_enough.then(|| now + lockout.duration);
+        if let Some(until) = until {
+            times.clear();
+            locked_out.push(LockedOut { who: who.clone(), max_failures: lockout.max_failures, until });
+        }
+        let times = times.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
+        let sql = "UPDATE failures SET times = ?2, since = ?3, locked_until = ?4 WHERE who = ?1";
+        db.execute(sql, &values![who, times, seconds(now), until.map(seconds)]).await?;
+    }
+    sweep(db, UnixTime(now.0.saturating_sub(lockout.window.0)), now).await?;
+    Ok(locked_out)
+}
+
+/// Deletes some rows that count for nothing any more.
+async fn sweep(db: &mut Session, before: UnixTime, now: UnixTime) -> Result<(), StoreError> {
+    let sql = "SELECT who FROM failures WHERE since < ?1 AND (locked_until IS NULL OR locked_until <= ?2) \
+               ORDER BY since LIMIT ?3";
+    let old = db.query(sql, &values![seconds(before), seconds(now), SWEEP]).await?;
+    for mut row in old {
+        let who: String = row.take(0)?;
+        db.execute("DELETE FROM failures WHERE who = ?1 AND since < ?2", &values![who, seconds(before)]).await?;
+    }
+    Ok(())
+}
+
+/// Forgets the failures that count against these; a lockout stays until its end.
+pub(crate) fn clear(who: &[String], now: UnixTime) -> impl Iterator<Item = Change<'_>> {
+    who.iter().map(move |who| Change {
+        sql: "DELETE FROM failures WHERE who = ?1 AND (locked_until IS NULL OR locked_until <= ?2)",
+        values: values![who, seconds(now)].into(),
+        otherwise: None,
+    })
+}
+
+impl LockedOut {
+    /// What the audit trail says of it.
+    pub(crate) fn reason(&self) -> String {
+        format!("{}: {} failures, locked out until {}", self.who, self.max_failures, self.until)
+    }
+
+    pub(crate) fn event<'a>(reason: &'a str, source: Option<&'a str>, label: Option<&'a str>) -> Event<'a> {
+        let (name, method) = ("auth.otp.lockout", Some(Method::Otp));
+        Event { name, success: false, source, label, method, reason: Some(reason), ..Event::EMPTY }
+    }
+}
+
+struct LockedUntil {
+    who: Vec<String>,
+    now: UnixTime,
+}
+
+impl Work for LockedUntil {
+    type Answer = Option<UnixTime>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<UnixTime>, StoreError> {
+        let mut query = Query::new("SELECT MAX(locked_until) FROM failures WHERE locked_until >", seconds(self.now));
+        for (index, who) in self.who.iter().enumerate() {
+            query.push(if index == 0 { " AND who IN (" } else { "," }, who);
+        }
+        query.push_str(")");
+        let Some(mut row) = query.run(db).await?.into_iter().next() else { return Ok(None) };
+        Ok(row.take::<Option<i64>>(0)?.map(time))
+    }
+}
+
+struct List {
+    limit: u32,
+}
+
+impl Work for List {
+    type Answer = Vec<Failures>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Failures>, StoreError> {
+        let sql = "SELECT who, times, since, locked_until FROM failures ORDER BY since DESC, who LIMIT ?1";
+        let rows = db.query(sql, &values![self.limit]).await?;
+        let failures = rows.into_iter().map(|mut row| {
+            let times: String = row.take(1)?;
+            Ok(Failures {
+                who: row.take(0)?,
+                count: u32::try_from(times.split_whitespace().count()).unwrap_or(u32::MAX),
+                last: time(row.take(2)?),
+                locked_until: row.take::<Option<i64>>(3)?.map(time),
+            })
+        });
+        failures.collect()
+    }
+}
+
+struct Unlock {
+    who: Vec<String>,
+    actor: Actor,
+}
+
+impl Work for Unlock {
+    type Answer = Vec<String>;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Vec<String>, StoreError> {
+        let mut unlocked = Vec::new();
+        for who in &self.who {
+            if db.execute("DELETE FROM failures WHERE who = ?1", &values![who]).await? == 1 {
+                Event { reason: Some(who), ..Event::by(&self.actor, "auth.otp.unlocked") }.insert(db, at).await?;
+                unlocked.push(who.clone());
+            }
+        }
+        Ok(unlocked)
+    }
+}
