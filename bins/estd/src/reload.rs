@@ -86,6 +86,8 @@ impl Reloader {
             error!(actor = actor.name, %error, "not reloaded: it cannot be recorded");
             return Err(vec![mistake(format!("the reload cannot be recorded: {error}"))]);
         }
+        // Whoever asks for a CRL at once gets it.
+        serving.publish_crls().await;
         self.base.admission.resize(serving.bounds);
         self.current.replace(serving);
         if let Some((running, next)) = self.admin.as_ref().zip(admin) {

@@ -48,8 +48,6 @@ pub(crate) struct Parts {
     pub(crate) current: Arc<Current>,
     /// Who gets in.
     pub(crate) admission: Arc<Admission>,
-    /// The CRLs.
-    pub(crate) crls: Crls,
     /// Where exchanges run that nobody waits for any more.
     pub(crate) tasks: Arc<Tasks>,
     /// What is counted.
@@ -62,12 +60,13 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { current, admission, crls, tasks, metrics } = parts;
+        let Parts { current, admission, tasks, metrics } = parts;
         let listener = TcpListener::bind(address).await?;
         let connections = Arc::new(Connections::new(current.get().limits.max_connections));
         connections.measure("est", &metrics);
+        admission.measure(&metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { current, admission, bodies, crls, metrics };
+        let context = Context { current, admission, bodies, metrics };
         Ok(Self { listener, plain: None, context, connections, tasks })
     }
 

@@ -9,18 +9,21 @@ use est_auth::PathValidator;
 use est_core::tower::Est;
 use est_store::Database;
 use host::config::{ClientAuthMode, Settings, TlsVersion};
+use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
 use host::metrics::{Metrics, measured};
-use host::shell::ServerShell;
+use host::shell::{self, ServerShell};
 use host::spans;
 use host::wiring::{self, ClientPaths, Services};
 use rustls::ServerConfig;
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 use tracing::error;
 
-use crate::server::{Admission, Bounds, Limits, Proxies, Tasks};
+use crate::server::{Admission, Bounds, Crls, Limits, Proxies, Tasks};
 use crate::tls::{self, ClientCertificates, PathCheck, TlsOptions};
 
 /// How often the CRLs are looked at.
@@ -35,6 +38,9 @@ pub(crate) struct Serving {
     pub(crate) tls: TlsAcceptor,
     /// EST.
     pub(crate) est: Est,
+    /// The CRLs of the CAs here.
+    pub(crate) crls: Crls,
+    publisher: Arc<Mutex<CrlPublisher>>,
     /// Bounds on what one client may take.
     pub(crate) limits: Limits,
     /// Bounds on how often somebody may ask, and how many at once.
@@ -89,10 +95,13 @@ impl Serving {
             Some(ClientPaths { validator, crls: Some(files) }) => Some(Looking::at(files, validator)),
             Some(_) | None => None,
         };
+        let publisher = CrlPublisher::new(&settings.cas, &base.store);
         Ok(Self {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             tls,
             est: Est::new(Arc::new(shell), ports, settings.server.max_body_bytes),
+            crls: Crls::new(publisher.published()),
+            publisher: Arc::new(Mutex::new(publisher)),
             limits: Limits::of(settings),
             bounds,
             proxies: Proxies::new(settings.server.proxies.clone()),
@@ -100,6 +109,18 @@ impl Serving {
             shutdown_timeout: settings.server.shutdown_timeout,
             _crls: crls,
         })
+    }
+
+    /// Makes the CRLs that are due, and has the others at hand.
+    pub(crate) async fn publish_crls(&self) {
+        // Reading a key and listing what was revoked may take a while.
+        let (publisher, runtime) = (self.publisher.clone(), Handle::current());
+        let look = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async { publisher.lock().await.look(shell::now()).await });
+        });
+        if let Err(error) = look.await {
+            error!(%error, "no CRLs were made");
+        }
     }
 }
 

@@ -164,7 +164,8 @@ fn a_connection_is_closed_after_its_last_request() {
 #[test]
 fn a_stranger_who_never_stops_fills_no_trail() {
     let server = Server::dev(ESTD);
-    let mut connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let client = Client::new(server.port(), &server.ca());
+    let mut connection = client.connect().expect("a connection");
     let request = post("/simpleenroll", None, b"AAAA");
     let request = String::from_utf8(request).expect("text").replace("Connection: close\r\n", "");
     for _ in 0..400 {
@@ -174,6 +175,10 @@ fn a_stranger_who_never_stops_fills_no_trail() {
     let listed = server.estd_json(&["audit", "list", "--event", "auth.failure", "--limit", "1000"]);
     let written = listed["events"].as_array().expect("a list").len();
     assert!((100..300).contains(&written), "{written}");
+    // Wrong passwords count towards a lockout however much was left out before.
+    let guess = |password| client.enroll("/simpleenroll", Some(password), b"AAAA").status;
+    assert!((0..5).all(|_| guess("wrong") == 401));
+    assert_eq!(guess(&server.password(1)), 403);
     let (_, log) = server.stop();
     assert!(log.contains("more attempts to authenticate failed"), "{log}");
 }

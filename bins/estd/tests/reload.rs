@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use est_testkit::https::{Client, Connection, base64, post, read_response};
 use est_testkit::pki::Key;
@@ -11,8 +12,28 @@ use est_testkit::server::{Launch, Server};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
-/// How often a test asks whether something has happened before it gives up: each time over a connection of its own.
-const TRIES: usize = 500;
+/// How long a reload may take: much longer than it does.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until it is so, or patience has run out.
+fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < PATIENCE {
+        if is_so() {
+            return true;
+        }
+    }
+    false
+}
+
+/// A server whose first configuration is kept, to read its audit trail by when the file has mistakes.
+fn served() -> Server {
+    let launch = Launch::configured(ESTD, |text| text);
+    std::fs::copy(launch.folder().join("estd.toml"), launch.folder().join(FIRST)).expect("a copy");
+    launch.start()
+}
+
+const FIRST: &str = "first.toml";
 
 fn config(server: &Server) -> PathBuf {
     server.folder().join("estd.toml")
@@ -42,13 +63,17 @@ fn reload(server: &Server, client: &Client, text: &str, marker: &str) {
     std::fs::write(config(server), format!("{text}{}", label(marker))).expect("the configuration can be written");
     hang_up(server);
     let request = get(&format!("/{marker}/cacerts")).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
-    let is_served = |_| client.exchange(request.as_bytes()).is_ok_and(|answer| answer.status == 200);
-    assert!((0..TRIES).any(is_served), "the label {marker} never came");
+    let is_served = || client.exchange(request.as_bytes()).is_ok_and(|answer| answer.status == 200);
+    assert!(comes_true(is_served), "the label {marker} never came");
 }
 
 /// The reasons of the audit records of this kind, the latest first.
 fn reasons(server: &Server, event: &str) -> Vec<String> {
-    let listed = server.estd_json(&["audit", "list", "--event", event]);
+    let mut command = Command::new(ESTD);
+    command.args(["audit", "list", "--json", "--event", event, "--config"]).arg(server.folder().join(FIRST));
+    let output = command.output().expect("estd runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let records = listed["events"].as_array().expect("a list");
     records.iter().map(|record| record["reason"].as_str().unwrap_or_default().to_owned()).collect()
 }
@@ -70,7 +95,7 @@ fn enroll(server: &Server, name: &str) -> (Vec<u8>, String) {
 
 #[test]
 fn a_new_handshake_shows_the_new_certificate_and_an_open_connection_goes_on() {
-    let server = Launch::configured(ESTD, |text| text).start();
+    let server = served();
     let other = Launch::configured(ESTD, |text| text);
     let (before, after) =
         (Client::new(server.port(), &server.ca()), Client::new(server.port(), &other.folder().join("ca.pem")));
@@ -129,11 +154,11 @@ fn a_trust_anchor_that_is_gone_lets_nobody_in_over_old_or_new_connections() {
 
 #[test]
 fn a_file_with_mistakes_changes_nothing_and_says_why() {
-    let server = Launch::configured(ESTD, |text| text).start();
+    let server = served();
     let client = Client::new(server.port(), &server.ca());
     let text = std::fs::read_to_string(config(&server)).expect("the configuration");
     let is_rejected = |server: &Server, count: usize| {
-        assert!((0..TRIES).any(|_| reasons(server, "config.rejected").len() == count), "nothing was rejected");
+        assert!(comes_true(|| reasons(server, "config.rejected").len() == count), "nothing was rejected");
         reasons(server, "config.rejected").remove(0)
     };
     std::fs::write(config(&server), text.replace("[tls]", "[tls]\nfoo = \"hunter2\"")).expect("written");
@@ -159,7 +184,7 @@ fn a_file_with_mistakes_changes_nothing_and_says_why() {
 
 #[test]
 fn what_needs_a_restart_is_told_and_kept() {
-    let server = Launch::configured(ESTD, |text| text).start();
+    let server = served();
     let client = Client::new(server.port(), &server.ca());
     let text = std::fs::read_to_string(config(&server)).expect("the configuration");
     let moved = text.replace("listen = \"0.0.0.0:8443\"", "listen = \"127.0.0.1:1\"\nworkers = 3");
@@ -176,7 +201,7 @@ fn a_request_that_has_begun_ends_by_the_rules_that_it_began_with() {
     let server = Launch::configured(ESTD, |text| text + &label("old")).start();
     let client = Client::new(server.port(), &server.ca());
     let text = std::fs::read_to_string(config(&server)).expect("the configuration");
-    let body = base64(&Key::p256().csr("CN=slow", &[]));
+    let body = base64(&Key::p256().csr("CN=slow", &["slow.example"]));
     let request = String::from_utf8(post("/old/simpleenroll", Some(&server.password(1)), body.as_bytes()));
     let request = request.expect("text").replacen("\r\n", "\r\nExpect: 100-continue\r\n", 1);
     let (head, body) = request.split_at(request.find("\r\n\r\n").expect("a head") + 4);
@@ -203,7 +228,7 @@ impl Drop for EndsLoad<'_> {
 
 #[test]
 fn two_hundred_reloads_under_load_lose_no_request() {
-    let server = Launch::configured(ESTD, |text| text).env("RUST_LOG", "warn").start();
+    let server = served();
     let client = Client::new(server.port(), &server.ca());
     let text = std::fs::read_to_string(config(&server)).expect("the configuration");
     let (certificate, key) = enroll(&server, "busy");
@@ -236,4 +261,21 @@ fn two_hundred_reloads_under_load_lose_no_request() {
     });
     assert!(answered.load(Ordering::Relaxed) > 200);
     assert_eq!(reasons(&server, "config.rejected"), [""; 0]);
+}
+
+#[test]
+fn a_ca_publishes_crls_from_the_reload_on_that_wants_them() {
+    let server =
+        Launch::configured(ESTD, |text| text.replace("\nid = \"main\"\n", "\nid = \"main\"\ncrl = false\n")).start();
+    let client = Client::new(server.port(), &server.ca());
+    let text = std::fs::read_to_string(config(&server)).expect("the configuration");
+    let crl = || {
+        let request = b"GET /crl/main.crl HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        client.exchange(request).expect("an answer").status
+    };
+    assert_eq!(crl(), 404);
+    reload(&server, &client, &text.replace("crl = false\n", ""), "with");
+    assert_eq!(crl(), 200);
+    reload(&server, &client, &text, "without");
+    assert_eq!(crl(), 404);
 }

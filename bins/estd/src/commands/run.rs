@@ -9,23 +9,20 @@ use anyhow::{Context as _, Result};
 use est_core::Site;
 use est_store::{Database, ServerEvent};
 use host::config::{self, Settings};
-use host::crl_publisher::CrlPublisher;
 use host::metrics::Metrics;
-use host::shell;
 use host::sinks::{self, Sinks, StoredChain};
 use host::wiring;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::admin::{self, Admin};
 use crate::cli::Run;
 use crate::lock::Lock;
 use crate::reload::Reloader;
-use crate::server::{Admission, Bounds, Crls, Parts, Server, Tasks};
+use crate::server::{Admission, Bounds, Parts, Server, Tasks};
 use crate::serving::{self, Base, Current, Serving};
 use crate::trail::Trail;
 use crate::{notify, output};
@@ -94,11 +91,9 @@ pub(crate) async fn serve(
     let tasks = Arc::new(Tasks::default());
     let base = Base { store: store.clone(), tasks, admission: admission.clone(), metrics: metrics.clone() };
     let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
-    let publisher = CrlPublisher::new(&settings.cas, &store);
     let parts = Parts {
         current: current.clone(),
         admission: admission.clone(),
-        crls: Crls::new(publisher.published()),
         tasks: base.tasks.clone(),
         metrics: metrics.clone(),
     };
@@ -124,7 +119,7 @@ pub(crate) async fn serve(
     let stop = stop_on_signal()?;
     let node = settings.server.node.clone();
     let trail = Trail::begin(&settings, &store).await?;
-    let reloader = Reloader::new(config.to_owned(), settings, base, current, administered.clone());
+    let reloader = Reloader::new(config.to_owned(), settings, base, current.clone(), administered.clone());
     let reloader = Arc::new(reloader);
     if let Some(administered) = &administered {
         administered.reload_by(reloader.clone().for_admin());
@@ -135,7 +130,7 @@ pub(crate) async fn serve(
     let chain = StoredChain::new(store.clone(), node.as_str());
     let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
-    let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
+    let publishing = tokio::spawn(publish_crls(current, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(bound, &store).await?;
     let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
@@ -200,8 +195,8 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     Ok(receiver)
 }
 
-/// Makes CRLs until the server is told to stop.
-async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: watch::Receiver<bool>) {
+/// Makes the CRLs of what is `current`, until the server is told to stop.
+async fn publish_crls(current: Arc<Current>, every: Duration, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -210,15 +205,6 @@ async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: wa
             _ = stop.wait_for(|stop| *stop) => return,
             _ = ticks.tick() => {}
         }
-        // Reading a key and listing what was revoked may take a while.
-        let runtime = Handle::current();
-        let look = tokio::task::spawn_blocking(move || {
-            runtime.block_on(publisher.look(shell::now()));
-            publisher
-        });
-        match look.await {
-            Ok(looked) => publisher = looked,
-            Err(error) => return error!(%error, "no more CRLs are made"),
-        }
+        current.get().publish_crls().await;
     }
 }

@@ -6,7 +6,6 @@ mod ports;
 mod source;
 mod tally;
 
-use std::collections::BTreeMap;
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +15,7 @@ use est_core::tower::Room;
 use est_core::{Refusal, Seconds};
 use est_store::Database;
 use host::config::{Frequency, Settings};
+use host::metrics::Metrics;
 use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tracing::error;
@@ -73,21 +73,6 @@ pub(crate) struct Admission {
     refused: [AtomicU64; What::COUNT],
 }
 
-/// What there is to see at a moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    /// Exchanges that are being answered.
-    pub(crate) running: usize,
-    /// Exchanges that wait, by label; that of requests without one is empty.
-    pub(crate) queued: BTreeMap<String, usize>,
-    /// Requests refused since the start because their source asked too often.
-    pub(crate) refused_by_source: u64,
-    /// Requests refused since the start because their principal asked too often.
-    pub(crate) refused_by_principal: u64,
-    /// Requests refused since the start because there was no room.
-    pub(crate) refused_busy: u64,
-}
-
 impl Admission {
     pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self {
@@ -107,18 +92,30 @@ impl Admission {
         called.into_iter().for_each(|waiting| self.call(waiting));
     }
 
-    /// What there is to see now.
-    #[expect(dead_code, reason = "read by whoever serves metrics")]
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        let refused = |what: What| self.refused[what as usize].load(Ordering::Relaxed);
-        let places = self.places();
-        Snapshot {
-            running: places.running(),
-            queued: places.waiting(),
-            refused_by_source: refused(What::Source),
-            refused_by_principal: refused(What::Principal),
-            refused_busy: refused(What::Busy),
-        }
+    /// Has `metrics` show who runs, who waits, and how many were refused.
+    pub(crate) fn measure(self: &Arc<Self>, metrics: &Metrics) {
+        let of = |count: fn(&Self) -> f64| {
+            let admission = Arc::downgrade(self);
+            move || admission.upgrade().map_or(0.0, |admission| count(&admission))
+        };
+        let about = "Exchanges that are answered, and that wait for their turn.";
+        let exchanges = "ohia_exchanges";
+        metrics.reading(exchanges, about, &[("state", "running")], of(|this| this.places().running() as f64));
+        metrics.reading(
+            exchanges,
+            about,
+            &[("state", "waiting")],
+            of(|this| this.places().waiting().values().sum::<usize>() as f64),
+        );
+        let about = "Requests refused since the start because of a limit.";
+        let refused = "ohia_limit_refusals";
+        metrics.reading(refused, about, &[("limit", "source")], of(|this| this.refused(What::Source)));
+        metrics.reading(refused, about, &[("limit", "principal")], of(|this| this.refused(What::Principal)));
+        metrics.reading(refused, about, &[("limit", "concurrent")], of(|this| this.refused(What::Busy)));
+    }
+
+    fn refused(&self, what: What) -> f64 {
+        self.refused[what as usize].load(Ordering::Relaxed) as f64
     }
 
     /// Lets a request of `source` pass if it may ask now.

@@ -45,7 +45,6 @@ pub(super) struct Context {
     pub(super) current: Arc<Current>,
     pub(super) admission: Arc<Admission>,
     pub(super) bodies: Arc<Semaphore>,
-    pub(super) crls: Crls,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -60,8 +59,8 @@ impl Context {
     ) {
         let _ = stream.set_nodelay(true);
         let place = Arc::new(place);
-        let service = OnlyCrls { crls: self.crls, place: place.clone() };
         let limits = self.current.get().limits;
+        let service = OnlyCrls { current: self.current, place: place.clone() };
         let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
         let finish = time_to_finish(stop);
         let ended = attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish);
@@ -117,7 +116,6 @@ impl Context {
             place: place.clone(),
             last_answer: last_answer.clone(),
             bodies: self.bodies,
-            crls: self.crls,
             metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
@@ -235,7 +233,6 @@ struct OneClient {
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
     bodies: Arc<Semaphore>,
-    crls: Crls,
     metrics: Arc<Metrics>,
 }
 
@@ -254,7 +251,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let says_close = request.version() < Version::HTTP_2;
         let last_answer = self.last_answer.clone();
         if is_for_crl {
-            let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
+            let answer = Box::pin(ready(Ok(serving.crls.answer(&request, shell::now()))));
             return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
