@@ -26,7 +26,7 @@ impl AnyOf {
         let (mut told, mut counted) = (Doubt::NothingShown, None);
         for authenticator in &self.0 {
             let doubt = match authenticator.authenticate(evidence, now).await? {
-                known @ Verdict::Known(_) => return Ok(known),
+                known @ (Verdict::Known(_) | Verdict::Throttled(_)) => return Ok(known),
                 Verdict::Unknown(doubt) => doubt,
                 Verdict::Guessed(doubt, guess) => {
                     counted = Some(guess);

@@ -101,6 +101,9 @@ pub enum Verdict {
     Unknown(Doubt),
     /// As [`Unknown`](Self::Unknown), with a wrong password that is to be counted.
     Guessed(Doubt, Guess),
+    /// The evidence belongs to somebody who has asked too often, and may again after so long. The exchange ends here and
+    /// leaves no record: who counts how often they ask writes down what is due.
+    Throttled(Seconds),
 }
 
 /// Why evidence was not accepted.

@@ -98,6 +98,12 @@ impl Authenticate {
         &self.evidence
     }
 
+    /// The label that is asked, if the path has one.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.context.label.name.as_deref()
+    }
+
     /// When the exchange began.
     #[must_use]
     pub fn now(&self) -> UnixTime {
@@ -112,6 +118,9 @@ impl Authenticate {
         }
         let principal = match outcome.map(|verdict| context.lapsed(verdict)) {
             Ok(Verdict::Known(principal)) => principal,
+            Ok(Verdict::Throttled(retry_after)) => {
+                return Step::Done(Reply::Refused(Refusal::TooManyRequests { retry_after }));
+            }
             Ok(Verdict::Unknown(doubt) | Verdict::Guessed(doubt, _)) => {
                 let refusal = Refusal::from(doubt);
                 context.note(failed_authentication(&evidence), Some(refusal.row().code.to_string()));
@@ -202,7 +211,7 @@ impl Context {
             {
                 Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
             }
-            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Guessed(..) => verdict,
+            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Guessed(..) | Verdict::Throttled(_) => verdict,
         }
     }
 

@@ -254,6 +254,11 @@ pub enum Refusal {
     StoreUnavailable,
     /// The server is shutting down, or has too much to do.
     Overloaded,
+    /// Whoever asks has asked too often (RFC 6585 §4).
+    TooManyRequests {
+        /// When they may again.
+        retry_after: Seconds,
+    },
 }
 
 /// What a transport makes of a refusal.
@@ -263,7 +268,7 @@ pub struct Row {
     pub code: &'static str,
     /// The HTTP status (RFC 7030 §4.2.3, RFC 9110 §15).
     pub http_status: u16,
-    /// The CoAP response code, class and detail (RFC 7252 §12.1.2, RFC 9148 §4.5).
+    /// The CoAP response code, class and detail (RFC 7252 §12.1.2, RFC 8516, RFC 9148 §4.5).
     pub coap_code: (u8, u8),
 }
 
@@ -350,6 +355,7 @@ impl Refusal {
             Self::KeyGeneratorUnavailable => ("key-generator-unavailable", 503, (5, 3)),
             Self::StoreUnavailable => ("store-unavailable", 503, (5, 3)),
             Self::Overloaded => ("overloaded", 503, (5, 3)),
+            Self::TooManyRequests { .. } => ("too-many-requests", 429, (4, 29)),
         };
         Row { code, http_status, coap_code }
     }
@@ -357,13 +363,13 @@ impl Refusal {
     /// When it is worth asking again with the same request; `None` when it never is.
     #[must_use]
     pub fn retry_after(&self) -> Option<Seconds> {
+        if let Self::TooManyRequests { retry_after } | Self::OtpLockedOut { retry_after } = self {
+            return Some(*retry_after);
+        }
         match self.row().http_status {
             503 if *self == Self::InProgress => Some(Seconds(2)),
             503 => Some(Seconds(10)),
-            _ => match self {
-                Self::OtpLockedOut { retry_after } => Some(*retry_after),
-                _ => None,
-            },
+            _ => None,
         }
     }
 }
@@ -545,6 +551,7 @@ impl fmt::Display for Refusal {
             Self::KeyGeneratorUnavailable => f.write_str("no key can be generated at the moment"),
             Self::StoreUnavailable => f.write_str("the database is not available at the moment"),
             Self::Overloaded => f.write_str("the server is busy: ask again"),
+            Self::TooManyRequests { .. } => f.write_str("too many requests: ask again later, and less often"),
         }
     }
 }

@@ -7,9 +7,10 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::convert::Infallible;
 use core::fmt;
-use core::future::Future;
+use core::future::{Future, ready};
 use core::net::IpAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -46,9 +47,23 @@ pub trait Shell: Send + Sync {
     /// [`PortError`] when there is no randomness to be had.
     fn entropy(&self) -> Result<Entropy, PortError>;
 
+    /// Waits until there is room for one more exchange at `label`. What it answers is dropped once the exchange has ended.
+    ///
+    /// Asked when the whole request has arrived, and not for plain reads. A server that bounds nothing has always room.
+    fn admit(&self, label: Option<&str>) -> Admission {
+        let _ = label;
+        Box::pin(ready(Ok(Box::new(()) as Room)))
+    }
+
     /// Runs `task` to its end, whatever becomes of the request that asked for it.
     fn spawn(&self, task: Task);
 }
+
+/// Room for an exchange, until it is dropped.
+pub type Room = Box<dyn Any + Send>;
+
+/// Room to come, or the refusal that there is none. Dropped by a client that hangs up while it waits.
+pub type Admission = Pin<Box<dyn Future<Output = Result<Room, Refusal>> + Send>>;
 
 /// What the server knows of the other end of a connection; it belongs in [`Request::extensions`].
 #[derive(Clone, Debug, Default)]
@@ -202,11 +217,20 @@ impl Est {
         if let Step::Done(reply) = step {
             return reply;
         }
+        let room = match &step {
+            Step::Authenticate(step) => match self.shell.admit(step.label()).await {
+                Ok(room) => Some(room),
+                Err(refusal) => return Reply::Refused(refusal),
+            },
+            Step::Claim(_) | Step::GenerateKey(_) | Step::Issue(_) | Step::Record(_) | Step::Done(_) => None,
+        };
         let (sender, receiver) = oneshot::channel();
         let ports = self.ports.clone();
         self.shell.spawn(Box::pin(async move {
+            let reply = drive(step, &ports).await;
+            drop(room);
             // Nobody may be listening any more; the exchange is complete all the same.
-            let _ = sender.send(drive(step, &ports).await);
+            let _ = sender.send(reply);
         }));
         receiver.await.unwrap_or(Reply::Refused(Refusal::Overloaded))
     }

@@ -114,6 +114,14 @@ pub enum ServerEvent {
     Startup,
     /// It has stopped serving.
     Shutdown,
+    /// It serves by another configuration from here on.
+    ConfigReloaded,
+    /// It was to serve by another configuration, which has mistakes.
+    ConfigRejected,
+    /// Somebody asked more often than they may.
+    LimitExceeded,
+    /// Attempts of nobody known failed, more than are written down one by one.
+    AuthFailures,
     /// What happens is written down from here on.
     AuditStarted,
     /// What happens is not written down any more.
@@ -129,11 +137,45 @@ impl ServerEvent {
         match self {
             Self::Startup => "server.startup",
             Self::Shutdown => "server.shutdown",
+            Self::ConfigReloaded => "config.reloaded",
+            Self::ConfigRejected => "config.rejected",
+            Self::LimitExceeded => "limit.exceeded",
+            Self::AuthFailures => "auth.failures",
             Self::AuditStarted => "audit.started",
             Self::AuditStopped => "audit.stopped",
             Self::CaStarted => "ca.started",
             Self::ConfigLoaded => "config.loaded",
         }
+    }
+
+    const fn is_success(self) -> bool {
+        match self {
+            Self::Startup
+            | Self::Shutdown
+            | Self::ConfigReloaded
+            | Self::AuditStarted
+            | Self::AuditStopped
+            | Self::CaStarted
+            | Self::ConfigLoaded => true,
+            Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
+        }
+    }
+}
+
+/// Whom something that happens to a server goes back to, as far as that is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instigator {
+    /// Who: for people to read.
+    pub name: Option<String>,
+    /// How they had shown that.
+    pub method: Option<Method>,
+    /// From what address.
+    pub source: Option<String>,
+}
+
+impl From<&Actor> for Instigator {
+    fn from(actor: &Actor) -> Self {
+        Self { name: Some(actor.name.clone()), method: Some(actor.method), source: actor.source.clone() }
     }
 }
 
@@ -179,11 +221,25 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn note(&self, event: ServerEvent, reason: Option<String>) -> Result<(), StoreError> {
-        self.write(Note { event, reason }).await
+        self.note_by(Instigator::default(), event, reason).await
+    }
+
+    /// As [`note`](Self::note), for what goes back to somebody.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::NotCommitted`].
+    pub async fn note_by(
+        &self,
+        instigator: Instigator,
+        event: ServerEvent,
+        reason: Option<String>,
+    ) -> Result<(), StoreError> {
+        self.write(Note { instigator, event, reason }).await
     }
 }
 
 struct Note {
+    instigator: Instigator,
     event: ServerEvent,
     reason: Option<String>,
 }
@@ -192,8 +248,18 @@ impl Work for Note {
     type Answer = ();
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        let reason = self.reason.as_deref();
-        Event { name: self.event.name(), success: true, reason, ..Event::EMPTY }.insert(db, at).await
+        let Self { instigator: Instigator { name, method, source }, event, reason } = self;
+        Event {
+            name: event.name(),
+            success: event.is_success(),
+            actor: name.as_deref(),
+            source: source.as_deref(),
+            method: *method,
+            reason: reason.as_deref(),
+            ..Event::EMPTY
+        }
+        .insert(db, at)
+        .await
     }
 }
 

@@ -45,8 +45,8 @@ mod writer;
 
 pub use admin::AdminEvent;
 pub use audit::{
-    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, KnownEvent,
-    Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
+    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
 };
 pub use census::Census;
 pub use clock::{Clock, UnixMicros, UnixMicrosError};

@@ -39,7 +39,7 @@ use rustls::ServerConfig;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-pub(crate) use configuration::Reload;
+pub(crate) use configuration::{Reload, Reloaded};
 pub(crate) use listener::Listener;
 
 use crate::tls::{self, ClientCertificates, TlsOptions};
@@ -116,7 +116,6 @@ impl Admin {
     }
 
     /// Works with another configuration from the next request and the next connection on.
-    #[expect(dead_code, reason = "called when the configuration is read again")]
     pub(crate) fn replace(&self, current: Current) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
     }
@@ -126,7 +125,6 @@ impl Admin {
     }
 
     /// Has `POST /admin/reload` do this; what was said first stays.
-    #[expect(dead_code, reason = "said by whoever can read the configuration again")]
     pub(crate) fn reload_by(&self, reload: Reload) {
         let _ = self.reload.set(reload);
     }

@@ -7,7 +7,9 @@ mod file;
 mod lock;
 mod notify;
 mod output;
+mod reload;
 mod server;
+mod serving;
 mod tls;
 mod trail;
 

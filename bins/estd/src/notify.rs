@@ -18,7 +18,6 @@ pub(crate) fn ready(status: &str) {
 }
 
 /// The server reads its configuration again; [`ready`] has to follow, also when it keeps the one it had.
-#[allow(dead_code, reason = "a reload says so")]
 pub(crate) fn reloading() {
     let now = clock_gettime(ClockId::Monotonic);
     let micros = i128::from(now.tv_sec) * 1_000_000 + i128::from(now.tv_nsec) / 1_000;

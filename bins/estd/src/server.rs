@@ -1,9 +1,12 @@
 //! The HTTPS listener, and the one for CRLs over plain HTTP: accepts, admits, hands over, and stops without losing an answer.
 
+mod admission;
 mod connection;
 mod connections;
 mod crls;
+mod forwarded;
 mod hello;
+mod limits;
 mod proxy;
 mod tasks;
 
@@ -12,23 +15,22 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use est_core::tower::Est;
 use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio_rustls::TlsAcceptor;
 use tracing::{debug, info, warn};
 
-pub(crate) use connection::{Limits, attend, time_to_finish};
+pub(crate) use admission::{Admission, Bounds};
+pub(crate) use connection::{attend, time_to_finish};
 pub(crate) use connections::{Connections, Place};
 pub(crate) use crls::Crls;
+pub(crate) use limits::Limits;
 pub(crate) use proxy::Proxies;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};
 
-/// File descriptors that the server needs for everything but connections: the database, the listener, logs.
-const RESERVED_DESCRIPTORS: u64 = 56;
+use crate::serving::Current;
 
 /// A bound listener.
 pub(crate) struct Server {
@@ -38,54 +40,34 @@ pub(crate) struct Server {
     context: Context,
     connections: Arc<Connections>,
     tasks: Arc<Tasks>,
-    shutdown_timeout: Duration,
 }
 
 /// What a server is made of.
 pub(crate) struct Parts {
-    /// The TLS side.
-    pub(crate) tls: Arc<rustls::ServerConfig>,
-    /// EST.
-    pub(crate) est: Est,
-    /// The CRLs.
-    pub(crate) crls: Crls,
+    /// What is served.
+    pub(crate) current: Arc<Current>,
+    /// Who gets in.
+    pub(crate) admission: Arc<Admission>,
     /// Where exchanges run that nobody waits for any more.
     pub(crate) tasks: Arc<Tasks>,
-    /// Bounds on what one client may take.
-    pub(crate) limits: Limits,
-    /// Whose word on a client's certificate counts.
-    pub(crate) proxies: Proxies,
-    /// How long a shutdown waits for clients to take their answers.
-    pub(crate) shutdown_timeout: Duration,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
 }
 
 impl Server {
-    /// Binds `address`.
+    /// Binds `address`, to serve what is `current` at each moment.
     ///
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { tls, est, crls, tasks, limits, proxies, shutdown_timeout, metrics } = parts;
+        let Parts { current, admission, tasks, metrics } = parts;
         let listener = TcpListener::bind(address).await?;
-        let capacity = capacity(limits.max_connections);
-        if capacity < limits.max_connections {
-            info!(capacity, wanted = limits.max_connections, "the file-descriptor limit allows fewer connections");
-        }
-        let connections = Arc::new(Connections::new(capacity));
+        let connections = Arc::new(Connections::new(current.get().limits.max_connections));
         connections.measure("est", &metrics);
+        admission.measure(&metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context {
-            acceptor: TlsAcceptor::from(tls),
-            est,
-            limits,
-            proxies: Arc::new(proxies),
-            bodies,
-            crls,
-            metrics,
-        };
-        Ok(Self { listener, plain: None, context, connections, tasks, shutdown_timeout })
+        let context = Context { current, admission, bodies, metrics };
+        Ok(Self { listener, plain: None, context, connections, tasks })
     }
 
     /// Binds `address` for CRLs over plain HTTP, and returns what was bound.
@@ -130,7 +112,8 @@ impl Server {
             self.connections.drained().await;
             self.tasks.drained().await;
         };
-        if tokio::time::timeout(self.shutdown_timeout, drained).await.is_err() {
+        let shutdown_timeout = self.context.current.get().shutdown_timeout;
+        if tokio::time::timeout(shutdown_timeout, drained).await.is_err() {
             warn!(connections = self.connections.len(), "clients did not take their answers in time");
             self.connections.drop_all();
             self.tasks.drained().await;
@@ -139,6 +122,7 @@ impl Server {
 
     /// Makes room if there is none, and serves the connection in a task of its own.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks, stop: &watch::Receiver<bool>) {
+        self.connections.resize(self.context.current.get().limits.max_connections);
         let place = self.connections.admit();
         let (context, stop) = (self.context.clone(), stop.clone());
         match speaks {
@@ -177,11 +161,4 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
         Some(listener) => listener.accept().await,
         None => std::future::pending().await,
     }
-}
-
-/// As many connections as wanted, and as the file-descriptor limit has room for.
-fn capacity(wanted: usize) -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(8);
-    wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
 }

@@ -111,3 +111,74 @@ fn an_accept_that_fails_does_not_end_the_server() {
     let body = base64(&Key::p256().csr("CN=after", &[]));
     client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes()).certificate();
 }
+
+/// `/cacerts`, on a connection that stays open as far as the client is concerned.
+const READ: &[u8] = b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[test]
+fn a_source_that_asks_too_often_is_told_to_come_back_later() {
+    let server = with_limit("requests_per_second = 1\nburst = 3");
+    let mut connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let mut ask = || {
+        connection.write_all(READ).expect("sent");
+        read_response(&mut connection).expect("an answer")
+    };
+    let answers: Vec<_> = (0..20).map(|_| ask()).collect();
+    assert!(answers[..3].iter().all(|answer| answer.status == 200));
+    let refused = answers.iter().find(|answer| answer.status != 200).expect("a refusal");
+    assert_eq!((refused.status, refused.text()), (429, "too many requests: ask again later, and less often\n"));
+    let retry_after: u64 = refused.header("Retry-After").and_then(|value| value.parse().ok()).expect("a number");
+    assert!((1..=2).contains(&retry_after));
+    assert_eq!(server.estd_json(&["audit", "list", "--event", "limit"])["events"], serde_json::json!([]));
+    // What was counted is written down in the end: once.
+    let (status, log) = server.stop();
+    assert!(status.success());
+    assert_eq!(log.matches("over limits.requests_per_second were refused").count(), 1, "{log}");
+}
+
+#[test]
+fn a_principal_that_asks_too_often_is_refused_and_others_are_not() {
+    let server = with_limit("principal_requests_per_second = 1\nprincipal_burst = 2");
+    let client = Client::new(server.port(), &server.ca());
+    let password = server.password(1);
+    let body = base64(&Key::p256().csr("CN=often", &[]));
+    let statuses: Vec<u16> =
+        (0..12).map(|_| client.enroll("/simpleenroll", Some(&password), body.as_bytes()).status).collect();
+    assert!(statuses[..2] == [200, 200] && statuses.contains(&429), "{statuses:?}");
+    let other = base64(&Key::p256().csr("CN=other", &[]));
+    assert_eq!(client.enroll("/simpleenroll", Some(&server.password(1)), other.as_bytes()).status, 200);
+}
+
+#[test]
+fn a_connection_is_closed_after_its_last_request() {
+    let server = with_limit("requests_per_connection = 3");
+    let mut connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    for number in 1..=3 {
+        connection.write_all(READ).expect("sent");
+        let answer = read_response(&mut connection).expect("an answer");
+        assert_eq!((answer.status, answer.header("Connection")), (200, (number == 3).then_some("close")));
+    }
+    assert!(is_closed(&mut connection));
+}
+
+#[test]
+fn a_stranger_who_never_stops_fills_no_trail() {
+    let server = Server::dev(ESTD);
+    let client = Client::new(server.port(), &server.ca());
+    let mut connection = client.connect().expect("a connection");
+    let request = post("/simpleenroll", None, b"AAAA");
+    let request = String::from_utf8(request).expect("text").replace("Connection: close\r\n", "");
+    for _ in 0..400 {
+        connection.write_all(request.as_bytes()).expect("sent");
+        assert_eq!(read_response(&mut connection).expect("an answer").status, 401);
+    }
+    let listed = server.estd_json(&["audit", "list", "--event", "auth.failure", "--limit", "1000"]);
+    let written = listed["events"].as_array().expect("a list").len();
+    assert!((100..300).contains(&written), "{written}");
+    // Wrong passwords count towards a lockout however much was left out before.
+    let guess = |password| client.enroll("/simpleenroll", Some(password), b"AAAA").status;
+    assert!((0..5).all(|_| guess("wrong") == 401));
+    assert_eq!(guess(&server.password(1)), 403);
+    let (_, log) = server.stop();
+    assert!(log.contains("more attempts to authenticate failed"), "{log}");
+}

@@ -181,3 +181,22 @@ fn in_mode_required_the_proxy_passes_the_handshake_itself() {
     let request = b"GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     assert!(nobody.exchange(request).is_err());
 }
+
+#[test]
+fn the_record_has_the_address_that_a_listed_proxy_tells_and_nobody_elses_word_for_it() {
+    let world = World::listed();
+    let config = world.server.folder().join("estd.toml");
+    let launch = world.server.kill();
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let told =
+        text.replace("certificate = \"proxy.pem\"", "certificate = \"proxy.pem\"\nclient_address = \"forwarded\"");
+    std::fs::write(config, told).expect("the configuration can be written");
+    let world = World { server: launch.start(), ..world };
+    let proxy = world.proxy.client(&world.server);
+    let forwarded = "Forwarded: for=198.51.100.9, for=\"[2001:db8::7]:4711\"\r\nX-Forwarded-For: 203.0.113.1\r\n";
+    assert_eq!(world.renew(&proxy, &format!("{}{forwarded}", world.device.header())).status, 200);
+    assert_eq!(world.renew(&world.device.client(&world.server), forwarded).status, 200);
+    let listed = world.server.estd_json(&["audit", "list", "--event", "reenroll.success"]);
+    let sources: Vec<_> = listed["events"].as_array().expect("a list").iter().map(|event| &event["source"]).collect();
+    assert_eq!(sources, ["127.0.0.1", "2001:db8::7"]);
+}

@@ -225,7 +225,7 @@ fn soak(nodes: &Nodes, seconds: usize, disturb: impl Fn(&mut Dice)) {
     let mut recorded =
         fingerprints(&list(nodes, &["audit", "list", "--event", "cert.issued", "--limit", "1000000"], "events"));
     recorded.extend(fingerprints(&list(
-        &nodes,
+        nodes,
         &["audit", "list", "--event", "cert.renewed", "--limit", "1000000"],
         "events",
     )));

@@ -6,6 +6,7 @@
 
 mod diagnostic;
 mod files;
+mod footprint;
 mod keys;
 mod locate;
 mod names;
@@ -29,6 +30,7 @@ use toml_edit::Document;
 pub use est_auth::HashAlgorithm;
 
 pub use diagnostic::{Diagnostic, Position};
+pub use footprint::Footprint;
 pub use locate::{Place, locate};
 pub use names::purpose;
 pub use network::Network;
@@ -36,9 +38,10 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode, ClientPurpose,
-    ClientRevocation, CrlRules, Db, Est, EventFilter, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role,
-    RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
+    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode,
+    ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, KeyFile, Label, Limits, Log, LogFormat,
+    Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls,
+    TlsCertificate, TlsVersion,
 };
 pub use shown::shown;
 

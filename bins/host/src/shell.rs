@@ -1,9 +1,9 @@
-//! The clock, the randomness and the current site of a running server.
+//! The clock, the randomness and the site of a running server.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use est_core::tower::{Shell, Task};
+use est_core::tower::{Admission, Shell, Task};
 use est_core::{Entropy, PortError, Site, UnixTime};
 
 /// The system's time.
@@ -27,27 +27,30 @@ pub fn entropy() -> Result<Entropy, PortError> {
     Ok(Entropy(octets))
 }
 
+/// Waits for room at a label.
+type Admit = Box<dyn Fn(Option<&str>) -> Admission + Send + Sync>;
+
 /// What a server lends to [`est_core::tower::Est`].
 pub struct ServerShell {
-    site: RwLock<Arc<Site>>,
+    site: Arc<Site>,
     spawn: Box<dyn Fn(Task) + Send + Sync>,
+    admit: Admit,
 }
 
 impl ServerShell {
-    /// Serves `site`; `spawn` runs tasks to their end.
-    pub fn new(site: Site, spawn: impl Fn(Task) + Send + Sync + 'static) -> Self {
-        Self { site: RwLock::new(Arc::new(site)), spawn: Box::new(spawn) }
-    }
-
-    /// Serves `site` from the next request on; exchanges under way keep theirs.
-    pub fn replace(&self, site: Site) {
-        *self.site.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(site);
+    /// Serves `site`; `spawn` runs tasks to their end, and `admit` waits for room at a label.
+    pub fn new(
+        site: Site,
+        spawn: impl Fn(Task) + Send + Sync + 'static,
+        admit: impl Fn(Option<&str>) -> Admission + Send + Sync + 'static,
+    ) -> Self {
+        Self { site: Arc::new(site), spawn: Box::new(spawn), admit: Box::new(admit) }
     }
 }
 
 impl Shell for ServerShell {
     fn site(&self) -> Arc<Site> {
-        self.site.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.site.clone()
     }
 
     fn now(&self) -> UnixTime {
@@ -56,6 +59,10 @@ impl Shell for ServerShell {
 
     fn entropy(&self) -> Result<Entropy, PortError> {
         entropy()
+    }
+
+    fn admit(&self, label: Option<&str>) -> Admission {
+        (self.admit)(label)
     }
 
     fn spawn(&self, task: Task) {

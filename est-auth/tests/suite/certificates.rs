@@ -37,7 +37,7 @@ fn evidence(certificates: &[&Vec<u8>]) -> Evidence {
 fn doubt(authenticator: &CertificateAuthenticator, evidence: &Evidence, at: UnixTime) -> Doubt {
     match now(authenticator.authenticate(evidence, at)).unwrap() {
         Verdict::Unknown(doubt) => doubt,
-        known @ (Verdict::Known(_) | Verdict::Guessed(..)) => panic!("{known:?}"),
+        other @ (Verdict::Known(_) | Verdict::Guessed(..) | Verdict::Throttled(_)) => panic!("{other:?}"),
     }
 }
 

@@ -78,7 +78,7 @@ fn is_known(verdict: &Verdict) -> bool {
             assert_eq!(guess.lockout, LOCKOUT);
             false
         }
-        Verdict::Unknown(doubt) => panic!("{doubt:?}"),
+        other @ (Verdict::Unknown(_) | Verdict::Throttled(_)) => panic!("{other:?}"),
     }
 }
 

@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 40] = [
+pub const EVENTS: [KnownEvent; 41] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),

@@ -12,7 +12,7 @@ use host::shell;
 
 use super::actor;
 use super::init::{ADMIN_TOKEN, CA, CONFIG, FirstRun};
-use super::run::{self, Bound, Listen};
+use super::run::{self, Bound, Hangup, Listen};
 use crate::cli::Dev;
 use crate::output;
 
@@ -28,7 +28,7 @@ pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
 /// Serves, and tells how to enroll.
 pub(crate) async fn serve(settings: Settings, options: &Dev) -> Result<()> {
     let listen = Listen { est: options.listen, admin: options.admin_listen };
-    run::serve(&settings, &options.dir.join(CONFIG), listen, async |bound, store| {
+    run::serve(settings.clone(), &options.dir.join(CONFIG), listen, Hangup::End, async |bound, store| {
         tell(&settings, &options.dir, bound, store).await
     })
     .await

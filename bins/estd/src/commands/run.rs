@@ -6,36 +6,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use est_auth::PathValidator;
 use est_core::Site;
-use est_core::tower::Est;
 use est_store::{Database, ServerEvent};
-use host::config::{self, ClientAuthMode, Settings, TlsVersion};
-use host::crl_publisher::CrlPublisher;
-use host::crls::CrlFiles;
-use host::metrics::{Metrics, measured};
-use host::shell::{self, ServerShell};
+use host::config::{self, Settings};
+use host::metrics::Metrics;
 use host::sinks::{self, Sinks, StoredChain};
-use host::spans;
-use host::wiring::{self, ClientPaths, Services};
-use rustls::ServerConfig;
+use host::wiring;
 use serde_json::Value;
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::admin::{self, Admin};
 use crate::cli::Run;
 use crate::lock::Lock;
-use crate::server::{Crls, Limits, Parts, Proxies, Server, Tasks};
-use crate::tls::{self, ClientCertificates, TlsOptions};
+use crate::reload::Reloader;
+use crate::server::{Admission, Bounds, Parts, Server, Tasks};
+use crate::serving::{self, Base, Current, Serving};
 use crate::trail::Trail;
 use crate::{notify, output};
 
-/// How often the CRLs are looked at.
-const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
 /// How often it is asked whether something was revoked, here or elsewhere.
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
 /// How long audit records may take to leave when the server stops; the rest leaves after the next start.
@@ -45,8 +36,7 @@ const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
-    let paths = wiring::client_paths(settings)?;
-    tls_config(settings, paths.as_ref())?;
+    serving::check_tls(settings)?;
     sinks::Plan::new(&settings.audit)?;
     if settings.admin.enabled {
         admin::Current::of(Arc::new(settings.clone()), Value::Null).context("[admin]")?;
@@ -72,17 +62,28 @@ pub(crate) struct Bound {
     pub(crate) admin: Option<SocketAddr>,
 }
 
-/// Serves until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hangup {
+    /// It has the configuration read again.
+    Reload,
+    /// What it does to any program in a terminal: it ends the server.
+    End,
+}
+
+/// Serves what the file at `config` says, which are `settings`, until SIGTERM or SIGINT. `announce` is told the addresses once they are bound.
 pub(crate) async fn serve(
-    settings: &Settings,
+    settings: Settings,
     config: &Path,
     listen: Listen,
+    hangup: Hangup,
     announce: impl AsyncFnOnce(Bound, &Database) -> Result<()>,
 ) -> Result<()> {
-    let site = host::site(settings, est_backends::algorithms())?;
+    // From here on the signal ends nobody: one that comes early is acted upon once the server serves.
+    let hangup = (hangup == Hangup::Reload).then(|| signal(SignalKind::hangup())).transpose()?;
     // Others may serve from a database server: their leases are alive.
     let _lock = settings.db.url.file().map(Lock::take).transpose()?;
-    let store = super::open_store(settings)?;
+    let store = super::open_store(&settings)?;
     if settings.db.url.file().is_some() {
         store.serve_alone().await?;
     }
@@ -91,65 +92,68 @@ pub(crate) async fn serve(
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let pool = settings.db.max_connections.get() as f64;
     metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
-    let Services { ports, paths } = wiring::services(settings, &site, &store)?;
-    let ports = measured(ports, &metrics);
-    let tls = Arc::new(tls_config(settings, paths.as_ref())?);
+    let admission = Admission::new(Bounds::of(&settings));
     let tasks = Arc::new(Tasks::default());
-    let spawner = tasks.clone();
-    let shell = Arc::new(ServerShell::new(site, move |task| spawner.spawn(spans::inherited(task))));
-    let limits = Limits {
-        header_bytes: settings.limits.header_bytes,
-        handshake_timeout: settings.limits.handshake_timeout,
-        request_timeout: settings.limits.request_timeout,
-        idle_timeout: settings.limits.idle_timeout,
-        max_connections: settings.limits.max_connections.get(),
-    };
-    let publisher = CrlPublisher::new(&settings.cas, &store);
+    let base = Base { store: store.clone(), tasks, admission: admission.clone(), metrics: metrics.clone() };
+    let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
     let parts = Parts {
-        tls,
-        crls: Crls::new(publisher.published()),
-        est: Est::new(shell, ports, settings.server.max_body_bytes),
-        tasks,
-        limits,
-        proxies: Proxies::new(settings.server.proxies.clone()),
-        shutdown_timeout: settings.server.shutdown_timeout,
+        current: current.clone(),
+        admission: admission.clone(),
+        tasks: base.tasks.clone(),
         metrics: metrics.clone(),
     };
     let mut server =
         Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
     let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
     let admin = match settings.admin.enabled {
-        true => Some(bind_admin(settings, shown, listen.admin, &store, &metrics).await?),
+        true => {
+            let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
+            let admin = Admin::new(current, store.clone(), metrics.clone());
+            let bound = admin::Listener::bind(listen.admin, admin.clone()).await;
+            let bound = bound.with_context(|| format!("cannot listen on {} (server.admin_listen)", listen.admin))?;
+            Some((bound, admin))
+        }
         false => None,
     };
+    let (admin, administered) = admin.unzip();
     if let Some(http) = settings.server.http_listen {
         let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
         output::line(format!("CRLs on http://{bound}/crl/"));
         info!(address = %bound, "serving CRLs over plain HTTP");
     }
     let stop = stop_on_signal()?;
+    let node = settings.server.node.clone();
+    let trail = Trail::begin(&settings, config, &store).await?;
+    let reloader = Reloader::new(config.to_owned(), settings, base, current.clone(), administered.clone());
+    let reloader = Arc::new(reloader);
+    if let Some(administered) = &administered {
+        administered.reload_by(reloader.clone().for_admin());
+    }
     let address = server.local_addr()?;
-    let trail = Trail::begin(settings, config, &store).await?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
-    let chain = StoredChain::new(store.clone(), settings.server.node.as_str());
+    let chain = StoredChain::new(store.clone(), node.as_str());
     let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
-    if let Some(ClientPaths { validator, crls: Some(files) }) = paths {
-        tokio::spawn(keep_crls_fresh(files, validator, LOOK_AT_CRLS_EVERY));
-    }
-    let publishing = tokio::spawn(publish_crls(publisher, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
+    let publishing = tokio::spawn(publish_crls(current, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(bound, &store).await?;
     let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
     if let Some(every) = notify::watchdog_interval() {
         tokio::spawn(notify::keep_alive(store.clone(), every));
     }
+    let reloading = hangup.map(|hangup| tokio::spawn(reloader.reload_at(hangup)));
+    let tallying = tokio::spawn(admission.clone().keep_tally(store.clone()));
     server.serve(stop).await;
+    tallying.abort();
+    if let Some(reloading) = reloading {
+        reloading.abort();
+    }
     publishing.await.context("the CRLs")?;
     if let Some(admin) = admin {
         admin.await.context("the admin API")?;
     }
+    admission.write_down(&store).await;
     store.note(ServerEvent::Shutdown, None).await?;
     trail.end().await?;
     sinks.close(SHIP_THE_REST_WITHIN).await;
@@ -165,7 +169,7 @@ pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
         est: options.listen.unwrap_or(server.listen),
         admin: options.admin_listen.unwrap_or(server.admin_listen),
     };
-    serve(&settings, &options.config.config, listen, async |bound, _| {
+    serve(settings, &options.config.config, listen, Hangup::Reload, async |bound, _| {
         tell(bound);
         Ok(())
     })
@@ -178,19 +182,6 @@ pub(crate) fn tell(bound: Bound) {
         output::line(format!("admin API on https://{admin}"));
     }
     output::line(format!("listening on https://{}", bound.est));
-}
-
-async fn bind_admin(
-    settings: &Settings,
-    shown: Value,
-    listen: SocketAddr,
-    store: &Database,
-    metrics: &Arc<Metrics>,
-) -> Result<admin::Listener> {
-    let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
-    let admin = Admin::new(current, store.clone(), metrics.clone());
-    let bound = admin::Listener::bind(listen, admin).await;
-    bound.with_context(|| format!("cannot listen on {listen} (server.admin_listen)"))
 }
 
 /// Turns true at the first SIGTERM or SIGINT.
@@ -209,26 +200,8 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     Ok(receiver)
 }
 
-/// Looks at the CRLs again and again, until the server ends.
-async fn keep_crls_fresh(mut files: CrlFiles, validator: Arc<PathValidator>, every: Duration) {
-    let mut ticks = tokio::time::interval(every);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let validator = validator.clone();
-        let look = tokio::task::spawn_blocking(move || {
-            files.look_for(&validator);
-            files
-        });
-        match look.await {
-            Ok(looked) => files = looked,
-            Err(error) => return error!(%error, "the CRLs are looked at no more"),
-        }
-    }
-}
-
-/// Makes CRLs until the server is told to stop.
-async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: watch::Receiver<bool>) {
+/// Makes the CRLs of what is `current`, until the server is told to stop.
+async fn publish_crls(current: Arc<Current>, every: Duration, mut stop: watch::Receiver<bool>) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -237,34 +210,6 @@ async fn publish_crls(mut publisher: CrlPublisher, every: Duration, mut stop: wa
             _ = stop.wait_for(|stop| *stop) => return,
             _ = ticks.tick() => {}
         }
-        // Reading a key and listing what was revoked may take a while.
-        let runtime = Handle::current();
-        let look = tokio::task::spawn_blocking(move || {
-            runtime.block_on(publisher.look(shell::now()));
-            publisher
-        });
-        match look.await {
-            Ok(looked) => publisher = looked,
-            Err(error) => return error!(%error, "no more CRLs are made"),
-        }
+        current.get().publish_crls().await;
     }
-}
-
-fn tls_config(settings: &Settings, paths: Option<&ClientPaths>) -> Result<ServerConfig> {
-    let tls = &settings.tls;
-    let client_certificates = match (tls.client_auth.mode, paths) {
-        (ClientAuthMode::Required, Some(paths)) => {
-            let validator = paths.validator.clone();
-            ClientCertificates::Required(Arc::new(move |chain, now| validator.validate(chain, now).is_ok()))
-        }
-        (ClientAuthMode::Optional | ClientAuthMode::RequiredForReenroll, Some(_)) => ClientCertificates::Optional,
-        (_, None) | (ClientAuthMode::None, _) => ClientCertificates::None,
-    };
-    let options = TlsOptions {
-        certificates: wiring::tls_certificates(tls)?,
-        only_tls13: tls.min_version == TlsVersion::V1_3,
-        tls12_suites: tls.cipher_suites.clone(),
-        client_certificates,
-    };
-    tls::server_config(options).context("[tls]")
 }

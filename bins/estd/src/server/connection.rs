@@ -3,18 +3,19 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::future::ready;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context as TaskContext, Poll, ready};
 use std::time::{Duration, Instant};
 
-use est_core::tower::{CloseAfter, Est, NoRoom, Peer, TookTooLong};
+use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
 use host::metrics::{Endpoint, Metrics};
 use host::shell;
 use host::spans::RequestSpan;
-use http::header::HOST;
+use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
 use http::{Request, Response, Version};
@@ -26,41 +27,24 @@ use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::Sleep;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
-use super::Proxies;
 use super::connections::{Place, Wait, Work};
 use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
 use super::proxy::Sender;
+use super::{Admission, Limits};
 
-/// Bounds on what one client may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Octets of a request's head.
-    pub(crate) header_bytes: usize,
-    /// From the connection to the end of the TLS handshake.
-    pub(crate) handshake_timeout: Duration,
-    /// From the first octet of a request to the last.
-    pub(crate) request_timeout: Duration,
-    /// Between two requests.
-    pub(crate) idle_timeout: Duration,
-    /// Connections at once.
-    pub(crate) max_connections: usize,
-}
+use crate::serving::{Current, Serving};
 
 /// What every connection shares.
 #[derive(Clone)]
 pub(super) struct Context {
-    pub(super) acceptor: TlsAcceptor,
-    pub(super) est: Est,
-    pub(super) limits: Limits,
-    pub(super) proxies: Arc<Proxies>,
+    pub(super) current: Arc<Current>,
+    pub(super) admission: Arc<Admission>,
     pub(super) bodies: Arc<Semaphore>,
-    pub(super) crls: Crls,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -75,10 +59,11 @@ impl Context {
     ) {
         let _ = stream.set_nodelay(true);
         let place = Arc::new(place);
-        let service = OnlyCrls { crls: self.crls, place: place.clone() };
-        let connection = http1(self.limits).serve_connection(TokioIo::new(stream), service);
+        let limits = self.current.get().limits;
+        let service = OnlyCrls { current: self.current, place: place.clone() };
+        let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
         let finish = time_to_finish(stop);
-        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, self.limits.idle_timeout, finish);
+        let ended = attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish);
         if let Err(error) = ended.await {
             debug!(%peer, %error, "connection ended early");
         }
@@ -87,8 +72,11 @@ impl Context {
     pub(super) async fn serve(self, stream: TcpStream, peer: SocketAddr, place: Place, stop: watch::Receiver<bool>) {
         // An answer is one write; waiting for more to send only delays it.
         let _ = stream.set_nodelay(true);
-        let handshake =
-            tokio::time::timeout(self.limits.handshake_timeout, self.acceptor.accept(Overheard::new(stream)));
+        let (handshake, limits, generation) = {
+            let serving = self.current.get();
+            let handshake = serving.tls.accept(Overheard::new(stream));
+            (tokio::time::timeout(serving.limits.handshake_timeout, handshake), serving.limits, serving.generation)
+        };
         let stream = tokio::select! {
             biased;
             () = place.dismissed() => return,
@@ -99,37 +87,38 @@ impl Context {
                 Err(_) => return debug!(%peer, "TLS handshake took too long"),
             },
         };
-        self.speak_http(stream, peer, Arc::new(place), stop).await;
+        self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;
     }
 
     async fn speak_http(
         self,
         mut stream: TlsStream<Overheard<TcpStream>>,
         peer: SocketAddr,
+        limits: Limits,
+        generation: u64,
         place: Arc<Place>,
         stop: watch::Receiver<bool>,
     ) {
         let (overheard, tls) = stream.get_mut();
         let channel_binding = tls_exporter(overheard, tls);
         let certificates = tls.peer_certificates().unwrap_or_default();
-        let sender = if self.proxies.include(peer.ip(), certificates.first()) { Sender::Proxy } else { Sender::Client };
         let certificates = certificates.iter().map(|certificate| certificate.to_vec()).collect();
         let is_http2 = tls.alpn_protocol() == Some(b"h2");
         let source = Some(peer.ip().to_string());
         let last_answer = Arc::new(Notify::new());
         let service = OneClient {
-            est: self.est,
+            current: self.current,
+            admission: self.admission,
+            asked: AtomicUsize::new(0),
+            generation,
+            address: peer.ip(),
             peer: Peer { certificates: Arc::new(certificates), source, origin: Some(peer.ip()), channel_binding },
-            sender,
             place: place.clone(),
             last_answer: last_answer.clone(),
-            request_timeout: self.limits.request_timeout,
             bodies: self.bodies,
-            crls: self.crls,
             metrics: self.metrics,
         };
         let stream = TokioIo::new(stream);
-        let limits = self.limits;
         let finish = async {
             tokio::select! {
                 () = time_to_finish(stop) => {}
@@ -232,15 +221,18 @@ where
 
 /// EST, for the requests of one connection.
 struct OneClient {
-    est: Est,
+    current: Arc<Current>,
+    admission: Arc<Admission>,
+    /// How many requests there have been.
+    asked: AtomicUsize,
+    /// What was served at its handshake.
+    generation: u64,
+    address: IpAddr,
     peer: Peer,
-    sender: Sender,
     place: Arc<Place>,
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
-    request_timeout: Duration,
     bodies: Arc<Semaphore>,
-    crls: Crls,
     metrics: Arc<Metrics>,
 }
 
@@ -251,37 +243,40 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         let work = self.place.work();
+        let serving = self.current.get();
         let is_for_crl = Crls::serve(request.uri().path());
         let endpoint = if is_for_crl { Endpoint::Crl } else { Endpoint::of_path(request.uri().path()) };
         let timing = Timing { metrics: self.metrics.clone(), endpoint, began: Instant::now() };
+        let is_last = self.asked.fetch_add(1, Ordering::Relaxed) + 1 >= serving.limits.requests_per_connection;
+        let says_close = request.version() < Version::HTTP_2;
+        let last_answer = self.last_answer.clone();
         if is_for_crl {
-            let answer = Box::pin(ready(Ok(self.crls.answer(&request, shell::now()))));
-            return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
+            let answer = Box::pin(ready(Ok(serving.crls.answer(&request, shell::now()))));
+            return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
-        let peer = has_sound_host(&parts).then_some(()).ok_or(Refusal::Host);
-        let peer = peer.and_then(|()| self.sender.peer(&self.peer, &parts.headers));
-        match peer {
+        match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
-                let answer = Box::pin(ready(Ok(self.est.refuse(refusal))));
-                return Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work };
+                let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
+                return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
             }
         };
         let body = Arriving {
             body,
             place: self.place.clone(),
             began: Instant::now(),
-            request_timeout: self.request_timeout,
+            request_timeout: serving.limits.request_timeout,
             late: None,
             bodies: self.bodies.clone(),
             arrived: 0,
-            room: None,
+            room: Arc::default(),
         };
+        let room = Some(body.room.clone());
         let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
-        let answer = self.est.clone().call(Request::from_parts(parts, body));
+        let answer = serving.est.clone().call(Request::from_parts(parts, body));
         let answer = span.around(answer, status);
-        Answering { answer, last_answer: self.last_answer.clone(), timing, _work: work }
+        Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: room }
     }
 }
 
@@ -289,6 +284,40 @@ fn status(answer: &Result<Response<Full<Bytes>>, Infallible>) -> u16 {
     match answer {
         Ok(answer) => answer.status().as_u16(),
         Err(never) => match *never {},
+    }
+}
+
+impl OneClient {
+    /// Who asks, as far as the connection and the head of the request tell.
+    fn admit(&self, serving: &Serving, head: &Parts) -> Result<Peer, Refusal> {
+        if !has_sound_host(head) {
+            return Err(Refusal::Host);
+        }
+        // The handshake went by the rules of then; by those of now there might have been no connection.
+        if serving.generation != self.generation
+            && let Some(check) = &serving.demanded
+            && !check(&self.peer.certificates, shell::now())
+        {
+            self.last_answer.notify_one();
+            return Err(Refusal::Unauthenticated);
+        }
+        let leaf = self.peer.certificates.first();
+        let sender = serving.proxies.sender(self.address, leaf.map(Vec::as_slice));
+        let peer = sender.peer(&self.peer, &head.headers)?;
+        // A proxy asks for many, and is not held to what one of them may take.
+        let address = match sender {
+            Sender::Client => Some(self.address),
+            Sender::Proxy(_) => serving.proxies.client(sender, &head.headers),
+        };
+        if let Some(address) = address {
+            self.admission.pass(address.into(), &serving.bounds)?;
+        }
+        Ok(match (sender, address) {
+            (Sender::Proxy(_), Some(address)) => {
+                Peer { source: Some(address.to_string()), origin: Some(address), ..peer }
+            }
+            (Sender::Proxy(_), None) | (Sender::Client, _) => peer,
+        })
     }
 }
 
@@ -307,8 +336,14 @@ fn has_sound_host(head: &Parts) -> bool {
 struct Answering {
     answer: est_core::tower::Answer,
     last_answer: Arc<Notify>,
+    /// Whether the connection has had its share.
+    is_last: bool,
+    /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
+    says_close: bool,
     timing: Timing,
     _work: Work,
+    /// What its body takes, until there is an answer.
+    _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
 }
 
 /// A request whose time is measured.
@@ -322,7 +357,15 @@ impl Future for Answering {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
-        let answer = ready!(self.answer.as_mut().poll(context));
+        let mut answer = ready!(self.answer.as_mut().poll(context));
+        if self.is_last
+            && let Ok(answer) = &mut answer
+        {
+            answer.extensions_mut().insert(CloseAfter);
+            if self.says_close {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+        }
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
         if let Ok(answer) = &answer {
@@ -346,7 +389,7 @@ struct Arriving {
     /// The KiB that all long bodies together may still take.
     bodies: Arc<Semaphore>,
     arrived: usize,
-    room: Option<OwnedSemaphorePermit>,
+    room: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
 }
 
 /// A request for a certificate fits into this; what is longer shares [`LONG_BODIES_KIB`].
@@ -359,15 +402,19 @@ impl Arriving {
     fn make_room(&mut self, octets: usize) -> Result<(), NoRoom> {
         self.arrived = self.arrived.saturating_add(octets);
         let wanted = self.arrived.saturating_sub(SHORT_BODY).div_ceil(1024);
-        let held = self.room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let more = u32::try_from(wanted.saturating_sub(held)).map_err(|_| NoRoom)?;
         if more == 0 {
             return Ok(());
         }
         let permit = self.bodies.clone().try_acquire_many_owned(more).map_err(|_| NoRoom)?;
-        match &mut self.room {
+        match &mut *room {
             Some(room) => room.merge(permit),
-            None => self.room = Some(permit),
+            None => *room = Some(permit),
         }
         Ok(())
     }
@@ -399,7 +446,7 @@ impl Body for Arriving {
         }
         let late = this.late.get_or_insert_with(|| Late {
             deadline: Box::pin(tokio::time::sleep_until((this.began + this.request_timeout).into())),
-            _wait: this.place.wait(),
+            _wait: this.place.wait(this.began),
         });
         ready!(late.deadline.as_mut().poll(context));
         Poll::Ready(Some(Err(TookTooLong.into())))

@@ -1,18 +1,19 @@
 //! Who is connected, and who has to go when somebody new comes.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use host::metrics::Metrics;
 use tokio::sync::Notify;
 
-/// The open connections: at most `capacity`.
+/// The open connections.
 ///
-/// When it is full, the connection that has kept us waiting longest makes room: one that is in its handshake, idle,
-/// or slow in sending. One that waits for *us* is never dropped.
+/// When it is full, the connection makes room whose client has given nothing whole for longest: one that is in its
+/// handshake, idle, or slow in sending a request. One that waits for *us* is never dropped.
 pub(crate) struct Connections {
-    capacity: usize,
+    capacity: AtomicUsize,
     table: Mutex<Table>,
     emptied: Notify,
 }
@@ -28,19 +29,27 @@ struct Entry {
     working: usize,
     /// Since when the client keeps us waiting.
     waiting_since: Instant,
+    /// Since when it has given nothing whole: a byte of a body now and then buys no time.
+    owes_since: Instant,
     dismissed: Arc<Notify>,
 }
 
 impl Entry {
-    fn pause(&mut self) {
+    fn pause(&mut self, owes_since: Instant) {
         self.working -= 1;
         self.waiting_since = Instant::now();
+        self.owes_since = owes_since;
     }
 }
 
 impl Connections {
     pub(crate) fn new(capacity: usize) -> Self {
-        Self { capacity, table: Mutex::default(), emptied: Notify::new() }
+        Self { capacity: AtomicUsize::new(capacity), table: Mutex::default(), emptied: Notify::new() }
+    }
+
+    /// Has another capacity from the next admission on.
+    pub(crate) fn resize(&self, capacity: usize) {
+        self.capacity.store(capacity, Ordering::Relaxed);
     }
 
     /// Has a gauge tell how many there are.
@@ -52,14 +61,20 @@ impl Connections {
 
     /// Takes a place, making room first where there is none.
     pub(crate) fn admit(self: &Arc<Self>) -> Place {
+        let capacity = self.capacity.load(Ordering::Relaxed);
         let mut table = self.lock();
-        if table.entries.len() >= self.capacity {
-            table.evict();
+        // Two for one, so that there are soon as few as a smaller capacity allows.
+        for _ in 0..2 {
+            if table.entries.len() >= capacity {
+                table.evict();
+            }
         }
         let id = table.next_id;
         table.next_id += 1;
         let dismissed = Arc::new(Notify::new());
-        table.entries.insert(id, Entry { working: 0, waiting_since: Instant::now(), dismissed: dismissed.clone() });
+        let now = Instant::now();
+        let entry = Entry { working: 0, waiting_since: now, owes_since: now, dismissed: dismissed.clone() };
+        table.entries.insert(id, entry);
         Place { connections: self.clone(), id, dismissed }
     }
 
@@ -98,7 +113,7 @@ impl Connections {
 impl Table {
     fn evict(&mut self) {
         let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0);
-        if let Some(id) = idle.min_by_key(|(_, entry)| entry.waiting_since).map(|(id, _)| *id)
+        if let Some(id) = idle.min_by_key(|(_, entry)| entry.owes_since).map(|(id, _)| *id)
             && let Some(entry) = self.entries.remove(&id)
         {
             entry.dismissed.notify_one();
@@ -125,9 +140,9 @@ impl Place {
         Work(self.clone())
     }
 
-    /// Tells that the request that is being answered has yet to arrive whole, until the guard is dropped.
-    pub(super) fn wait(self: &Arc<Self>) -> Wait {
-        self.update(Entry::pause);
+    /// Tells that the request that is being answered, and `began` then, has yet to arrive whole, until the guard is dropped.
+    pub(super) fn wait(self: &Arc<Self>, began: Instant) -> Wait {
+        self.update(|entry| entry.pause(began));
         Wait(self.clone())
     }
 
@@ -168,7 +183,7 @@ pub(crate) struct Work(Arc<Place>);
 
 impl Drop for Work {
     fn drop(&mut self) {
-        self.0.update(Entry::pause);
+        self.0.update(|entry| entry.pause(Instant::now()));
     }
 }
 
@@ -205,6 +220,25 @@ mod tests {
         assert!(is_dismissed(&second).await);
         drop(work);
         assert!(first.waiting_since().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_trickles_in_counts_from_the_beginning_of_its_request() {
+        let connections = Arc::new(Connections::new(2));
+        let (tricklers, honest) = (Arc::new(connections.admit()), Arc::new(connections.admit()));
+        let began = Instant::now();
+        let _request = tricklers.work();
+        drop(honest.work());
+        for _ in 0..3 {
+            // A byte comes, and then none.
+            drop(tricklers.wait(began));
+        }
+        let _wait = tricklers.wait(began);
+        let _third = connections.admit();
+        assert!(is_dismissed(&tricklers).await);
+        assert!(!is_dismissed(&honest).await);
+        // It is no less alive than any other that waits: what ends idle connections looks elsewhere.
+        assert!(honest.waiting_since().is_some());
     }
 
     #[tokio::test]

@@ -20,6 +20,7 @@ use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 
 use super::connections::Place;
+use crate::serving::Current;
 
 /// For how long a cache may keep a CRL at most: a revocation gets around within this time.
 const MAX_AGE: Duration = Duration::from_secs(3600);
@@ -125,7 +126,7 @@ fn refusal(
 
 /// CRLs and nothing else, for the requests of one connection without TLS.
 pub(super) struct OnlyCrls {
-    pub(super) crls: Crls,
+    pub(super) current: Arc<Current>,
     pub(super) place: Arc<Place>,
 }
 
@@ -137,7 +138,7 @@ impl Service<Request<Incoming>> for OnlyCrls {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // From here on the client may take its time again.
         let _work = self.place.work();
-        ready(Ok(self.crls.answer(&request, shell::now())))
+        ready(Ok(self.current.get().crls.answer(&request, shell::now())))
     }
 }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use est_core::Refusal;
 use est_core::tower::Peer;
 use est_core::wire::client_cert::forwarded_certificates;
-use host::config::Proxy;
+use host::config::{AddressHeader, Proxy};
 use http::{HeaderMap, HeaderName};
-use rustls::pki_types::CertificateDer;
+
+use super::forwarded;
 
 const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
 const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
@@ -21,23 +22,31 @@ impl Proxies {
         Self(proxies)
     }
 
-    /// Whether one of them connects from `address` and shows `certificate`, whose key TLS has proven.
-    pub(super) fn include(&self, address: IpAddr, certificate: Option<&CertificateDer<'_>>) -> bool {
-        let Some(certificate) = certificate else { return false };
-        self.0.iter().any(|proxy| {
+    /// Who connects from `address` and shows `certificate`, DER, whose key TLS has proven.
+    pub(super) fn sender(&self, address: IpAddr, certificate: Option<&[u8]>) -> Sender {
+        let listed = self.0.iter().find(|proxy| {
             proxy.networks.iter().any(|network| network.contains(address))
-                && proxy.certificates.iter().any(|listed| listed.as_der() == certificate.as_ref())
-        })
+                && proxy.certificates.iter().any(|listed| Some(listed.as_der()) == certificate)
+        });
+        listed.map_or(Sender::Client, |proxy| Sender::Proxy(proxy.client_address))
+    }
+
+    /// Where the client of a proxy connects from, if the proxy tells: the last address that is not itself a proxy's.
+    pub(super) fn client(&self, sender: Sender, headers: &HeaderMap) -> Option<IpAddr> {
+        let Sender::Proxy(Some(header)) = sender else { return None };
+        let is_proxy =
+            |address| self.0.iter().any(|proxy| proxy.networks.iter().any(|network| network.contains(address)));
+        forwarded::client(header, headers, is_proxy)
     }
 }
 
 /// Who is at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Sender {
-    /// The client itself; what its headers say of certificates counts for nothing.
+    /// The client itself; what its headers say of certificates and addresses counts for nothing.
     Client,
-    /// A listed proxy, which speaks for others.
-    Proxy,
+    /// A listed proxy, which speaks for others, and may tell their addresses.
+    Proxy(Option<AddressHeader>),
 }
 
 impl Sender {
@@ -49,7 +58,7 @@ impl Sender {
     pub(super) fn peer(self, peer: &Peer, headers: &HeaderMap) -> Result<Peer, Refusal> {
         match self {
             Self::Client => Ok(peer.clone()),
-            Self::Proxy => {
+            Self::Proxy(_) => {
                 let lines = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
                 let certificates = forwarded_certificates(lines(CLIENT_CERT), lines(CLIENT_CERT_CHAIN))?;
                 let (certificates, source) = (Arc::new(certificates), peer.source.clone());

@@ -22,7 +22,7 @@ use tracing::Level;
 use super::diagnostic::Fault;
 use super::network::Network;
 use super::reader::{Context, Reader};
-use super::settings::{ClientAuthMode, Db, Limits, Log, LogFormat, Proxy, Server, Settings};
+use super::settings::{AddressHeader, ClientAuthMode, Db, Frequency, Limits, Log, LogFormat, Proxy, Server, Settings};
 use super::value::{self, Given};
 use super::{files, keys, secret};
 
@@ -128,18 +128,13 @@ fn proxy(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Proxy> {
         let fault = Fault::new("the proxy is not asked for its certificate, so that it is never believed");
         section.fault("certificate", fault.help("set tls.client_auth.mode to anything but \"none\""));
     }
-    Some(Proxy { networks: networks?, certificates: certificates??.concat() })
-}
-
-/// Tells of keys that are read and not acted on: who sets a lockout must not believe that there is one.
-fn warn_if_idle(section: &Reader<'_>, names: &[&str]) {
-    for name in names.iter().filter(|name| section.has(name)) {
-        section.warn(name, Fault::new("is accepted, but does nothing in this version yet"));
-    }
+    let client_address = section.optional("client_address", |given| {
+        given.choice(&[("forwarded", AddressHeader::Forwarded), ("x-forwarded-for", AddressHeader::XForwardedFor)])
+    });
+    Some(Proxy { networks: networks?, certificates: certificates??.concat(), client_address: client_address? })
 }
 
 fn limits(section: &Reader<'_>) -> Option<Limits> {
-    warn_if_idle(section, &["requests_per_connection"]);
     let shortest = Duration::from_millis(100);
     let header_bytes = section.get("header_bytes", |given| given.size(8 << 10..=1 << 20));
     let handshake_timeout = section.get("handshake_timeout", |given| given.duration(shortest..=10 * MINUTE));
@@ -147,6 +142,11 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
     let idle_timeout = section.get("idle_timeout", |given| given.duration(shortest..=DAY));
     let max_connections = section.get("max_connections", |given| given.count(1_000_000));
     let requests_per_connection = section.optional("requests_per_connection", |given| given.count(1_000_000));
+    let per_source = frequency(section, "requests_per_second", "burst");
+    let per_principal = frequency(section, "principal_requests_per_second", "principal_burst");
+    let max_concurrent = section.optional("max_concurrent", |given| given.count(100_000));
+    let queue = section.get("queue", |given| given.integer(0..=100_000));
+    let queue_timeout = section.get("queue_timeout", |given| given.duration(Duration::ZERO..=10 * MINUTE));
     Some(Limits {
         header_bytes: header_bytes?,
         handshake_timeout: handshake_timeout?,
@@ -154,7 +154,19 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
         idle_timeout: idle_timeout?,
         max_connections: max_connections?,
         requests_per_connection: requests_per_connection?,
+        per_source: per_source?,
+        per_principal: per_principal?,
+        max_concurrent: max_concurrent?,
+        queue: queue? as usize,
+        queue_timeout: queue_timeout?,
     })
+}
+
+fn frequency(section: &Reader<'_>, rate: &'static str, burst: &'static str) -> Option<Frequency> {
+    let per_second = section.get(rate, |given| given.integer(1..=1_000_000));
+    let burst = section.optional(burst, |given| given.integer(1..=10_000_000));
+    let (per_second, burst) = (per_second?, burst?);
+    Some(Frequency { per_second, burst: burst.unwrap_or(10 * per_second) })
 }
 
 fn db(section: &Reader<'_>) -> Option<Db> {

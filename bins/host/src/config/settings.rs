@@ -78,6 +78,17 @@ pub struct Proxy {
     pub networks: Vec<Network>,
     /// The client certificates that it may show: this one or that, to the octet.
     pub certificates: Vec<Certificate>,
+    /// The header in which it tells its client's address; `None` if it does not.
+    pub client_address: Option<AddressHeader>,
+}
+
+/// A header in which a proxy tells where its client connects from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AddressHeader {
+    /// Forwarded (RFC 7239).
+    Forwarded,
+    /// X-Forwarded-For.
+    XForwardedFor,
 }
 
 /// `[tls]`: the server's own certificate and its TLS.
@@ -185,6 +196,25 @@ pub struct Limits {
     pub max_connections: NonZeroUsize,
     /// After how many requests a connection is closed; never if `None`.
     pub requests_per_connection: Option<NonZeroUsize>,
+    /// How often one source may ask.
+    pub per_source: Frequency,
+    /// How often one principal may ask.
+    pub per_principal: Frequency,
+    /// How many exchanges are answered at once; 64 for each core if `None`.
+    pub max_concurrent: Option<NonZeroUsize>,
+    /// How many more may wait.
+    pub queue: usize,
+    /// How long they may wait.
+    pub queue_timeout: Duration,
+}
+
+/// How often somebody may ask.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frequency {
+    /// In each second, for as long as they like; at least 1.
+    pub per_second: u32,
+    /// At once; at least 1.
+    pub burst: u32,
 }
 
 /// `[db]`: where everything is remembered.

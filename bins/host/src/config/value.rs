@@ -229,7 +229,7 @@ pub(super) fn address(given: &Given<'_>) -> Result<SocketAddr, Fault> {
 }
 
 /// Puts the environment's values in the place of `${NAME}`; `$${` stands for `${`.
-fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Fault> {
+pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Fault> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("${") {

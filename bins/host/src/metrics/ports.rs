@@ -36,6 +36,7 @@ impl Authenticator for Measured<dyn Authenticator> {
             let labels = match &verdict {
                 Ok(Verdict::Known(Principal::Certificate(_))) => ["certificate", "success"],
                 Ok(Verdict::Known(Principal::OneTimePassword { .. })) => ["otp", "success"],
+                Ok(Verdict::Throttled(_)) => ["none", "throttled"],
                 Ok(Verdict::Unknown(_)) => ["none", "failure"],
                 Ok(Verdict::Guessed(..)) => ["otp", "failure"],
                 Err(_) => ["none", "error"],

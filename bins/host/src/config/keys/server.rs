@@ -74,6 +74,14 @@ pub(in crate::config) static PROXY: Section = Section {
             "PEM files with the client certificates that it shows to this server, of which it must show one.",
         )
         .also(&["cert", "certificates", "client_cert"]),
+        key(
+            "client_address",
+            "string",
+            Means("the proxy does not tell"),
+            "The header in which it says where its client connects from, and in which it lets nobody else say so: \
+             `forwarded` (RFC 7239) or `x-forwarded-for`.",
+        )
+        .also(&["forwarded", "forwarded_header", "address_header", "client_address_header"]),
     ],
     later: &[],
 };
@@ -110,9 +118,55 @@ pub(in crate::config) static LIMITS: Section = Section {
             "requests_per_connection",
             "integer",
             Means("no limit"),
-            "After how many requests a connection is closed; 1 to 1000000. Accepted, not in use yet.",
+            "After how many requests a connection is closed; 1 to 1000000.",
         )
         .also(&["max_requests", "max_requests_per_connection"]),
+        key(
+            "requests_per_second",
+            "integer",
+            Default("10000"),
+            "How often one source may ask, for anything: an IPv4 address, or the /64 of an IPv6 address; 1 to 1000000. Beyond \
+             it the answer is 429 with Retry-After.",
+        )
+        .also(&["rate", "rate_limit", "requests_per_source", "rps"]),
+        key(
+            "burst",
+            "integer",
+            Means("ten times `requests_per_second`"),
+            "How often one source may ask at once; 1 to 10000000.",
+        )
+        .also(&["burst_size", "rate_burst"]),
+        key(
+            "principal_requests_per_second",
+            "integer",
+            Default("10000"),
+            "How often one certificate or one password may ask, wherever from; 1 to 1000000. Beyond it the answer is 429 with \
+             Retry-After.",
+        )
+        .also(&["requests_per_principal"]),
+        key(
+            "principal_burst",
+            "integer",
+            Means("ten times `principal_requests_per_second`"),
+            "How often one certificate or one password may ask at once; 1 to 10000000.",
+        ),
+        key(
+            "max_concurrent",
+            "integer",
+            Means("64 for each core"),
+            "How many exchanges are answered at once, plain reads apart; 1 to 100000.",
+        )
+        .also(&["concurrency", "max_concurrency", "max_in_flight", "concurrent_requests"]),
+        key(
+            "queue",
+            "integer",
+            Default("1024"),
+            "How many more may wait, in one line for each label, which take turns; 0 to 100000. Beyond it the answer is 503 \
+             with Retry-After.",
+        )
+        .also(&["queue_length", "max_queue", "queue_size"]),
+        key("queue_timeout", "duration", Default(r#""5s""#), "How long one may wait there; up to 10m.")
+            .also(&["max_wait"]),
     ],
     later: &[],
 };

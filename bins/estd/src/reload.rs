@@ -1,0 +1,212 @@
+//! Another configuration while the server runs: all of it, or nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use est_store::{Actor, Instigator, ServerEvent};
+use host::config::{self, Diagnostic, Footprint, Settings};
+use host::shell;
+use tokio::signal::unix::Signal;
+use tokio::sync::Mutex;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin, Reload, Reloaded};
+use crate::notify;
+use crate::serving::{Base, Current, Serving};
+
+/// Reads the configuration again, and swaps what is served.
+pub(crate) struct Reloader {
+    path: PathBuf,
+    base: Base,
+    current: Arc<Current>,
+    /// The admin API, where there is one.
+    admin: Option<Arc<Admin>>,
+    /// What is in force. Held while somebody reloads: one at a time.
+    in_force: Mutex<InForce>,
+}
+
+struct InForce {
+    settings: Settings,
+    footprint: Footprint,
+}
+
+/// All that a reload puts in the place of what there is.
+struct Prepared {
+    serving: Serving,
+    admin: Option<admin::Current>,
+    in_force: InForce,
+    changed: Changed,
+}
+
+/// What a reload changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// The sections of the file that say something else than before, or name a file that does.
+    pub(crate) sections: Vec<String>,
+    /// Keys that say something else, which only a restart takes up: `server.listen`.
+    pub(crate) after_restart: Vec<&'static str>,
+}
+
+impl Reloader {
+    /// Reloads the file at `path`, which says `settings` so far.
+    pub(crate) fn new(
+        path: PathBuf,
+        settings: Settings,
+        base: Base,
+        current: Arc<Current>,
+        admin: Option<Arc<Admin>>,
+    ) -> Self {
+        let footprint = Footprint::of(&path, environment);
+        Self { path, base, current, admin, in_force: Mutex::new(InForce { settings, footprint }) }
+    }
+
+    /// Reads the configuration and every file that it names again, and serves by it from the next handshake and the next
+    /// request on. What is under way ends as it began.
+    ///
+    /// # Errors
+    /// Every mistake. Then nothing has changed.
+    pub(crate) async fn reload(&self, actor: &Actor) -> Result<Changed, Vec<Diagnostic>> {
+        let mut in_force = self.in_force.lock().await;
+        let outcome = self.prepare(&in_force).await;
+        let (event, reason) = match &outcome {
+            Ok(Prepared { changed, .. }) => (ServerEvent::ConfigReloaded, changed.to_string()),
+            Err(mistakes) => (ServerEvent::ConfigRejected, summary(mistakes)),
+        };
+        // Before it takes effect: nothing is done that is not written down.
+        let recorded = self.base.store.note_by(Instigator::from(actor), event, Some(reason)).await;
+        let Prepared { serving, admin, in_force: next, changed } = match outcome {
+            Ok(prepared) => prepared,
+            Err(mistakes) => {
+                mistakes.iter().for_each(|mistake| error!(actor = actor.name, %mistake, "not reloaded"));
+                return Err(mistakes);
+            }
+        };
+        if let Err(error) = recorded {
+            error!(actor = actor.name, %error, "not reloaded: it cannot be recorded");
+            return Err(vec![mistake(format!("the reload cannot be recorded: {error}"))]);
+        }
+        // Whoever asks for a CRL at once gets it.
+        serving.publish_crls().await;
+        self.base.admission.resize(serving.bounds);
+        self.current.replace(serving);
+        if let Some((running, next)) = self.admin.as_ref().zip(admin) {
+            running.replace(next);
+        }
+        *in_force = next;
+        info!(actor = actor.name, sections = changed.sections.join(" "), "configuration reloaded");
+        for key in &changed.after_restart {
+            warn!(key, "has changed, which only a restart takes up");
+        }
+        Ok(changed)
+    }
+
+    /// Reloads at every `hangup`, until the server ends.
+    pub(crate) async fn reload_at(self: Arc<Self>, mut hangup: Signal) {
+        while hangup.recv().await.is_some() {
+            notify::reloading();
+            // What came of it is in the log.
+            let outcome = self.reload(&Actor::local("SIGHUP")).await;
+            notify::ready(if outcome.is_ok() { "serving, reloaded" } else { "serving as before: not reloaded" });
+        }
+    }
+
+    /// What `POST /admin/reload` does.
+    pub(crate) fn for_admin(self: Arc<Self>) -> Reload {
+        Box::new(move |actor| {
+            let reloader = self.clone();
+            Box::pin(async move {
+                let changed = reloader.reload(&actor).await;
+                let changed =
+                    changed.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+                let warnings = changed.after_restart.iter().map(|key| format!("{key} changes with a restart only"));
+                Ok(Reloaded { status: "reloaded", warnings: warnings.collect() })
+            })
+        })
+    }
+
+    async fn prepare(&self, in_force: &InForce) -> Result<Prepared, Vec<Diagnostic>> {
+        let (path, base) = (self.path.clone(), self.base.clone());
+        let (before, footprint) = (in_force.settings.clone(), in_force.footprint.clone());
+        let has_admin = self.admin.is_some();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let next = footprint.again(&path, environment);
+            let (mut settings, warnings) = config::load(&path, environment, shell::now())?;
+            warnings.iter().for_each(|warning| warn!(%warning, "configuration"));
+            let sections = footprint.changes(&next);
+            let after_restart = keep(&before, &mut settings, &sections);
+            let failed = |error: anyhow::Error| vec![mistake(format!("{error:#}"))];
+            let serving = Serving::new(&settings, &base).map_err(failed)?;
+            let admin = has_admin.then(|| {
+                let shown = config::shown(&std::fs::read_to_string(&path).unwrap_or_default());
+                admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")
+            });
+            let admin = admin.transpose().map_err(failed)?;
+            let changed = Changed { sections, after_restart };
+            Ok(Prepared { serving, admin, in_force: InForce { settings, footprint: next }, changed })
+        });
+        prepared.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]))
+    }
+}
+
+impl std::fmt::Display for Changed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.sections.is_empty() {
+            f.write_str("nothing changed")?;
+        } else {
+            write!(f, "changed: {}", self.sections.join(", "))?;
+        }
+        if !self.after_restart.is_empty() {
+            write!(f, "; not before a restart: {}", self.after_restart.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn mistake(message: String) -> Diagnostic {
+    Diagnostic { file: None, position: None, key: String::new(), message, help: None }
+}
+
+/// The first mistake, and how many more there are.
+fn summary(mistakes: &[Diagnostic]) -> String {
+    let first = mistakes.first().map(ToString::to_string).unwrap_or_default();
+    match mistakes.len().saturating_sub(1) {
+        0 => first,
+        more => format!("{first}; and {more} more"),
+    }
+}
+
+/// Keeps what a running server cannot change, and tells which keys those are.
+fn keep(before: &Settings, after: &mut Settings, sections: &[String]) -> Vec<&'static str> {
+    let mut kept = Vec::new();
+    let mut keep = |key, differs| {
+        if differs {
+            kept.push(key);
+        }
+    };
+    keep("server.listen", before.server.listen != after.server.listen);
+    keep("server.admin_listen", before.server.admin_listen != after.server.admin_listen);
+    keep("server.node", before.server.node != after.server.node);
+    keep("server.workers", before.server.workers != after.server.workers);
+    keep("log.level", before.log.level != after.log.level);
+    keep("log.format", before.log.format != after.log.format);
+    keep("server.http_listen", before.server.http_listen != after.server.http_listen);
+    keep("admin.enabled", before.admin.enabled != after.admin.enabled);
+    for section in ["audit", "db"] {
+        keep(section, sections.iter().any(|changed| changed == section));
+    }
+    after.server.http_listen = before.server.http_listen;
+    after.admin.enabled = before.admin.enabled;
+    after.audit = before.audit.clone();
+    after.server.listen = before.server.listen;
+    after.server.admin_listen = before.server.admin_listen;
+    after.server.node.clone_from(&before.server.node);
+    after.server.workers = before.server.workers;
+    after.db = before.db.clone();
+    after.log = before.log.clone();
+    kept
+}

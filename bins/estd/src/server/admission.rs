@@ -1,0 +1,229 @@
+//! Who gets in: how often one may ask, how many are answered at once, and what is written down about the others.
+
+mod buckets;
+mod fair;
+mod ports;
+mod source;
+mod tally;
+
+use std::hash::Hash;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use est_core::tower::Room;
+use est_core::{Refusal, Seconds};
+use est_store::Database;
+use host::config::{Frequency, Settings};
+use host::metrics::Metrics;
+use tokio::sync::oneshot;
+use tokio::time::MissedTickBehavior;
+use tracing::error;
+
+pub(super) use source::Source;
+
+use buckets::{Buckets, Rate};
+use fair::{Asked, Fair};
+use tally::{Tally, What};
+
+/// Sources and principals that are known at a time: a mebibyte for each of the two tables.
+const KEYS: usize = 65_536;
+/// How many exchanges run for each core, unless the configuration says otherwise: many more than cores, for most of them
+/// wait for the disk together.
+const EACH_CORE: usize = 64;
+/// How often what was counted is written down.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
+/// How many refusals of strangers are written down one by one: of one source, and of all together.
+const STRANGERS: [(u32, u32); 2] = [(1, 100), (10, 1_000)];
+
+/// Bounds that a configuration sets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    per_source: Rate,
+    per_principal: Rate,
+    max_concurrent: usize,
+    queue: usize,
+    queue_timeout: Duration,
+}
+
+impl Bounds {
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let limits = &settings.limits;
+        let rate = |Frequency { per_second, burst }| Rate::new(per_second, burst);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            per_source: rate(limits.per_source),
+            per_principal: rate(limits.per_principal),
+            max_concurrent: limits.max_concurrent.map_or(cores * EACH_CORE, usize::from),
+            queue: limits.queue,
+            queue_timeout: limits.queue_timeout,
+        }
+    }
+}
+
+/// Lets in, has wait, or refuses. One for the life of the process: a reload changes the bounds and forgets nobody.
+pub(crate) struct Admission {
+    places: Mutex<Fair<oneshot::Sender<Seat>>>,
+    sources: Buckets,
+    principals: Buckets,
+    strangers: Buckets,
+    tally: Tally,
+    /// What times are counted from.
+    epoch: Instant,
+    refused: [AtomicU64; What::COUNT],
+}
+
+impl Admission {
+    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+        Arc::new(Self {
+            places: Mutex::new(Fair::new(bounds.max_concurrent, bounds.queue)),
+            sources: Buckets::new(KEYS),
+            principals: Buckets::new(KEYS),
+            strangers: Buckets::new(KEYS),
+            tally: Tally::default(),
+            epoch: Instant::now(),
+            refused: Default::default(),
+        })
+    }
+
+    /// Goes by other bounds from here on.
+    pub(crate) fn resize(self: &Arc<Self>, bounds: Bounds) {
+        let called = self.places().resize(bounds.max_concurrent, bounds.queue);
+        called.into_iter().for_each(|waiting| self.call(waiting));
+    }
+
+    /// Has `metrics` show who runs, who waits, and how many were refused.
+    pub(crate) fn measure(self: &Arc<Self>, metrics: &Metrics) {
+        let of = |count: fn(&Self) -> f64| {
+            let admission = Arc::downgrade(self);
+            move || admission.upgrade().map_or(0.0, |admission| count(&admission))
+        };
+        let about = "Exchanges that are answered, and that wait for their turn.";
+        let exchanges = "ohia_exchanges";
+        metrics.reading(exchanges, about, &[("state", "running")], of(|this| this.places().running() as f64));
+        metrics.reading(
+            exchanges,
+            about,
+            &[("state", "waiting")],
+            of(|this| this.places().waiting().values().sum::<usize>() as f64),
+        );
+        let about = "Requests refused since the start because of a limit.";
+        let refused = "ohia_limit_refusals";
+        metrics.reading(refused, about, &[("limit", "source")], of(|this| this.refused(What::Source)));
+        metrics.reading(refused, about, &[("limit", "principal")], of(|this| this.refused(What::Principal)));
+        metrics.reading(refused, about, &[("limit", "concurrent")], of(|this| this.refused(What::Busy)));
+    }
+
+    fn refused(&self, what: What) -> f64 {
+        self.refused[what as usize].load(Ordering::Relaxed) as f64
+    }
+
+    /// Lets a request of `source` pass if it may ask now.
+    pub(super) fn pass(&self, source: Source, bounds: &Bounds) -> Result<(), Refusal> {
+        let taken = self.take(&self.sources, &source, bounds.per_source);
+        taken.map_err(|refusal| self.refuse(What::Source, &source.to_string(), refusal))
+    }
+
+    /// Waits for a seat at `label`.
+    async fn seat(self: Arc<Self>, label: String, patience: Duration) -> Result<Room, Refusal> {
+        let busy = || self.refuse(What::Busy, &label, Refusal::Overloaded);
+        let (sender, receiver) = oneshot::channel();
+        let asked = self.places().ask(&label, sender);
+        let number = match asked {
+            Asked::Runs(_) => return Ok(Box::new(Seat(self.clone()))),
+            Asked::Full(_) => return Err(busy()),
+            // The displaced one learns from its sender's end that it need not wait any more.
+            Asked::Waits(number) | Asked::Displaces(number, _) => number,
+        };
+        let _waiting = Waiting { admission: &self, label: &label, number };
+        match tokio::time::timeout(patience, receiver).await {
+            Ok(Ok(seat)) => Ok(Box::new(seat)),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+
+    /// Writes down what is counted, every minute, for as long as the server runs.
+    pub(crate) async fn keep_tally(self: Arc<Self>, store: Database) {
+        let mut ticks = tokio::time::interval(WRITE_DOWN_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.write_down(&store).await;
+        }
+    }
+
+    /// Writes down what was counted and is not written down yet.
+    pub(crate) async fn write_down(&self, store: &Database) {
+        for line in self.tally.take() {
+            line.log();
+            if let Err(error) = store.note_by(line.instigator(), line.event(), Some(line.reason())).await {
+                error!(%error, reason = line.reason(), "what was counted could not be recorded");
+            }
+        }
+    }
+
+    /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.
+    fn is_written_down(&self, source: Option<&str>) -> bool {
+        let of = Source::of(source);
+        let [one, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let written = self.take(&self.strangers, &of, one).and_then(|()| self.take(&self.strangers, "all", all));
+        if written.is_err() {
+            self.tally.count(What::Stranger, &of.map(|source| source.to_string()).unwrap_or_default());
+        }
+        written.is_ok()
+    }
+
+    fn take(&self, buckets: &Buckets, key: &(impl Hash + ?Sized), rate: Rate) -> Result<(), Refusal> {
+        buckets.take(key, rate, self.epoch.elapsed()).map_err(|wait| {
+            let retry_after = Seconds(wait.as_secs() + 1);
+            Refusal::TooManyRequests { retry_after }
+        })
+    }
+
+    fn refuse(&self, what: What, who: &str, refusal: Refusal) -> Refusal {
+        self.refused[what as usize].fetch_add(1, Ordering::Relaxed);
+        self.tally.count(what, who);
+        refusal
+    }
+
+    fn leave(self: &Arc<Self>) {
+        let next = self.places().leave();
+        if let Some(waiting) = next {
+            self.call(waiting);
+        }
+    }
+
+    fn call(self: &Arc<Self>, waiting: oneshot::Sender<Seat>) {
+        // If nobody waits there any more, the seat comes back, is dropped, and so given to the next.
+        let _ = waiting.send(Seat(self.clone()));
+    }
+
+    fn places(&self) -> MutexGuard<'_, Fair<oneshot::Sender<Seat>>> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place among those who run; given to the next one when dropped.
+struct Seat(Arc<Admission>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.leave();
+    }
+}
+
+/// A place in a line; given up when dropped, by a client that hangs up say.
+struct Waiting<'a> {
+    admission: &'a Admission,
+    label: &'a str,
+    number: u64,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.admission.places().give_up(self.label, self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests;

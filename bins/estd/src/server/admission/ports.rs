@@ -1,0 +1,75 @@
+//! What limits add to the ports.
+
+use std::sync::Arc;
+
+use est_core::tower;
+use est_core::{
+    Authenticator, Claimed, Entry, Evidence, Intent, Outcome, PortFuture, Ports, Refusal, Store, UnixTime, Verdict,
+};
+
+use super::tally::What;
+use super::{Admission, Bounds};
+
+impl Admission {
+    /// Waits for room at `label`, as [`tower::Shell::admit`] wants it.
+    pub(crate) fn room(self: &Arc<Self>, label: Option<&str>, bounds: &Bounds) -> tower::Admission {
+        Box::pin(self.clone().seat(label.unwrap_or_default().to_owned(), bounds.queue_timeout))
+    }
+
+    /// The ports, with a limit on how often one principal may ask, and on what strangers have written down.
+    pub(crate) fn around(self: &Arc<Self>, ports: Ports, bounds: Bounds) -> Ports {
+        let admission = self.clone();
+        Ports {
+            authenticator: Arc::new(Metered { authenticator: ports.authenticator, admission, bounds }),
+            store: Arc::new(Sparing { store: ports.store, admission: self.clone() }),
+            ..ports
+        }
+    }
+}
+
+/// Knows who asks too often.
+struct Metered {
+    authenticator: Arc<dyn Authenticator>,
+    admission: Arc<Admission>,
+    bounds: Bounds,
+}
+
+impl Authenticator for Metered {
+    fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
+        Box::pin(async move {
+            let verdict = self.authenticator.authenticate(evidence, now).await?;
+            let Verdict::Known(principal) = &verdict else { return Ok(verdict) };
+            let admission = &self.admission;
+            match admission.take(&admission.principals, &principal.id(), self.bounds.per_principal) {
+                Err(Refusal::TooManyRequests { retry_after }) => {
+                    let who = principal.to_string();
+                    admission.refuse(What::Principal, &who, Refusal::TooManyRequests { retry_after });
+                    Ok(Verdict::Throttled(retry_after))
+                }
+                Ok(()) | Err(_) => Ok(verdict),
+            }
+        })
+    }
+}
+
+/// Writes the refusals of strangers down one by one only while they are few. They changed nothing; a wrong password,
+/// which counts towards a lockout, is always written down.
+struct Sparing {
+    store: Arc<dyn Store>,
+    admission: Arc<Admission>,
+}
+
+impl Store for Sparing {
+    fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
+        self.store.claim(intent)
+    }
+
+    fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
+        let changes_nothing = entry.intent.is_none() && entry.guess.is_none();
+        let is_strangers = entry.principal.is_none() && matches!(entry.outcome, Outcome::Refused(_));
+        if is_strangers && changes_nothing && !self.admission.is_written_down(entry.source.as_deref()) {
+            return Box::pin(async { Ok(()) });
+        }
+        self.store.record(entry)
+    }
+}

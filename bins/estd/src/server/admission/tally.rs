@@ -1,0 +1,129 @@
+//! What is counted instead of written down one by one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use est_store::{Instigator, ServerEvent};
+use tracing::warn;
+
+/// So many are told by name within a minute; of the others only how often.
+const NAMED: usize = 256;
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A source that asked too often.
+    Source,
+    /// A principal that asked too often.
+    Principal,
+    /// A label at which there was no room.
+    Busy,
+    /// A source from which nobody known asked.
+    Stranger,
+}
+
+impl What {
+    pub(super) const COUNT: usize = 4;
+    const ALL: [Self; Self::COUNT] = [Self::Source, Self::Principal, Self::Busy, Self::Stranger];
+}
+
+/// Counts, in bounded memory, until they are taken.
+#[derive(Default)]
+pub(super) struct Tally(Mutex<[Counts; What::COUNT]>);
+
+#[derive(Default)]
+struct Counts {
+    named: HashMap<String, u64>,
+    others: u64,
+}
+
+impl Tally {
+    /// Counts one more.
+    pub(super) fn count(&self, what: What, who: &str) {
+        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = &mut counts[what as usize];
+        let has_room = counts.named.len() < NAMED;
+        match counts.named.get_mut(who) {
+            Some(count) => *count += 1,
+            None if has_room => {
+                counts.named.insert(who.to_owned(), 1);
+            }
+            None => counts.others += 1,
+        }
+    }
+
+    /// Takes what was counted, and begins anew.
+    pub(super) fn take(&self) -> Vec<Line> {
+        let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        let lines = What::ALL.into_iter().zip(counts).flat_map(|(what, Counts { named, others })| {
+            let others = (others > 0).then_some(Line { what, who: None, count: others });
+            named.into_iter().map(move |(who, count)| Line { what, who: Some(who), count }).chain(others)
+        });
+        lines.collect()
+    }
+}
+
+/// How often something happened.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    what: What,
+    /// Who or where; `None` for all of those that were not told apart.
+    who: Option<String>,
+    count: u64,
+}
+
+impl Line {
+    pub(super) fn event(&self) -> ServerEvent {
+        match self.what {
+            What::Source | What::Principal | What::Busy => ServerEvent::LimitExceeded,
+            What::Stranger => ServerEvent::AuthFailures,
+        }
+    }
+
+    pub(super) fn instigator(&self) -> Instigator {
+        let who = self.who.clone().filter(|who| !who.is_empty());
+        match self.what {
+            What::Source | What::Stranger => Instigator { source: who, ..Instigator::default() },
+            What::Principal => Instigator { name: who, ..Instigator::default() },
+            What::Busy => Instigator::default(),
+        }
+    }
+
+    pub(super) fn reason(&self) -> String {
+        let Self { count, .. } = self;
+        let others = if self.who.is_none() { " of many others" } else { "" };
+        match (self.what, self.who.as_deref()) {
+            (What::Source, _) => format!("{count} requests{others} over limits.requests_per_second were refused"),
+            (What::Principal, _) => {
+                format!("{count} requests{others} over limits.principal_requests_per_second were refused")
+            }
+            (What::Busy, None | Some("")) => format!("{count} requests found the server busy"),
+            (What::Busy, Some(label)) => format!("{count} requests at the label {label} found the server busy"),
+            (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
+        }
+    }
+
+    pub(super) fn log(&self) {
+        let who = self.who.as_deref().unwrap_or_default();
+        warn!(who, count = self.count, "{}", self.reason());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_from_everywhere_takes_no_more_lines_than_there_are_names_for() {
+        let tally = Tally::default();
+        for number in 0..10_000 {
+            tally.count(What::Stranger, &format!("192.0.2.{}", number % 1_000));
+        }
+        tally.count(What::Source, "198.51.100.7");
+        let lines = tally.take();
+        assert_eq!(lines.len(), NAMED + 2);
+        assert_eq!(lines.iter().map(|line| line.count).sum::<u64>(), 10_001);
+        assert!(lines.iter().any(|line| line.reason() == "7440 more attempts of many others to authenticate failed"));
+        assert_eq!(tally.take(), []);
+    }
+}

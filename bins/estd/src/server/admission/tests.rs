@@ -1,0 +1,114 @@
+//! Seats, with clients that wait and hang up.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use super::*;
+
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
+fn admission(max_concurrent: usize, queue: usize) -> Arc<Admission> {
+    let rate = Rate::new(1, 2);
+    Admission::new(Bounds { per_source: rate, per_principal: rate, max_concurrent, queue, queue_timeout: PATIENCE })
+}
+
+/// Asks for a seat, and for no more than what there is at once.
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+fn seat(admission: &Arc<Admission>, label: &str) -> impl Future<Output = Result<Room, Refusal>> + use<> {
+    admission.clone().seat(label.to_owned(), PATIENCE)
+}
+
+#[tokio::test]
+async fn a_seat_that_is_given_back_goes_to_the_next_label_in_turn() {
+    let admission = admission(1, 10);
+    let first = seat(&admission, "a").await.unwrap();
+    let (mut second, mut third) = (pin!(seat(&admission, "a")), pin!(seat(&admission, "b")));
+    let mut fourth = pin!(seat(&admission, "a"));
+    assert!(poll(second.as_mut()).is_pending() && poll(fourth.as_mut()).is_pending());
+    assert!(poll(third.as_mut()).is_pending());
+    drop(first);
+    let Poll::Ready(Ok(second)) = poll(second.as_mut()) else { panic!("a seat") };
+    drop(second);
+    assert!(poll(fourth.as_mut()).is_pending());
+    assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
+}
+
+#[tokio::test]
+async fn who_hangs_up_while_waiting_or_being_called_leaves_the_seat_to_the_next() {
+    let admission = admission(1, 10);
+    let first = seat(&admission, "a").await.unwrap();
+    let mut third = pin!(seat(&admission, "b"));
+    {
+        let mut gone = Box::pin(seat(&admission, "a"));
+        let mut called = Box::pin(seat(&admission, "a"));
+        assert!(poll(gone.as_mut()).is_pending() && poll(called.as_mut()).is_pending());
+        assert!(poll(third.as_mut()).is_pending());
+        drop(gone);
+        drop(first);
+        // `called` has been given the seat, and never looks.
+        drop(called);
+    }
+    let Poll::Ready(Ok(third)) = poll(third.as_mut()) else { panic!("a seat") };
+    drop(third);
+    let places = admission.places();
+    assert_eq!((places.running(), places.waiting().len()), (0, 0));
+}
+
+#[tokio::test]
+async fn no_seat_and_no_room_to_wait_is_a_refusal_that_is_counted() {
+    let admission = admission(1, 1);
+    let _first = seat(&admission, "a").await.unwrap();
+    let mut second = pin!(seat(&admission, "a"));
+    assert!(poll(second.as_mut()).is_pending());
+    let mut third = pin!(seat(&admission, "b"));
+    assert!(matches!(poll(third.as_mut()), Poll::Ready(Err(Refusal::Overloaded))));
+    let line = admission.tally.take().remove(0);
+    assert_eq!(line.reason(), "1 requests at the label b found the server busy");
+}
+
+#[tokio::test]
+async fn nobody_waits_longer_than_the_configuration_says() {
+    let admission = admission(1, 1);
+    let _first = seat(&admission, "a").await.unwrap();
+    let refused = admission.clone().seat("a".to_owned(), Duration::ZERO).await;
+    assert!(matches!(refused, Err(Refusal::Overloaded)));
+    assert_eq!(admission.places().waiting().len(), 0);
+}
+
+#[test]
+fn a_source_that_asks_too_often_is_told_when_to_come_back() {
+    let admission = admission(1, 1);
+    let bounds = Bounds { per_source: Rate::new(1, 2), ..bounds() };
+    let source = Source::from(std::net::IpAddr::from([192, 0, 2, 7]));
+    let asked: Vec<_> = (0..4).map(|_| admission.pass(source, &bounds)).collect();
+    assert_eq!(asked[..2], [Ok(()), Ok(())]);
+    assert!(matches!(asked[3], Err(Refusal::TooManyRequests { retry_after: Seconds(1..=2) })), "{asked:?}");
+    assert_eq!(admission.pass(std::net::IpAddr::from([192, 0, 2, 8]).into(), &bounds), Ok(()));
+}
+
+#[test]
+fn a_few_refusals_of_a_stranger_are_written_down_and_the_rest_is_counted() {
+    let admission = admission(1, 1);
+    let written = (0..500).filter(|_| admission.is_written_down(Some("192.0.2.7"))).count();
+    assert!((100..110).contains(&written), "{written}");
+    assert!(admission.is_written_down(Some("192.0.2.8")));
+    let line = admission.tally.take().remove(0);
+    assert_eq!(line.instigator().source.as_deref(), Some("192.0.2.7"));
+    assert_eq!(line.reason(), format!("{} more attempts to authenticate failed", 500 - written));
+    // From everywhere at once, there is a bound as well.
+    let written = (0..50_000_u32).filter(|number| {
+        let address = std::net::Ipv4Addr::from_bits(*number);
+        admission.is_written_down(Some(&address.to_string()))
+    });
+    assert!(written.count() < 2_000);
+}
+
+fn bounds() -> Bounds {
+    let rate = Rate::new(1, 2);
+    Bounds { per_source: rate, per_principal: rate, max_concurrent: 1, queue: 1, queue_timeout: PATIENCE }
+}
