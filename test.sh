@@ -24,6 +24,7 @@ packages=(
     "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
     "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
+    "chromium=chromium" "chromium-driver=chromedriver"
     "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )

@@ -35,7 +35,10 @@ pub const EVENTS: [KnownEvent; 41] = [
     ),
     success("auth.otp.unlocked", "An operator ended a lockout."),
     failure("auth.failure", "Nothing was shown."),
-    failure("auth.failures", "More attempts to authenticate failed than are written down one by one; the reason says how many."),
+    failure(
+        "auth.failures",
+        "More attempts to authenticate failed than are written down one by one; the reason says how many.",
+    ),
     success("enroll.success", "An enrollment ended with a certificate."),
     failure("enroll.failure", "An enrollment ended without one."),
     success("enroll.pending", "An enrollment waits."),
@@ -61,7 +64,10 @@ pub const EVENTS: [KnownEvent; 41] = [
     success("config.loaded", "The server serves by a configuration."),
     success("config.reloaded", "A server serves by another configuration; the reason names the sections that differ."),
     failure("config.rejected", "It was to, and the configuration has mistakes: nothing changed."),
-    failure("limit.exceeded", "Requests were refused: somebody asked too often, or the server was busy; the reason says how many."),
+    failure(
+        "limit.exceeded",
+        "Requests were refused: somebody asked too often, or the server was busy; the reason says how many.",
+    ),
     success("audit.started", "What happens is written down from here on."),
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
