@@ -113,6 +113,8 @@ cargo build --workspace --all-features --bins --examples
 
 # The tests come last: the line that counts them is the last thing to read.
 step "Tests"
+# How long servers are killed under load; ten minutes before a release.
+$quick || export OHIA_SOAK_SECONDS="${OHIA_SOAK_SECONDS:-120}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo test --workspace --all-features --all-targets --no-fail-fast 2>&1 | tee "$log"
