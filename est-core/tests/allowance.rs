@@ -69,6 +69,51 @@ fn a_star_crosses_no_boundary_within_a_name() {
     assert!(decided(None, &["uri"], "", &[&uri("spiffe://plant.example/line/../admin")]).is_ok());
 }
 
+#[test]
+fn an_entity_is_a_host_an_address_a_mailbox_or_a_uri_and_no_other_kind_of_name() {
+    const XMPP: &[u8] = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x05";
+    let dns = |text: &str| der::value(0x82, &[text.as_bytes()]);
+    let mailbox = |text: &str| der::value(0x81, &[text.as_bytes()]);
+    for (entity, name) in [
+        ("a.example", dns("A.example")),
+        ("192.0.2.7", der::value(0x87, &[&[192, 0, 2, 7]])),
+        ("a@corp.example", mailbox("a@corp.example")),
+        ("urn:dev:1", uri("urn:dev:1")),
+    ] {
+        assert!(decided(Some(entity), &[], "", &[&name]).is_ok(), "{entity}");
+    }
+    for (entity, name) in [
+        ("administrator@corp.example", upn("administrator@corp.example")),
+        ("administrator@corp.example", other(XMPP, "administrator@corp.example")),
+        ("ü@corp.example", other(oid::SMTP_UTF8_MAILBOX.as_der(), "ü@corp.example")),
+        ("CN=root-admin", directory("CN=root-admin")),
+    ] {
+        let refusal = decided(Some(entity), &[], "", &[&name]).unwrap_err();
+        assert_eq!(refusal.row().code, "name-not-bound", "{entity}");
+    }
+}
+
+#[test]
+fn a_subject_may_be_a_host_an_address_or_a_mailbox_of_the_certificate_and_no_other_name() {
+    let mailbox = der::value(0x81, &[b"a@corp.example"]);
+    for (allowed, subject, name) in [
+        ("dns", "CN=a.example", der::value(0x82, &[b"a.example"])),
+        ("ip", "CN=192.0.2.7", der::value(0x87, &[&[192, 0, 2, 7]])),
+        ("email", "CN=a@corp.example", mailbox),
+    ] {
+        assert!(decided(None, &[allowed], subject, &[&name]).is_ok(), "{subject}");
+    }
+    for (allowed, subject, name) in [
+        ("upn", "CN=root-admin", upn("root-admin")),
+        ("uri", "CN=urn:root-admin", uri("urn:root-admin")),
+        ("directory", "CN=CN\\=root-admin", directory("CN=root-admin")),
+    ] {
+        let refusal = decided(None, &[allowed], subject, &[&name]).unwrap_err();
+        assert_eq!(refusal.row().code, "name-not-bound", "{subject}");
+        assert!(decided(None, &[allowed], "", &[&name]).is_ok(), "{allowed}");
+    }
+}
+
 // Helpers.
 
 /// What a password for this entity, with these names besides, gets.

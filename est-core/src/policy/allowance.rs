@@ -108,8 +108,8 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
     Pattern::new(&format!("^{case}{}$", parts.join(any))).map_err(|_| "is too long".to_owned())
 }
 
-/// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what one
-/// of the wanted names is.
+/// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what a
+/// wanted dNSName, iPAddress or rfc822Name is: those say who it is, where the text of another kind may say anything.
 ///
 /// # Errors
 /// [`Refusal::NameNotBound`], for the first that is not.
@@ -132,7 +132,13 @@ pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>
     if is_allowed || own.has_subject(wanted) {
         return Ok(());
     }
-    let is_name = |value: &str| own.is(value) || names.iter().any(|name| name == value);
+    let vouches = |name: &GeneralName| match name {
+        GeneralName::Dns(_) | GeneralName::Ip(_) | GeneralName::Rfc822(_) => true,
+        GeneralName::Uri(_) | GeneralName::Directory(_) | GeneralName::Other(_) => false,
+    };
+    let is_name = |value: &str| {
+        own.is(value) || wanted.names().iter().zip(&names).any(|(name, text)| vouches(name) && text == value)
+    };
     match wanted.subject.attributes().all(|(_, value)| value.is_some_and(is_name)) {
         true => Ok(()),
         false => Err(refused(format!("the subject {}", wanted.subject))),
@@ -147,7 +153,8 @@ impl Own<'_> {
     fn has_name(self, name: &GeneralName, text: &str) -> bool {
         match (self, name) {
             (Self::Entity(Some(entity)), GeneralName::Dns(host)) => entity.eq_ignore_ascii_case(host),
-            (Self::Entity(_), _) => self.is(text),
+            (Self::Entity(_), GeneralName::Ip(_) | GeneralName::Rfc822(_) | GeneralName::Uri(_)) => self.is(text),
+            (Self::Entity(_), GeneralName::Dns(_) | GeneralName::Directory(_) | GeneralName::Other(_)) => false,
             (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.names().contains(name)),
         }
     }
