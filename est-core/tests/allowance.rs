@@ -5,10 +5,10 @@
 use std::sync::Arc;
 
 use est_core::pkix::oid;
-use est_core::policy::{Allowance, Plan, decide};
-use est_core::{Principal, Refusal};
+use est_core::policy::{Allowance, IdentityRule, Pattern, Plan, Who, decide};
+use est_core::{Principal, Refusal, Seconds};
 use est_testkit::der;
-use est_testkit::pki::{Key, NOW, TestCa, name, parse_csr, password_holder};
+use est_testkit::pki::{Key, NOW, TestCa, name, parse_csr};
 
 #[test]
 fn a_star_crosses_no_boundary_within_a_name() {
@@ -114,17 +114,50 @@ fn a_subject_may_be_a_host_an_address_or_a_mailbox_of_the_certificate_and_no_oth
     }
 }
 
+#[test]
+fn a_rule_gives_names_at_the_labels_that_it_lists_alone() {
+    let ca = TestCa::new();
+    let rule = |name: &str, labels: Option<&str>| IdentityRule {
+        name: name.into(),
+        who: Who::Entity(Pattern::new("^gw$").unwrap()),
+        allowance: Allowance::parse(&[format!("dns:{name}.example")]).unwrap(),
+        labels: labels.map(|label| vec![label.into()]),
+    };
+    for (label, name, allowed) in [
+        (Some("servers"), "web.example", true),
+        (Some("servers"), "gw.example", false),
+        (Some("gateways"), "gw.example", true),
+        (Some("gateways"), "web.example", false),
+        (Some("gateways"), "any.example", true),
+        (Some("others"), "any.example", true),
+        (None, "web.example", false),
+    ] {
+        let mut label = ca.label(label);
+        label.identities = vec![rule("web", Some("servers")), rule("gw", Some("gateways")), rule("any", None)];
+        let csr = parse_csr(&Key::p256().csr("CN=gw", &[name]));
+        let refused = decide(&label, &password(Some("gw"), &[]), &csr, None, NOW).err();
+        let code = refused.map(|refusal| refusal.row().code);
+        assert_eq!(code, (!allowed).then_some("name-not-bound"), "{:?} {name}", label.name);
+    }
+}
+
 // Helpers.
 
 /// What a password for this entity, with these names besides, gets.
 fn decided(entity: Option<&str>, allowed: &[&str], subject: &str, names: &[&[u8]]) -> Result<Plan, Refusal> {
-    let Principal::OneTimePassword { id, expires, label, .. } = password_holder("p") else { panic!("a password") };
-    let allowance = Arc::new(Allowance::parse(allowed).unwrap());
-    let principal = Principal::OneTimePassword { id, entity: entity.map(Into::into), expires, label, allowance };
     let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(names));
-    let extensions: &[&[u8]] = if names.is_empty() { &[] } else { &[&san] };
-    let csr = parse_csr(&Key::p256().csr_with_extensions(subject, extensions));
-    decide(&TestCa::new().label(None), &principal, &csr, None, NOW)
+    let csr = parse_csr(&Key::p256().csr_with_extensions(subject, &[&san]));
+    decide(&TestCa::new().label(None), &password(entity, allowed), &csr, None, NOW)
+}
+
+fn password(entity: Option<&str>, allowed: &[&str]) -> Principal {
+    Principal::OneTimePassword {
+        id: "p".into(),
+        entity: entity.map(Into::into),
+        expires: NOW + Seconds(3600),
+        label: None,
+        allowance: Arc::new(Allowance::parse(allowed).unwrap()),
+    }
 }
 
 fn uri(text: &str) -> Vec<u8> {
