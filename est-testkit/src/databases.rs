@@ -38,7 +38,7 @@ pub trait DatabaseServer: Sync {
     /// Starts it again.
     fn start(&self);
 
-    /// How many connections there are to the database at `url`, without the one that asks.
+    /// How many connections there are to the database at `url`, without those that [`run`](Self::run) makes.
     fn connections(&self, url: &str) -> usize;
 
     /// Has the leases of all open claims in the database at `url` run out, as half a minute would.
@@ -82,12 +82,12 @@ macro_rules! answer_as_database_servers {
 
 answer_as_database_servers! {
     PostgresServer {
-        connections: "pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        connections: "pg_stat_activity WHERE datname = current_database() AND application_name <> 'psql'",
         // Claims that are just being committed count too.
         before: "LOCK TABLE claims IN EXCLUSIVE MODE; "
     }
     MariadbServer {
-        connections: "information_schema.processlist WHERE db = database() AND id <> connection_id()",
+        connections: "information_schema.processlist WHERE db = database() AND user <> 'root'",
         before: ""
     }
 }
