@@ -24,6 +24,7 @@ packages=(
     "strongswan-pki=pki" "libstrongswan-standard-plugins=/usr/lib/ipsec/plugins/libstrongswan-openssl.so"
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
     "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
+    "chromium=chromium" "chromium-driver=chromedriver"
     "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )
@@ -112,6 +113,8 @@ cargo build --workspace --all-features --bins --examples
 
 # The tests come last: the line that counts them is the last thing to read.
 step "Tests"
+# How long servers are killed under load; ten minutes before a release.
+$quick || export OHIA_SOAK_SECONDS="${OHIA_SOAK_SECONDS:-120}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 cargo test --workspace --all-features --all-targets --no-fail-fast 2>&1 | tee "$log"

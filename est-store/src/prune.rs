@@ -64,7 +64,7 @@ impl Database {
     ) -> Result<Pruned, StoreError> {
         let mut pruned = Pruned::default();
         for over in retention.over(now) {
-            let mut from = i64::MIN;
+            let mut from = 0;
             loop {
                 let found = self.read(Find { over, from }).await?;
                 let Some(&(_, last)) = found.last() else { break };

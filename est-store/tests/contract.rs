@@ -10,81 +10,46 @@
 #[path = "suite/support.rs"]
 mod support;
 
-mod sqlite {
-    mod subject;
+/// The suite, for the store of the module `subject` beside it.
+macro_rules! suite {
+    () => {
+        mod subject;
 
-    #[path = "../suite/admin.rs"]
-    mod admin;
-    #[path = "../suite/audit.rs"]
-    mod audit;
-    #[path = "../suite/claims.rs"]
-    mod claims;
-    #[path = "../suite/crls.rs"]
-    mod crls;
-    #[path = "../suite/crowds.rs"]
-    mod crowds;
-    #[path = "../suite/failures.rs"]
-    mod failures;
-    #[path = "../suite/inventory.rs"]
-    mod inventory;
-    #[path = "../suite/passwords.rs"]
-    mod passwords;
-    #[path = "../suite/requests.rs"]
-    mod requests;
-    #[path = "../suite/sinks.rs"]
-    mod sinks;
+        #[path = "../suite/admin.rs"]
+        mod admin;
+        #[path = "../suite/audit.rs"]
+        mod audit;
+        #[path = "../suite/claims.rs"]
+        mod claims;
+        #[path = "../suite/crls.rs"]
+        mod crls;
+        #[path = "../suite/crowds.rs"]
+        mod crowds;
+        #[path = "../suite/failures.rs"]
+        mod failures;
+        #[path = "../suite/inventory.rs"]
+        mod inventory;
+        #[path = "../suite/passwords.rs"]
+        mod passwords;
+        #[path = "../suite/prune.rs"]
+        mod prune;
+        #[path = "../suite/requests.rs"]
+        mod requests;
+        #[path = "../suite/sinks.rs"]
+        mod sinks;
+    };
+}
+
+mod sqlite {
+    suite!();
 }
 
 #[cfg(feature = "postgres")]
 mod postgres {
-    mod subject;
-
-    #[path = "../suite/admin.rs"]
-    mod admin;
-    #[path = "../suite/audit.rs"]
-    mod audit;
-    #[path = "../suite/claims.rs"]
-    mod claims;
-    #[path = "../suite/crls.rs"]
-    mod crls;
-    #[path = "../suite/crowds.rs"]
-    mod crowds;
-    #[path = "../suite/failures.rs"]
-    mod failures;
-    #[path = "../suite/inventory.rs"]
-    mod inventory;
-    #[path = "../suite/passwords.rs"]
-    mod passwords;
-    #[path = "../suite/requests.rs"]
-    mod requests;
-    #[path = "../suite/sinks.rs"]
-    mod sinks;
+    suite!();
 }
 
 #[cfg(feature = "mariadb")]
 mod mariadb {
-    mod subject;
-
-    #[path = "../suite/admin.rs"]
-    mod admin;
-    #[path = "../suite/audit.rs"]
-    mod audit;
-    #[path = "../suite/claims.rs"]
-    mod claims;
-    #[path = "../suite/crls.rs"]
-    mod crls;
-    #[path = "../suite/crowds.rs"]
-    mod crowds;
-    #[path = "../suite/failures.rs"]
-    mod failures;
-    #[path = "../suite/inventory.rs"]
-    mod inventory;
-    #[path = "../suite/passwords.rs"]
-    mod passwords;
-    #[path = "../suite/prune.rs"]
-    mod prune;
-    #[path = "../suite/requests.rs"]
-    mod requests;
-    #[path = "../suite/sinks.rs"]
-    mod sinks;
+    suite!();
 }

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use est_store::{Actor, Instigator, ServerEvent};
-use host::config::{self, Diagnostic, Footprint, Settings};
+use est_store::{Actor, CaNote, Instigator, ServerEvent};
+use host::config::{self, Ca, Diagnostic, Footprint, Settings};
 use host::shell;
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Reload, Reloaded};
-use crate::notify;
 use crate::serving::{Base, Current, Serving};
+use crate::{notify, trail};
 
 /// Reads the configuration again, and swaps what is served.
 pub(crate) struct Reloader {
@@ -73,8 +73,14 @@ impl Reloader {
             Ok(Prepared { changed, .. }) => (ServerEvent::ConfigReloaded, changed.to_string()),
             Err(mistakes) => (ServerEvent::ConfigRejected, summary(mistakes)),
         };
+        let cas = outcome.as_ref().map(|prepared| started(&in_force.settings, &prepared.in_force.settings));
         // Before it takes effect: nothing is done that is not written down.
-        let recorded = self.base.store.note_by(Instigator::from(actor), event, Some(reason)).await;
+        let store = &self.base.store;
+        let recorded = async {
+            store.note_cas(cas.unwrap_or_default(), Some(actor)).await?;
+            store.note_by(Instigator::from(actor), event, Some(reason)).await
+        };
+        let recorded = recorded.await;
         let Prepared { serving, admin, in_force: next, changed } = match outcome {
             Ok(prepared) => prepared,
             Err(mistakes) => {
@@ -178,6 +184,12 @@ fn summary(mistakes: &[Diagnostic]) -> String {
         0 => first,
         more => format!("{first}; and {more} more"),
     }
+}
+
+/// What there is to write down of the CAs that sign with another certificate than before.
+fn started(before: &Settings, after: &Settings) -> Vec<CaNote> {
+    let is_known = |ca: &&Ca| before.cas.iter().any(|known| known.id == ca.id && known.certificate == ca.certificate);
+    after.cas.iter().filter(|ca| !is_known(ca)).map(trail::started).collect()
 }
 
 /// Keeps what a running server cannot change, and tells which keys those are.

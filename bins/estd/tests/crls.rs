@@ -20,7 +20,7 @@ const CONFIG: &str = "\
 crl_extensions=crl\nx509_extensions=client\nunique_subject=no\n\
 [p]\ncommonName=supplied\n\
 [crl]\nauthorityKeyIdentifier=keyid\n\
-[client]\nauthorityKeyIdentifier=keyid\nextendedKeyUsage=clientAuth\n";
+[client]\nauthorityKeyIdentifier=keyid\nextendedKeyUsage=serverAuth,clientAuth\n";
 
 /// A CA that is not the server's, with a device.
 struct Others(OpenSsl);
