@@ -37,7 +37,7 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Bring the database to this version.
     Migrate(Migrate),
-    /// Delete what has been over for longer than [retention] keeps it. What happened stays on record.
+    /// Delete what has been over for longer than the configuration keeps it. What happened stays on record.
     Prune(Prune),
     /// The CAs' own keys and certificates.
     Ca {
