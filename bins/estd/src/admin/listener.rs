@@ -60,6 +60,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    self.connections.resize(self.admin.current().settings.admin.max_connections.get());
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
