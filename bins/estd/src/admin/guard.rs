@@ -93,12 +93,18 @@ impl Rule {
         let stranger = match door.by_token(peer, headers) {
             Some(Ok(caller)) => return Ok(caller),
             Some(Err(stranger)) => stranger,
-            None => match door.by_certificate(peer, shell::now()) {
-                Some(Ok(shown)) if !self.admin.store.is_revoked(&shown.certificate).await? => return Ok(shown.caller),
-                Some(Ok(shown)) => Stranger::Rejected {
-                    method: shown.caller.actor.method,
-                    reason: format!("the certificate of {} was revoked", shown.caller.actor.name),
-                },
+            None => match door.certificate(peer, shell::now()) {
+                Some(Ok(certificate)) => {
+                    let store = &self.admin.store;
+                    let issued_here = door.is_of_own_ca(&certificate) || store.was_issued(&certificate).await?;
+                    match door.by_certificate(peer, &certificate, issued_here) {
+                        Ok(caller) if !store.is_revoked(&certificate).await? => return Ok(caller),
+                        Ok(caller) => {
+                            Stranger::showing(format!("the certificate of {} was revoked", caller.actor.name))
+                        }
+                        Err(stranger) => stranger,
+                    }
+                }
                 Some(Err(stranger)) => stranger,
                 None => Stranger::Silent,
             },
