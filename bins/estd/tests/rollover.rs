@@ -233,6 +233,29 @@ fn a_rollover_overwrites_nothing_and_hides_its_key() {
 }
 
 #[test]
+fn a_rollover_is_in_the_audit_trail_before_it_is_in_a_file() {
+    let server = Server::dev(ESTD);
+    let started = server.estd_json(&["audit", "list", "--event", "ca.started"]);
+    let own = certificate(&server.ca());
+    assert_eq!(started["events"][0]["fingerprint"], own.fingerprint().to_string());
+    assert_eq!(started["events"][0]["ca"], "main");
+    let made = server.folder().join("made");
+    printed(&server.estd(&["ca", "rollover", "--key-type", "ecdsa-p384", "--out", made.to_str().expect("UTF-8")]));
+    let events = server.estd_json(&["audit", "list", "--event", "ca", "--limit", "4"]);
+    let events = events["events"].as_array().expect("events");
+    let names: Vec<&str> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+    assert_eq!(names, ["ca.cert.issued", "ca.cert.issued", "ca.cert.issued", "ca.key.generated"]);
+    assert!(events.iter().all(|event| event["actor"].as_str().is_some_and(|actor| actor.starts_with("local:"))));
+    for (event, name) in events.iter().zip(["new-with-old.pem", "old-with-new.pem", "new.pem"]) {
+        let certificate = certificate(&made.join(name));
+        assert_eq!(event["fingerprint"], certificate.fingerprint().to_string(), "{event}");
+        assert!(event["reason"].as_str().is_some_and(|reason| reason.starts_with(name)), "{event}");
+    }
+    let reason = events[3]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("ecdsa-p384, key sha-256:"), "{reason}");
+}
+
+#[test]
 fn a_ca_below_a_root_is_told_where_to_go() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();

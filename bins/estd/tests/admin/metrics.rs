@@ -1,9 +1,21 @@
 //! What is counted, read by Prometheus' own library.
 
+use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use est_testkit::https::{Client, base64};
+use est_testkit::pki::Key;
 use est_testkit::python::Python;
+use est_testkit::server::Launch;
 use serde_json::{Value, json};
 
-use crate::api::{Api, ask, enrolled, patient};
+use crate::api::{Api, ESTD, ask, enrolled, patient};
+
+/// How long something may take before a test gives up on it; never slept through.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Prints every sample as `[name, labels, value]`.
 const READ: &str = r#"
@@ -27,6 +39,10 @@ fn the_counts_are_those_of_what_was_done() {
     for _ in 0..2 {
         assert_eq!(api.post("/admin/revoke", &json!({ "serial": serial, "reason": "superseded" })).status, 200);
     }
+    // No TLS: the server hangs up.
+    let mut stranger = TcpStream::connect(("127.0.0.1", server.port())).expect("it listens");
+    stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").expect("sent");
+    let _ = stranger.read_to_end(&mut Vec::new());
     let answer = api.get("/admin/metrics");
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     std::fs::write(server.folder().join("metrics.txt"), &answer.body).expect("a file");
@@ -49,20 +65,68 @@ fn the_counts_are_those_of_what_was_done() {
     assert_eq!(value("ohia_port_duration_seconds_count", json!({ "port": "issue" })), 3.0);
     assert_eq!(value("ohia_port_waiting", json!({ "port": "claim" })), 0.0);
     assert_eq!(value("ohia_database_pool_size", json!({})), 5.0);
+    assert_eq!(value("ohia_database_pool_in_use", json!({})), 0.0);
+    assert_eq!(value("ohia_password_hashes", json!({ "state": "running" })), 0.0);
+    assert_eq!(value("ohia_exchanges", json!({ "state": "waiting" })), 0.0);
+    assert_eq!(value("ohia_limit_refusals", json!({ "limit": "source" })), 0.0);
+    let handshakes = |result: &str| json!({ "listener": "est", "result": result });
+    assert_eq!(value("ohia_handshake_duration_seconds_count", handshakes("success")), 4.0);
+    assert_eq!(value("ohia_handshake_duration_seconds_count", handshakes("failure")), 1.0);
     assert_eq!(value("ohia_connections", json!({ "listener": "admin" })), 1.0);
 }
 
 #[test]
-fn the_lag_of_each_sink_is_told() {
-    let launch = crate::api::with("max_requests = 100000");
-    let config = launch.folder().join("estd.toml");
-    let text = std::fs::read_to_string(&config).expect("the configuration");
-    std::fs::write(&config, text + "\n[audit]\nfile = \"audit.jsonl\"\n").expect("written");
-    let server = launch.start();
+fn the_gauges_tell_of_who_runs_and_who_waits() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = Launch::configured(ESTD, |text| {
+        let text = text.replace("auth = \"bearer\"\n", "auth = \"bearer\"\nmax_requests = 1000000\n");
+        let text = text.replace("[otp]\n", "[otp]\nmax_failures = 1000\n");
+        // As many that wait for a hash as compute one, and some that do not get so far.
+        format!("{text}\n[limits]\nmax_concurrent = {}\nqueue = {}\n", 2 * cores, 4 * cores)
+    })
+    .start();
     let api = Api::operator(&server);
-    let told = api.get("/admin/metrics");
-    assert!(told.text().contains("ohia_audit_sink_lag_records{sink=\"file\"} "), "{}", told.text());
-    assert!(!told.text().contains("sink=\"syslog\""), "{}", told.text());
+    let password = server.password(1);
+    let (id, secret) = password.split_once('.').expect("id.secret");
+    let body = base64(&Key::p256().csr("CN=nobody", &[]));
+    let has_been_seen = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for number in 0..4 * cores {
+            // Passwords that there are not, each a different one, so that nobody waits for another's hash.
+            let (back, front) = id.split_at(1 + number % (id.len() - 1));
+            let password = format!("{front}{back}.{secret}");
+            let (client, body, has_been_seen) = (Client::new(server.port(), &server.ca()), &body, &has_been_seen);
+            scope.spawn(move || {
+                while !has_been_seen.load(Ordering::Relaxed) {
+                    let status = client.enroll("/simpleenroll", Some(&password), body.as_bytes()).status;
+                    assert_eq!(status, 401);
+                }
+            });
+        }
+        let wanted = [
+            "ohia_exchanges{state=\"running\"}",
+            "ohia_exchanges{state=\"waiting\"}",
+            "ohia_password_hashes{state=\"running\"}",
+            "ohia_password_hashes{state=\"waiting\"}",
+            "ohia_port_waiting{port=\"authenticate\"}",
+        ];
+        let mut seen = BTreeSet::new();
+        let started = Instant::now();
+        while seen.len() < wanted.len() && started.elapsed() < PATIENCE {
+            let text = api.get("/admin/metrics").text().to_owned();
+            let is_up = |name: &&str| {
+                let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse::<f64>().ok());
+                value.unwrap_or_else(|| panic!("no {name} in {text}")) > 0.0
+            };
+            seen.extend(wanted.into_iter().filter(is_up));
+        }
+        has_been_seen.store(true, Ordering::Relaxed);
+        assert_eq!(seen, BTreeSet::from(wanted));
+    });
+    let text = api.get("/admin/metrics").text().to_owned();
+    for quiet in ["ohia_exchanges{state=\"waiting\"} 0", "ohia_password_hashes{state=\"waiting\"} 0"] {
+        assert!(text.contains(quiet), "{quiet}: {text}");
+    }
 }
 
 #[test]

@@ -186,6 +186,18 @@ fn the_trail_tells_who_did_what_and_who_wanted_to() {
 }
 
 #[test]
+fn a_token_that_was_replaced_opens_nothing_after_a_reload() {
+    let server = patient();
+    let (old, token) = (server.admin_token(), "another-token-of-the-operator");
+    let api = Api::bearing(&server, &old);
+    std::fs::write(server.folder().join("admin-token"), token).expect("written");
+    assert_eq!(Api::bearing(&server, token).get("/admin/whoami").status, 401, "nobody has said so");
+    assert_eq!(api.post("/admin/reload", &Value::Null).status, 200);
+    assert_eq!(api.get("/admin/whoami").status, 401);
+    assert_eq!(Api::bearing(&server, token).get("/admin/whoami").status, 200);
+}
+
+#[test]
 fn the_configuration_is_shown_without_secrets() {
     let server = patient();
     let shown = Api::operator(&server).read("/admin/config");
