@@ -99,7 +99,7 @@ impl Current {
             tls12_suites: settings.tls.cipher_suites.clone(),
             client_certificates,
         })?;
-        let door = Door::new(admin)?;
+        let door = Door::new(&settings)?;
         Ok(Self { tls: Arc::new(tls), door, settings, shown })
     }
 }

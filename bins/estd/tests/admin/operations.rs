@@ -229,3 +229,24 @@ fn the_cas_tell_what_they_are_and_how_they_do() {
         (404, "not_found", "CA with id 'nonexistent' does not exist")
     );
 }
+
+#[test]
+fn a_password_that_is_given_whole_is_not_written_down() {
+    let server = patient();
+    let (api, viewer) = (Api::operator(&server), Api::bearing(&server, VIEWER));
+    let made = json(&api.post("/admin/otp", &json!({})));
+    let (id, whole) = (made["id"].as_str().expect("an id"), made["otp"].as_str().expect("a password"));
+    let (_, secret) = whole.split_once('.').expect("two halves");
+    for form in [whole, &whole.replace('.', "%2E"), &whole.replace('.', "%2e")] {
+        assert_eq!(viewer.delete(&format!("/admin/otp/{form}")).status, 403);
+        assert_eq!(viewer.read(&format!("/admin/otp/{form}"))["id"], id);
+        let answer = viewer.get(&format!("/admin/certs/{form}"));
+        assert_eq!(problem(&answer).0, 400, "{form} is no serial number");
+    }
+    assert_eq!(api.delete(&format!("/admin/otp/{whole}")).status, 204);
+    let gone = api.get(&format!("/admin/otp/{whole}"));
+    assert!(problem(&gone).1 == "not_found" && !gone.text().contains(secret), "{}", gone.text());
+    let trail = api.read("/admin/audit?per_page=500").to_string();
+    assert!(trail.contains(&format!("DELETE /admin/otp/{id}: not for a viewer")), "{trail}");
+    assert!(!trail.contains(secret), "{trail}");
+}
