@@ -77,7 +77,10 @@ pub const EVENTS: [KnownEvent; 44] = [
     success("audit.started", "What happens is written down from here on."),
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
-    either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
+    either(
+        "audit.verified",
+        "Somebody verified the audit records; a failure says what was changed, or what hides that.",
+    ),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),
