@@ -18,5 +18,6 @@ pub use certificate::path::{
 };
 pub use certificate::{CertificateAuthenticator, Inventory};
 pub use one_time::hash::{HashAlgorithm, PepperMissing, SecretHasher};
+pub use one_time::hashing::Hashing;
 pub use one_time::password::OneTimePassword;
 pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};

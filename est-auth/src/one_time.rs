@@ -1,12 +1,11 @@
 //! One-time passwords.
 
 pub(crate) mod hash;
-mod hashing;
+pub(crate) mod hashing;
 mod line;
 pub(crate) mod password;
 mod proven;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use est_core::policy::Allowance;
@@ -67,19 +66,16 @@ pub struct PasswordAuthenticator {
     decoy: String,
     lockout: Lockout,
     lines: Lines,
-    hashing: Hashing,
+    hashing: Arc<Hashing>,
     proven: Proven,
 }
 
 impl PasswordAuthenticator {
-    /// For every hash that may be computed at a time, so many more may wait: about two seconds.
-    const WAITING_PER_WORKER: usize = 128;
     /// So many may wait for the same password, one of them for its hash: ids are no secret, and who guesses at one
     /// must not keep the others waiting.
     const WAITING_PER_PASSWORD: usize = 128;
 
-    /// Checks at most `concurrency` hashes at a time, on threads that let others go first;
-    /// [`Self::usual_concurrency`] is a good choice. Each of Argon2 takes 19 MiB and some 20 ms.
+    /// Computes hashes as `hashing` gives turns, on threads that let others go first.
     ///
     /// `hasher` makes the hashes of the passwords that are created, so that those that do not exist cost the same;
     /// `entropy` keys the memory of what was proven a moment ago.
@@ -88,10 +84,9 @@ impl PasswordAuthenticator {
         passwords: Arc<dyn Passwords>,
         hasher: SecretHasher,
         lockout: Lockout,
-        concurrency: NonZeroUsize,
+        hashing: Arc<Hashing>,
         entropy: &Entropy,
     ) -> Self {
-        let waiting = concurrency.get().saturating_mul(Self::WAITING_PER_WORKER);
         Self {
             passwords,
             // Nobody can show its secret: it is not kept, and would be found under no id.
@@ -99,15 +94,9 @@ impl PasswordAuthenticator {
             hasher: Arc::new(hasher),
             lockout,
             lines: Lines::new(Self::WAITING_PER_PASSWORD),
-            hashing: Hashing::new(concurrency, waiting),
+            hashing,
             proven: Proven::new(entropy),
         }
-    }
-
-    /// One hash per core.
-    #[must_use]
-    pub fn usual_concurrency() -> NonZeroUsize {
-        std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
     }
 
     async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {

@@ -232,10 +232,10 @@ fn does_not_hand_out_a_certificate_that_is_not_the_planned_one() {
     let other_key = Key::p256();
     type Change = fn(&mut est_core::policy::Plan, &Key);
     let changes: [(&str, Change); 6] = [
-        ("another subject", |plan, _| plan.subject = est_testkit::pki::name("CN=somebody")),
+        ("another subject", |plan, _| plan.subject = name("CN=somebody")),
         ("another key", |plan, key| plan.public_key = key.public_key().clone()),
         ("a longer life", |plan, _| plan.not_after = plan.not_after + Seconds(1)),
-        ("no names", |plan, _| plan.extensions.retain(|e| e.id != est_core::pkix::oid::SUBJECT_ALT_NAME)),
+        ("no names", |plan, _| plan.extensions.retain(|e| e.id != oid::SUBJECT_ALT_NAME)),
         ("other names", |plan, _| {
             let names = est_testkit::pki::general_names(&["DNS:other.example"]).unwrap();
             plan.extensions.last_mut().unwrap().value = names.as_der().to_vec();

@@ -126,8 +126,6 @@ pub enum ServerEvent {
     AuditStarted,
     /// What happens is not written down any more.
     AuditStopped,
-    /// A CA is ready to sign.
-    CaStarted,
     /// It serves by this configuration.
     ConfigLoaded,
 }
@@ -143,7 +141,6 @@ impl ServerEvent {
             Self::AuthFailures => "auth.failures",
             Self::AuditStarted => "audit.started",
             Self::AuditStopped => "audit.stopped",
-            Self::CaStarted => "ca.started",
             Self::ConfigLoaded => "config.loaded",
         }
     }
@@ -155,7 +152,6 @@ impl ServerEvent {
             | Self::ConfigReloaded
             | Self::AuditStarted
             | Self::AuditStopped
-            | Self::CaStarted
             | Self::ConfigLoaded => true,
             Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
         }

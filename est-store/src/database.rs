@@ -187,6 +187,15 @@ impl Database {
         self.transact(Now).await.map(drop)
     }
 
+    /// How many of the connections, of which there are [`Options::max_connections`] at most, somebody uses right now.
+    #[must_use]
+    pub fn busy_connections(&self) -> usize {
+        match &self.inner.engine {
+            Engine::Sqlite { readers, .. } => readers.busy(),
+            Engine::Server { pool, .. } => pool.busy(),
+        }
+    }
+
     /// Finishes what was asked for before, and closes the database; whatever any handle asks for afterwards is
     /// answered with [`StoreError::Closed`].
     ///
@@ -362,4 +371,46 @@ pub(crate) fn seconds(time: UnixTime) -> i64 {
 /// The time that a column holds.
 pub(crate) fn time(seconds: i64) -> UnixTime {
     UnixTime(u64::try_from(seconds).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+
+    use super::*;
+
+    /// Work that says when it has begun, and ends when it is told to.
+    struct Held(Mutex<(Sender<()>, Receiver<()>)>);
+
+    impl Work for Held {
+        type Answer = ();
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            let held = self.0.lock().unwrap();
+            held.0.send(()).unwrap();
+            held.1.recv().unwrap();
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn tells_how_many_connections_are_in_use() {
+        let db = Database::in_memory(Options::default()).unwrap();
+        let (began, begins) = channel();
+        let held = [(); 2].map(|()| {
+            let (release, released) = channel();
+            let (db, work) = (db.clone(), Held(Mutex::new((began.clone(), released))));
+            (release, tokio::spawn(async move { db.read(work).await }))
+        });
+        tokio::task::spawn_blocking(move || [begins.recv().unwrap(), begins.recv().unwrap()]).await.unwrap();
+        assert_eq!(db.busy_connections(), 2);
+        for (release, read) in held {
+            release.send(()).unwrap();
+            read.await.unwrap().unwrap();
+        }
+        assert_eq!(db.busy_connections(), 0);
+    }
 }

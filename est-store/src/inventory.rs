@@ -93,6 +93,15 @@ impl Database {
         self.glance(IsRevoked { contents: certificate.contents_digest() }).await
     }
 
+    /// Whether this certificate was issued here: also one that only differs in its signature's octets.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn was_issued(&self, certificate: &Certificate) -> Result<bool, StoreError> {
+        let serial = SerialNumber::from_contents(certificate.serial());
+        self.glance(WasIssued { serial, contents: certificate.contents_digest() }).await
+    }
+
     /// The certificate with this serial number, of `ca` if one is named.
     ///
     /// # Errors
@@ -156,6 +165,27 @@ impl Work for IsRevoked {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
         let found = db.query_one("SELECT 1 FROM revocations WHERE contents = ?1", &values![&self.contents]).await?;
         Ok(found.is_some())
+    }
+}
+
+struct WasIssued {
+    serial: SerialNumber,
+    contents: [u8; 32],
+}
+
+impl Work for WasIssued {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+        let sql = "SELECT der FROM certificates WHERE serial = ?1";
+        for mut row in db.query(sql, &values![self.serial.as_bytes()]).await? {
+            let issued = Certificate::parse(&row.take::<Vec<u8>>(0)?);
+            let issued = issued.map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+            if issued.contents_digest() == self.contents {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod admin;
 mod audit;
+mod authorities;
 mod census;
 mod claims;
 mod clock;
@@ -48,6 +49,7 @@ pub use audit::{
     Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
     KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
 };
+pub use authorities::{CaEvent, CaNote};
 pub use census::Census;
 pub use clock::{Clock, UnixMicros, UnixMicrosError};
 pub use crls::{CrlState, NewCrl, Publication, PublishedCrl, Revocations};

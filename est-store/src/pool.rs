@@ -22,6 +22,7 @@ struct Inner {
     server: Server,
     idle: Mutex<Vec<Session>>,
     free: Arc<Semaphore>,
+    size: usize,
     clock: Clock,
     /// Where the connections live, whatever becomes of those who ask.
     runtime: Handle,
@@ -30,7 +31,7 @@ struct Inner {
 impl Pool {
     pub(crate) fn new(server: Server, max_connections: usize, clock: Clock, runtime: Handle) -> Self {
         let free = Arc::new(Semaphore::new(max_connections));
-        Self(Arc::new(Inner { server, idle: Mutex::new(Vec::new()), free, clock, runtime }))
+        Self(Arc::new(Inner { server, idle: Mutex::new(Vec::new()), free, size: max_connections, clock, runtime }))
     }
 
     /// Answers from what is committed.
@@ -56,6 +57,11 @@ impl Pool {
         // A task of its own, so that what has begun goes on to its end when nobody waits for it any more.
         let task = self.0.runtime.spawn(async move { inner.work(&work, writes, &permit).await });
         task.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// How many of the connections somebody uses.
+    pub(crate) fn busy(&self) -> usize {
+        self.0.size - self.0.free.available_permits()
     }
 
     /// Closes the connections that are idle, and the others when they are done.

@@ -16,13 +16,15 @@ pub(crate) struct Readers {
     impatient: Arc<Mutex<Vec<Session>>>,
     idle: Arc<Mutex<Vec<Session>>>,
     free: Arc<Semaphore>,
+    size: usize,
     clock: Clock,
 }
 
 impl Readers {
     pub(crate) fn new(patient: Vec<Session>, impatient: Vec<Session>, clock: Clock) -> Self {
-        let free = Arc::new(Semaphore::new(patient.len()));
-        Self { impatient: Arc::new(Mutex::new(impatient)), idle: Arc::new(Mutex::new(patient)), free, clock }
+        let size = patient.len();
+        let free = Arc::new(Semaphore::new(size));
+        Self { size, impatient: Arc::new(Mutex::new(impatient)), idle: Arc::new(Mutex::new(patient)), free, clock }
     }
 
     /// Runs `work` on one of the connections, when there is one free.
@@ -61,6 +63,11 @@ impl Readers {
         }
         // Whatever went wrong may go better with patience.
         answer.ok()
+    }
+
+    /// How many of the connections somebody uses.
+    pub(crate) fn busy(&self) -> usize {
+        self.size - self.free.available_permits()
     }
 
     /// Closes the connections that are idle, and the others when they are done.

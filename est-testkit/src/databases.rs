@@ -21,6 +21,77 @@ use std::time::Duration;
 
 use crate::peers::skip;
 
+/// What a test asks of a database server, whichever it is.
+pub trait DatabaseServer: Sync {
+    /// The URL of a database that is new with every call.
+    fn url(&self) -> String;
+
+    /// Runs SQL in the database at `url`, and returns what it answers: a line for each row.
+    fn run(&self, url: &str, sql: &str) -> String;
+
+    /// The port that it listens on, at 127.0.0.1.
+    fn port(&self) -> u16;
+
+    /// Crashes it.
+    fn stop(&self);
+
+    /// Starts it again.
+    fn start(&self);
+
+    /// How many connections there are to the database at `url`, without those that [`run`](Self::run) makes.
+    fn connections(&self, url: &str) -> usize;
+
+    /// Has the leases of all open claims in the database at `url` run out, as half a minute would.
+    fn end_leases(&self, url: &str);
+}
+
+macro_rules! answer_as_database_servers {
+    ($($server:ty { connections: $connections:literal, before: $before:literal })+) => {$(
+        impl DatabaseServer for $server {
+            fn url(&self) -> String {
+                Self::url(self)
+            }
+
+            fn run(&self, url: &str, sql: &str) -> String {
+                Self::run(self, url, sql)
+            }
+
+            fn port(&self) -> u16 {
+                Self::port(self)
+            }
+
+            fn stop(&self) {
+                Self::stop(self);
+            }
+
+            fn start(&self) {
+                Self::start(self);
+            }
+
+            fn connections(&self, url: &str) -> usize {
+                let count = self.run(url, concat!("SELECT count(*) FROM ", $connections));
+                count.parse().expect("a number")
+            }
+
+            fn end_leases(&self, url: &str) {
+                self.run(url, concat!($before, "UPDATE claims SET lease_until_micros = 0 WHERE state = 0"));
+            }
+        }
+    )+};
+}
+
+answer_as_database_servers! {
+    PostgresServer {
+        connections: "pg_stat_activity WHERE datname = current_database() AND application_name <> 'psql'",
+        // Claims that are just being committed count too.
+        before: "LOCK TABLE claims IN EXCLUSIVE MODE; "
+    }
+    MariadbServer {
+        connections: "information_schema.processlist WHERE db = database() AND user <> 'root'",
+        before: ""
+    }
+}
+
 /// The user of every database, and its password.
 const USER: &str = "ohia";
 const PASSWORD: &str = "p%w/rd@1";

@@ -31,9 +31,11 @@ use anyhow::Result;
 use axum::http::StatusCode;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::{Json, Router};
+use est_core::PortError;
 use est_store::{Actor, AdminEvent, Census, Database, Method};
 use host::config::{AdminAuth, Settings};
 use host::metrics::Metrics;
+use host::sinks::{Lag, SinkWatch};
 use host::wiring;
 use rustls::ServerConfig;
 use serde_json::Value;
@@ -42,6 +44,7 @@ use tokio::sync::Mutex;
 pub(crate) use configuration::{Reload, Reloaded};
 pub(crate) use listener::Listener;
 
+use crate::serving;
 use crate::tls::{self, ClientCertificates, TlsOptions};
 use caller::Door;
 use endpoint::{Access, Endpoint};
@@ -54,6 +57,9 @@ pub(crate) struct Admin {
     current: RwLock<Arc<Current>>,
     store: Database,
     metrics: Arc<Metrics>,
+    /// What EST serves: its CRLs.
+    serving: Arc<serving::Current>,
+    sinks: OnceLock<SinkWatch>,
     reload: OnceLock<Reload>,
     requests: Throttle,
     failures: Throttle,
@@ -93,19 +99,26 @@ impl Current {
             tls12_suites: settings.tls.cipher_suites.clone(),
             client_certificates,
         })?;
-        let door = Door::new(admin)?;
+        let door = Door::new(&settings)?;
         Ok(Self { tls: Arc::new(tls), door, settings, shown })
     }
 }
 
 impl Admin {
     /// Puts it together.
-    pub(crate) fn new(current: Current, store: Database, metrics: Arc<Metrics>) -> Arc<Self> {
+    pub(crate) fn new(
+        current: Current,
+        store: Database,
+        metrics: Arc<Metrics>,
+        serving: Arc<serving::Current>,
+    ) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
             current: RwLock::new(Arc::new(current)),
             store,
             metrics,
+            serving,
+            sinks: OnceLock::new(),
             reload: OnceLock::new(),
             requests: Throttle::new(now),
             failures: Throttle::new(now),
@@ -127,6 +140,22 @@ impl Admin {
     /// Has `POST /admin/reload` do this; what was said first stays.
     pub(crate) fn reload_by(&self, reload: Reload) {
         let _ = self.reload.set(reload);
+    }
+
+    /// Tells from now on how these sinks are doing; those that were said first stay.
+    pub(crate) fn watch_sinks(&self, sinks: SinkWatch) {
+        let _ = self.sinks.set(sinks);
+    }
+
+    /// How the audit sinks are doing.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    async fn sinks(&self) -> Result<Vec<Lag>, PortError> {
+        match self.sinks.get() {
+            Some(sinks) => sinks.lag().await,
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Whether the database writes, as far as was asked within the last second.

@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use est_store::{Actor, Instigator, ServerEvent};
-use host::config::{self, Diagnostic, Footprint, Settings};
+use est_store::{Actor, CaNote, Instigator, ServerEvent};
+use host::config::{self, Ca, Diagnostic, Footprint, Settings};
 use host::shell;
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Reload, Reloaded};
-use crate::notify;
 use crate::serving::{Base, Current, Serving};
+use crate::{notify, trail};
 
 /// Reads the configuration again, and swaps what is served.
 pub(crate) struct Reloader {
@@ -73,8 +73,14 @@ impl Reloader {
             Ok(Prepared { changed, .. }) => (ServerEvent::ConfigReloaded, changed.to_string()),
             Err(mistakes) => (ServerEvent::ConfigRejected, summary(mistakes)),
         };
+        let cas = outcome.as_ref().map(|prepared| started(&in_force.settings, &prepared.in_force.settings));
         // Before it takes effect: nothing is done that is not written down.
-        let recorded = self.base.store.note_by(Instigator::from(actor), event, Some(reason)).await;
+        let store = &self.base.store;
+        let recorded = async {
+            store.note_cas(cas.unwrap_or_default(), Some(actor)).await?;
+            store.note_by(Instigator::from(actor), event, Some(reason)).await
+        };
+        let recorded = recorded.await;
         let Prepared { serving, admin, in_force: next, changed } = match outcome {
             Ok(prepared) => prepared,
             Err(mistakes) => {
@@ -180,33 +186,61 @@ fn summary(mistakes: &[Diagnostic]) -> String {
     }
 }
 
-/// Keeps what a running server cannot change, and tells which keys those are.
+/// What there is to write down of the CAs that sign with another certificate than before.
+fn started(before: &Settings, after: &Settings) -> Vec<CaNote> {
+    let is_known = |ca: &&Ca| before.cas.iter().any(|known| known.id == ca.id && known.certificate == ca.certificate);
+    after.cas.iter().filter(|ca| !is_known(ca)).map(trail::started).collect()
+}
+
+/// Whether a key says something else.
+type Differs = fn(&Settings, &Settings) -> bool;
+
+/// What a running server cannot change: keys, each with whether it says something else.
+const KEPT: [(&str, Differs); 6] = [
+    ("server.listen", |before, after| before.server.listen != after.server.listen),
+    ("server.admin_listen", |before, after| before.server.admin_listen != after.server.admin_listen),
+    ("server.http_listen", |before, after| before.server.http_listen != after.server.http_listen),
+    ("server.node", |before, after| before.server.node != after.server.node),
+    ("server.workers", |before, after| before.server.workers != after.server.workers),
+    ("admin.enabled", |before, after| before.admin.enabled != after.admin.enabled),
+];
+/// And whole sections.
+const KEPT_SECTIONS: [&str; 3] = ["db", "audit", "log"];
+
+/// Keeps what a running server cannot change, and tells which keys and sections that is.
 fn keep(before: &Settings, after: &mut Settings, sections: &[String]) -> Vec<&'static str> {
-    let mut kept = Vec::new();
-    let mut keep = |key, differs| {
-        if differs {
-            kept.push(key);
-        }
-    };
-    keep("server.listen", before.server.listen != after.server.listen);
-    keep("server.admin_listen", before.server.admin_listen != after.server.admin_listen);
-    keep("server.node", before.server.node != after.server.node);
-    keep("server.workers", before.server.workers != after.server.workers);
-    keep("log.level", before.log.level != after.log.level);
-    keep("log.format", before.log.format != after.log.format);
-    keep("server.http_listen", before.server.http_listen != after.server.http_listen);
-    keep("admin.enabled", before.admin.enabled != after.admin.enabled);
-    for section in ["audit", "db"] {
-        keep(section, sections.iter().any(|changed| changed == section));
-    }
-    after.server.http_listen = before.server.http_listen;
-    after.admin.enabled = before.admin.enabled;
-    after.audit = before.audit.clone();
+    let keys = KEPT.iter().filter(|(_, differs)| differs(before, after)).map(|(key, _)| *key);
+    let whole = KEPT_SECTIONS.into_iter().filter(|section| sections.iter().any(|changed| changed == section));
+    let kept = keys.chain(whole).collect();
     after.server.listen = before.server.listen;
     after.server.admin_listen = before.server.admin_listen;
+    after.server.http_listen = before.server.http_listen;
     after.server.node.clone_from(&before.server.node);
     after.server.workers = before.server.workers;
+    after.admin.enabled = before.admin.enabled;
     after.db = before.db.clone();
+    after.audit = before.audit.clone();
     after.log = before.log.clone();
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is between backticks in the paragraph of the operator's page that begins like this.
+    fn named(beginning: &str) -> BTreeSet<String> {
+        let page = include_str!("../../../docs/operate.md");
+        let paragraph = page.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).unwrap_or_default();
+        paragraph.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_operators_page_lists_what_needs_a_restart() {
+        let keys = KEPT.iter().map(|(key, _)| (*key).to_owned());
+        let sections = KEPT_SECTIONS.iter().map(|section| format!("[{section}]"));
+        assert_eq!(named("These need a restart"), keys.chain(sections).collect());
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use est_auth::PathValidator;
+use est_auth::{Hashing, PathValidator};
 use est_core::tower::Est;
 use est_store::Database;
 use host::config::{ClientAuthMode, Settings, TlsVersion};
@@ -63,6 +63,8 @@ pub(crate) struct Base {
     pub(crate) tasks: Arc<Tasks>,
     /// Who gets in.
     pub(crate) admission: Arc<Admission>,
+    /// Who computes hashes of passwords.
+    pub(crate) hashing: Arc<Hashing>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -75,7 +77,7 @@ impl Serving {
     pub(crate) fn new(settings: &Settings, base: &Base) -> Result<Self> {
         static GENERATIONS: AtomicU64 = AtomicU64::new(0);
         let site = host::site(settings, est_backends::algorithms())?;
-        let Services { ports, paths } = wiring::services(settings, &site, &base.store)?;
+        let Services { ports, paths } = wiring::services(settings, &site, &base.store, &base.hashing)?;
         let client_certificates = client_certificates(settings, paths.as_ref());
         let demanded = match &client_certificates {
             ClientCertificates::Required(check) => Some(check.clone()),

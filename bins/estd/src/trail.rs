@@ -4,9 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use est_store::{Database, ServerEvent};
+use est_core::pkix::Certificate;
+use est_store::{CaEvent, CaNote, Database, ServerEvent};
 use host::checkpoints::Checkpoints;
-use host::config::Settings;
+use host::config::{Ca, Settings};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -26,7 +27,7 @@ impl Trail {
     /// # Errors
     /// When the key of the checkpoints can be neither read nor made, or nothing can be written down.
     pub(crate) async fn begin(settings: &Settings, config: &Path, store: &Database) -> Result<Self> {
-        let checkpoints = Checkpoints::open(&settings.audit)?;
+        let checkpoints = Checkpoints::open_or_make(&settings.audit)?;
         let node = settings.server.node.clone();
         let signed = checkpoints.as_ref().map_or("no checkpoints".to_owned(), |checkpoints| {
             format!("checkpoints signed with the key sha-256:{}", hex(&checkpoints.public_key().digest()))
@@ -35,11 +36,7 @@ impl Trail {
         let octets = std::fs::read(config).with_context(|| format!("cannot read {}", config.display()))?;
         let loaded = format!("{} with the SHA-256 {}", config.display(), hex(&Sha256::digest(octets)));
         store.note(ServerEvent::ConfigLoaded, Some(loaded)).await?;
-        for ca in &settings.cas {
-            let key = hex(&ca.certificate.key_digest());
-            let (id, subject) = (&ca.id, ca.certificate.subject());
-            store.note(ServerEvent::CaStarted, Some(format!("{id}: {subject}, key sha-256:{key}"))).await?;
-        }
+        store.note_cas(settings.cas.iter().map(started).collect(), None).await?;
         let (stop, stopped) = oneshot::channel();
         let task = keep(checkpoints, store.clone(), node, settings.audit.checkpoint_interval, stopped);
         Ok(Self { store: store.clone(), stop, task: tokio::spawn(task) })
@@ -56,6 +53,17 @@ impl Trail {
         let _ = self.task.await;
         Ok(())
     }
+}
+
+/// That a CA is ready to sign.
+pub(crate) fn started(ca: &Ca) -> CaNote {
+    let reason = format!("{}, {}", ca.certificate.subject(), key_of(&ca.certificate));
+    CaNote { ca: ca.id.clone(), event: CaEvent::Started, certificate: Some(ca.certificate.clone()), reason }
+}
+
+/// What the trail calls the key of a certificate.
+pub(crate) fn key_of(certificate: &Certificate) -> String {
+    format!("key sha-256:{}", hex(&certificate.key_digest()))
 }
 
 async fn keep(

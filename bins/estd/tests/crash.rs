@@ -1,14 +1,15 @@
-//! `kill -9` at every point of an exchange, under load: nothing is handed out unrecorded, no password is lost.
+//! `kill -9` at every point of an exchange, under load, on each kind of database: nothing is handed out unrecorded, no
+//! password is lost.
 
 use std::collections::HashSet;
 use std::thread;
 
+use est_testkit::databases::{DatabaseServer, MariadbServer, PostgresServer};
 use est_testkit::https::{Client, base64, post};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
-const ROUNDS: usize = 20;
 const CLIENTS: usize = 8;
 const REQUESTS_EACH: usize = 3;
 
@@ -66,18 +67,24 @@ fn fingerprint(certificate: &[u8]) -> String {
     est_core::pkix::Certificate::parse(certificate).expect("a certificate").fingerprint().to_string()
 }
 
-fn survives_a_kill_at(point: &str) {
-    let mut killed_under_load = 0;
-    for round in 0..ROUNDS {
-        let launch = Launch::configured(ESTD, |text| text);
-        let server = launch.env("OHIA_FAULT", &format!("{point}={}", 1 + round)).start();
+/// Has a server killed at each of the passages, one after the other, with its data in a file or in a database server.
+fn survives_a_kill_at(point: &str, passages: impl Iterator<Item = usize>, database: Option<&dyn DatabaseServer>) {
+    for passage in passages {
+        let url = database.map_or_else(|| "sqlite://estd.db".to_owned(), DatabaseServer::url);
+        let launch = Launch::configured(ESTD, |text| text.replace("sqlite://estd.db", &url));
+        let server = launch.env("OHIA_FAULT", &format!("{point}={passage}")).start();
         let mut enrollments = enrollments(&server, CLIENTS * REQUESTS_EACH);
         send_all(&server, &mut enrollments);
-        let server = server.ended().start();
+        let launch = server.ended();
+        // A server knows that nobody else claims in its file. Others may work on what they claimed in a database server.
+        if let Some(database) = database {
+            database.end_leases(&url);
+        }
+        let server = launch.start();
 
         let before: Vec<Option<Vec<u8>>> =
             enrollments.iter().map(|enrollment| enrollment.certificate.clone()).collect();
-        killed_under_load += usize::from(before.iter().any(Option::is_none));
+        assert!(before.iter().any(Option::is_none), "the kill cost somebody an answer");
         let inventory = fingerprints(&server, &["certs", "list", "--limit", "1000"], "certificates");
         let audit = fingerprints(&server, &["audit", "list", "--event", "cert.issued", "--limit", "1000"], "events");
         for certificate in before.iter().flatten() {
@@ -97,40 +104,50 @@ fn survives_a_kill_at(point: &str) {
         let inventory = fingerprints(&server, &["certs", "list", "--limit", "1000"], "certificates");
         assert_eq!(inventory.len(), enrollments.len(), "one certificate for each password");
     }
-    assert_eq!(killed_under_load, ROUNDS, "each kill cost somebody an answer");
 }
 
-#[test]
-fn survives_a_kill_before_the_claim() {
-    survives_a_kill_at("claim:before");
+macro_rules! survives {
+    ($($name:ident: $point:literal,)+) => {
+        #[test]
+        fn every_point_is_tried() {
+            assert_eq!([$($point),+], host::fault::POINTS);
+        }
+
+        mod sqlite {
+            $(#[test]
+            fn $name() {
+                super::survives_a_kill_at($point, 1..=20, None);
+            })+
+        }
+
+        mod postgres {
+            use super::PostgresServer;
+
+            $(#[test]
+            fn $name() {
+                let Some(server) = PostgresServer::shared() else { return };
+                super::survives_a_kill_at($point, (1..=20).step_by(5), Some(server));
+            })+
+        }
+
+        mod mariadb {
+            use super::MariadbServer;
+
+            $(#[test]
+            fn $name() {
+                let Some(server) = MariadbServer::shared() else { return };
+                super::survives_a_kill_at($point, (1..=20).step_by(5), Some(server));
+            })+
+        }
+    };
 }
 
-#[test]
-fn survives_a_kill_after_the_claim() {
-    survives_a_kill_at("claim:after");
-}
-
-#[test]
-fn survives_a_kill_before_the_signature() {
-    survives_a_kill_at("issue:before");
-}
-
-#[test]
-fn survives_a_kill_after_the_signature() {
-    survives_a_kill_at("issue:after");
-}
-
-#[test]
-fn survives_a_kill_before_the_record() {
-    survives_a_kill_at("record:before");
-}
-
-#[test]
-fn survives_a_kill_after_the_record() {
-    survives_a_kill_at("record:after");
-}
-
-#[test]
-fn survives_a_kill_before_the_reply() {
-    survives_a_kill_at("reply:before");
+survives! {
+    a_kill_before_the_claim: "claim:before",
+    a_kill_after_the_claim: "claim:after",
+    a_kill_before_the_signature: "issue:before",
+    a_kill_after_the_signature: "issue:after",
+    a_kill_before_the_record: "record:before",
+    a_kill_after_the_record: "record:after",
+    a_kill_before_the_reply: "reply:before",
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use est_backends::{CertList, CrlSigner};
 use est_core::pkix::CrlHead;
 use est_core::{PortError, Seconds, UnixTime};
-use est_store::{Actor, CrlState, Database, NewCrl, Publication, PublishedCrl, StoreError};
+use est_store::{Actor, CaEvent, CaNote, CrlState, Database, NewCrl, Publication, PublishedCrl, StoreError};
 use tracing::{error, info, warn};
 
 use crate::config::{self, CrlRules};
@@ -61,8 +61,11 @@ impl From<StoreError> for CrlError {
 #[derive(Debug)]
 pub struct PublishedCrls(BTreeMap<String, Slot>);
 
-#[derive(Debug, Default)]
-struct Slot(Mutex<AtHand>);
+#[derive(Debug)]
+struct Slot {
+    interval: Seconds,
+    at_hand: Mutex<AtHand>,
+}
 
 #[derive(Debug, Default)]
 struct AtHand {
@@ -78,20 +81,46 @@ impl PublishedCrls {
         self.0.get(ca).map(Slot::crl)
     }
 
-    /// The CAs that should have made a CRL and could not, each with the reason: somebody must help before theirs ends.
+    /// The CAs that should have made a CRL and did not, each with the reason: somebody must help before theirs ends.
     #[must_use]
-    pub fn troubles(&self) -> Vec<(String, String)> {
-        self.0.iter().filter_map(|(ca, slot)| Some((ca.clone(), slot.lock().trouble.clone()?))).collect()
+    pub fn troubles(&self, now: UnixTime) -> BTreeMap<String, String> {
+        self.0.iter().filter_map(|(ca, slot)| Some((ca.clone(), slot.trouble(now)?))).collect()
+    }
+
+    /// When the last CRL of each CA that has one ends.
+    pub fn ends(&self) -> impl Iterator<Item = (&str, UnixTime)> {
+        self.0.iter().filter_map(|(ca, slot)| Some((ca.as_str(), slot.crl()?.next_update)))
     }
 }
 
 impl Slot {
+    fn new(rules: CrlRules) -> Self {
+        Self { interval: rules.interval, at_hand: Mutex::default() }
+    }
+
+    fn trouble(&self, now: UnixTime) -> Option<String> {
+        let AtHand { crl, trouble } = &*self.lock();
+        let is_late = |crl: &Arc<PublishedCrl>| crl.this_update + self.interval + LAST_RETRY <= now;
+        let why = match trouble {
+            Some(why) => why.as_str(),
+            None if crl.as_ref().is_some_and(is_late) => "it is due, and was not looked at",
+            None => return None,
+        };
+        Some(match crl {
+            Some(crl) if now < crl.next_update => {
+                format!("no new CRL, and the last one ends at {}: {why}", crl.next_update)
+            }
+            Some(crl) => format!("no CRL since the last one ended at {}: {why}", crl.next_update),
+            None => format!("no CRL: {why}"),
+        })
+    }
+
     fn crl(&self) -> Option<Arc<PublishedCrl>> {
         self.lock().crl.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, AtHand> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.at_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -119,7 +148,7 @@ impl CrlPublisher {
             Some(Publishing { ca: ca.clone(), rules: ca.crls?, failures: 0, not_before: UnixTime(0) })
         };
         let cas: Vec<Publishing> = cas.iter().filter_map(publishing).collect();
-        let published = cas.iter().map(|one| (one.ca.id.clone(), Slot::default())).collect();
+        let published = cas.iter().map(|one| (one.ca.id.clone(), Slot::new(one.rules))).collect();
         Self { store: store.clone(), cas, published: Arc::new(PublishedCrls(published)) }
     }
 
@@ -136,7 +165,7 @@ impl CrlPublisher {
         for one in &mut self.cas {
             let slot = &self.published.0[&one.ca.id];
             if let Err(error) = one.look(&self.store, slot, now).await {
-                one.fail(slot, &error, now);
+                one.fail(&self.store, slot, &error, now).await;
             }
         }
     }
@@ -176,7 +205,7 @@ impl Publishing {
         own.is_none() || head.as_ref().and_then(CrlHead::authority_key_identifier) == own.as_deref()
     }
 
-    fn fail(&mut self, slot: &Slot, error: &CrlError, now: UnixTime) {
+    async fn fail(&mut self, store: &Database, slot: &Slot, error: &CrlError, now: UnixTime) {
         if now < self.not_before {
             return;
         }
@@ -190,7 +219,15 @@ impl Publishing {
             Some(crl) => error!(%ca, %error, ended = %crl.next_update, "no new CRL, and the last one has ended"),
             None => error!(%ca, %error, "no CRL"),
         }
-        slot.lock().trouble = Some(error.to_string());
+        let is_first = slot.lock().trouble.replace(error.to_string()).is_none();
+        // A database that fails has no record of it, and whatever else goes wrong then has.
+        if is_first && !matches!(error, CrlError::Store(_)) {
+            let reason = error.to_string();
+            let note = CaNote { ca: ca.clone(), event: CaEvent::CrlFailed, certificate: None, reason };
+            if let Err(error) = store.note_cas(vec![note], None).await {
+                error!(%ca, %error, "that there is no new CRL could not be recorded");
+            }
+        }
     }
 }
 
@@ -252,6 +289,23 @@ mod tests {
     const RULES: CrlRules = CrlRules { validity: Seconds(700), interval: Seconds(100) };
     const MADE: CrlState =
         CrlState { number: 7, this_update: UnixTime(1_000), next_update: UnixTime(1_700), is_stale: false };
+
+    #[test]
+    fn a_crl_that_is_not_made_is_trouble_before_the_last_one_ends_and_after() {
+        let slot = Slot::new(RULES);
+        assert_eq!(slot.trouble(UnixTime(5_000)), None, "nobody has looked yet");
+        slot.lock().trouble = Some("no key".to_owned());
+        assert_eq!(slot.trouble(UnixTime(5_000)).as_deref(), Some("no CRL: no key"));
+        let made = PublishedCrl { number: 7, this_update: UnixTime(1_000), next_update: UnixTime(1_700), der: vec![] };
+        slot.lock().crl = Some(Arc::new(made));
+        let said = slot.trouble(UnixTime(1_699)).unwrap_or_default();
+        assert!(said.starts_with("no new CRL, and the last one ends at 1970") && said.ends_with(": no key"), "{said}");
+        let said = slot.trouble(UnixTime(1_700)).unwrap_or_default();
+        assert!(said.starts_with("no CRL since the last one ended at 1970"), "{said}");
+        slot.lock().trouble = None;
+        assert_eq!(slot.trouble(UnixTime(1_399)), None, "it may take a while");
+        assert!(slot.trouble(UnixTime(1_400)).is_some(), "nobody looks any more");
+    }
 
     #[test]
     fn a_crl_is_due_when_there_is_none_when_it_is_stale_and_when_it_is_time() {

@@ -8,7 +8,7 @@ mod ports;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use est_core::Operation;
+use est_core::{Operation, UnixTime};
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
 };
@@ -38,7 +38,10 @@ pub struct Metrics {
     active: IntGaugeVec,
     issued: IntGaugeVec,
     health: IntGaugeVec,
+    handshakes: HistogramVec,
     lag: IntGaugeVec,
+    sinks: IntGaugeVec,
+    crl_ends: IntGaugeVec,
     readings: Mutex<Vec<Reading>>,
     vitals: Vitals,
 }
@@ -47,6 +50,29 @@ pub struct Metrics {
 struct Reading {
     gauge: prometheus::Gauge,
     read: Box<dyn Fn() -> f64 + Send + Sync>,
+}
+
+/// How a handshake can end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Handshake {
+    /// With a connection.
+    Done,
+    /// Without one: the two did not agree, or the client went away.
+    Failed,
+    /// It took longer than it may.
+    Late,
+}
+
+impl Handshake {
+    /// What came of one, and whether it came in time.
+    #[must_use]
+    pub fn of<T, E, L>(ended: &Result<Result<T, E>, L>) -> Self {
+        match ended {
+            Ok(Ok(_)) => Self::Done,
+            Ok(Err(_)) => Self::Failed,
+            Err(_) => Self::Late,
+        }
+    }
 }
 
 /// What a request is counted as.
@@ -155,17 +181,31 @@ impl Metrics {
                     "ca",
                 )?,
                 health: gauges(&registry, "ohia_ca_health", "Whether a CA is healthy: 1, or 0.", "ca")?,
+                handshakes: histograms(
+                    &registry,
+                    "ohia_handshake_duration_seconds",
+                    "TLS handshakes by listener and how they ended.",
+                    &["listener", "result"],
+                )?,
                 lag: gauges(
                     &registry,
                     "ohia_audit_sink_lag_records",
                     "Audit records of this node that a sink has yet to take.",
                     "sink",
                 )?,
+                sinks: gauges(&registry, "ohia_audit_sink_up", "Whether a sink takes audit records: 1, or 0.", "sink")?,
+                crl_ends: gauges(
+                    &registry,
+                    "ohia_crl_next_update_timestamp_seconds",
+                    "When the last CRL of a CA ends.",
+                    "ca",
+                )?,
                 readings: Mutex::default(),
                 vitals: Vitals::default(),
                 registry: registry.clone(),
             };
             for ca in cas {
+                metrics.counted(ca, 0, 0);
                 for result in RESULTS {
                     metrics.enrollments.with_label_values(&[*ca, result]);
                     metrics.reenrollments.with_label_values(&[*ca, result]);
@@ -251,9 +291,25 @@ impl Metrics {
         text
     }
 
-    /// How many audit records of this node a sink has yet to take.
-    pub fn sink_lag(&self, sink: &str, records: u64) {
+    /// How many audit records of this node a sink has yet to take, and whether it takes them.
+    pub fn sink(&self, sink: &str, records: u64, is_up: bool) {
         self.lag.with_label_values(&[sink]).set(i64::try_from(records).unwrap_or(i64::MAX));
+        self.sinks.with_label_values(&[sink]).set(is_up.into());
+    }
+
+    /// When the last CRL of a CA ends.
+    pub fn crl_ends(&self, ca: &str, next_update: UnixTime) {
+        self.crl_ends.with_label_values(&[ca]).set(i64::try_from(next_update.0).unwrap_or(i64::MAX));
+    }
+
+    /// A handshake has ended.
+    pub fn handshake(&self, listener: &'static str, end: Handshake, took: Duration) {
+        let result = match end {
+            Handshake::Done => "success",
+            Handshake::Failed => "failure",
+            Handshake::Late => "timeout",
+        };
+        self.handshakes.with_label_values(&[listener, result]).observe(took.as_secs_f64());
     }
 
     /// Begins to measure a call of a port, until the answer or until nobody waits for it any more.

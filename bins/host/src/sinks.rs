@@ -90,11 +90,17 @@ fn syslog(syslog: &config::Syslog) -> Result<Sink, WiringError> {
 
 /// The sinks at work.
 pub struct Sinks {
-    outbox: Arc<dyn Outbox>,
-    progress: Vec<(&'static str, Arc<Progress>)>,
+    watch: SinkWatch,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     hangup: AbortHandle,
+}
+
+/// Tells how the sinks are doing. Cheap to clone.
+#[derive(Clone)]
+pub struct SinkWatch {
+    outbox: Arc<dyn Outbox>,
+    progress: Arc<[(&'static str, Arc<Progress>)]>,
 }
 
 /// How a sink is doing.
@@ -136,21 +142,13 @@ impl Sinks {
             };
             tasks.spawn(shipping.run(stopped.clone()));
         }
-        Ok(Self { outbox, progress, tasks, stop, hangup })
+        Ok(Self { watch: SinkWatch { outbox, progress: progress.into() }, tasks, stop, hangup })
     }
 
-    /// Tells how each sink is doing.
-    ///
-    /// # Errors
-    /// [`PortError`] when the database does not answer.
-    pub async fn lag(&self) -> Result<Vec<Lag>, PortError> {
-        let last = self.outbox.last().await?;
-        let of = |(sink, progress): &(&'static str, Arc<Progress>)| Lag {
-            sink,
-            records: last.saturating_sub(progress.sequence.load(Ordering::Relaxed)),
-            problem: progress.problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
-        };
-        Ok(self.progress.iter().map(of).collect())
+    /// Tells how they are doing, for as long as they work.
+    #[must_use]
+    pub fn watch(&self) -> SinkWatch {
+        self.watch.clone()
     }
 
     /// Ships what is left, closes connections in order, and ends. What does not go out `within` this time goes out
@@ -163,6 +161,25 @@ impl Sinks {
         if tokio::time::timeout(within, all).await.is_err() {
             warn!("audit records are left for the next start: a sink was too slow");
         }
+    }
+}
+
+impl SinkWatch {
+    /// How each sink is doing.
+    ///
+    /// # Errors
+    /// [`PortError`] when the database does not answer.
+    pub async fn lag(&self) -> Result<Vec<Lag>, PortError> {
+        if self.progress.is_empty() {
+            return Ok(Vec::new());
+        }
+        let last = self.outbox.last().await?;
+        let of = |(sink, progress): &(&'static str, Arc<Progress>)| Lag {
+            sink,
+            records: last.saturating_sub(progress.sequence.load(Ordering::Relaxed)),
+            problem: progress.problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
+        };
+        Ok(self.progress.iter().map(of).collect())
     }
 }
 

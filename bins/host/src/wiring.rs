@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use est_auth::{
-    AnyOf, CertificateAuthenticator, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
+    AnyOf, CertificateAuthenticator, Hashing, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
     RevocationPolicy, StoredPassword,
 };
 use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
@@ -151,11 +151,16 @@ pub fn read_secret(path: &Path) -> Result<Zeroizing<String>, WiringError> {
     text.map(Zeroizing::new).map_err(|error| WiringError(format!("cannot read {}: {error}", path.display())))
 }
 
-/// Puts the ports together.
+/// Puts the ports together; passwords are hashed as `hashing` gives turns.
 ///
 /// # Errors
 /// [`WiringError`] when a key cannot be read or is not its certificate's.
-pub fn services(settings: &Settings, site: &Site, store: &Database) -> Result<Services, WiringError> {
+pub fn services(
+    settings: &Settings,
+    site: &Site,
+    store: &Database,
+    hashing: &Arc<Hashing>,
+) -> Result<Services, WiringError> {
     let paths = client_paths(settings)?;
     let mut authenticators: Vec<Arc<dyn Authenticator>> = Vec::new();
     if let Some(paths) = &paths {
@@ -164,12 +169,11 @@ pub fn services(settings: &Settings, site: &Site, store: &Database) -> Result<Se
     }
     if settings.otp.enabled {
         let entropy = shell::entropy().map_err(|error| WiringError(error.to_string()))?;
-        let concurrency = PasswordAuthenticator::usual_concurrency();
         authenticators.push(Arc::new(PasswordAuthenticator::new(
             Arc::new(Stored(store.clone())),
             settings.otp.hasher().map_err(WiringError)?,
             settings.otp.lockout,
-            concurrency,
+            hashing.clone(),
             &entropy,
         )));
     }

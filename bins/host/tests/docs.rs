@@ -119,3 +119,30 @@ fn the_audit_page_lists_every_event() {
     let table = rows.join("\n");
     assert!(page.contains(&table), "docs/audit.md should have this table:\n{table}");
 }
+
+/// What the audit page says of other lists names events that there are, or says that there is none.
+#[test]
+fn the_audit_page_sends_nobody_to_an_event_that_there_is_not() {
+    let page = fs::read_to_string(root().join("docs/audit.md")).expect("docs/audit.md");
+    let (_, section) = page.split_once("### Other lists").expect("a section");
+    let (section, _) = section.split_once("\n## ").expect("another section");
+    let rows: Vec<Vec<&str>> = section
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| Elsewhere") && !line.starts_with("| ---"))
+        .map(|line| line.split('|').map(str::trim).collect())
+        .collect();
+    assert!(rows.len() > 15, "{rows:?}");
+    let quoted = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let exists = |name: &str| est_store::EVENTS.iter().any(|event| event.name == name);
+    for row in rows {
+        let (theirs, ours) = (quoted(row[1]), quoted(row[2]));
+        let is_none = row[2].starts_with("None");
+        for name in theirs {
+            assert_eq!(exists(&name), !is_none, "{name}");
+        }
+        let events = ours.iter().filter(|name| !name.contains([' ', '-']) && name.contains('.'));
+        for name in events {
+            assert!(exists(name), "{name}");
+        }
+    }
+}

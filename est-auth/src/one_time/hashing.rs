@@ -9,12 +9,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::hash::SecretHasher;
 
-/// Hands out turns: some at a time, and some more that wait.
-pub(super) struct Hashing {
+/// Hands out turns to compute a hash: some at a time, and some more that wait.
+///
+/// One for a process, whatever authenticators come and go: each hash of Argon2 takes 19 MiB and some 20 ms of a core.
+#[derive(Debug)]
+pub struct Hashing {
     /// One for everybody who has a turn or waits for one.
     admitted: Arc<Semaphore>,
     /// One for everybody who has a turn.
     working: Arc<Semaphore>,
+    /// How many of either there are.
+    limits: [usize; 2],
 }
 
 /// Leave to compute one hash.
@@ -23,10 +28,42 @@ pub(super) struct Turn {
     _working: OwnedSemaphorePermit,
 }
 
+impl Default for Hashing {
+    /// One hash per core.
+    fn default() -> Self {
+        Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
 impl Hashing {
-    pub(super) fn new(concurrency: NonZeroUsize, waiting: usize) -> Self {
-        let limit = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
-        Self { admitted: limit(concurrency.get().saturating_add(waiting)), working: limit(concurrency.get()) }
+    /// For every hash that may be computed at a time, so many more may wait: about two seconds.
+    const WAITING_PER_WORKER: usize = 128;
+
+    /// Has at most `concurrency` hashes computed at a time.
+    #[must_use]
+    pub fn new(concurrency: NonZeroUsize) -> Self {
+        Self::with_room(concurrency, concurrency.get().saturating_mul(Self::WAITING_PER_WORKER))
+    }
+
+    fn with_room(concurrency: NonZeroUsize, waiting: usize) -> Self {
+        let limits = [concurrency.get().saturating_add(waiting), concurrency.get()]
+            .map(|limit| limit.min(Semaphore::MAX_PERMITS));
+        let [admitted, working] = limits.map(|limit| Arc::new(Semaphore::new(limit)));
+        Self { admitted, working, limits }
+    }
+
+    /// How many hashes are being computed.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.limits[1] - self.working.available_permits()
+    }
+
+    /// How many wait to be computed.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        let admitted = self.limits[0] - self.admitted.available_permits();
+        // Somebody may have come or gone between the two looks.
+        admitted.saturating_sub(self.running())
     }
 
     /// Waits for a turn; an error when too many wait already.
@@ -84,20 +121,21 @@ mod tests {
 
     #[test]
     fn admits_so_many_lets_so_many_wait_and_turns_the_rest_away() {
-        let hashing = Hashing::new(NonZeroUsize::new(2).unwrap(), 1);
+        let hashing = Hashing::with_room(NonZeroUsize::new(2).unwrap(), 1);
         let mut context = Context::from_waker(Waker::noop());
         let Poll::Ready(Ok(first)) = pin!(hashing.turn()).poll(&mut context) else { panic!("first") };
         let Poll::Ready(Ok(_second)) = pin!(hashing.turn()).poll(&mut context) else { panic!("second") };
         let mut third = pin!(hashing.turn());
         assert!(third.as_mut().poll(&mut context).is_pending());
         assert!(matches!(pin!(hashing.turn()).poll(&mut context), Poll::Ready(Err(_))));
+        assert_eq!((hashing.running(), hashing.waiting()), (2, 1));
         drop(first);
         assert!(matches!(third.as_mut().poll(&mut context), Poll::Ready(Ok(_))));
     }
 
     #[test]
     fn forgets_those_who_no_longer_wait() {
-        let hashing = Hashing::new(NonZeroUsize::MIN, 1);
+        let hashing = Hashing::with_room(NonZeroUsize::MIN, 1);
         let mut context = Context::from_waker(Waker::noop());
         let Poll::Ready(Ok(_first)) = pin!(hashing.turn()).poll(&mut context) else { panic!("first") };
         for _ in 0..10 {
@@ -107,7 +145,7 @@ mod tests {
 
     #[tokio::test]
     async fn gives_the_turn_back_when_the_hash_is_computed() {
-        let hashing = Hashing::new(NonZeroUsize::MIN, 0);
+        let hashing = Hashing::with_room(NonZeroUsize::MIN, 0);
         for _ in 0..3 {
             let turn = loop {
                 // The answer is there a moment before the turn is.

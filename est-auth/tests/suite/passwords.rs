@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use est_auth::{OneTimePassword, PasswordAuthenticator, Passwords, SecretHasher, StoredPassword};
+use est_auth::{Hashing, OneTimePassword, PasswordAuthenticator, Passwords, SecretHasher, StoredPassword};
 use est_core::{
     Authenticator, Credentials, Doubt, Entropy, Evidence, Lockout, PortError, PortFuture, Principal, Seconds, Secret,
     UnixTime, Verdict,
@@ -60,7 +60,8 @@ fn world(entity: Option<&str>) -> World {
     let stored = stored(&password, entity);
     let rows = Rows(Mutex::new(Some(BTreeMap::from([(password.id.clone(), stored)]))), Mutex::default());
     let (rows, hasher) = (Arc::new(rows), SecretHasher::argon2id());
-    let authenticator = PasswordAuthenticator::new(rows.clone(), hasher, LOCKOUT, NonZeroUsize::MIN, &Entropy([6; 32]));
+    let hashing = Arc::new(Hashing::new(NonZeroUsize::MIN));
+    let authenticator = PasswordAuthenticator::new(rows.clone(), hasher, LOCKOUT, hashing, &Entropy([6; 32]));
     let authenticator = Arc::new(authenticator);
     World { rows, authenticator, password }
 }

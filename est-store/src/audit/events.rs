@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 41] = [
+pub const EVENTS: [KnownEvent; 44] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -58,7 +58,13 @@ pub const EVENTS: [KnownEvent; 41] = [
     success("request.approved", "An operator approved a request."),
     success("request.denied", "An operator denied a request."),
     success("crl.published", "A CRL was made; the reason has its number."),
-    success("ca.started", "A CA is ready to sign; the reason has its key."),
+    failure(
+        "crl.failed",
+        "A CRL was due and could not be made; the reason says why. One for all tries until one is made.",
+    ),
+    success("ca.started", "A CA is ready to sign, from the start of a server or a reload on; the reason has its key."),
+    success("ca.key.generated", "A key was made for a CA by `estd ca rollover`; the reason has it."),
+    success("ca.cert.issued", "A certificate was made for a CA's next key, or by it for the one before."),
     either("admin.access", "Somebody used the admin API."),
     failure("admin.auth.failure", "Somebody was not let into the admin API."),
     success("config.loaded", "The server serves by a configuration."),
@@ -71,7 +77,10 @@ pub const EVENTS: [KnownEvent; 41] = [
     success("audit.started", "What happens is written down from here on."),
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
-    either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
+    either(
+        "audit.verified",
+        "Somebody verified the audit records; a failure says what was changed, or what hides that.",
+    ),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),

@@ -1,7 +1,7 @@
 //! What is on record about what happened.
 
 use est_core::{Entry, Event, EventKind, Operation, Outcome, Principal, Refusal, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, AuditRecord, Method, SerialNumber, ServerEvent, UnixMicros};
+use est_store::{Actor, AuditFilter, AuditRecord, CaEvent, CaNote, Method, SerialNumber, ServerEvent, UnixMicros};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -181,4 +181,28 @@ async fn the_trail_survives_a_restart() {
     subject.store.claim(&again(&first, after(1))).await.unwrap();
     let Subject { store, .. } = &subject.reopened();
     assert_eq!(names(&read(store, "").await), ["auth.otp.success", "cert.issued", "enroll.success"]);
+}
+
+#[tokio::test]
+async fn what_happens_to_a_ca_is_on_record_with_its_certificate() {
+    let Subject { store, .. } = &Subject::fresh();
+    let Principal::Certificate(certificate) = certificate_holder("ca") else { panic!("a certificate") };
+    let note = |event, certificate, reason: &str| CaNote { ca: "root".into(), event, certificate, reason: reason.into() };
+    let made = vec![
+        note(CaEvent::KeyGenerated, None, "a key"),
+        note(CaEvent::CertificateIssued, Some((*certificate).clone()), "new.pem"),
+    ];
+    store.note_cas(made, Some(&Actor::local("admin"))).await.unwrap();
+    store.note_cas(vec![note(CaEvent::Started, Some((*certificate).clone()), "ready")], None).await.unwrap();
+    store.note_cas(vec![note(CaEvent::CrlFailed, None, "no key")], None).await.unwrap();
+    let records = read(store, "").await;
+    assert_eq!(names(&records), ["ca.key.generated", "ca.cert.issued", "ca.started", "crl.failed"]);
+    assert!(records.iter().all(|record| record.ca.as_deref() == Some("root")));
+    assert_eq!(records.iter().map(|record| record.success).collect::<Vec<_>>(), [true, true, true, false]);
+    let by: Vec<_> = records.iter().map(|record| record.actor.as_deref()).collect();
+    assert_eq!(by, [Some("admin"), Some("admin"), None, None]);
+    let about = Some(certificate.fingerprint());
+    assert_eq!(records.iter().map(|record| record.fingerprint).collect::<Vec<_>>(), [None, about, about, None]);
+    assert_eq!(records[2].serial, Some(SerialNumber::from_contents(certificate.serial())));
+    assert_eq!(records[3].reason.as_deref(), Some("no key"));
 }

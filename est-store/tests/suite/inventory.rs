@@ -222,3 +222,14 @@ async fn a_certificate_stays_revoked_under_another_signature() {
     assert!(store.is_revoked(&twin).await.unwrap());
     assert!(!store.is_revoked(&other).await.unwrap());
 }
+
+#[tokio::test]
+async fn a_certificate_is_known_as_issued_here_under_another_signature_too() {
+    let Subject { store, .. } = &Subject::fresh();
+    let intent = intent(certificate_holder("device-1"), &csr("device-1"));
+    let (twin, other) = (sign_certificate(&intent), sign_certificate(&again(&intent, START)));
+    assert!(!store.was_issued(&twin).await.unwrap());
+    record(store, &intent).await;
+    assert!(store.was_issued(&twin).await.unwrap());
+    assert!(!store.was_issued(&other).await.unwrap());
+}

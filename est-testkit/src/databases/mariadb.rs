@@ -72,8 +72,9 @@ impl MariadbServer {
         daemon.start();
         let user =
             format!("CREATE USER {USER}@127.0.0.1 IDENTIFIED BY '{PASSWORD}'; GRANT ALL ON *.* TO {USER}@127.0.0.1");
-        run(Command::new(&mariadb).args(["--no-defaults", &socket, "-u", "root", "-e", &user]));
-        Some(Self { daemon, mariadb, databases: AtomicU32::new(0) })
+        let started = Self { daemon, mariadb, databases: AtomicU32::new(0) };
+        run(started.as_root().args(["-e", &user]));
+        Some(started)
     }
 
     /// The URL of a database that is new with every call.
@@ -87,16 +88,13 @@ impl MariadbServer {
         format!("mariadb://{USER}:{PASSWORD_IN_URL}@127.0.0.1:{}/{name}", self.daemon.port)
     }
 
-    /// Runs SQL in the database at `url`, and returns what it answers: a line for each row, tabs between columns.
+    /// Runs SQL as root in the database at `url`, and returns what it answers: a line for each row, tabs between columns.
     ///
     /// # Panics
     /// When it fails.
     pub fn run(&self, url: &str, sql: &str) -> String {
         let database = url.rsplit('/').next().unwrap_or(url).split('?').next().unwrap_or(url);
-        let (port, password) = (format!("--port={}", self.daemon.port), format!("--password={PASSWORD}"));
-        let mut command = Command::new(&self.mariadb);
-        command.args(["--no-defaults", "--protocol=tcp", "--host=127.0.0.1", &port, "-u", USER, &password]);
-        let output = run(command.args(["-N", "-B", "-e", sql, database]));
+        let output = run(self.as_root().args(["-N", "-B", "-e", sql, database]));
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
@@ -120,5 +118,11 @@ impl MariadbServer {
     /// When it does not come up.
     pub fn start(&self) {
         self.daemon.start();
+    }
+
+    fn as_root(&self) -> Command {
+        let mut command = Command::new(&self.mariadb);
+        command.arg("--no-defaults").arg("-S").arg(self.daemon.folder.join("socket")).args(["-u", "root"]);
+        command
     }
 }

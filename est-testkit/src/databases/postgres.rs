@@ -1,6 +1,6 @@
 //! PostgreSQL.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -108,6 +108,15 @@ impl PostgresServer {
         let output =
             run(Command::new(&self.psql).args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql, url]));
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// The folder of its programs: `pg_dump` and so on.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn programs(&self) -> &Path {
+        Path::new(&self.psql).parent().expect("a program is in a folder")
     }
 
     /// The port that it listens on, at 127.0.0.1.

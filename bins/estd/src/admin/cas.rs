@@ -51,7 +51,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 pub(super) enum CaState {
     /// It issues.
     Healthy,
-    /// Its last order failed, or its certificate ends soon or has ended.
+    /// Its last order failed, it has no new CRL though one is due, or its certificate ends soon or has ended.
     Degraded,
     /// It is not asked any more for the time being.
     #[expect(dead_code, reason = "only pools of CAs break the circuit")]
@@ -166,19 +166,24 @@ impl Admin {
             let of_ca = current.settings.labels.iter().filter(|label| label.ca_id == id);
             of_ca.map(|label| label.name.clone()).collect()
         };
+        let now = shell::now();
+        let crls = self.serving.get().crls.published().troubles(now);
         let condition = |ca: &Ca| {
             let vital = self.metrics.vitals().of(&ca.id);
-            let (now, end) = (shell::now(), ca.certificate.not_after());
+            let end = ca.certificate.not_after();
             let is_over = end < now;
-            let error = if is_over {
-                Some(format!("its certificate ended at {end}"))
-            } else if vital.consecutive_failures > 0 {
-                Some(format!("it issued nothing {} times in a row: the log says why", vital.consecutive_failures))
-            } else if end < now + SOON {
-                Some(format!("its certificate ends at {end}"))
-            } else {
-                None
-            };
+            let errors: Vec<String> = [
+                is_over.then(|| format!("its certificate ended at {end}")),
+                (vital.consecutive_failures > 0).then(|| {
+                    format!("it issued nothing {} times in a row: the log says why", vital.consecutive_failures)
+                }),
+                crls.get(&ca.id).cloned(),
+                (!is_over && end < now + SOON).then(|| format!("its certificate ends at {end}")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            let error = (!errors.is_empty()).then(|| errors.join("; "));
             let state = if error.is_some() { CaState::Degraded } else { CaState::Healthy };
             Condition { id: ca.id.clone(), labels: labels(&ca.id), state, error, vital, is_over }
         };

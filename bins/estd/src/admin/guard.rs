@@ -72,7 +72,7 @@ impl Rule {
         }
         let caller = self.recognize(&peer, request.headers()).await?;
         self.admin.requests.take(&caller.actor.name, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
-        let what = format!("{} {}", request.method(), request.uri().path().chars().take(200).collect::<String>());
+        let what = format!("{} {}", request.method(), recorded(request.uri().path()));
         if !self.access.includes(caller.role) {
             self.admin.note_access(&caller.actor, &format!("{what}: not for a {}", name(caller.role)), false).await?;
             return Err(Problem::Forbidden(format!("a {} may not do this", name(caller.role))));
@@ -93,12 +93,18 @@ impl Rule {
         let stranger = match door.by_token(peer, headers) {
             Some(Ok(caller)) => return Ok(caller),
             Some(Err(stranger)) => stranger,
-            None => match door.by_certificate(peer, shell::now()) {
-                Some(Ok(shown)) if !self.admin.store.is_revoked(&shown.certificate).await? => return Ok(shown.caller),
-                Some(Ok(shown)) => Stranger::Rejected {
-                    method: shown.caller.actor.method,
-                    reason: format!("the certificate of {} was revoked", shown.caller.actor.name),
-                },
+            None => match door.certificate(peer, shell::now()) {
+                Some(Ok(certificate)) => {
+                    let store = &self.admin.store;
+                    let issued_here = door.is_of_own_ca(&certificate) || store.was_issued(&certificate).await?;
+                    match door.by_certificate(peer, &certificate, issued_here) {
+                        Ok(caller) if !store.is_revoked(&certificate).await? => return Ok(caller),
+                        Ok(caller) => {
+                            Stranger::showing(format!("the certificate of {} was revoked", caller.actor.name))
+                        }
+                        Err(stranger) => stranger,
+                    }
+                }
                 Some(Err(stranger)) => stranger,
                 None => Stranger::Silent,
             },
@@ -110,6 +116,16 @@ impl Rule {
         }
         Err(Problem::Unauthenticated(door.challenge()))
     }
+}
+
+/// A path as it is written down: of each segment what stands before a dot, however that is written. What comes after it
+/// may be the secret of a one-time password, which is good still where this request is refused.
+fn recorded(path: &str) -> String {
+    let public = |segment: &str| {
+        let end = segment.to_ascii_lowercase().find("%2e").unwrap_or(segment.len());
+        segment[..end].split('.').next().unwrap_or_default().to_owned()
+    };
+    path.split('/').map(public).collect::<Vec<_>>().join("/").chars().take(200).collect()
 }
 
 /// Whether a browser tells that another site's page made this request: a client certificate comes with those too.
@@ -140,6 +156,18 @@ mod tests {
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
         pairs.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+    }
+
+    #[test]
+    fn writes_down_no_secret_half() {
+        for (path, written) in [
+            ("/admin/otp/8d5bj7f9nf.secret", "/admin/otp/8d5bj7f9nf"),
+            ("/admin/otp/8d5bj7f9nf%2Esecret", "/admin/otp/8d5bj7f9nf"),
+            ("/admin/certs/8d5bj7f9nf%2esec.ret/revoke", "/admin/certs/8d5bj7f9nf/revoke"),
+            ("/admin/certs/0A:1b", "/admin/certs/0A:1b"),
+        ] {
+            assert_eq!(recorded(path), written);
+        }
     }
 
     #[test]

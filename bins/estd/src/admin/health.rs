@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use host::sinks::Lag;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -76,6 +77,8 @@ struct Health {
     cas: Vec<CaHealth>,
     /// The database.
     database: DatabaseHealth,
+    /// Where audit records go besides.
+    sinks: Vec<SinkHealth>,
 }
 
 /// How well something is.
@@ -117,6 +120,30 @@ struct DatabaseHealth {
     backend: &'static str,
     /// How many connections there are at most.
     pool_size: usize,
+    /// How many of them somebody uses.
+    pool_in_use: usize,
+}
+
+/// How a sink of audit records does.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct SinkHealth {
+    /// Which: `file` or `syslog`.
+    sink: &'static str,
+    /// `healthy`, or `degraded` while it takes no records.
+    status: Overall,
+    /// How many records of this node it has yet to take.
+    lag: u64,
+    /// What is wrong, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl From<Lag> for SinkHealth {
+    fn from(Lag { sink, records, problem }: Lag) -> Self {
+        let status = if problem.is_none() { Overall::Healthy } else { Overall::Degraded };
+        Self { sink, status, lag: records, error: problem }
+    }
 }
 
 /// How a CA does, to a monitor.
@@ -163,6 +190,9 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
     } else {
         Overall::Healthy
     };
+    // Where the database does not answer there is worse to tell.
+    let sinks: Vec<SinkHealth> = admin.sinks().await.unwrap_or_default().into_iter().map(SinkHealth::from).collect();
+    let worst_sink = sinks.iter().map(|sink| sink.status).max().unwrap_or(Overall::Healthy);
     let listed = conditions.into_iter().map(|condition| CaHealth {
         id: condition.id,
         label: condition.labels.into_iter().next(),
@@ -171,7 +201,7 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
         error: condition.error,
     });
     Json(Health {
-        status: database.max(cas),
+        status: database.max(cas).max(worst_sink),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: admin.started.elapsed().as_secs(),
         cas: listed.collect(),
@@ -179,7 +209,9 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
             status: database,
             backend: current.settings.db.url.kind(),
             pool_size: current.settings.db.max_connections.get(),
+            pool_in_use: admin.store.busy_connections(),
         },
+        sinks,
     })
 }
 

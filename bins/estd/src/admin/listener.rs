@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use host::metrics::Endpoint;
+use host::metrics::{Endpoint, Handshake};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -60,6 +60,7 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    self.connections.resize(self.admin.current().settings.admin.max_connections.get());
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
@@ -98,15 +99,18 @@ impl One {
         let current = admin.current();
         let limits = &current.settings.limits;
         let handshake = TlsAcceptor::from(current.tls.clone()).accept(stream);
-        let stream = tokio::select! {
+        let began = Instant::now();
+        let accepted = tokio::select! {
             biased;
             () = place.dismissed() => return,
             () = time_to_finish(stop.clone()) => return,
-            accepted = tokio::time::timeout(limits.handshake_timeout, handshake) => match accepted {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake with the admin API failed"),
-                Err(_) => return debug!(%peer, "TLS handshake with the admin API took too long"),
-            },
+            accepted = tokio::time::timeout(limits.handshake_timeout, handshake) => accepted,
+        };
+        admin.metrics.handshake("admin", Handshake::of(&accepted), began.elapsed());
+        let stream = match accepted {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake with the admin API failed"),
+            Err(_) => return debug!(%peer, "TLS handshake with the admin API took too long"),
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = Peer {

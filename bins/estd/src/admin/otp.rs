@@ -318,19 +318,24 @@ async fn list(
 }
 
 async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Otp>, Problem> {
-    let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
+    let id = public_half(&id);
+    let found = admin.store.password_summary(id).await?.filter(|found| found.revoked_at.is_none());
     let found = found
         .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 
 async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
-    // Whoever has the whole password at hand may give that.
-    let id = id.split('.').next().unwrap_or(&id);
+    let id = public_half(&id);
     match admin.store.revoke_password(id, shell::now(), &caller.actor).await? {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
         Revocation::AlreadyRevoked | Revocation::Unknown => {
             Err(Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked already")))
         }
     }
+}
+
+/// What finds a password: whoever has the whole one at hand may give that.
+fn public_half(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
 }

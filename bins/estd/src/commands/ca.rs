@@ -4,17 +4,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use est_backends::authority::{NewRoot, Validity, roll_over};
+use est_backends::authority::{NewRoot, Rollover as RolledOver, Validity, roll_over};
 use est_backends::{FileSigner, Signer as _};
 use est_core::Seconds;
 use est_core::pkix::{Certificate, pem};
+use est_store::{CaEvent, CaNote};
 use host::config::{self, Settings};
 use host::{shell, wiring};
 
 use super::init::serial;
 use crate::cli::{Ca, Rollover};
 use crate::file::{self, Readers};
-use crate::output;
+use crate::{output, trail};
 
 const NEW_KEY: &str = "new-key.pem";
 const NEW: &str = "new.pem";
@@ -34,8 +35,8 @@ async fn roll(options: &Rollover) -> Result<()> {
     file::refuse_existing(&options.out, &[NEW_KEY, NEW, OLD, OLD_WITH_NEW, NEW_WITH_OLD])?;
 
     let old = wiring::ca_signer(ca)?;
-    let (new, new_key_pem) = FileSigner::generate(options.key_type.unwrap_or(old.public_key().key_type()))
-        .context("--key-type of the new key")?;
+    let new_key_type = options.key_type.unwrap_or(old.public_key().key_type());
+    let (new, new_key_pem) = FileSigner::generate(new_key_type).context("--key-type of the new key")?;
     let new = new.with_rsa_padding(wiring::rsa_padding(ca));
     let validity = Validity { not_before: shell::now(), span: Seconds::from_days(options.days) };
     let wanted = NewRoot { validity, serials: [serial()?, serial()?, serial()?] };
@@ -43,6 +44,7 @@ async fn roll(options: &Rollover) -> Result<()> {
         .await
         .with_context(|| format!("the key of CA `{}` cannot be rolled over", ca.id))?;
 
+    record(&settings, ca, &made, &new_key_type.to_string()).await?;
     fs::create_dir_all(&options.out).with_context(|| format!("cannot make the folder {}", options.out.display()))?;
     let folder = fs::canonicalize(&options.out).with_context(|| options.out.display().to_string())?;
     file::write_new(&folder.join(NEW_KEY), &new_key_pem, Readers::Owner)?;
@@ -55,6 +57,31 @@ async fn roll(options: &Rollover) -> Result<()> {
         file::write_new(&folder.join(name), &pem::encode("CERTIFICATE", der), Readers::All)?;
     }
     tell(&settings, ca, &Certificate::parse(&made.new_with_new)?, &Made { folder, config: &options.config.config });
+    Ok(())
+}
+
+/// Writes down what was made, before it is in any file. Where there is no database yet, there is no trail.
+async fn record(settings: &Settings, ca: &config::Ca, made: &RolledOver, key_type: &str) -> Result<()> {
+    if settings.db.url.file().is_some_and(|path| !path.exists()) {
+        return Ok(());
+    }
+    let note =
+        |event, certificate: Option<Certificate>, reason| CaNote { ca: ca.id.clone(), event, certificate, reason };
+    let mut notes = Vec::new();
+    for (name, der) in
+        [(NEW, &made.new_with_new), (OLD_WITH_NEW, &made.old_with_new), (NEW_WITH_OLD, &made.new_with_old)]
+    {
+        let certificate = Certificate::parse(der)?;
+        let key = trail::key_of(&certificate);
+        if notes.is_empty() {
+            notes.push(note(CaEvent::KeyGenerated, None, format!("{key_type}, {key}")));
+        }
+        let reason = format!("{name}: {}, {key}", certificate.subject());
+        notes.push(note(CaEvent::CertificateIssued, Some(certificate), reason));
+    }
+    let store = super::open_store(settings)?;
+    store.note_cas(notes, Some(&super::actor())).await.context("what was made cannot be recorded")?;
+    store.close().await;
     Ok(())
 }
 
@@ -100,7 +127,7 @@ Step 1: let every client learn it, while the old key goes on signing. Add to [[c
 
   rollover = {with_new}
 
-then `estd check --config {config}`, and start estd again. Wait until the clients have asked for /cacerts once more.
+then `estd check --config {config}`, and reload (SIGHUP). Wait until the clients have asked for /cacerts once more.
 
 Step 2: let the new key sign. In the same [[ca]], put this in the place of cert, key and rollover:
 

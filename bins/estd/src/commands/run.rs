@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use est_auth::Hashing;
 use est_core::Site;
 use est_store::{Database, ServerEvent};
 use host::config::{self, Settings};
@@ -90,11 +91,11 @@ pub(crate) async fn serve(
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
-    let pool = settings.db.max_connections.get() as f64;
-    metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
+    let hashing = Arc::new(Hashing::default());
+    measure(&metrics, &settings, &store, &hashing);
     let admission = Admission::new(Bounds::of(&settings));
     let tasks = Arc::new(Tasks::default());
-    let base = Base { store: store.clone(), tasks, admission: admission.clone(), metrics: metrics.clone() };
+    let base = Base { store: store.clone(), tasks, admission: admission.clone(), hashing, metrics: metrics.clone() };
     let current = Arc::new(Current::new(Serving::new(&settings, &base)?));
     let parts = Parts {
         current: current.clone(),
@@ -107,8 +108,8 @@ pub(crate) async fn serve(
     let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
     let admin = match settings.admin.enabled {
         true => {
-            let current = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
-            let admin = Admin::new(current, store.clone(), metrics.clone());
+            let administered = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
+            let admin = Admin::new(administered, store.clone(), metrics.clone(), current.clone());
             let bound = admin::Listener::bind(listen.admin, admin.clone()).await;
             let bound = bound.with_context(|| format!("cannot listen on {} (server.admin_listen)", listen.admin))?;
             Some((bound, admin))
@@ -134,6 +135,9 @@ pub(crate) async fn serve(
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
     let chain = StoredChain::new(store.clone(), node.as_str());
     let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
+    if let Some(administered) = &administered {
+        administered.watch_sinks(sinks.watch());
+    }
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
     let publishing = tokio::spawn(publish_crls(current, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(bound, &store).await?;
@@ -160,6 +164,20 @@ pub(crate) async fn serve(
     store.close().await;
     info!("stopped");
     Ok(())
+}
+
+/// Has `metrics` show how busy the database and those are who hash passwords.
+fn measure(metrics: &Metrics, settings: &Settings, store: &Database, hashing: &Arc<Hashing>) {
+    let pool = settings.db.max_connections.get() as f64;
+    metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
+    let store = store.clone();
+    let busy = move || store.busy_connections() as f64;
+    metrics.reading("ohia_database_pool_in_use", "Connections to the database that somebody uses.", &[], busy);
+    let about = "Hashes of passwords that are computed, and that wait for it.";
+    let hashes = "ohia_password_hashes";
+    let (running, waiting) = (hashing.clone(), hashing.clone());
+    metrics.reading(hashes, about, &[("state", "running")], move || running.running() as f64);
+    metrics.reading(hashes, about, &[("state", "waiting")], move || waiting.waiting() as f64);
 }
 
 /// `estd run`.

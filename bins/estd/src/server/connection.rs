@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
-use host::metrics::{Endpoint, Metrics};
+use host::metrics::{Endpoint, Handshake, Metrics};
 use host::shell;
 use host::spans::RequestSpan;
 use http::header::{CONNECTION, HOST, HeaderValue};
@@ -77,15 +77,18 @@ impl Context {
             let handshake = serving.tls.accept(Overheard::new(stream));
             (tokio::time::timeout(serving.limits.handshake_timeout, handshake), serving.limits, serving.generation)
         };
-        let stream = tokio::select! {
+        let began = Instant::now();
+        let accepted = tokio::select! {
             biased;
             () = place.dismissed() => return,
             () = time_to_finish(stop.clone()) => return,
-            accepted = handshake => match accepted {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
-                Err(_) => return debug!(%peer, "TLS handshake took too long"),
-            },
+            accepted = handshake => accepted,
+        };
+        self.metrics.handshake("est", Handshake::of(&accepted), began.elapsed());
+        let stream = match accepted {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
+            Err(_) => return debug!(%peer, "TLS handshake took too long"),
         };
         self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;
     }

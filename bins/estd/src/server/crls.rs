@@ -36,6 +36,11 @@ impl Crls {
         Self(published)
     }
 
+    /// The CRLs themselves.
+    pub(crate) fn published(&self) -> &PublishedCrls {
+        &self.0
+    }
+
     /// Whether a request for this path is answered here.
     pub(super) fn serve(path: &str) -> bool {
         path.starts_with("/crl/")

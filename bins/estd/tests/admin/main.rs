@@ -3,6 +3,7 @@
 mod api;
 mod certificates;
 mod endpoints;
+mod health;
 mod limits;
 mod metrics;
 mod operations;

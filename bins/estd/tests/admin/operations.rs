@@ -206,6 +206,18 @@ fn the_trail_tells_who_did_what_and_who_wanted_to() {
 }
 
 #[test]
+fn a_token_that_was_replaced_opens_nothing_after_a_reload() {
+    let server = patient();
+    let (old, token) = (server.admin_token(), "another-token-of-the-operator");
+    let api = Api::bearing(&server, &old);
+    std::fs::write(server.folder().join("admin-token"), token).expect("written");
+    assert_eq!(Api::bearing(&server, token).get("/admin/whoami").status, 401, "nobody has said so");
+    assert_eq!(api.post("/admin/reload", &Value::Null).status, 200);
+    assert_eq!(api.get("/admin/whoami").status, 401);
+    assert_eq!(Api::bearing(&server, token).get("/admin/whoami").status, 200);
+}
+
+#[test]
 fn the_configuration_is_shown_without_secrets() {
     let server = patient();
     let shown = Api::operator(&server).read("/admin/config");
@@ -236,4 +248,25 @@ fn the_cas_tell_what_they_are_and_how_they_do() {
         (status, error.as_str(), message.as_str()),
         (404, "not_found", "CA with id 'nonexistent' does not exist")
     );
+}
+
+#[test]
+fn a_password_that_is_given_whole_is_not_written_down() {
+    let server = patient();
+    let (api, viewer) = (Api::operator(&server), Api::bearing(&server, VIEWER));
+    let made = json(&api.post("/admin/otp", &json!({})));
+    let (id, whole) = (made["id"].as_str().expect("an id"), made["otp"].as_str().expect("a password"));
+    let (_, secret) = whole.split_once('.').expect("two halves");
+    for form in [whole, &whole.replace('.', "%2E"), &whole.replace('.', "%2e")] {
+        assert_eq!(viewer.delete(&format!("/admin/otp/{form}")).status, 403);
+        assert_eq!(viewer.read(&format!("/admin/otp/{form}"))["id"], id);
+        let answer = viewer.get(&format!("/admin/certs/{form}"));
+        assert_eq!(problem(&answer).0, 400, "{form} is no serial number");
+    }
+    assert_eq!(api.delete(&format!("/admin/otp/{whole}")).status, 204);
+    let gone = api.get(&format!("/admin/otp/{whole}"));
+    assert!(problem(&gone).1 == "not_found" && !gone.text().contains(secret), "{}", gone.text());
+    let trail = api.read("/admin/audit?per_page=500").to_string();
+    assert!(trail.contains(&format!("DELETE /admin/otp/{id}: not for a viewer")), "{trail}");
+    assert!(!trail.contains(secret), "{trail}");
 }

@@ -550,6 +550,8 @@ pub struct AdminCertificate {
     pub issuer: Option<Pattern>,
     /// The SHA-256 of the certificate.
     pub fingerprint: Option<[u8; 32]>,
+    /// Whether it lets in certificates that were issued here, without a fingerprint.
+    pub issued_here: bool,
 }
 
 /// `[log]`: what is written to standard error.

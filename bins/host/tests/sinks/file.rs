@@ -84,7 +84,7 @@ fn waits_for_a_folder_that_is_away_and_goes_on_where_it_was() {
         let sinks = spawn(&chain, &audit, pace());
         chain.add(1_000);
         log.says("audit records wait").await;
-        let lag = sinks.lag().await.unwrap();
+        let lag = sinks.watch().lag().await.unwrap();
         assert_eq!((lag[0].sink, lag[0].records), ("file", 1_000));
         assert!(lag[0].problem.as_ref().is_some_and(|problem| problem.contains("No such file")), "{lag:?}");
 

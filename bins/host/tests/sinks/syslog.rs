@@ -247,7 +247,7 @@ fn refuses(certificate: &str, tls: impl FnOnce(&Certificates) -> SyslogTls, word
         tokio::time::timeout(PATIENCE, listening).await.expect("it listens");
         let sinks = spawn(&chain, &to_syslog(&collector, transport), pace());
         log.says(words).await;
-        let lag = sinks.lag().await.unwrap();
+        let lag = sinks.watch().lag().await.unwrap();
         assert_eq!((lag[0].sink, lag[0].records), ("syslog", 100));
         assert!(lag[0].problem.as_ref().is_some_and(|problem| problem.contains(words)), "{lag:?}");
         collector.kill();
