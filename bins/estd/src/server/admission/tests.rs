@@ -24,42 +24,6 @@ fn seat(admission: &Arc<Admission>, label: &str) -> impl Future<Output = Result<
 }
 
 #[tokio::test]
-async fn a_seat_that_is_given_back_goes_to_the_next_label_in_turn() {
-    let admission = admission(1, 10);
-    let first = seat(&admission, "a").await.unwrap();
-    let (mut second, mut third) = (pin!(seat(&admission, "a")), pin!(seat(&admission, "b")));
-    let mut fourth = pin!(seat(&admission, "a"));
-    assert!(poll(second.as_mut()).is_pending() && poll(fourth.as_mut()).is_pending());
-    assert!(poll(third.as_mut()).is_pending());
-    drop(first);
-    let Poll::Ready(Ok(second)) = poll(second.as_mut()) else { panic!("a seat") };
-    drop(second);
-    assert!(poll(fourth.as_mut()).is_pending());
-    assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
-}
-
-#[tokio::test]
-async fn who_hangs_up_while_waiting_or_being_called_leaves_the_seat_to_the_next() {
-    let admission = admission(1, 10);
-    let first = seat(&admission, "a").await.unwrap();
-    let mut third = pin!(seat(&admission, "b"));
-    {
-        let mut gone = Box::pin(seat(&admission, "a"));
-        let mut called = Box::pin(seat(&admission, "a"));
-        assert!(poll(gone.as_mut()).is_pending() && poll(called.as_mut()).is_pending());
-        assert!(poll(third.as_mut()).is_pending());
-        drop(gone);
-        drop(first);
-        // `called` has been given the seat, and never looks.
-        drop(called);
-    }
-    let Poll::Ready(Ok(third)) = poll(third.as_mut()) else { panic!("a seat") };
-    drop(third);
-    let places = admission.places();
-    assert_eq!((places.running(), places.waiting().len()), (0, 0));
-}
-
-#[tokio::test]
 async fn no_seat_and_no_room_to_wait_is_a_refusal_that_is_counted() {
     let admission = admission(1, 1);
     let _first = seat(&admission, "a").await.unwrap();
@@ -77,7 +41,7 @@ async fn nobody_waits_longer_than_the_configuration_says() {
     let _first = seat(&admission, "a").await.unwrap();
     let refused = admission.clone().seat("a".to_owned(), Duration::ZERO).await;
     assert!(matches!(refused, Err(Refusal::Overloaded)));
-    assert_eq!(admission.places().waiting().len(), 0);
+    assert_eq!(admission.places.waiting(), 0);
 }
 
 #[test]
