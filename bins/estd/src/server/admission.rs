@@ -31,7 +31,8 @@ const KEYS: usize = 65_536;
 const EACH_CORE: usize = 64;
 /// How often what was counted is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
-/// How many refusals of strangers are written down one by one: of one source, and of all together.
+/// How many refusals of strangers are written down one by one: of one source, and of all together. So many wrong
+/// passwords of all together are besides.
 const STRANGERS: [(u32, u32); 2] = [(1, 100), (10, 1_000)];
 
 /// Bounds that a configuration sets.
@@ -146,13 +147,23 @@ impl Admission {
 
     /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.
     fn is_written_down(&self, source: Option<&str>) -> bool {
-        let of = Source::of(source);
-        let [one, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
-        let written = self.take(&self.strangers, &of, one).and_then(|()| self.take(&self.strangers, "all", all));
-        if written.is_err() {
-            self.tally.count(What::Stranger, &of.map(|source| source.to_string()).unwrap_or_default());
+        let [one, _] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let is_one_of_few = self.take(&self.strangers, &Source::of(source), one).is_ok();
+        self.write_or_count(source, is_one_of_few, "all")
+    }
+
+    /// Whether one more wrong password is written down by itself, which has no bound for each source; if not, it is counted.
+    fn is_guess_written_down(&self, source: Option<&str>) -> bool {
+        self.write_or_count(source, true, "guesses")
+    }
+
+    fn write_or_count(&self, source: Option<&str>, is_one_of_few: bool, together: &str) -> bool {
+        let [_, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let written = is_one_of_few && self.take(&self.strangers, together, all).is_ok();
+        if !written {
+            self.tally.count(What::Stranger, &Source::of(source).map(|of| of.to_string()).unwrap_or_default());
         }
-        written.is_ok()
+        written
     }
 
     fn take(&self, buckets: &Buckets, key: &(impl Hash + ?Sized), rate: Rate) -> Result<(), Refusal> {

@@ -72,6 +72,16 @@ fn a_few_refusals_of_a_stranger_are_written_down_and_the_rest_is_counted() {
     assert!(written.count() < 2_000);
 }
 
+#[test]
+fn so_many_wrong_passwords_are_written_down_and_the_rest_is_counted() {
+    let admission = admission(1, 1);
+    let written = (0..5_000).filter(|_| admission.is_guess_written_down(Some("192.0.2.7"))).count();
+    assert!((1_000..1_100).contains(&written), "{written}");
+    assert_eq!(admission.tally.take()[0].reason(), format!("{} more attempts to authenticate failed", 5_000 - written));
+    // Who shows nothing at all has a bound of its own.
+    assert!(admission.is_written_down(Some("192.0.2.7")));
+}
+
 fn bounds() -> Bounds {
     let rate = Rate::new(1, 2);
     Bounds { per_source: rate, per_principal: rate, max_concurrent: 1, queue: 1, queue_timeout: PATIENCE }
