@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +20,7 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 
+use super::Admission;
 use super::connections::Place;
 use crate::serving::Current;
 
@@ -127,6 +129,8 @@ fn refusal(
 /// CRLs and nothing else, for the requests of one connection without TLS.
 pub(super) struct OnlyCrls {
     pub(super) current: Arc<Current>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) source: IpAddr,
     pub(super) place: Arc<Place>,
 }
 
@@ -138,7 +142,12 @@ impl Service<Request<Incoming>> for OnlyCrls {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // From here on the client may take its time again.
         let _work = self.place.work();
-        ready(Ok(self.current.get().crls.answer(&request, shell::now())))
+        let serving = self.current.get();
+        let answer = match self.admission.pass(self.source.into(), &serving.bounds) {
+            Ok(()) => serving.crls.answer(&request, shell::now()),
+            Err(refusal) => serving.est.refuse(refusal),
+        };
+        ready(Ok(answer))
     }
 }
 
