@@ -6,6 +6,7 @@ mod connections;
 mod crls;
 mod forwarded;
 mod hello;
+mod leaving;
 mod limits;
 mod proxy;
 mod tasks;

@@ -34,6 +34,7 @@ use tracing::debug;
 use super::connections::{Place, Wait, Work};
 use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
+use super::leaving::Leaving;
 use super::proxy::Sender;
 use super::{Admission, Limits};
 
@@ -238,7 +239,7 @@ struct OneClient {
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Answering;
 
@@ -257,14 +258,14 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
                 Err(refusal) => serving.est.refuse(refusal),
             };
             let answer = Box::pin(ready(Ok(answer)));
-            return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
+            return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
         match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
-                return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
+                return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
             }
         };
         let body = Arriving {
@@ -281,7 +282,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = serving.est.clone().call(Request::from_parts(parts, body));
         let answer = span.around(answer, status);
-        Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: room }
+        Answering { answer, last_answer, is_last, says_close, timing, work, _room: room }
     }
 }
 
@@ -349,7 +350,7 @@ struct Answering {
     /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
     says_close: bool,
     timing: Timing,
-    _work: Work,
+    work: Work,
     /// What its body takes, until there is an answer.
     _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
 }
@@ -362,7 +363,7 @@ struct Timing {
 }
 
 impl Future for Answering {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
+    type Output = Result<Response<Leaving>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut answer = ready!(self.answer.as_mut().poll(context));
@@ -383,7 +384,8 @@ impl Future for Answering {
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }
-        Poll::Ready(answer)
+        let place = self.work.place().clone();
+        Poll::Ready(answer.map(|answer| answer.map(|body| Leaving::new(body, place))))
     }
 }
 

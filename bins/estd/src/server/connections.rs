@@ -175,6 +175,11 @@ impl Place {
         table.entries.get(&self.id).filter(|entry| entry.working == 0).map(|entry| entry.waiting_since)
     }
 
+    /// Tells that the client has taken a piece of an answer: its connection is not idle, however long ago it asked.
+    pub(super) fn took(&self) {
+        self.update(|entry| entry.waiting_since = Instant::now());
+    }
+
     fn update(&self, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.connections.lock().entries.get_mut(&self.id) {
             change(entry);
@@ -203,6 +208,13 @@ impl Drop for Wait {
 
 /// A request that is being answered.
 pub(crate) struct Work(Arc<Place>);
+
+impl Work {
+    /// Of whom.
+    pub(super) fn place(&self) -> &Arc<Place> {
+        &self.0
+    }
+}
 
 impl Drop for Work {
     fn drop(&mut self) {

@@ -22,6 +22,7 @@ use hyper::service::Service;
 
 use super::Admission;
 use super::connections::Place;
+use super::leaving::Leaving;
 use crate::serving::Current;
 
 /// For how long a cache may keep a CRL at most: a revocation gets around within this time.
@@ -135,7 +136,7 @@ pub(super) struct OnlyCrls {
 }
 
 impl Service<Request<Incoming>> for OnlyCrls {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -147,7 +148,7 @@ impl Service<Request<Incoming>> for OnlyCrls {
             Ok(()) => serving.crls.answer(&request, shell::now()),
             Err(refusal) => serving.est.refuse(refusal),
         };
-        ready(Ok(answer))
+        ready(Ok(answer.map(|body| Leaving::new(body, self.place.clone()))))
     }
 }
 
