@@ -12,6 +12,8 @@
 pub(crate) mod mariadb;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(test)]
+pub(crate) mod silent;
 pub(crate) mod sqlite;
 
 use std::pin::Pin;

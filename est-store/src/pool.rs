@@ -86,7 +86,7 @@ impl Inner {
                 Some(session) => (session, true),
                 None => (self.server.connect().await?, false),
             };
-            let answer = patiently(self.attempt(&mut session, work, writes)).await;
+            let answer = self.attempt(&mut session, work, writes).await;
             let broken = matches!(answer, Err(StoreError::Unreachable(_)));
             idle = (session.is_usable() && !broken).then_some(session);
             match answer {
@@ -110,34 +110,26 @@ impl Inner {
     async fn attempt<W: Work>(&self, db: &mut Session, work: &W, writes: bool) -> Result<W::Answer, StoreError> {
         let at = self.clock.now();
         if !writes {
-            return contained(work.run(db, at)).await;
+            return patiently(contained(work.run(db, at))).await;
         }
-        db.begin().await?;
-        match contained(work.run(db, at)).await {
-            Ok(answer) => db.commit().await.map(|()| answer).map_err(unknown),
-            Err(error) => {
+        let done = patiently(async {
+            db.begin().await?;
+            let done = contained(work.run(db, at)).await;
+            if done.is_err() {
                 // Where that fails too, the connection is not used again, which undoes everything as well.
                 let _ = db.roll_back().await;
-                Err(error)
             }
-        }
+            done
+        });
+        let answer = done.await?;
+        db.commit().await?;
+        Ok(answer)
     }
 
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(Session::is_usable);
         idle.pop()
-    }
-}
-
-/// What it means when a commit goes wrong: without an answer nobody knows what became of it, so that it cannot be tried
-/// again.
-pub(crate) fn unknown(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unreachable(why) => {
-            StoreError::NotCommitted(format!("the connection broke, and it may have after all: {why}").into())
-        }
-        error => error,
     }
 }
 

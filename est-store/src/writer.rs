@@ -10,7 +10,6 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::pool::unknown;
 use crate::server::{PATIENCE, Server, patiently};
 use crate::session::Session;
 use crate::work::{Work, contained};
@@ -60,11 +59,12 @@ impl Line {
     /// Leaves nothing of a transaction that failed.
     async fn clear(&mut self, error: &StoreError) {
         let undone = match self {
-            Self::Made(_, session) if matches!(error, StoreError::Unreachable(_)) => {
+            // Whatever else it was, it may have left a connection that does not answer, a ROLLBACK neither.
+            Self::Made(_, session) if !matches!(error, StoreError::Contended(_)) => {
                 *session = None;
                 Ok(())
             }
-            Self::Kept(session) | Self::Made(_, Some(session)) => session.roll_back().await,
+            Self::Kept(session) | Self::Made(_, Some(session)) => patiently(session.roll_back()).await,
             Self::Made(_, None) => Ok(()),
         };
         if let Err(error) = undone {
@@ -231,7 +231,7 @@ impl<S: Work<Answer = bool>> Batches<S> {
         let mut reconnected = false;
         loop {
             let written = match self.line.session().await {
-                Ok(db) => patiently(commit(db, &self.node, &self.clock, batch, &mut self.sweeper)).await,
+                Ok(db) => commit(db, &self.node, &self.clock, batch, &mut self.sweeper).await,
                 Err(error) => return Err(error),
             };
             let Err(error) = written else { return Ok(()) };
@@ -253,14 +253,19 @@ async fn commit<S: Work<Answer = bool>>(
     batch: &mut [Box<dyn Piece>],
     sweeper: &mut Sweeper<S>,
 ) -> Result<(), StoreError> {
-    db.begin_audited(node).await?;
-    for piece in batch {
-        db.save().await?;
-        let keep = piece.run(db, clock.now()).await?;
-        db.end_piece(keep).await?;
-    }
-    sweeper.sweep(db, clock.now()).await?;
-    db.commit().await.map_err(unknown)
+    patiently(async {
+        db.begin_audited(node).await?;
+        for piece in batch {
+            db.save().await?;
+            let keep = piece.run(db, clock.now()).await?;
+            db.end_piece(keep).await?;
+        }
+        sweeper.sweep(db, clock.now()).await?;
+        db.end_trail().await
+    })
+    .await?;
+    // Not with the rest: what came of it is not known when it takes too long, and nothing may be done twice.
+    db.commit().await
 }
 
 /// Cleans up a little at a time: once a second, and with every batch while there is much to do.
@@ -351,13 +356,17 @@ mod tests {
 
     fn writer() -> Writer {
         let db = rusqlite::Connection::open_in_memory().unwrap();
+        tables(&db);
+        Writer::start(Line::Kept(Session::new(db)), "local".to_owned(), Clock::system(), NoSweep).unwrap()
+    }
+
+    fn tables(db: &rusqlite::Connection) {
         db.execute_batch(
             "PRAGMA foreign_keys = ON; CREATE TABLE t (x INTEGER PRIMARY KEY);
              CREATE TABLE late (t INTEGER REFERENCES t (x) DEFERRABLE INITIALLY DEFERRED);
              CREATE TABLE chains (node TEXT PRIMARY KEY, sequence INTEGER, hash BLOB)",
         )
         .unwrap();
-        Writer::start(Line::Kept(Session::new(db)), "local".to_owned(), Clock::system(), NoSweep).unwrap()
     }
 
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
@@ -448,5 +457,34 @@ mod tests {
         let writer = writer();
         writer.close();
         assert!(matches!(insert(&writer, 1).await, Err(StoreError::Closed)));
+    }
+
+    #[cfg(feature = "postgres")]
+    #[tokio::test(start_paused = true)]
+    async fn a_commit_without_an_answer_is_not_done_again() {
+        use crate::connection::silent::Silent;
+        use crate::server::Server;
+        use crate::{DatabaseUrl, Options, url::Place};
+
+        let shared = "file:/a-commit-without-an-answer?vfs=memdb";
+        let [connection, beside] = [(), ()].map(|()| rusqlite::Connection::open(shared).unwrap());
+        tables(&beside);
+        // Nothing listens there: another try would say so.
+        let Place::Server(nowhere) =
+            DatabaseUrl::parse("postgres://ohia@127.0.0.1:1/ohia", std::path::Path::new("/")).unwrap().0
+        else {
+            unreachable!("it is the URL of a server")
+        };
+        let server = Server::new(&nowhere, &Options::default());
+        let line = Line::Made(server, Some(Session::new(Silent(connection))));
+        let sweeper = Sweeper { sweep: NoSweep, due: UnixMicros(0) };
+        let mut batches = Batches { line, node: "local".to_owned(), clock: Clock::system(), sweeper };
+        let (reply, _answer) = oneshot::channel();
+        let work = Statements(vec!["INSERT INTO t VALUES (1)".to_owned()]);
+        let piece: Box<dyn Piece> = Box::new(Task { work, outcome: None, reply });
+        let told = batches.write(&mut [piece]).await.unwrap_err();
+        assert!(matches!(told, StoreError::NotCommitted(_)), "{told}");
+        assert!(told.to_string().contains("may have after all"), "{told}");
+        assert_eq!(beside.query_row("SELECT count(*) FROM t", [], |row| row.get(0)), Ok(1));
     }
 }
