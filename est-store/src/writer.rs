@@ -78,8 +78,8 @@ impl Line {
 }
 
 impl Writer {
-    /// Starts the thread, which does `sweep` whenever it has a transaction open anyway, once a second and for as long
-    /// as it tells that there is more of it to do. `line` is closed when it ends.
+    /// Starts the thread, which does `sweep` after what it was sent, once a second and for as long as it tells that there
+    /// is more of it to do. `line` is closed when it ends.
     pub(crate) fn start<S>(line: Line, node: String, clock: Clock, sweep: S) -> Result<Self, StoreError>
     where
         S: Work<Answer = bool>,
@@ -89,7 +89,7 @@ impl Writer {
         let runtime = runtime.map_err(|error| StoreError::Database(Box::new(error)))?;
         let handle = runtime.handle().clone();
         let (queue, jobs) = unbounded_channel();
-        let batches = Batches { line, node, clock, sweeper: Sweeper { sweep, due: UnixMicros(0) } };
+        let batches = Batches { line, node, clock, sweep, sweep_due: UnixMicros(0) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(batches.run(jobs)))
@@ -192,7 +192,8 @@ struct Batches<S> {
     line: Line,
     node: String,
     clock: Clock,
-    sweeper: Sweeper<S>,
+    sweep: S,
+    sweep_due: UnixMicros,
 }
 
 impl<S: Work<Answer = bool>> Batches<S> {
@@ -219,8 +220,12 @@ impl<S: Work<Answer = bool>> Batches<S> {
                 tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");
                 Arc::from(error.to_string())
             });
+            let is_well = committed.is_ok();
             for piece in batch.drain(..) {
                 piece.settle(committed.clone());
+            }
+            if is_well && !closing {
+                self.sweep().await;
             }
         }
     }
@@ -231,7 +236,7 @@ impl<S: Work<Answer = bool>> Batches<S> {
         let mut reconnected = false;
         loop {
             let written = match self.line.session().await {
-                Ok(db) => commit(db, &self.node, &self.clock, batch, &mut self.sweeper).await,
+                Ok(db) => commit(db, &self.node, &self.clock, batch).await,
                 Err(error) => return Err(error),
             };
             let Err(error) = written else { return Ok(()) };
@@ -243,16 +248,39 @@ impl<S: Work<Answer = bool>> Batches<S> {
             }
         }
     }
+
+    /// Cleans up a little at a time: once a second, and after every batch while there is much to do. In a transaction of
+    /// its own, after everybody has an answer: what goes wrong with it harms nobody.
+    async fn sweep(&mut self) {
+        let now = self.clock.now();
+        if now < self.sweep_due {
+            return;
+        }
+        let swept = match self.line.session().await {
+            Ok(db) => in_transaction(db, &self.sweep, now).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = &swept {
+            tracing::warn!(%error, "old claims were not deleted");
+            self.line.clear(error).await;
+        }
+        let more = swept.unwrap_or(false);
+        self.sweep_due = if more { now } else { UnixMicros(now.0.saturating_add(1_000_000)) };
+    }
+}
+
+async fn in_transaction<W: Work>(db: &mut Session, work: &W, at: UnixMicros) -> Result<W::Answer, StoreError> {
+    let done = patiently(async {
+        db.begin().await?;
+        contained(work.run(db, at)).await
+    });
+    let answer = done.await?;
+    db.commit().await?;
+    Ok(answer)
 }
 
 /// Runs a batch in one transaction.
-async fn commit<S: Work<Answer = bool>>(
-    db: &mut Session,
-    node: &str,
-    clock: &Clock,
-    batch: &mut [Box<dyn Piece>],
-    sweeper: &mut Sweeper<S>,
-) -> Result<(), StoreError> {
+async fn commit(db: &mut Session, node: &str, clock: &Clock, batch: &mut [Box<dyn Piece>]) -> Result<(), StoreError> {
     patiently(async {
         db.begin_audited(node).await?;
         for piece in batch {
@@ -260,35 +288,11 @@ async fn commit<S: Work<Answer = bool>>(
             let keep = piece.run(db, clock.now()).await?;
             db.end_piece(keep).await?;
         }
-        sweeper.sweep(db, clock.now()).await?;
         db.end_trail().await
     })
     .await?;
     // Not with the rest: what came of it is not known when it takes too long, and nothing may be done twice.
     db.commit().await
-}
-
-/// Cleans up a little at a time: once a second, and with every batch while there is much to do.
-struct Sweeper<S> {
-    sweep: S,
-    due: UnixMicros,
-}
-
-impl<S: Work<Answer = bool>> Sweeper<S> {
-    async fn sweep(&mut self, db: &mut Session, now: UnixMicros) -> Result<(), StoreError> {
-        if now < self.due {
-            return Ok(());
-        }
-        db.save().await?;
-        let swept = blamed(contained(self.sweep.run(db, now)).await)?;
-        db.end_piece(swept.is_ok()).await?;
-        let more = swept.unwrap_or_else(|error| {
-            tracing::warn!(%error, "old claims were not deleted");
-            false
-        });
-        self.due = if more { now } else { UnixMicros(now.0.saturating_add(1_000_000)) };
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -477,8 +481,8 @@ mod tests {
         };
         let server = Server::new(&nowhere, &Options::default());
         let line = Line::Made(server, Some(Session::new(Silent(connection))));
-        let sweeper = Sweeper { sweep: NoSweep, due: UnixMicros(0) };
-        let mut batches = Batches { line, node: "local".to_owned(), clock: Clock::system(), sweeper };
+        let (node, clock) = ("local".to_owned(), Clock::system());
+        let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due: UnixMicros(0) };
         let (reply, _answer) = oneshot::channel();
         let work = Statements(vec!["INSERT INTO t VALUES (1)".to_owned()]);
         let piece: Box<dyn Piece> = Box::new(Task { work, outcome: None, reply });

@@ -11,10 +11,13 @@ use std::time::Duration;
 
 use est_core::{Claimed, Seconds, Store as _};
 use est_store::{Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, ServerEvent, StoreError, migrations};
-use est_testkit::databases::{FlakyProxy, MariadbServer, PostgresServer};
+use est_testkit::databases::{DatabaseServer, FlakyProxy, MariadbServer, PostgresServer};
 use est_testkit::peers::OpenSsl;
+use mysql_async::prelude::Queryable as _;
 
-use support::{LEASE, TestClock, after, again, csr, intent, issued, new_password, password_holder, sign_certificate};
+use support::{
+    LEASE, TestClock, WINDOW, after, again, csr, intent, issued, new_password, password_holder, sign_certificate,
+};
 
 fn url(text: &str) -> DatabaseUrl {
     DatabaseUrl::parse(text, Path::new("/")).unwrap()
@@ -109,6 +112,58 @@ async fn a_server_that_crashes_is_used_again_when_it_is_back() {
     for store in &stores {
         store.note(ServerEvent::Startup, None).await.unwrap();
         assert_eq!(store.audit(AuditFilter::default(), 10, None).await.unwrap().items.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_on_an_old_claim_keeps_nobody_from_writing() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    for (at, database) in [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)] {
+        let clock = TestClock::new();
+        let store = open(at, &clock).unwrap();
+        assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+        clock.advance(Seconds(WINDOW.0 + 1));
+        let lock = Lock::take(at, "SELECT identity FROM claims FOR UPDATE").await;
+        // The second comes after what follows the first.
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "1");
+        lock.release().await;
+        clock.advance(Seconds(1));
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "0");
+    }
+}
+
+/// A transaction of somebody else that is open.
+enum Lock {
+    Postgres(tokio_postgres::Client),
+    Mariadb(mysql_async::Conn),
+}
+
+impl Lock {
+    async fn take(at: &str, sql: &str) -> Self {
+        if at.starts_with("postgres") {
+            let (client, connection) = tokio_postgres::connect(at, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+            return Self::Postgres(client);
+        }
+        let mut connection = mysql_async::Conn::from_url(at.replace("mariadb:", "mysql:")).await.unwrap();
+        connection.query_drop("START TRANSACTION").await.unwrap();
+        connection.query_drop(sql).await.unwrap();
+        Self::Mariadb(connection)
+    }
+
+    async fn release(self) {
+        match self {
+            Self::Postgres(client) => client.batch_execute("ROLLBACK").await.unwrap(),
+            Self::Mariadb(mut connection) => connection.query_drop("ROLLBACK").await.unwrap(),
+        }
     }
 }
 
