@@ -231,7 +231,7 @@ impl Database {
     pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => readers.glance(work).await,
-            Engine::Server { pool, .. } => pool.read(work).await,
+            Engine::Server { pool, .. } => pool.glance(work).await,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::audit::stored;
 use crate::connection::Connection;
-use crate::server::patiently;
+use crate::server::committed;
 use crate::value::{Row, Value, values};
 use crate::{Chain, StoreError};
 
@@ -65,7 +65,7 @@ impl Session {
     /// # Errors
     /// [`StoreError::NotCommitted`] also where nobody knows, since there was no answer: it is not to be tried again.
     pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
-        patiently(self.connection.commit()).await.map_err(unknown)
+        committed(self.connection.commit()).await.map_err(unknown)
     }
 
     /// Undoes the transaction, if there is one.

@@ -10,14 +10,14 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::server::{PATIENCE, Server, patiently};
+use crate::server::{BATCH, REQUEST, Server, until};
 use crate::session::Session;
 use crate::work::{Work, contained};
 use crate::{Clock, StoreError, UnixMicros};
 
 /// How many pieces of work share a transaction at most. Beyond it the commit is a small part of the cost already, and
 /// the first in line would wait longer for the last.
-const BATCH: usize = 256;
+const PIECES: usize = 256;
 
 /// Sends work to the writing thread.
 ///
@@ -64,7 +64,9 @@ impl Line {
                 *session = None;
                 Ok(())
             }
-            Self::Kept(session) | Self::Made(_, Some(session)) => patiently(session.roll_back()).await,
+            Self::Kept(session) | Self::Made(_, Some(session)) => {
+                until(Instant::now() + REQUEST, session.roll_back()).await
+            }
             Self::Made(_, None) => Ok(()),
         };
         if let Err(error) = undone {
@@ -198,7 +200,7 @@ struct Batches<S> {
 
 impl<S: Work<Answer = bool>> Batches<S> {
     async fn run(mut self, mut jobs: UnboundedReceiver<Message>) {
-        let mut batch = Vec::with_capacity(BATCH);
+        let mut batch = Vec::with_capacity(PIECES);
         let mut closing = false;
         while !closing {
             let mut next = jobs.recv().await.ok_or(TryRecvError::Disconnected);
@@ -208,7 +210,7 @@ impl<S: Work<Answer = bool>> Batches<S> {
                     Ok(Message::Close) | Err(TryRecvError::Disconnected) => break true,
                     Err(TryRecvError::Empty) => break false,
                 }
-                if batch.len() == BATCH {
+                if batch.len() == PIECES {
                     break false;
                 }
                 next = jobs.try_recv();
@@ -232,11 +234,11 @@ impl<S: Work<Answer = bool>> Batches<S> {
 
     /// Writes a batch; once more where the database undid it for the sake of others, or the connection had broken.
     async fn write(&mut self, batch: &mut [Box<dyn Piece>]) -> Result<(), StoreError> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + BATCH;
         let mut reconnected = false;
         loop {
-            let written = match self.line.session().await {
-                Ok(db) => commit(db, &self.node, &self.clock, batch).await,
+            let written = match until(deadline, self.line.session()).await {
+                Ok(db) => commit(db, &self.node, &self.clock, batch, deadline).await,
                 Err(error) => return Err(error),
             };
             let Err(error) = written else { return Ok(()) };
@@ -256,8 +258,9 @@ impl<S: Work<Answer = bool>> Batches<S> {
         if now < self.sweep_due {
             return;
         }
-        let swept = match self.line.session().await {
-            Ok(db) => in_transaction(db, &self.sweep, now).await,
+        let deadline = Instant::now() + REQUEST;
+        let swept = match until(deadline, self.line.session()).await {
+            Ok(db) => in_transaction(db, &self.sweep, now, deadline).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &swept {
@@ -269,8 +272,13 @@ impl<S: Work<Answer = bool>> Batches<S> {
     }
 }
 
-async fn in_transaction<W: Work>(db: &mut Session, work: &W, at: UnixMicros) -> Result<W::Answer, StoreError> {
-    let done = patiently(async {
+async fn in_transaction<W: Work>(
+    db: &mut Session,
+    work: &W,
+    at: UnixMicros,
+    deadline: Instant,
+) -> Result<W::Answer, StoreError> {
+    let done = until(deadline, async {
         db.begin().await?;
         contained(work.run(db, at)).await
     });
@@ -280,8 +288,14 @@ async fn in_transaction<W: Work>(db: &mut Session, work: &W, at: UnixMicros) -> 
 }
 
 /// Runs a batch in one transaction.
-async fn commit(db: &mut Session, node: &str, clock: &Clock, batch: &mut [Box<dyn Piece>]) -> Result<(), StoreError> {
-    patiently(async {
+async fn commit(
+    db: &mut Session,
+    node: &str,
+    clock: &Clock,
+    batch: &mut [Box<dyn Piece>],
+    deadline: Instant,
+) -> Result<(), StoreError> {
+    until(deadline, async {
         db.begin_audited(node).await?;
         for piece in batch {
             db.save().await?;
