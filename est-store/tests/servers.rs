@@ -10,7 +10,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use est_core::{Claimed, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, ServerEvent, StoreError, migrations};
+use est_store::{
+    Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, ServerEvent, StoreError, migrations,
+};
 use est_testkit::databases::{DatabaseServer, FlakyProxy, MariadbServer, PostgresServer};
 use est_testkit::peers::OpenSsl;
 use mysql_async::prelude::Queryable as _;
@@ -130,12 +132,26 @@ async fn a_lock_on_an_old_claim_keeps_nobody_from_writing() {
             store.note(ServerEvent::Startup, None).await.unwrap();
         }
         assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "1");
-        lock.release().await;
+        lock.end("ROLLBACK").await;
         clock.advance(Seconds(1));
         for _ in 0..2 {
             store.note(ServerEvent::Startup, None).await.unwrap();
         }
         assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "0");
+    }
+}
+
+#[tokio::test]
+async fn a_probe_goes_the_way_of_what_is_audited() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    for (at, database) in [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)] {
+        let store = open(at, &TestClock::new()).unwrap();
+        store.probe().await.unwrap();
+        database.run(at, "ALTER TABLE chains RENAME TO elsewhere");
+        store.probe().await.unwrap_err();
+        database.run(at, "ALTER TABLE elsewhere RENAME TO chains");
+        store.probe().await.unwrap();
     }
 }
 
@@ -159,10 +175,10 @@ impl Lock {
         Self::Mariadb(connection)
     }
 
-    async fn release(self) {
+    async fn end(self, how: &str) {
         match self {
-            Self::Postgres(client) => client.batch_execute("ROLLBACK").await.unwrap(),
-            Self::Mariadb(mut connection) => connection.query_drop("ROLLBACK").await.unwrap(),
+            Self::Postgres(client) => client.batch_execute(how).await.unwrap(),
+            Self::Mariadb(mut connection) => connection.query_drop(how).await.unwrap(),
         }
     }
 }
