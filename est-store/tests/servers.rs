@@ -142,6 +142,21 @@ async fn a_lock_on_an_old_claim_keeps_nobody_from_writing() {
 }
 
 #[tokio::test]
+async fn a_server_that_may_not_be_written_to_any_more_is_left_for_the_one_that_may() {
+    let Some(server) = PostgresServer::find() else { return };
+    let (at, clock) = (server.url(), TestClock::new());
+    let store = open(&at, &clock).unwrap();
+    assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+    // The connections that there are become read-only; new ones to this database do not.
+    let (other, name) = at.rsplit_once('/').map(|(server, name)| (format!("{server}/postgres"), name)).unwrap();
+    server.run(&at, &format!("ALTER ROLE ohia IN DATABASE {name} SET default_transaction_read_only = off"));
+    server.run(&at, "ALTER SYSTEM SET default_transaction_read_only = on");
+    server.run(&at, "SELECT pg_reload_conf()");
+    while server.run(&other, "SHOW default_transaction_read_only") != "on" {}
+    assert!(enroll(&store, 2, &intent(password_holder("p2"), &csr("device-2"))).await);
+}
+
+#[tokio::test]
 async fn a_probe_goes_the_way_of_what_is_audited() {
     let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
     let (one, two) = (postgres.url(), mariadb.url());
