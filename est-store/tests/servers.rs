@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use est_core::{Claimed, Seconds, Store as _};
 use est_store::{
-    Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, ServerEvent, StoreError, migrations,
+    Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, Retention, ServerEvent, StoreError, migrations,
 };
 use est_testkit::databases::{DatabaseServer, FlakyProxy, MariadbServer, PostgresServer};
 use est_testkit::peers::OpenSsl;
@@ -138,6 +138,42 @@ async fn a_lock_on_an_old_claim_keeps_nobody_from_writing() {
             store.note(ServerEvent::Startup, None).await.unwrap();
         }
         assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_revoked_while_it_is_about_to_be_deleted_stays() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    let waiting = [
+        "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        "information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id \
+         WHERE db = database() AND trx_state = 'LOCK WAIT'",
+    ];
+    let contents = ["decode(repeat('00', 32), 'hex')", "unhex(repeat('00', 32))"];
+    let databases = [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)];
+    for ((at, database), (waiting, contents)) in databases.into_iter().zip(waiting.into_iter().zip(contents)) {
+        let clock = TestClock::new();
+        let store = open(at, &clock).unwrap();
+        assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+        clock.advance(Seconds(WINDOW.0 + 1));
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        let revoke = format!(
+            "INSERT INTO revocations (certificate, contents, revoked_at, reason) \
+             SELECT number, {contents}, 1800000000, 1 FROM certificates"
+        );
+        let revoking = Lock::take(at, &revoke).await;
+        let pruning = tokio::spawn(async move {
+            let retention = Retention { certificates: Some(Seconds(1)), ..Retention::default() };
+            let later = after(0) + Seconds::from_days(100);
+            store.prune(retention, later, &Actor::local("admin"), |_| {}).await.unwrap()
+        });
+        while database.run(at, &format!("SELECT count(*) FROM {waiting}")) == "0" {}
+        revoking.end("COMMIT").await;
+        assert_eq!(pruning.await.unwrap().certificates, 0);
+        assert_eq!(database.run(at, "SELECT count(*) FROM certificates JOIN revocations ON number = certificate"), "1");
     }
 }
 
