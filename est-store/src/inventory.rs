@@ -240,25 +240,65 @@ impl Work for Revoke {
             let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
         }
-        let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT (certificate) DO NOTHING";
-        let values = values![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()];
-        if db.execute(sql, &values).await? == 0 {
-            return Ok(Revocation::AlreadyRevoked);
-        }
-        crls::count_revocation(db, &certificate.ca).await?;
-        Event {
+        let event = Event {
             label: certificate.label.as_deref(),
-            ca: Some(&certificate.ca),
-            reason: Some(revoked.reason.name()),
             serial: Some(certificate.serial.as_bytes()),
             fingerprint: Some(certificate.fingerprint),
             ..Event::by(actor, "cert.revoked")
+        };
+        match insert_revocation(db, number, &parsed, &certificate.ca, *revoked, event, at).await? {
+            true => Ok(Revocation::Revoked),
+            false => Ok(Revocation::AlreadyRevoked),
         }
-        .insert(db, at)
-        .await?;
-        Ok(Revocation::Revoked)
     }
+}
+
+/// Revokes a certificate that was just written down if its key is one that somebody else has, and tells whether it is.
+pub(crate) async fn revoke_if_compromised(
+    db: &mut Session,
+    certificate: &Certificate,
+    ca: &str,
+    label: Option<&str>,
+    at: UnixMicros,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM compromised_keys WHERE digest = ?1";
+    if db.query_one(sql, &values![certificate.key_digest()]).await?.is_none() {
+        return Ok(false);
+    }
+    let sql = "SELECT number FROM certificates WHERE serial = ?1 AND ca = ?2";
+    let row = db.query_one(sql, &values![certificate.serial(), ca]).await?;
+    let number = row.ok_or(StoreError::Damaged { column: "certificates.serial" })?.take(0)?;
+    let revoked = Revoked { at: at.seconds(), reason: RevocationReason::KeyCompromise };
+    let event = Event {
+        name: "cert.revoked",
+        success: true,
+        label,
+        serial: Some(certificate.serial()),
+        fingerprint: Some(certificate.fingerprint()),
+        ..Event::EMPTY
+    };
+    insert_revocation(db, number, certificate, ca, revoked, event, at).await
+}
+
+/// Revokes the certificate with this number, and tells whether it was not revoked before.
+async fn insert_revocation(
+    db: &mut Session,
+    number: i64,
+    certificate: &Certificate,
+    ca: &str,
+    revoked: Revoked,
+    event: Event<'_>,
+    at: UnixMicros,
+) -> Result<bool, StoreError> {
+    let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (certificate) DO NOTHING";
+    let values = values![number, certificate.contents_digest(), seconds(revoked.at), revoked.reason.code()];
+    if db.execute(sql, &values).await? == 0 {
+        return Ok(false);
+    }
+    crls::count_revocation(db, ca).await?;
+    Event { ca: Some(ca), reason: Some(revoked.reason.name()), ..event }.insert(db, at).await?;
+    Ok(true)
 }
 
 const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
