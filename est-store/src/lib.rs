@@ -64,4 +64,5 @@ pub use prune::{Pruned, Retention};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
 pub use revocation::{Revocation, Revoked};
 pub use serial_number::{SerialNumber, SerialNumberError};
+pub use sinks::SinkChain;
 pub use url::{DatabaseUrl, UrlError};

@@ -68,6 +68,19 @@ fn no_record_is_missing_after_a_kill_between_writing_and_remembering() {
 }
 
 #[test]
+fn what_a_command_writes_as_another_node_leaves_with_a_server_that_has_the_same_database() {
+    let server = with_audit("file = \"audit.jsonl\"").start();
+    let (path, ghost) = (server.folder().join("audit.jsonl"), server.folder().join("ghost.toml"));
+    let text = fs::read_to_string(server.folder().join("estd.toml")).expect("the configuration");
+    fs::write(&ghost, text.replacen("[server]", "[server]\nnode = \"ghost\"", 1)).expect("written");
+    let made = Command::new(ESTD).args(["otp", "create", "--count", "3", "--config"]).arg(&ghost).output();
+    assert!(made.expect("estd runs").status.success());
+    let of_ghost = || -> Vec<Value> { records(&path).into_iter().filter(|record| record["node"] == "ghost").collect() };
+    wait_until("the records of the other node are in the file", || of_ghost().len() == 3);
+    assert_eq!(sequences(&of_ghost()), [1, 2, 3]);
+}
+
+#[test]
 fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_record() {
     let server = with_audit("file = \"audit.jsonl\"").start();
     let (path, moved) = (server.folder().join("audit.jsonl"), server.folder().join("audit.jsonl.1"));

@@ -132,7 +132,7 @@ struct SinkHealth {
     sink: &'static str,
     /// `healthy`, or `degraded` while it takes no records.
     status: Overall,
-    /// How many records of this node it has yet to take.
+    /// How many records, of all nodes, it has yet to take.
     lag: u64,
     /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
