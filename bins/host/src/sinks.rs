@@ -113,6 +113,8 @@ pub struct Lag {
     pub records: u64,
     /// Why not, if something is wrong.
     pub problem: Option<String>,
+    /// Which record could not be read, the last if there was one since the start.
+    pub damage: Option<String>,
 }
 
 impl Sinks {
@@ -179,7 +181,8 @@ impl SinkWatch {
             let left = chains.iter().map(|SinkChain { node, last, position }| {
                 last.saturating_sub(given.get(node).map_or(*position, |given| *position.max(given)))
             });
-            lags.push(Lag { sink, records: left.sum(), problem: locked(&progress.problem).clone() });
+            let (problem, damage) = (locked(&progress.problem).clone(), locked(&progress.damage).clone());
+            lags.push(Lag { sink, records: left.sum(), problem, damage });
         }
         Ok(lags)
     }

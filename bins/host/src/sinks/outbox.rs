@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use est_core::{PortFuture, Seconds};
 use est_store::{AuditRecord, Database, IssuedCertificate, SinkChain, StoreError};
+use tracing::error;
 
 use super::ChainedRecord;
 
@@ -47,8 +48,14 @@ impl StoredChains {
         let (Some(serial), Some(ca), Some(fingerprint)) = (&record.serial, &record.ca, record.fingerprint) else {
             return Ok(None);
         };
-        let found = self.database.certificate(serial, Some(ca)).await?;
-        Ok(found.filter(|found| found.fingerprint == fingerprint))
+        match self.database.certificate(serial, Some(ca)).await {
+            Ok(found) => Ok(found.filter(|found| found.fingerprint == fingerprint)),
+            Err(StoreError::Damaged { column }) => {
+                error!(%serial, ca, column, "an audit record leaves without its certificate, which cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -69,7 +76,7 @@ impl Outbox for StoredChains {
     fn read<'a>(&'a self, of: &'a str, after_sequence: u64, limit: u32) -> PortFuture<'a, Vec<ChainedRecord>> {
         Box::pin(async move {
             let mut page = Vec::new();
-            for record in self.database.chain(of, after_sequence, limit).await? {
+            for record in self.database.chain_with_stand_ins(of, after_sequence, limit).await? {
                 let certificate = self.certificate(&record).await?;
                 let chain = record.chain.clone();
                 page.extend(chain.map(|chain| ChainedRecord { chain, record, certificate }));

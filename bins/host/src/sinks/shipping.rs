@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use est_store::SinkChain;
+use est_store::{SinkChain, UNREADABLE};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::collector::{Address, Connection};
 use super::file::AppendFile;
@@ -145,6 +145,8 @@ pub(super) struct Progress {
     pub(super) given: Mutex<HashMap<String, u64>>,
     /// What is wrong, while something is.
     pub(super) problem: Mutex<Option<String>>,
+    /// What was wrong with the last record that could not be read.
+    pub(super) damage: Mutex<Option<String>>,
 }
 
 /// Ships to one sink.
@@ -269,7 +271,19 @@ impl Shipping {
     async fn give(&mut self, chain: &mut Held) -> Result<bool, Pause> {
         let page = self.outbox.read(&chain.node, chain.given, self.pace.page).await?;
         let Some(last) = page.last().map(|record| record.chain.sequence) else { return Ok(false) };
-        let wanted: Vec<_> = page.into_iter().filter(|record| self.events.lets_through(&record.record.event)).collect();
+        for ChainedRecord { chain, record, .. } in page.iter().filter(|record| record.record.event == UNREADABLE) {
+            let why = record.reason.as_deref().unwrap_or_default();
+            error!(
+                node = chain.node,
+                sequence = chain.sequence,
+                why,
+                "an audit record cannot be read: a stand-in leaves"
+            );
+            let damage = format!("record {} of {} is {why}; see estd audit verify", chain.sequence, chain.node);
+            *locked(&self.progress.damage) = Some(damage);
+        }
+        let is_wanted = |event: &str| event == UNREADABLE || self.events.lets_through(event);
+        let wanted: Vec<_> = page.into_iter().filter(|record| is_wanted(&record.record.event)).collect();
         if !wanted.is_empty() {
             self.sink.take(&wanted, self.certificates).await?;
             #[cfg(feature = "fault-points")]
