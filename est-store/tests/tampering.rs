@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use est_core::{Seconds, Store as _};
-use est_store::{Actor, Chain, Database, Extent, Report, ServerEvent, Tampering, UnixMicros, Verdict, Verifier};
+use est_store::{
+    Actor, AuditFilter, Chain, Database, Extent, Report, ServerEvent, Tampering, UNREADABLE, UnixMicros, Verdict,
+    Verifier,
+};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use support::{Folder, TestClock, certificate_holder, csr, intent, issued, new_password, sign_certificate};
@@ -439,4 +442,36 @@ async fn texts_of_others_are_written_plain_and_short() {
     let mut verifier = Verifier::new(Extent::Whole);
     store.verify(&mut verifier, |_| {}).await.unwrap();
     assert!(verifier.finish()[0].finding.is_none());
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_listed_as_such_and_hides_no_other() {
+    let folder = Folder::new();
+    let path = folder.path().join("unreadable.db");
+    let store = open(&path, "node-1", &TestClock::new());
+    for _ in 0..4 {
+        store.note(ServerEvent::Startup, None).await.unwrap();
+    }
+    let db = Connection::open(&path).unwrap();
+    let damage = "DROP TRIGGER audit_keeps_its_rows; PRAGMA ignore_check_constraints = ON; \
+                  UPDATE audit SET method = 'nfc' WHERE number = 2;";
+    db.execute_batch(damage).unwrap();
+    let whole = store.chain_with_stand_ins("node-1", 0, 9).await.unwrap();
+    // Octets that are no text: SQLite does not hand such a row over.
+    db.execute_batch("UPDATE audit SET actor = CAST(X'ff' AS TEXT) WHERE number = 3;").unwrap();
+    let worse = store.chain_with_stand_ins("node-1", 0, 9).await.unwrap();
+    let mut listed = store.audit(AuditFilter::default(), 9, None).await.unwrap().items;
+    listed.reverse();
+    assert_eq!(worse, listed);
+    for (records, unreadable) in [
+        (whole, &[(2, "unreadable: column method")][..]),
+        (worse.clone(), &[(2, "unreadable: column method"), (3, "unreadable: column text")]),
+    ] {
+        let sequences: Vec<_> = records.iter().map(|record| record.chain.as_ref().unwrap().sequence).collect();
+        assert_eq!(sequences, [1, 2, 3, 4]);
+        let stand_ins: Vec<_> = records.iter().filter(|record| record.event == UNREADABLE).collect();
+        let told: Vec<_> = stand_ins.iter().map(|record| (record.number, record.reason.as_deref().unwrap())).collect();
+        assert_eq!(told, unreadable);
+        assert!(stand_ins.iter().all(|record| !record.success && record.chain.as_ref().unwrap().hash != [0; 32]));
+    }
 }

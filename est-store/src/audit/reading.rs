@@ -1,6 +1,6 @@
 //! Reading chains from their beginning.
 
-use super::{AuditRecord, Chain, Verifier, record};
+use super::{AuditRecord, Chain, Verifier, record, stored};
 use crate::database::Database;
 use crate::session::{Query, Session};
 use crate::value::values;
@@ -55,6 +55,19 @@ impl Database {
         let piece = self.chain_piece(node, after, limit).await?;
         let damaged = |Unreadable { column, .. }| StoreError::Damaged { column };
         piece.records.into_iter().map(|read| read.map_err(damaged)).collect()
+    }
+
+    /// As [`chain`](Self::chain), with a stand-in for each record that cannot be read ([`UNREADABLE`](crate::UNREADABLE)).
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_with_stand_ins(
+        &self,
+        node: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(WithStandIns { node: node.to_owned(), after: stored(after), limit }).await
     }
 
     /// As [`chain`](Self::chain), for who looks for what was done to it: with rows that share a place, and with those
@@ -178,6 +191,25 @@ impl Work for Piece {
             }
         }
         Ok(ChainPiece { records, next })
+    }
+}
+
+struct WithStandIns {
+    node: String,
+    after: i64,
+    limit: u32,
+}
+
+impl Work for WithStandIns {
+    type Answer = Vec<AuditRecord>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<AuditRecord>, StoreError> {
+        let select = |columns: &str| {
+            let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE node ="), self.node.as_str());
+            query.push(" AND sequence >", self.after).push(" ORDER BY sequence, number LIMIT", self.limit);
+            query
+        };
+        record::read_all(db, select).await
     }
 }
 
