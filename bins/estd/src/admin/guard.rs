@@ -63,7 +63,7 @@ impl Rule {
         };
         let limits = self.admin.current();
         let limits = &limits.settings.admin;
-        self.admin.requests.take(&peer.source, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
+        self.admin.requests.take(&peer.network, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
         if self.access == Access::Anybody {
             return Ok(());
         }
@@ -71,7 +71,10 @@ impl Rule {
             return Err(Problem::Forbidden("a page of another origin may change nothing here".to_owned()));
         }
         let caller = self.recognize(&peer, request.headers()).await?;
-        self.admin.requests.take(&caller.actor.name, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
+        self.admin
+            .requests
+            .take(caller.actor.name.as_str(), limits.max_requests, Instant::now())
+            .map_err(Problem::TooMany)?;
         let what = format!("{} {}", request.method(), recorded(request.uri().path()));
         if !self.access.includes(caller.role) {
             self.admin.note_access(&caller.actor, &format!("{what}: not for a {}", name(caller.role)), false).await?;
@@ -89,7 +92,7 @@ impl Rule {
         let (door, limits) = (&current.door, &current.settings.admin);
         let failures = &self.admin.failures;
         // Also who has the right credential waits: else guessing could go on, and only its failures would be unheard.
-        failures.look(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+        failures.look(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
         let stranger = match door.by_token(peer, headers) {
             Some(Ok(caller)) => return Ok(caller),
             Some(Err(stranger)) => stranger,
@@ -110,8 +113,10 @@ impl Rule {
             },
         };
         if let Stranger::Rejected { method, reason } = stranger {
-            failures.take(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
-            self.admin.note_failure(&peer.source, method, &reason).await?;
+            failures.take(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+            if self.admin.admission.is_intruder_written_down(peer.network) {
+                self.admin.note_failure(&peer.source, method, &reason).await?;
+            }
             tokio::time::sleep(limits.failure_delay).await;
         }
         Err(Problem::Unauthenticated(door.challenge()))

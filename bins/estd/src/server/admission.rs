@@ -20,14 +20,14 @@ use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tracing::error;
 
-pub(super) use source::Source;
+pub(crate) use buckets::{Buckets, Rate};
+pub(crate) use source::Source;
 
-use buckets::{Buckets, Rate};
 use fair::{Asked, Fair};
 use tally::{Tally, What};
 
-/// Sources and principals that are known at a time: a mebibyte for each of the two tables.
-const KEYS: usize = 65_536;
+/// Sources and principals that are known at a time: a mebibyte for each table of them.
+pub(crate) const KEYS: usize = 65_536;
 /// How many exchanges run for each core, unless the configuration says otherwise: many more than cores, for most of them
 /// wait for the disk together.
 const EACH_CORE: usize = 64;
@@ -164,11 +164,20 @@ impl Admission {
 
     /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.
     fn is_written_down(&self, source: Option<&str>) -> bool {
-        let of = Source::of(source);
+        self.writes_down(What::Stranger, Source::of(source))
+    }
+
+    /// As for strangers: whether one more credential that the admin API rejects is written down by itself.
+    pub(crate) fn is_intruder_written_down(&self, source: Source) -> bool {
+        self.writes_down(What::Intruder, Some(source))
+    }
+
+    fn writes_down(&self, what: What, source: Option<Source>) -> bool {
         let [one, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
-        let written = self.take(&self.strangers, &of, one).and_then(|()| self.take(&self.strangers, "all", all));
+        let taken = self.take(&self.strangers, &(what as usize, source), one);
+        let written = taken.and_then(|()| self.take(&self.strangers, &(what as usize, "all"), all));
         if written.is_err() {
-            self.tally.count(What::Stranger, &of.map(|source| source.to_string()).unwrap_or_default());
+            self.tally.count(what, &source.map(|source| source.to_string()).unwrap_or_default());
         }
         written.is_ok()
     }

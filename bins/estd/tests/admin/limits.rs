@@ -1,6 +1,8 @@
 //! What one caller may take.
 
-use crate::api::{Api, VIEWER, problem, with};
+use std::process::Command;
+
+use crate::api::{Api, VIEWER, patient, problem, with};
 
 #[test]
 fn requests_beyond_the_limit_have_to_wait() {
@@ -45,4 +47,26 @@ fn connections_over_the_limit_push_out_who_has_waited_longest() {
     let idle: Vec<_> = (0..4).map(|_| client.connect().expect("a connection")).collect();
     assert_eq!(Api::bearing(&server, VIEWER).get("/admin/health").status, 200);
     drop(idle);
+}
+
+#[test]
+fn a_flood_of_wrong_credentials_is_counted_and_not_written_down_one_by_one() {
+    let server = patient();
+    for _ in 0..200 {
+        assert_eq!(Api::bearing(&server, "not-the-right-token").get("/admin/certs").status, 401);
+    }
+    assert_eq!(Api::operator(&server).get("/admin/certs").status, 200);
+    let status = Command::new("kill").args(["-TERM", &server.pid().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+    let server = server.ended().start();
+    let records = |event: &str| {
+        let log = server.estd_json(&["audit", "list", "--event", event, "--limit", "1000"]);
+        log["events"].as_array().expect("events").clone()
+    };
+    let single = records("admin.auth.failure").len();
+    assert!((100..180).contains(&single), "{single}");
+    let counted = records("auth.failures");
+    assert_eq!(counted[0]["source"], "127.0.0.1");
+    let rest = format!("{} more attempts to authenticate to the admin API failed", 200 - single);
+    assert_eq!(counted.iter().map(|record| record["reason"].as_str().unwrap_or_default()).collect::<Vec<_>>(), [rest]);
 }
