@@ -225,6 +225,7 @@ fn router(admin: &Arc<Admin>) -> Router {
         .merge(ui::router())
         .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+        .layer(from_fn_with_state(admin.clone(), guard::count))
         .layer(map_response(guard::with_security_headers))
         .with_state(admin.clone())
 }

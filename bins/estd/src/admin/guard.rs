@@ -41,6 +41,18 @@ pub(super) async fn pass(State(rule): State<Arc<Rule>>, mut request: Request, ne
     }
 }
 
+/// Counts a request, whatever it is for.
+pub(super) async fn count(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>() else {
+        return Problem::Forbidden("the connection is not known".to_owned()).into_response();
+    };
+    let limit = admin.current().settings.admin.max_requests;
+    match admin.requests.take(&peer.network, limit, Instant::now()) {
+        Ok(()) => next.run(request).await,
+        Err(seconds) => Problem::TooMany(seconds).into_response(),
+    }
+}
+
 /// Headers that every answer has, unless it says otherwise.
 pub(super) async fn with_security_headers(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -58,23 +70,18 @@ pub(super) async fn with_security_headers(mut response: Response) -> Response {
 
 impl Rule {
     async fn admit(&self, request: &mut Request) -> Result<(), Problem> {
-        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Problem::Forbidden("the connection is not known".to_owned()));
-        };
-        let limits = self.admin.current();
-        let limits = &limits.settings.admin;
-        self.admin.requests.take(&peer.network, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
         if self.access == Access::Anybody {
             return Ok(());
         }
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Err(Problem::Forbidden("the connection is not known".to_owned()));
+        };
         if !request.method().is_safe() && is_from_elsewhere(request.headers()) {
             return Err(Problem::Forbidden("a page of another origin may change nothing here".to_owned()));
         }
         let caller = self.recognize(&peer, request.headers()).await?;
-        self.admin
-            .requests
-            .take(caller.actor.name.as_str(), limits.max_requests, Instant::now())
-            .map_err(Problem::TooMany)?;
+        let limit = self.admin.current().settings.admin.max_requests;
+        self.admin.requests.take(caller.actor.name.as_str(), limit, Instant::now()).map_err(Problem::TooMany)?;
         let what = format!("{} {}", request.method(), recorded(request.uri().path()));
         if !self.access.includes(caller.role) {
             self.admin.note_access(&caller.actor, &format!("{what}: not for a {}", name(caller.role)), false).await?;

@@ -70,3 +70,15 @@ fn a_flood_of_wrong_credentials_is_counted_and_not_written_down_one_by_one() {
     let rest = format!("{} more attempts to authenticate to the admin API failed", 200 - single);
     assert_eq!(counted.iter().map(|record| record["reason"].as_str().unwrap_or_default()).collect::<Vec<_>>(), [rest]);
 }
+
+#[test]
+fn the_page_and_what_is_not_there_count_as_requests() {
+    let server = with("max_requests = 5").start();
+    let api = Api::nobody(&server);
+    for path in ["/", "/ui/", "/ui/app.js", "/ui/nothing", "/nothing"] {
+        assert_ne!(api.get(path).status, 429, "{path}");
+    }
+    for path in ["/ui/app.js", "/nothing", "/live"] {
+        assert_eq!(problem(&api.get(path)).1, "too_many_requests", "{path}");
+    }
+}
