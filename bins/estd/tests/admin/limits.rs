@@ -82,3 +82,20 @@ fn the_page_and_what_is_not_there_count_as_requests() {
         assert_eq!(problem(&api.get(path)).1, "too_many_requests", "{path}");
     }
 }
+
+#[test]
+fn a_reload_changes_how_many_connections_may_be_open() {
+    let server = with("max_connections = 60").start();
+    let config = server.folder().join("estd.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, text.replace("max_connections = 60", "max_connections = 2")).expect("written");
+    let api = Api::operator(&server);
+    assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
+    let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
+    let idle: Vec<_> = (0..10).map(|_| client.connect().expect("a connection")).collect();
+    let metrics = api.get("/admin/metrics");
+    let open = metrics.text().lines().find_map(|line| line.strip_prefix("ohia_connections{listener=\"admin\"} "));
+    let open: f64 = open.and_then(|open| open.parse().ok()).expect("the number of connections");
+    assert!(open <= 2.0, "{open} are open");
+    drop(idle);
+}
