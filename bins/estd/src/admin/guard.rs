@@ -7,7 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use host::config::Role;
@@ -76,7 +77,7 @@ impl Rule {
         let Some(peer) = request.extensions().get::<Peer>().cloned() else {
             return Err(Problem::Forbidden("the connection is not known".to_owned()));
         };
-        if !request.method().is_safe() && is_from_elsewhere(request.headers()) {
+        if !request.method().is_safe() && is_from_elsewhere(request.uri(), request.headers()) {
             return Err(Problem::Forbidden("a page of another origin may change nothing here".to_owned()));
         }
         let caller = self.recognize(&peer, request.headers()).await?;
@@ -141,13 +142,15 @@ fn recorded(path: &str) -> String {
 }
 
 /// Whether a browser tells that another site's page made this request: a client certificate comes with those too.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+fn is_from_elsewhere(uri: &Uri, headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(&HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
+    // HTTP/2 has no Host header, but an authority in each request (RFC 9113 §8.3.1).
+    let own = text(&HOST).or_else(|| uri.authority().map(Authority::as_str));
     match text(&ORIGIN) {
-        Some(origin) => origin.strip_prefix("https://").is_none_or(|origin| Some(origin) != text(&HOST)),
+        Some(origin) => origin.strip_prefix("https://").is_none_or(|origin| Some(origin) != own),
         None => false,
     }
 }
@@ -190,7 +193,7 @@ mod tests {
             &[("sec-fetch-site", "none")],
             &[("origin", "https://ohia:9443"), ("host", "ohia:9443")],
         ] {
-            assert!(!is_from_elsewhere(&headers(own)), "{own:?}");
+            assert!(!is_from_elsewhere(&Uri::from_static("/admin/otp"), &headers(own)), "{own:?}");
         }
         for foreign in [
             &[("sec-fetch-site", "cross-site")][..],
@@ -199,7 +202,16 @@ mod tests {
             &[("origin", "http://ohia:9443"), ("host", "ohia:9443")],
             &[("origin", "null"), ("host", "ohia:9443")],
         ] {
-            assert!(is_from_elsewhere(&headers(foreign)), "{foreign:?}");
+            assert!(is_from_elsewhere(&Uri::from_static("/admin/otp"), &headers(foreign)), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn knows_its_own_pages_over_http2_too() {
+        let uri = Uri::from_static("https://ohia:9443/admin/otp");
+        assert!(!is_from_elsewhere(&uri, &headers(&[("origin", "https://ohia:9443")])));
+        for origin in ["https://evil.example", "http://ohia:9443", "https://ohia", "null"] {
+            assert!(is_from_elsewhere(&uri, &headers(&[("origin", origin)])), "{origin}");
         }
     }
 }
