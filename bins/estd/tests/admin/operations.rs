@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, VIEWER, ask, enrolled, json, patient, pending, problem};
+use crate::api::{AUDITOR, Api, VIEWER, ask, enrolled, json, patient, pending, problem};
 
 #[test]
 fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
@@ -249,4 +249,15 @@ fn a_password_that_is_given_whole_is_not_written_down() {
     let trail = api.read("/admin/audit?per_page=500").to_string();
     assert!(trail.contains(&format!("DELETE /admin/otp/{id}: not for a viewer")), "{trail}");
     assert!(!trail.contains(secret), "{trail}");
+}
+
+#[test]
+fn what_happened_to_a_certificate_is_not_for_viewers() {
+    let server = patient();
+    let path = format!("/admin/certs/{}", enrolled(&server, "CN=device").serial_text());
+    let events = Api::operator(&server).read(&path)["events"].clone();
+    assert!(events.as_array().is_some_and(|events| !events.is_empty()), "{events}");
+    assert_eq!(Api::bearing(&server, AUDITOR).read(&path)["events"], events);
+    let seen = Api::bearing(&server, VIEWER).read(&path);
+    assert_eq!((&seen["subject"], seen.get("events")), (&json!("CN=device"), None));
 }
