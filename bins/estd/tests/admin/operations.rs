@@ -261,3 +261,25 @@ fn what_happened_to_a_certificate_is_not_for_viewers() {
     let seen = Api::bearing(&server, VIEWER).read(&path);
     assert_eq!((&seen["subject"], seen.get("events")), (&json!("CN=device"), None));
 }
+
+#[test]
+fn the_good_passwords_are_listed_however_many_others_came_after_them() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let id = |made: Value| made["id"].as_str().expect("an id").to_owned();
+    let good = ["one", "two", "three"].map(|entity| id(json(&api.post("/admin/otp", &json!({ "entity_id": entity })))));
+    for _ in 0..3 {
+        let revoked = id(json(&api.post("/admin/otp", &json!({}))));
+        assert_eq!(api.delete(&format!("/admin/otp/{revoked}")).status, 204);
+    }
+    let first = api.get("/admin/otp?per_page=2");
+    let ids = |listed: &Value| -> Vec<String> {
+        listed.as_array().expect("a list").iter().map(|one| id(one.clone())).collect()
+    };
+    assert_eq!(ids(&json(&first)), [good[2].clone(), good[1].clone()]);
+    let link = first.header("link").expect("there is one more");
+    let next = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a link").0;
+    let last = api.get(next);
+    assert_eq!((ids(&json(&last)), last.header("link")), (vec![good[0].clone()], None));
+    assert_eq!(ids(&api.read("/admin/otp?all=true")).len(), 6);
+}
