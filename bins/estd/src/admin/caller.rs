@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
+use crate::server::Source;
 
 /// Somebody who was recognized.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub(super) struct Peer {
     /// The address that it came from.
     pub(super) source: String,
+    /// The same, as far as limits tell addresses apart.
+    pub(super) network: Source,
     /// The certificates that were shown, leaf first.
     pub(super) chain: Arc<Vec<Vec<u8>>>,
 }

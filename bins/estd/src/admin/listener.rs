@@ -115,6 +115,7 @@ impl One {
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = Peer {
             source: peer.ip().to_string(),
+            network: peer.ip().into(),
             chain: Arc::new(chain.iter().map(|certificate| certificate.to_vec()).collect()),
         };
         let working = place.clone();

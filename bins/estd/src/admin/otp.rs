@@ -304,11 +304,11 @@ async fn list(
     Parameters(wanted): Parameters<ListOtps>,
 ) -> Result<(HeaderMap, Json<Vec<Otp>>), Problem> {
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
-    let page = paging.read(|limit, after| admin.store.list_passwords(limit, after)).await?;
     let now = shell::now();
-    let mut listed: Vec<Otp> = page.items.into_iter().map(|password| Otp::of(password, now)).collect();
     let all = wanted.all.unwrap_or(false);
-    listed.retain(|password| all || password.state == Standing::Good);
+    let good_at = (!all).then_some(now);
+    let page = paging.read(|limit, after| admin.store.list_passwords(good_at, limit, after)).await?;
+    let listed = page.items.into_iter().map(|password| Otp::of(password, now)).collect();
     let mut headers = HeaderMap::new();
     if let Some(next) = page.next {
         let link = format!("</admin/otp?all={all}&per_page={}&cursor={next}>; rel=\"next\"", paging.per_page);

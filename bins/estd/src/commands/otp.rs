@@ -45,7 +45,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
         }
         Otp::List { config, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
-            let passwords = all_pages(|after| store.list_passwords(1000, after)).await?;
+            let passwords = all_pages(|after| store.list_passwords(None, 1000, after)).await?;
             let failures = store.failures(LISTED_FAILURES).await?;
             if output.json {
                 let passwords: Vec<Value> = passwords.iter().map(to_json).collect();

@@ -109,7 +109,7 @@ pub(crate) async fn serve(
     let admin = match settings.admin.enabled {
         true => {
             let administered = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
-            let admin = Admin::new(administered, store.clone(), metrics.clone(), current.clone());
+            let admin = Admin::new(administered, store.clone(), metrics.clone(), current.clone(), admission.clone());
             let bound = admin::Listener::bind(listen.admin, admin.clone()).await;
             let bound = bound.with_context(|| format!("cannot listen on {} (server.admin_listen)", listen.admin))?;
             Some((bound, admin))

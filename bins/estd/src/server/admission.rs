@@ -19,13 +19,13 @@ use host::metrics::Metrics;
 use tokio::time::MissedTickBehavior;
 use tracing::error;
 
-pub(super) use source::Source;
+pub(crate) use buckets::{Buckets, Rate};
+pub(crate) use source::Source;
 
-use buckets::{Buckets, Rate};
 use tally::{Tally, What};
 
-/// Sources and principals that are known at a time: a mebibyte for each of the two tables.
-const KEYS: usize = 65_536;
+/// Sources and principals that are known at a time: a mebibyte for each table of them.
+pub(crate) const KEYS: usize = 65_536;
 /// How many exchanges run for each core, unless the configuration says otherwise: many more than cores, for most of them
 /// wait for the disk together.
 const EACH_CORE: usize = 64;
@@ -147,21 +147,30 @@ impl Admission {
 
     /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.
     fn is_written_down(&self, source: Option<&str>) -> bool {
-        let [one, _] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
-        let is_one_of_few = self.take(&self.strangers, &Source::of(source), one).is_ok();
-        self.write_or_count(source, is_one_of_few, "all")
+        self.writes_down(What::Stranger, Source::of(source))
     }
 
     /// Whether one more wrong password is written down by itself, which has no bound for each source; if not, it is counted.
     fn is_guess_written_down(&self, source: Option<&str>) -> bool {
-        self.write_or_count(source, true, "guesses")
+        self.write_or_count(What::Stranger, Source::of(source), true, "guesses")
     }
 
-    fn write_or_count(&self, source: Option<&str>, is_one_of_few: bool, together: &str) -> bool {
+    /// As for strangers: whether one more credential that the admin API rejects is written down by itself.
+    pub(crate) fn is_intruder_written_down(&self, source: Source) -> bool {
+        self.writes_down(What::Intruder, Some(source))
+    }
+
+    fn writes_down(&self, what: What, source: Option<Source>) -> bool {
+        let [one, _] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let is_one_of_few = self.take(&self.strangers, &(what as usize, source), one).is_ok();
+        self.write_or_count(what, source, is_one_of_few, "all")
+    }
+
+    fn write_or_count(&self, what: What, source: Option<Source>, is_one_of_few: bool, together: &str) -> bool {
         let [_, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
-        let written = is_one_of_few && self.take(&self.strangers, together, all).is_ok();
+        let written = is_one_of_few && self.take(&self.strangers, &(what as usize, together), all).is_ok();
         if !written {
-            self.tally.count(What::Stranger, &Source::of(source).map(|of| of.to_string()).unwrap_or_default());
+            self.tally.count(what, &source.map(|source| source.to_string()).unwrap_or_default());
         }
         written
     }

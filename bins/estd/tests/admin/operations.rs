@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, VIEWER, ask, enrolled, json, patient, pending, problem};
+use crate::api::{AUDITOR, Api, VIEWER, ask, enrolled, json, patient, pending, problem};
 
 #[test]
 fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
@@ -269,4 +269,37 @@ fn a_password_that_is_given_whole_is_not_written_down() {
     let trail = api.read("/admin/audit?per_page=500").to_string();
     assert!(trail.contains(&format!("DELETE /admin/otp/{id}: not for a viewer")), "{trail}");
     assert!(!trail.contains(secret), "{trail}");
+}
+
+#[test]
+fn what_happened_to_a_certificate_is_not_for_viewers() {
+    let server = patient();
+    let path = format!("/admin/certs/{}", enrolled(&server, "CN=device").serial_text());
+    let events = Api::operator(&server).read(&path)["events"].clone();
+    assert!(events.as_array().is_some_and(|events| !events.is_empty()), "{events}");
+    assert_eq!(Api::bearing(&server, AUDITOR).read(&path)["events"], events);
+    let seen = Api::bearing(&server, VIEWER).read(&path);
+    assert_eq!((&seen["subject"], seen.get("events")), (&json!("CN=device"), None));
+}
+
+#[test]
+fn the_good_passwords_are_listed_however_many_others_came_after_them() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let id = |made: Value| made["id"].as_str().expect("an id").to_owned();
+    let good = ["one", "two", "three"].map(|entity| id(json(&api.post("/admin/otp", &json!({ "entity_id": entity })))));
+    for _ in 0..3 {
+        let revoked = id(json(&api.post("/admin/otp", &json!({}))));
+        assert_eq!(api.delete(&format!("/admin/otp/{revoked}")).status, 204);
+    }
+    let first = api.get("/admin/otp?per_page=2");
+    let ids = |listed: &Value| -> Vec<String> {
+        listed.as_array().expect("a list").iter().map(|one| id(one.clone())).collect()
+    };
+    assert_eq!(ids(&json(&first)), [good[2].clone(), good[1].clone()]);
+    let link = first.header("link").expect("there is one more");
+    let next = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a link").0;
+    let last = api.get(next);
+    assert_eq!((ids(&json(&last)), last.header("link")), (vec![good[0].clone()], None));
+    assert_eq!(ids(&api.read("/admin/otp?all=true")).len(), 6);
 }

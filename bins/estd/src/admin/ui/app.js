@@ -33,6 +33,9 @@ async function call(method, path, body) {
   }
   const text = await answer.text();
   const json = text === "" ? null : parse(text);
+  // A list says in a header where it goes on.
+  const next = new URLSearchParams(answer.headers.get("link")?.match(/\?([^>]*)>; rel="next"/)?.[1]).get("cursor");
+  if (Array.isArray(json) && next !== null) json.cursor = next;
   if (!answer.ok) {
     if (answer.status === 401 && token !== null) logOut("The token is not good any more.");
     throw new Refused(answer.status, json?.message ?? `The server answered ${answer.status}.`);
@@ -215,7 +218,7 @@ async function revoke() {
 // ---- One-time passwords
 
 const listPasswords = listing({
-  rows: "password-rows", none: "password-none", more: null,
+  rows: "password-rows", none: "password-none", more: "password-more",
   read: (json) => json,
   show: (password) => element("tr", {},
     cell(password.id, "code"), cell(password.entity_id ?? "anybody"), cell(`${password.remaining_uses} of ${password.max_uses}`),
@@ -228,7 +231,7 @@ const listPasswords = listing({
         })) : "")),
 });
 
-const showPasswords = () => listPasswords("/admin/otp");
+const showPasswords = () => listPasswords("/admin/otp", { per_page: 50 });
 
 async function createPassword(event) {
   event.preventDefault();
