@@ -205,7 +205,6 @@ impl Work for Revoke {
         let Some((number, certificate)) = certificate.certificate(db).await? else { return Ok(Revocation::Unknown) };
         let parsed =
             Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-        // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
         if revoked.reason == RevocationReason::KeyCompromise {
             let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
@@ -213,9 +212,16 @@ impl Work for Revoke {
         let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT (certificate) DO NOTHING";
         let values = values![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()];
-        if db.execute(sql, &values).await? == 0 {
+        let revocation = if db.execute(sql, &values).await? > 0 {
+            Revocation::Revoked
+        } else if revoked.reason == RevocationReason::KeyCompromise && is_compromise_news(&certificate) {
+            // Since when it is revoked stays as it was.
+            let sql = "UPDATE revocations SET reason = ?2 WHERE certificate = ?1";
+            db.execute(sql, &values![number, revoked.reason.code()]).await?;
+            Revocation::NowCompromised
+        } else {
             return Ok(Revocation::AlreadyRevoked);
-        }
+        };
         crls::count_revocation(db, &certificate.ca).await?;
         Event {
             label: certificate.label.as_deref(),
@@ -227,8 +233,13 @@ impl Work for Revoke {
         }
         .insert(db, at)
         .await?;
-        Ok(Revocation::Revoked)
+        Ok(revocation)
     }
+}
+
+/// Whether it is not yet known of a revoked certificate that somebody has its key.
+fn is_compromise_news(certificate: &IssuedCertificate) -> bool {
+    certificate.revoked.is_some_and(|revoked| revoked.reason != RevocationReason::KeyCompromise)
 }
 
 const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
