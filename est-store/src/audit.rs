@@ -20,7 +20,7 @@ use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 pub use chain::Chain;
 pub use checkpoint::Checkpoint;
 pub use events::{EVENTS, KnownEvent};
-pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
+pub use reading::{ChainPiece, ChainPlace, Unreadable};
 use text::plain;
 pub use trail::TrailUse;
 pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
@@ -53,7 +53,7 @@ pub struct AuditRecord {
     pub serial: Option<SerialNumber>,
     /// The fingerprint of that certificate.
     pub fingerprint: Option<Fingerprint>,
-    /// The chain that it is in, up to it and with it; `None` for a record from before there were chains.
+    /// The chain that it is in, up to it and with it; `None` for a row that is in none, which no server wrote.
     pub chain: Option<Chain>,
 }
 
@@ -367,8 +367,8 @@ impl Work for Read {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { filter, limit, after } = self;
         let mut query = Query::new(
-            &format!("SELECT {} FROM audit WHERE number <", record::COLUMNS),
-            after.map_or(i64::MAX, |cursor| cursor.0),
+            &format!("SELECT {} FROM audit WHERE number <=", record::COLUMNS),
+            after.map_or(i64::MAX, |cursor| cursor.0.saturating_sub(1)),
         );
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
