@@ -261,6 +261,27 @@ fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
 }
 
 #[test]
+fn an_export_is_on_record_whoever_stops_reading_it() {
+    let server = Server::dev(ESTD);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let config = server.folder().join("estd.toml");
+    let output = Command::new(ESTD)
+        .args(["audit", "export", "--config"])
+        .arg(config)
+        .stdout(writer)
+        .output()
+        .expect("estd runs");
+    assert!(output.status.success(), "{}", told(&output));
+    let exports = server.estd_json(&["audit", "query", "--event", "audit.exported"]);
+    assert_eq!(exports["events"].as_array().map(Vec::len), Some(1), "{exports}");
+    assert_eq!(
+        exports["events"][0]["reason"].as_str().map(|reason| reason.starts_with("whole chains, of ")),
+        Some(true)
+    );
+}
+
+#[test]
 fn an_excerpt_is_verified_as_one() {
     let server = Server::dev(ESTD);
     let taken = Taken::from(&server);

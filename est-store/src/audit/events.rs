@@ -51,7 +51,10 @@ pub const EVENTS: [KnownEvent; 44] = [
     success("cert.issued", "A certificate was issued."),
     success("cert.renewed", "A certificate was issued in place of another."),
     failure("cert.denied", "A certificate was not issued because a rule forbids it."),
-    success("cert.revoked", "A certificate was revoked; the reason is RFC 5280's."),
+    success(
+        "cert.revoked",
+        "A certificate was revoked, or its key is now known to be compromised; the reason is RFC 5280's.",
+    ),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),

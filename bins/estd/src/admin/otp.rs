@@ -329,7 +329,7 @@ async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Se
     let id = public_half(&id);
     match admin.store.revoke_password(id, shell::now(), &caller.actor).await? {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
-        Revocation::AlreadyRevoked | Revocation::Unknown => {
+        Revocation::AlreadyRevoked | Revocation::NowCompromised | Revocation::Unknown => {
             Err(Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked already")))
         }
     }

@@ -76,7 +76,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             store.close().await;
             let done = match revocation {
                 Revocation::Revoked => "revoked",
-                Revocation::AlreadyRevoked => "already revoked",
+                Revocation::AlreadyRevoked | Revocation::NowCompromised => "already revoked",
                 Revocation::Unknown => bail!("there is no password {id}: `estd otp list` shows them"),
             };
             if output.json {

@@ -1,6 +1,6 @@
 //! What was found, for people and for programs.
 
-use est_store::{Report, Unchained, Verdict, Verifier};
+use est_store::{Report, Verdict, Verifier};
 use host::checkpoints::SignedCheckpoint;
 use serde_json::{Value, json};
 
@@ -10,7 +10,8 @@ use crate::commands::count;
 /// What was found.
 pub(super) struct Found {
     nodes: Vec<Report>,
-    unchained: Unchained,
+    /// How many rows are in no chain.
+    strays: u64,
     /// Checkpoints that were not signed with the key that they name.
     pub(super) forged: Vec<SignedCheckpoint>,
     /// How many checkpoints name a key that was not given.
@@ -31,13 +32,13 @@ pub(super) enum Outcome {
 }
 
 impl Found {
-    pub(super) fn new(verifier: Verifier, unchained: Unchained) -> Self {
-        Self { nodes: verifier.finish(), unchained, forged: Vec::new(), strangers: 0, needs_checkpoint_at_end: false }
+    pub(super) fn new(verifier: Verifier, strays: u64) -> Self {
+        Self { nodes: verifier.finish(), strays, forged: Vec::new(), strangers: 0, needs_checkpoint_at_end: false }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
         let is_changed = self.nodes.iter().any(|node| node.finding.is_some());
-        if is_changed || !self.forged.is_empty() || self.unchained.inserted > 0 {
+        if is_changed || !self.forged.is_empty() || self.strays > 0 {
             Outcome::Tampered
         } else if self.strangers > 0 || self.open_ends().next().is_some() || self.lacks_everything() {
             Outcome::CannotTell
@@ -105,14 +106,10 @@ impl Found {
             let of = if self.strangers == 1 { "is" } else { "are" };
             lines.push(format!("{number} {of} of a key that is not known: give its public half with --public-key"));
         }
-        if self.unchained.inserted > 0 {
-            lines.push(format!("{} records were inserted outside of any chain", self.unchained.inserted));
-        }
-        if self.unchained.before > 0 {
-            lines.push(format!(
-                "{} records from before there were chains: nothing vouches for them",
-                self.unchained.before
-            ));
+        if self.strays > 0 {
+            let number = count(usize::try_from(self.strays).unwrap_or(usize::MAX), "record");
+            let were = if self.strays == 1 { "was" } else { "were" };
+            lines.push(format!("{number} {were} inserted outside of any chain"));
         }
         if self.nodes.is_empty() {
             lines.push("there are no records".to_owned());
@@ -146,8 +143,7 @@ impl Found {
             "forged_checkpoints": forged.map(|one| json!({ "node": one.node, "sequence": one.sequence })).collect::<Vec<_>>(),
             "chains_without_checkpoint_at_end": self.open_ends().map(|report| &report.end.node).collect::<Vec<_>>(),
             "checkpoints_of_other_keys": self.strangers,
-            "inserted_outside_of_chains": self.unchained.inserted,
-            "from_before_chains": self.unchained.before,
+            "inserted_outside_of_chains": self.strays,
         })
     }
 }
