@@ -81,15 +81,24 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// A name that is too long, or has characters that do not belong in one, by its SHA-256.
+/// A name that is too long, has characters that do not belong in one, or may be a password, by its SHA-256.
 fn shortened(user: &str) -> String {
-    if user.len() <= LONGEST_USER && !user.chars().any(|character| is_treacherous(character) || is_invisible(character))
-    {
+    let is_odd = |character| is_treacherous(character) || is_invisible(character);
+    if user.len() <= LONGEST_USER && !user.chars().any(is_odd) && !may_be_a_password(user) {
         return user.to_owned();
     }
     Sha256::digest(user.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, octet| {
         let _ = write!(text, "{octet:02x}");
         text
+    })
+}
+
+/// Whether somebody may have written a one-time password, whose second half is its secret, in the place of the user name.
+fn may_be_a_password(user: &str) -> bool {
+    user.rsplit_once('.').is_some_and(|(_, secret)| {
+        secret.len() >= 16
+            && secret.bytes().all(|octet| octet.is_ascii_alphanumeric())
+            && secret.bytes().any(|octet| octet.is_ascii_digit())
     })
 }
 
@@ -148,7 +157,8 @@ mod tests {
     fn writes_down_no_name_that_is_long_or_strange() {
         let strange =
             ["a\nb", "a\u{202e}b", "a\u{2066}b", "a\u{200f}b", "a\u{200b}b", "a\u{ad}b", "a\u{feff}", "a\u{e0041}"];
-        for user in strange.map(ToOwned::to_owned).into_iter().chain(["x".repeat(65)]) {
+        let misplaced = "3sfx2vzmxm.61rw6pj4k2m8q0vt7xyz".to_owned();
+        for user in strange.map(ToOwned::to_owned).into_iter().chain(["x".repeat(65), misplaced]) {
             let counted = against(&user, None, None);
             assert!(counted[0].starts_with("user sha256:") && counted[0].len() == 76, "{counted:?}");
         }

@@ -160,6 +160,8 @@ fn notes_by_what_means_somebody_failed_to_authenticate() {
         let Step::Record(step) = step.answer(Ok(Verdict::Unknown(Doubt::PasswordRejected))) else { panic!("record") };
         assert_eq!(kinds(&step), [kind, EventKind::EnrollFailure]);
         assert!(step.entry().principal.is_none());
+        let claimed = if kind == EventKind::OtpFailure { " as user u" } else { "" };
+        assert_eq!(step.entry().events[0].reason, Some(format!("password-rejected{claimed}")));
     }
 }
 
