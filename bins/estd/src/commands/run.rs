@@ -16,7 +16,7 @@ use host::wiring;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin};
@@ -32,6 +32,8 @@ use crate::{notify, output};
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait before a database that could not be reached is tried again.
 const TRY_TO_OPEN_EVERY: Duration = Duration::from_secs(1);
+/// How long the last audit records of the server may take to be written.
+const WRITE_LAST_WORDS_WITHIN: Duration = Duration::from_secs(15);
 /// How long audit records may take to leave when the server stops; the rest leaves after the next start.
 const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -161,11 +163,15 @@ pub(crate) async fn serve(
     if let Some(admin) = admin {
         admin.await.context("the admin API")?;
     }
-    admission.write_down(&store).await;
-    store.note(ServerEvent::Shutdown, None).await?;
-    trail.end().await?;
+    let last_words = async {
+        admission.write_down(&store).await;
+        store.note(ServerEvent::Shutdown, None).await?;
+        trail.end().await
+    };
+    let written = timeout(WRITE_LAST_WORDS_WITHIN, last_words).await;
     sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
+    written.context("the database did not take the last audit records in time")??;
     info!("stopped");
     Ok(())
 }
