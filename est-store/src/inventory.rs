@@ -93,6 +93,15 @@ impl Database {
         self.glance(IsRevoked { contents: certificate.contents_digest() }).await
     }
 
+    /// Whether this certificate was issued here: also one that only differs in its signature's octets.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn was_issued(&self, certificate: &Certificate) -> Result<bool, StoreError> {
+        let serial = SerialNumber::from_contents(certificate.serial());
+        self.glance(WasIssued { serial, contents: certificate.contents_digest() }).await
+    }
+
     /// The certificate with this serial number, of `ca` if one is named.
     ///
     /// # Errors
@@ -159,6 +168,27 @@ impl Work for IsRevoked {
     }
 }
 
+struct WasIssued {
+    serial: SerialNumber,
+    contents: [u8; 32],
+}
+
+impl Work for WasIssued {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+        let sql = "SELECT der FROM certificates WHERE serial = ?1";
+        for mut row in db.query(sql, &values![self.serial.as_bytes()]).await? {
+            let issued = Certificate::parse(&row.take::<Vec<u8>>(0)?);
+            let issued = issued.map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+            if issued.contents_digest() == self.contents {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 struct Find {
     serial: SerialNumber,
     ca: Option<String>,
@@ -205,7 +235,6 @@ impl Work for Revoke {
         let Some((number, certificate)) = certificate.certificate(db).await? else { return Ok(Revocation::Unknown) };
         let parsed =
             Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-        // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
         if revoked.reason == RevocationReason::KeyCompromise {
             let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
@@ -216,10 +245,7 @@ impl Work for Revoke {
             fingerprint: Some(certificate.fingerprint),
             ..Event::by(actor, "cert.revoked")
         };
-        match insert_revocation(db, number, &parsed, &certificate.ca, *revoked, event, at).await? {
-            true => Ok(Revocation::Revoked),
-            false => Ok(Revocation::AlreadyRevoked),
-        }
+        write_revocation(db, number, &parsed, &certificate.ca, *revoked, event, at).await
     }
 }
 
@@ -247,11 +273,11 @@ pub(crate) async fn revoke_if_compromised(
         fingerprint: Some(certificate.fingerprint()),
         ..Event::EMPTY
     };
-    insert_revocation(db, number, certificate, ca, revoked, event, at).await
+    Ok(write_revocation(db, number, certificate, ca, revoked, event, at).await? == Revocation::Revoked)
 }
 
-/// Revokes the certificate with this number, and tells whether it was not revoked before.
-async fn insert_revocation(
+/// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news.
+async fn write_revocation(
     db: &mut Session,
     number: i64,
     certificate: &Certificate,
@@ -259,16 +285,25 @@ async fn insert_revocation(
     revoked: Revoked,
     event: Event<'_>,
     at: UnixMicros,
-) -> Result<bool, StoreError> {
+) -> Result<Revocation, StoreError> {
     let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
                ON CONFLICT (certificate) DO NOTHING";
     let values = values![number, certificate.contents_digest(), seconds(revoked.at), revoked.reason.code()];
-    if db.execute(sql, &values).await? == 0 {
-        return Ok(false);
-    }
+    let revocation = if db.execute(sql, &values).await? > 0 {
+        Revocation::Revoked
+    } else if revoked.reason == RevocationReason::KeyCompromise {
+        // Since when it is revoked stays as it was.
+        let sql = "UPDATE revocations SET reason = ?2 WHERE certificate = ?1 AND reason <> ?2";
+        match db.execute(sql, &values![number, revoked.reason.code()]).await? {
+            0 => return Ok(Revocation::AlreadyRevoked),
+            _ => Revocation::NowCompromised,
+        }
+    } else {
+        return Ok(Revocation::AlreadyRevoked);
+    };
     crls::count_revocation(db, ca).await?;
     Event { ca: Some(ca), reason: Some(revoked.reason.name()), ..event }.insert(db, at).await?;
-    Ok(true)
+    Ok(revocation)
 }
 
 const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \

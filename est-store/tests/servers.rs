@@ -70,7 +70,7 @@ async fn nothing_is_half_written_wherever_the_network_breaks(port: u16, at: &str
         let issued = AuditFilter { event: Some("cert.issued".into()), ..AuditFilter::default() };
         let records = direct.audit(issued, 1_000, None).await.unwrap().items.len();
         assert_eq!((certificates, records), (pieces as usize + 1, pieces as usize + 1), "after piece {pieces}");
-        let passwords = direct.list_passwords(1_000, None).await.unwrap().items;
+        let passwords = direct.list_passwords(None, 1_000, None).await.unwrap().items;
         assert!(passwords.iter().all(|password| password.uses == 1), "after piece {pieces}");
         if !was_broken {
             break;

@@ -515,3 +515,6 @@ pub(crate) struct AuditCheckpoint {
     #[arg(long)]
     pub(crate) public_key: bool,
 }
+
+#[cfg(test)]
+mod documented;

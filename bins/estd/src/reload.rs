@@ -122,7 +122,9 @@ impl Reloader {
         Box::new(move |actor| {
             let reloader = self.clone();
             Box::pin(async move {
-                let changed = reloader.reload(&actor).await;
+                // Recorded and not done it would be, if it ended with who asked for it.
+                let reloading = tokio::spawn(async move { reloader.reload(&actor).await });
+                let changed = reloading.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]));
                 let changed =
                     changed.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 let warnings = changed.after_restart.iter().map(|key| format!("{key} changes with a restart only"));
@@ -192,33 +194,55 @@ fn started(before: &Settings, after: &Settings) -> Vec<CaNote> {
     after.cas.iter().filter(|ca| !is_known(ca)).map(trail::started).collect()
 }
 
-/// Keeps what a running server cannot change, and tells which keys those are.
+/// Whether a key says something else.
+type Differs = fn(&Settings, &Settings) -> bool;
+
+/// What a running server cannot change: keys, each with whether it says something else.
+const KEPT: [(&str, Differs); 6] = [
+    ("server.listen", |before, after| before.server.listen != after.server.listen),
+    ("server.admin_listen", |before, after| before.server.admin_listen != after.server.admin_listen),
+    ("server.http_listen", |before, after| before.server.http_listen != after.server.http_listen),
+    ("server.node", |before, after| before.server.node != after.server.node),
+    ("server.workers", |before, after| before.server.workers != after.server.workers),
+    ("admin.enabled", |before, after| before.admin.enabled != after.admin.enabled),
+];
+/// And whole sections.
+const KEPT_SECTIONS: [&str; 3] = ["db", "audit", "log"];
+
+/// Keeps what a running server cannot change, and tells which keys and sections that is.
 fn keep(before: &Settings, after: &mut Settings, sections: &[String]) -> Vec<&'static str> {
-    let mut kept = Vec::new();
-    let mut keep = |key, differs| {
-        if differs {
-            kept.push(key);
-        }
-    };
-    keep("server.listen", before.server.listen != after.server.listen);
-    keep("server.admin_listen", before.server.admin_listen != after.server.admin_listen);
-    keep("server.node", before.server.node != after.server.node);
-    keep("server.workers", before.server.workers != after.server.workers);
-    keep("log.level", before.log.level != after.log.level);
-    keep("log.format", before.log.format != after.log.format);
-    keep("server.http_listen", before.server.http_listen != after.server.http_listen);
-    keep("admin.enabled", before.admin.enabled != after.admin.enabled);
-    for section in ["audit", "db"] {
-        keep(section, sections.iter().any(|changed| changed == section));
-    }
-    after.server.http_listen = before.server.http_listen;
-    after.admin.enabled = before.admin.enabled;
-    after.audit = before.audit.clone();
+    let keys = KEPT.iter().filter(|(_, differs)| differs(before, after)).map(|(key, _)| *key);
+    let whole = KEPT_SECTIONS.into_iter().filter(|section| sections.iter().any(|changed| changed == section));
+    let kept = keys.chain(whole).collect();
     after.server.listen = before.server.listen;
     after.server.admin_listen = before.server.admin_listen;
+    after.server.http_listen = before.server.http_listen;
     after.server.node.clone_from(&before.server.node);
     after.server.workers = before.server.workers;
+    after.admin.enabled = before.admin.enabled;
     after.db = before.db.clone();
+    after.audit = before.audit.clone();
     after.log = before.log.clone();
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is between backticks in the paragraph of the operator's page that begins like this.
+    fn named(beginning: &str) -> BTreeSet<String> {
+        let page = include_str!("../../../docs/operate.md");
+        let paragraph = page.split("\n\n").find(|paragraph| paragraph.starts_with(beginning)).unwrap_or_default();
+        paragraph.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_operators_page_lists_what_needs_a_restart() {
+        let keys = KEPT.iter().map(|(key, _)| (*key).to_owned());
+        let sections = KEPT_SECTIONS.iter().map(|section| format!("[{section}]"));
+        assert_eq!(named("These need a restart"), keys.chain(sections).collect());
+    }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::process::Command;
 
-use est_testkit::https::{Client, base64};
+use est_testkit::https::{Client, base64, post_as};
 use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
+use serde_json::Value;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
@@ -224,6 +225,64 @@ fn a_rule_gives_certain_entities_and_certificates_more_names_and_labels() {
 }
 
 #[test]
+fn a_certificate_gives_its_own_names_and_never_those_of_somebody_else() {
+    let server = served();
+    let key = Key::p256();
+    let own = ["DNS:test-device.example"];
+    let body = base64(&key.csr("CN=test-device", &own));
+    let client = Client::new(server.port(), &server.ca());
+    let issued = client.enroll("/clients/simpleenroll", Some(&server.password(1)), body.as_bytes()).certificate();
+    let holder = Client::showing(server.port(), &server.ca(), &[issued], &key.to_pem());
+    let ask = |path: &str, subject: &str, names: &[&str]| {
+        holder.enroll(path, None, base64(&Key::p256().csr(subject, names)).as_bytes())
+    };
+    for (subject, names) in [
+        ("CN=root-admin", &[][..]),
+        ("CN=root-admin", &own),
+        ("CN=test-device,OU=admins", &own),
+        ("CN=test-device", &["DNS:root-admin"]),
+        ("CN=test-device", &["DNS:test-device.example", "DNS:root-admin"]),
+        ("CN=test-device", &["DNS:*.test-device.example"]),
+        ("CN=test-device", &["URI:spiffe://test-device/root"]),
+        ("CN=root-admin", &["DNS:test-device.example"]),
+    ] {
+        for path in ["/clients/simpleenroll", "/clients/simplereenroll"] {
+            let answer = ask(path, subject, names);
+            assert_eq!(answer.status, 403, "{path} {subject} {names:?}: {}", answer.text());
+        }
+    }
+    let denied = server.estd_json(&["audit", "list", "--event", "cert.denied"]);
+    let denied = denied["events"].as_array().expect("events");
+    let is_for_names = |event: &Value| event["reason"].as_str().is_some_and(|why| why.starts_with("names-differ"));
+    assert!(denied.len() == 16 && denied.iter().all(is_for_names), "{denied:?}");
+    assert_eq!(ask("/clients/simpleenroll", "CN=test-device", &own).status, 200);
+    assert_eq!(ask("/clients/simplereenroll", "CN=test-device", &own).status, 200);
+}
+
+#[test]
+fn a_rule_is_for_those_whom_it_names_at_the_labels_that_it_lists() {
+    let rule = "\n[[identity]]\nname = \"racks\"\nentity = \"^rack-[0-9]+$\"\nlabels = [\"servers\"]\n\
+                names = [\"dns:^[a-z]+\\\\.rack\\\\.example$\"]\n";
+    let server = Launch::configured(ESTD, |text| text + LABELS + rule).start();
+    let client = Client::new(server.port(), &server.ca());
+    let ask = |entity: &str, label: &str, names: &[&str]| {
+        let password = create(&server, &["--entity", entity]);
+        let body = base64(&Key::p256().csr(&format!("CN={entity}"), names));
+        let request = post_as(&format!("{label}/simpleenroll"), Some((entity, &password)), body.as_bytes());
+        client.exchange(&request).expect("a response").status
+    };
+    let more = &["DNS:a.rack.example"];
+    assert_eq!(ask("rack-7", "/servers", more), 200);
+    assert_eq!(ask("rack-7", "/servers", &["DNS:a.other.example"]), 403, "the rule does not go so far");
+    assert_eq!(ask("rack-7", "/clients", &[]), 403, "the rule lists another label");
+    assert_eq!(ask("rack-7", "", &[]), 403, "the rule lists another label");
+    for other in ["shelf-7", "my-rack-7", "rack-7b"] {
+        assert_eq!(ask(other, "/servers", more), 403, "{other}: the rule is not about it");
+        assert_eq!(ask(other, "/servers", &[]), 200, "{other}: nothing confines it");
+    }
+}
+
+#[test]
 fn locks_a_user_out_for_whom_too_many_guess_and_nobody_else() {
     if !is_installed("curl") {
         return;
@@ -260,6 +319,36 @@ fn locks_a_user_out_for_whom_too_many_guess_and_nobody_else() {
     assert_eq!(retry(), 200);
     assert_eq!(events(&server, "auth.otp.unlocked"), 2);
     assert!(!server.estd(&["otp", "unlock", "nobody"]).status.success());
+}
+
+#[test]
+fn finds_and_unlocks_a_user_whose_name_is_not_written_down_as_it_is() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let entity = "x".repeat(65);
+    let password = create(&server, &["--entity", &entity]);
+    let (right, guess) = (format!("{entity}:{password}"), format!("{entity}:{}", wrong(&password)));
+    let subject = format!("CN={}", "x".repeat(64));
+    let ask = |from: &str, credentials: &str| curl(&server, from, credentials, "", &subject, &[]).status;
+    for number in 2..7 {
+        assert_eq!(ask(&format!("127.0.0.{number}"), &guess), 401);
+    }
+    let (id, _) = password.split_once('.').expect("id.secret");
+    let shown = server.estd_json(&["otp", "show", id]);
+    assert_eq!(shown["failures"].as_array().map(Vec::len), Some(2), "of the password and of the user: {shown}");
+    assert!(server.estd(&["otp", "unlock", id]).status.success());
+    assert_eq!(ask("127.0.0.9", &right), 403, "the user is locked out still");
+    let unlocked = server.estd_json(&["otp", "unlock", &entity]);
+    let unlocked = unlocked["unlocked"][0].as_str().expect("a name").to_owned();
+    assert!(unlocked.starts_with("user sha256:"), "{unlocked}");
+    assert_eq!(ask("127.0.0.9", &guess), 401, "nobody is locked out");
+    // As the listing has it, with or without its kind.
+    for who in [&unlocked, unlocked.trim_start_matches("user ")] {
+        assert!(server.estd(&["otp", "unlock", who]).status.success(), "{who}");
+        assert_eq!(ask("127.0.0.9", &guess), 401);
+    }
 }
 
 #[test]

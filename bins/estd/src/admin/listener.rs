@@ -60,10 +60,11 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => {
+                    self.connections.resize(self.admin.current().settings.admin.max_connections.get());
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
-                        place: Arc::new(self.connections.admit()),
+                        place: Arc::new(self.connections.admit(peer.ip())),
                         peer,
                     };
                     tokio::spawn(connection.serve(stream, stop.clone()));
@@ -114,6 +115,7 @@ impl One {
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = Peer {
             source: peer.ip().to_string(),
+            network: peer.ip().into(),
             chain: Arc::new(chain.iter().map(|certificate| certificate.to_vec()).collect()),
         };
         let working = place.clone();

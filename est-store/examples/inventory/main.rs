@@ -1,21 +1,27 @@
 //! What a store's answers cost beside a small inventory and beside a large one.
 //!
-//! `cargo run --release -p est-store --example inventory -- FOLDER 10000 10000000` makes a file in FOLDER, fills it with
-//! generated certificates and audit records up to each number in turn, and prints the median time of a listing, a
-//! look-up by serial number, a claim and a record, each alone and with 64 callers, and of opening the file.
+//! `cargo run --release -p est-store --example inventory -- sqlite://FILE 10000 10000000` fills a database with generated
+//! certificates and audit records up to each number in turn, and prints the median times of opening it, of a listing, a
+//! look-up by serial number, a claim and a record, and what 64 callers get done.
+//!
+//! `postgres://…` in the place of the file is a database of a server, `postgres` a server that is started for this, with
+//! its data in a temporary folder (`TMPDIR`), and gone at the end.
 
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
-#[path = "../tests/suite/support.rs"]
+mod postgres;
+mod sqlite;
+#[path = "../../tests/suite/support.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use est_core::{Entropy, Entry, Intent, Serial, Store as _};
-use est_store::{CertificateFilter, Database, Options, SerialNumber};
+use est_store::{CertificateFilter, Database, DatabaseUrl, Options, SerialNumber, StoreError};
+use est_testkit::databases::PostgresServer;
 use tokio::task::JoinSet;
 
 use support::{again, certificate_holder, csr, intent, issued, sign_certificate};
@@ -28,21 +34,32 @@ const TIMES: usize = 2_000;
 #[tokio::main]
 async fn main() -> Outcome<()> {
     let mut arguments = std::env::args().skip(1);
-    let folder = PathBuf::from(arguments.next().ok_or("name a folder")?);
-    let path = folder.join("inventory.db");
-    println!("rows        open       list 100   by serial  claim      record     claim and record, 64 callers");
+    let place = arguments.next().ok_or("name a database")?;
+    let server = if place == "postgres" { PostgresServer::find() } else { None };
+    let place = server.as_ref().map_or(place, PostgresServer::url);
+    let url = DatabaseUrl::parse(&place, Path::new("."))?;
+    println!("rows        open       list 100   by serial  claim      record     64 callers  filled in");
     for count in arguments {
         let count: i64 = count.parse()?;
-        Database::open(&path, Options::default())?.close().await;
-        fill(&path, count)?;
-        let opening = Instant::now();
-        let store = Database::open(&path, Options::default())?;
-        let opened = opening.elapsed();
+        Database::open_url(&url, Options::default())?.close().await;
+        let filling = Instant::now();
+        let numbers = (0..TIMES as i64).map(|number| 1 + number * 7_919 % count).collect::<Vec<_>>();
+        let serials = match url.file() {
+            Some(file) => sqlite::fill(file, count, &numbers)?,
+            None => postgres::fill(&place, count, &numbers).await?,
+        };
+        let filled = filling.elapsed();
+        let serials: Vec<_> = serials.iter().map(|octets| SerialNumber::from_contents(octets)).collect();
+        let opened = median(TIMES / 100, async |_| {
+            Database::open_url(&url, Options::default())?.close().await;
+            Ok::<_, StoreError>(1)
+        })
+        .await?;
+        let store = Database::open_url(&url, Options::default())?;
         let listed = median(TIMES / 10, async |_| {
             store.certificates(CertificateFilter::default(), 100, None).await.map(|page| page.items.len())
         })
         .await?;
-        let serials = serials(&path, count)?;
         let found = median(TIMES, async |number| {
             store.certificate(&serials[number % serials.len()], None).await.map(|found| usize::from(found.is_some()))
         })
@@ -53,7 +70,8 @@ async fn main() -> Outcome<()> {
         let recorded = median(TIMES, async |number| store.record(&alone[number].1).await.map(|()| 1)).await?;
         let together = crowded(&store, crowd).await?;
         println!(
-            "{count:<11} {opened:<10.1?} {listed:<10.1?} {found:<10.1?} {claimed:<10.1?} {recorded:<10.1?} {together:.0}/s"
+            "{count:<11} {opened:<10.1?} {listed:<10.1?} {found:<10.1?} {claimed:<10.1?} {recorded:<10.1?} {:<11} {filled:.0?}",
+            format!("{together:.0}/s")
         );
         store.close().await;
     }
@@ -104,42 +122,4 @@ fn enrollments(count: usize) -> Result<Vec<(Intent, Entry)>, Unspecified> {
         Ok((intent, entry))
     };
     (0..count).map(one).collect::<Result<_, Unspecified>>()
-}
-
-/// Adds certificates, each with an audit record, until there are `count`: as long as real ones, with random serial
-/// numbers.
-fn fill(path: &Path, count: i64) -> Outcome<()> {
-    let db = rusqlite::Connection::open(path)?;
-    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000; PRAGMA temp_store = MEMORY")?;
-    let there: i64 = db.query_row("SELECT count(*) FROM certificates", [], |row| row.get(0))?;
-    let from = there..count;
-    let step = 1_000_000_usize;
-    for start in from.clone().step_by(step) {
-        let end = count.min(start + step as i64);
-        db.execute_batch(&format!(
-            "BEGIN;
-             WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end})
-             INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, profile,
-                                       principal, issued_at, der)
-             SELECT randomblob(20), 'root', randomblob(32), 'CN=device-' || i || ',O=Example', 'dNSName=device-' || i,
-                    1800000000 + i, 1807776000 + i, 'factory', 'device', 'otp:p1', 1800000000 + i, randomblob(520)
-             FROM n;
-             WITH RECURSIVE n(i) AS (SELECT {start} UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {end})
-             INSERT INTO audit (at_micros, event, outcome, actor, source, label, ca, method)
-             SELECT 1800000000000000 + i, 'cert.issued', 'success', 'password p1', '192.0.2.7', 'factory', 'root', 'otp'
-             FROM n;
-             COMMIT;"
-        ))?;
-    }
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-    Ok(())
-}
-
-/// Serial numbers from everywhere in the inventory.
-fn serials(path: &Path, count: i64) -> Outcome<Vec<SerialNumber>> {
-    let db = rusqlite::Connection::open(path)?;
-    let mut select = db.prepare("SELECT serial FROM certificates WHERE number = ?1")?;
-    let one = |number: i64| select.query_row([1 + number * 7_919 % count], |row| row.get::<_, Vec<u8>>(0));
-    let octets: Vec<_> = (0..TIMES as i64).map(one).collect::<Result<_, _>>()?;
-    Ok(octets.iter().map(|octets| SerialNumber::from_contents(octets)).collect())
 }
