@@ -92,6 +92,7 @@ fn new_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
             Err(fault.help(format!("make it: mkdir -p {}", folder.display())))
         }
         _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
+        _ if path.exists() && !path.is_file() => Err(Fault::new(format!("{} is not a regular file", path.display()))),
         _ => Ok(path),
     }
 }
