@@ -1,5 +1,6 @@
 //! The connection to a syslog collector.
 
+use std::fmt;
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::AsFd as _;
@@ -46,6 +47,23 @@ pub(super) enum Transport {
     Udp,
     Tcp,
     Tls(Arc<ClientConfig>),
+}
+
+/// As a URL, in one spelling.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls(_) => "tcp+tls",
+        };
+        let host = self.host.to_ascii_lowercase();
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{}", self.port)
+        } else {
+            write!(f, "{scheme}://{host}:{}", self.port)
+        }
+    }
 }
 
 /// An open connection.

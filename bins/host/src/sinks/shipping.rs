@@ -62,11 +62,20 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// The name that its position is kept under.
-    pub(super) fn name(&self) -> &'static str {
+    /// What kind it is.
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::File { .. } => "file",
             Self::Syslog { .. } => "syslog",
+        }
+    }
+
+    /// The name that its positions are kept under: another collector has none of what the one before had. A file is moved
+    /// by who rotates it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File { .. } => self.kind().to_owned(),
+            Self::Syslog { address, .. } => format!("{} {address}", self.kind()),
         }
     }
 
@@ -151,6 +160,10 @@ impl Sink {
 /// What others may know of a sink.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// What kind of sink it is.
+    pub(super) kind: &'static str,
+    /// The name that the sink's positions are kept under.
+    pub(super) name: String,
     /// The last record of each node that the sink was given.
     pub(super) given: Mutex<HashMap<String, u64>>,
     /// What is wrong, while something is.
@@ -195,7 +208,7 @@ impl From<est_core::PortError> for Pause {
 impl Shipping {
     /// Ships until it is told to stop, and then what is left as far as that goes without another try.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let sink = self.sink.name();
+        let sink = self.sink.kind();
         let mut retry = self.pace.first_retry;
         let mut chains = Vec::new();
         loop {
@@ -272,7 +285,7 @@ impl Shipping {
     /// Takes, and keeps, the own chain and those that have records left and that nobody else ships: their nodes have no
     /// server, or one that does not reach the sink. Those that are `kept` are told their positions.
     async fn lease(&self, chains: &mut Vec<Held>, kept: impl Fn(&mut Held, u64)) -> Result<(), Pause> {
-        let (sink, own) = (self.sink.name(), self.outbox.node());
+        let (sink, own) = (&self.progress.name, self.outbox.node());
         let mut leased = Vec::new();
         for SinkChain { node, last, position } in self.outbox.chains(sink).await? {
             let is_own = node == own;
@@ -325,7 +338,7 @@ impl Shipping {
         self.pages += 1;
         locked(&self.progress.given).insert(chain.node.clone(), last);
         if self.tell(None) {
-            info!(sink = self.sink.name(), "the sink takes audit records again");
+            info!(sink = self.sink.kind(), "the sink takes audit records again");
         }
         Ok(true)
     }
@@ -333,7 +346,7 @@ impl Shipping {
     /// Remembers that the sink has taken the records of a chain up to this one.
     async fn confirm(&self, chain: &mut Held, sequence: u64) -> Result<(), Pause> {
         if sequence != chain.confirmed {
-            self.outbox.advance(&chain.node, self.sink.name(), sequence).await?;
+            self.outbox.advance(&chain.node, &self.progress.name, sequence).await?;
             chain.confirm(sequence);
         }
         Ok(())

@@ -341,6 +341,21 @@ fn is_not_sent_again_what_it_had_when_it_closed_the_connection_in_order() {
 }
 
 #[test]
+fn begins_with_the_first_record_where_another_was_before() {
+    run(async {
+        let chain = Chain::with(5);
+        for collector in [Plain::listen().await, Plain::listen().await] {
+            let sinks =
+                spawn(&chain, &collector.audit(SyslogTransport::Tcp), Pace { settled_after: Duration::ZERO, ..pace() });
+            let mut connection = collector.accept().await;
+            assert_eq!(read_until(&mut connection, 5).await, [1, 2, 3, 4, 5]);
+            drop(connection);
+            sinks.close(PATIENCE).await;
+        }
+    });
+}
+
+#[test]
 fn is_sent_three_times_at_most_what_it_acknowledges_and_closes_the_connection_at_once() {
     run(async {
         let collector = Plain::listen().await;
