@@ -15,6 +15,7 @@ mod trail;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::Parser as _;
@@ -48,12 +49,12 @@ fn start(command: Command) -> Result<ExitCode> {
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(dev::serve(settings, &options))
+            serve(settings.server.workers, dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
             let _spans = start_logging(&settings)?;
-            runtime(settings.server.workers)?.block_on(run::run(settings, &options))
+            serve(settings.server.workers, run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
@@ -99,6 +100,14 @@ fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
     return Ok(None);
     #[cfg(not(feature = "otel"))]
     Ok(())
+}
+
+/// Runs a server. What hangs when it has stopped, a write to a file system that is away say, does not keep the process.
+fn serve(workers: Option<NonZeroUsize>, server: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = runtime(workers)?;
+    let outcome = runtime.block_on(server);
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    outcome
 }
 
 /// A runtime with so many workers; one per core if `None`.

@@ -101,7 +101,7 @@ pub struct Sinks {
 #[derive(Clone)]
 pub struct SinkWatch {
     outbox: Arc<dyn Outbox>,
-    progress: Arc<[(&'static str, Arc<Progress>)]>,
+    progress: Arc<[Arc<Progress>]>,
 }
 
 /// How a sink is doing.
@@ -129,8 +129,8 @@ impl Sinks {
         let hangup = tokio::spawn(reopen_at_hangup(signal(SignalKind::hangup())?, reopen.clone())).abort_handle();
         let (mut progress, mut tasks) = (Vec::new(), JoinSet::new());
         for sink in sinks {
-            let of_this = Arc::new(Progress::default());
-            progress.push((sink.name(), of_this.clone()));
+            let of_this = Arc::new(Progress { kind: sink.kind(), name: sink.name(), ..Progress::default() });
+            progress.push(of_this.clone());
             let shipping = Shipping {
                 sink,
                 outbox: outbox.clone(),
@@ -175,14 +175,14 @@ impl SinkWatch {
     /// [`PortError`] when the database does not answer.
     pub async fn lag(&self) -> Result<Vec<Lag>, PortError> {
         let mut lags = Vec::new();
-        for (sink, progress) in self.progress.iter() {
-            let chains = self.outbox.chains(sink).await?;
+        for progress in self.progress.iter() {
+            let chains = self.outbox.chains(&progress.name).await?;
             let given = locked(&progress.given);
             let left = chains.iter().map(|SinkChain { node, last, position }| {
                 last.saturating_sub(given.get(node).map_or(*position, |given| *position.max(given)))
             });
             let (problem, damage) = (locked(&progress.problem).clone(), locked(&progress.damage).clone());
-            lags.push(Lag { sink, records: left.sum(), problem, damage });
+            lags.push(Lag { sink: progress.kind, records: left.sum(), problem, damage });
         }
         Ok(lags)
     }

@@ -434,10 +434,13 @@ impl EventFilter {
     /// those whose names begin with one that it names and a dot.
     #[must_use]
     pub fn lets_through(&self, event: &str) -> bool {
-        let is_below =
-            |name: &String| event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        self.0.is_empty() || self.0.iter().any(is_below)
+        self.0.is_empty() || self.0.iter().any(|name| is_named(event, name))
     }
+}
+
+/// Whether `name` is an event's, or what its name begins with before a dot.
+pub(super) fn is_named(event: &str, name: &str) -> bool {
+    event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// A syslog collector, and what it is sent.

@@ -1,6 +1,9 @@
 //! The connection to a syslog collector.
 
+use std::fmt;
 use std::io;
+use std::net::Shutdown;
+use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +13,7 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, WriteHalf};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::tls;
@@ -25,6 +28,12 @@ const ACKNOWLEDGE_WITHIN: Duration = Duration::from_secs(20);
 /// How long a collector that is told to may take to close the connection.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+/// How long after a close_notify the end of a TCP connection comes, unless the collector waits for a close_notify first.
+const FOLLOWS_WITHIN: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether something has happened to a connection that nothing tells of.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
 /// Where a collector listens, and by what transport.
 #[derive(Clone, Debug)]
 pub(super) struct Address {
@@ -38,6 +47,23 @@ pub(super) enum Transport {
     Udp,
     Tcp,
     Tls(Arc<ClientConfig>),
+}
+
+/// As a URL, in one spelling.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.transport {
+            Transport::Udp => "udp",
+            Transport::Tcp => "tcp",
+            Transport::Tls(_) => "tcp+tls",
+        };
+        let host = self.host.to_ascii_lowercase();
+        if host.contains(':') {
+            write!(f, "{scheme}://[{host}]:{}", self.port)
+        } else {
+            write!(f, "{scheme}://{host}:{}", self.port)
+        }
+    }
 }
 
 /// An open connection.
@@ -65,12 +91,14 @@ impl Connection {
         sockopt::set_tcp_keepidle(&tcp, ACKNOWLEDGE_WITHIN)?;
         let millis = u32::try_from(ACKNOWLEDGE_WITHIN.as_millis()).unwrap_or(u32::MAX);
         sockopt::set_tcp_user_timeout(&tcp, millis)?;
+        let below = std::net::TcpStream::from(tcp.as_fd().try_clone_to_owned()?);
         let stream = match transport {
             Transport::Tls(config) => {
                 let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-                Stream::new(TlsConnector::from(config.clone()).connect(name, tcp).await.map_err(tls::explained)?)
+                let tls = TlsConnector::from(config.clone()).connect(name, tcp).await.map_err(tls::explained)?;
+                Stream::new(tls, below)
             }
-            Transport::Udp | Transport::Tcp => Stream::new(tcp),
+            Transport::Udp | Transport::Tcp => Stream::new(tcp, below),
         };
         Ok(Self::Stream(stream))
     }
@@ -103,14 +131,35 @@ impl Connection {
 
     /// Waits until the collector ends the connection, and tells how.
     pub(super) async fn ended(&mut self) -> io::Error {
-        match self {
+        let Self::Stream(stream) = self else {
             // What comes back to a datagram socket is told to the next who sends.
-            Self::Udp(_) => std::future::pending().await,
-            Self::Stream(stream) => match (&mut stream.reader).await {
-                Ok(Ok(())) => io::Error::other("the collector closed the connection"),
-                Ok(Err(error)) => tls::explained(error),
-                Err(error) => error.into(),
-            },
+            return std::future::pending().await;
+        };
+        match (&mut stream.reader).await {
+            Ok(Ok(())) => {
+                stream.end = End::InOrder;
+                io::Error::other("the collector closed the connection")
+            }
+            Ok(Err(error)) => {
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    stream.end = End::Unsaid;
+                }
+                tls::explained(error)
+            }
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Ends a connection that the collector has ended, and tells how it did. It has acknowledged everything that it was
+    /// sent unless that is [`End::Failed`].
+    pub(super) async fn leave(self) -> End {
+        let Self::Stream(mut stream) = self else { return End::Failed };
+        if stream.end == End::Failed {
+            return End::Failed;
+        }
+        match timeout(CLOSE_WITHIN, stream.leave()).await {
+            Ok(Ok(())) => stream.end,
+            Ok(Err(_)) | Err(_) => End::Failed,
         }
     }
 
@@ -136,10 +185,24 @@ impl Connection {
     }
 }
 
+/// How a collector has ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// In order, with TLS's close_notify where there is TLS.
+    InOrder,
+    /// Without a close_notify: anybody on the way can make that up.
+    Unsaid,
+    /// With an error, or before it had acknowledged everything.
+    Failed,
+}
+
 /// A connection that octets are sent over, and on which the collector says nothing but that it ends.
 pub(super) struct Stream {
     writer: WriteHalf<Box<dyn Duplex>>,
     reader: JoinHandle<io::Result<()>>,
+    /// What is below TLS.
+    tcp: std::net::TcpStream,
+    end: End,
 }
 
 trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
@@ -147,7 +210,7 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Sync + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Sync + Unpin> Duplex for T {}
 
 impl Stream {
-    fn new(stream: impl Duplex + 'static) -> Self {
+    fn new(stream: impl Duplex + 'static, tcp: std::net::TcpStream) -> Self {
         let (mut reader, writer) = tokio::io::split(Box::new(stream) as Box<dyn Duplex>);
         // Reading is also how TLS learns of tickets, new keys and alerts.
         let reader = tokio::spawn(async move {
@@ -155,7 +218,27 @@ impl Stream {
             while reader.read(&mut ignored).await? > 0 {}
             Ok(())
         });
-        Self { writer, reader }
+        Self { writer, reader, tcp, end: End::Failed }
+    }
+
+    /// Ends what the collector has ended, and waits until it has acknowledged everything. A collector that had not read
+    /// everything answers with a reset.
+    async fn leave(&mut self) -> io::Result<()> {
+        let closed = async {
+            while !matches!(self.tcp.peek(&mut [0]), Ok(0)) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        match timeout(FOLLOWS_WITHIN, closed).await {
+            // Nobody is there any more who would read a close_notify: it would be what is answered with a reset.
+            Ok(()) => self.tcp.shutdown(Shutdown::Write)?,
+            Err(_) => self.writer.shutdown().await?,
+        }
+        // Once the end itself is acknowledged, the socket knows its peer no more.
+        while self.tcp.peer_addr().is_ok() {
+            sleep(LOOK_EVERY).await;
+        }
+        self.tcp.take_error()?.map_or(Ok(()), Err)
     }
 }
 

@@ -5,6 +5,10 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
+const O_NONBLOCK: i32 = OFlags::NONBLOCK.bits().cast_signed();
+
 /// A file that records are appended to, opened when it is needed. Its owner may write, and its group read.
 #[derive(Debug)]
 pub(super) struct AppendFile {
@@ -49,7 +53,13 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 
 fn open(path: &Path) -> io::Result<File> {
     let is_there = path.exists();
-    let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o640).open(path)?;
+    let mut options = OpenOptions::new();
+    // Whoever opens a pipe would wait for who is at its other end.
+    options.read(true).append(true).create(true).mode(0o640).custom_flags(O_NONBLOCK);
+    let mut file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other(format!("{} is not a regular file", path.display())));
+    }
     if !is_there && let Some(folder) = path.parent() {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
@@ -116,6 +126,15 @@ mod tests {
         let path = folder.path().join("audit.jsonl");
         AppendFile::new(path.clone()).append(b"{}\n").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o137, 0);
+    }
+
+    #[test]
+    fn writes_into_nothing_but_a_regular_file_and_waits_for_nobody() {
+        let folder = Directory::new();
+        let path = folder.path().join("audit.jsonl");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let error = AppendFile::new(path.clone()).append(b"{}\n").unwrap_err().to_string();
+        assert_eq!(error, format!("{} is not a regular file", path.display()));
     }
 
     #[test]

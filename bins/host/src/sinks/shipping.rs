@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::{error, info, warn};
 
-use super::collector::{Address, Connection};
+use super::collector::{Address, Connection, End};
 use super::file::AppendFile;
 use super::held::Held;
 use super::syslog::Sender;
@@ -29,6 +29,9 @@ pub struct Pace {
     /// For how long records that went over a stream may have to be sent again: as long as the connection is up for that
     /// long after them, they have arrived.
     pub unconfirmed_for: Duration,
+    /// For how long records that a collector has acknowledged must have been with it when it ends the connection in order:
+    /// a collector that is killed ends it so, too, with what it was at work on.
+    pub settled_after: Duration,
     /// For how long a chain is nobody else's to ship; said again after a third of it.
     pub lease: Duration,
     /// How long to wait after a first failure; twice as long after each one more.
@@ -44,6 +47,7 @@ impl Default for Pace {
             look_every: Duration::from_secs(1),
             // Longer than TCP may leave something unacknowledged.
             unconfirmed_for: Duration::from_secs(30),
+            settled_after: Duration::from_secs(3),
             lease: Duration::from_secs(30),
             first_retry: Duration::from_secs(1),
             last_retry: Duration::from_secs(60),
@@ -58,11 +62,20 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// The name that its position is kept under.
-    pub(super) fn name(&self) -> &'static str {
+    /// What kind it is.
+    pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::File { .. } => "file",
             Self::Syslog { .. } => "syslog",
+        }
+    }
+
+    /// The name that its positions are kept under: another collector has none of what the one before had. A file is moved
+    /// by who rotates it.
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File { .. } => self.kind().to_owned(),
+            Self::Syslog { address, .. } => format!("{} {address}", self.kind()),
         }
     }
 
@@ -120,11 +133,17 @@ impl Sink {
         }
     }
 
-    /// Forgets a connection or a file that has failed.
-    fn give_up(&mut self) {
+    /// Forgets a connection or a file that has failed, or that has ended: how, where that says something.
+    async fn end(&mut self) -> End {
         match self {
-            Self::File { file, .. } => *file = None,
-            Self::Syslog { connection, .. } => *connection = None,
+            Self::File { file, .. } => {
+                *file = None;
+                End::Failed
+            }
+            Self::Syslog { connection, .. } => match connection.take() {
+                Some(connection) => connection.leave().await,
+                None => End::Failed,
+            },
         }
     }
 
@@ -141,6 +160,10 @@ impl Sink {
 /// What others may know of a sink.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
+    /// What kind of sink it is.
+    pub(super) kind: &'static str,
+    /// The name that the sink's positions are kept under.
+    pub(super) name: String,
     /// The last record of each node that the sink was given.
     pub(super) given: Mutex<HashMap<String, u64>>,
     /// What is wrong, while something is.
@@ -185,13 +208,16 @@ impl From<est_core::PortError> for Pause {
 impl Shipping {
     /// Ships until it is told to stop, and then what is left as far as that goes without another try.
     pub(super) async fn run(mut self, mut stop: watch::Receiver<bool>) {
-        let sink = self.sink.name();
+        let sink = self.sink.kind();
         let mut retry = self.pace.first_retry;
+        let mut chains = Vec::new();
         loop {
             let before = self.pages;
-            let Err(pause) = self.ship(&mut stop).await;
+            let Err(pause) = self.ship(&mut chains, &mut stop).await;
             let Pause::Failed(error) = pause else { return };
-            self.sink.give_up();
+            if self.settle(&mut chains).await && !*stop.borrow() {
+                continue;
+            }
             if self.pages != before {
                 retry = self.pace.first_retry;
             }
@@ -209,22 +235,37 @@ impl Shipping {
         }
     }
 
+    /// After the sink has failed, or a collector has ended the connection: remembers what it has taken. Whether it did so
+    /// in order, and has taken everything.
+    async fn settle(&mut self, chains: &mut [Held]) -> bool {
+        let end = self.sink.end().await;
+        let mut has_all = end == End::InOrder;
+        for chain in chains.iter_mut().filter(|_| end != End::Failed) {
+            let settled =
+                if end == End::InOrder { chain.given_before(self.pace.settled_after) } else { chain.confirmed };
+            let taken = settled.max(chain.repeated());
+            // What is not remembered is sent again.
+            has_all &= self.confirm(chain, taken).await.is_ok() && chain.confirmed == chain.given;
+        }
+        has_all
+    }
+
     /// Ships from where the sink is known to be, until something fails or all is done.
-    async fn ship(&mut self, stop: &mut watch::Receiver<bool>) -> Result<Infallible, Pause> {
-        let mut chains = Vec::new();
-        let mut leased: Option<Instant> = None;
+    async fn ship(&mut self, chains: &mut Vec<Held>, stop: &mut watch::Receiver<bool>) -> Result<Infallible, Pause> {
+        self.lease(chains, Held::begin_again).await?;
+        let mut leased = Instant::now();
         loop {
-            if leased.is_none_or(|leased| leased.elapsed() >= self.pace.lease / 3) {
-                self.lease(&mut chains).await?;
-                leased = Some(Instant::now());
+            if leased.elapsed() >= self.pace.lease / 3 {
+                self.lease(chains, |_, _| ()).await?;
+                leased = Instant::now();
             }
             let mut has_all = true;
-            for chain in &mut chains {
+            for chain in chains.iter_mut() {
                 has_all &= !self.give(chain).await?;
             }
             if has_all && *stop.borrow() {
                 if self.sink.close().await {
-                    for chain in &mut chains {
+                    for chain in chains.iter_mut() {
                         self.confirm(chain, chain.given).await?;
                     }
                 }
@@ -234,7 +275,7 @@ impl Shipping {
             }
             if self.sink.is_up() {
                 let patience = if self.sink.confirms_later() { self.pace.unconfirmed_for } else { Duration::ZERO };
-                for chain in &mut chains {
+                for chain in chains.iter_mut() {
                     self.confirm(chain, chain.given_before(patience)).await?;
                 }
             }
@@ -242,10 +283,10 @@ impl Shipping {
     }
 
     /// Takes, and keeps, the own chain and those that have records left and that nobody else ships: their nodes have no
-    /// server, or one that does not reach the sink.
-    async fn lease(&self, chains: &mut Vec<Held>) -> Result<(), Pause> {
-        let (sink, own) = (self.sink.name(), self.outbox.node());
-        let mut kept = Vec::new();
+    /// server, or one that does not reach the sink. Those that are `kept` are told their positions.
+    async fn lease(&self, chains: &mut Vec<Held>, kept: impl Fn(&mut Held, u64)) -> Result<(), Pause> {
+        let (sink, own) = (&self.progress.name, self.outbox.node());
+        let mut leased = Vec::new();
         for SinkChain { node, last, position } in self.outbox.chains(sink).await? {
             let is_own = node == own;
             if !is_own && last <= position {
@@ -253,16 +294,20 @@ impl Shipping {
             }
             let Some(position) = self.outbox.lease(&node, sink, self.pace.lease).await? else { continue };
             match chains.iter().position(|held| held.node == node) {
-                Some(index) => kept.push(chains.swap_remove(index)),
+                Some(index) => {
+                    let mut held = chains.swap_remove(index);
+                    kept(&mut held, position);
+                    leased.push(held);
+                }
                 None => {
                     if !is_own {
                         info!(sink, node, "ships audit records that nobody else ships");
                     }
-                    kept.push(Held::new(node, position));
+                    leased.push(Held::new(node, position));
                 }
             }
         }
-        *chains = kept;
+        *chains = leased;
         *locked(&self.progress.given) = chains.iter().map(|chain| (chain.node.clone(), chain.given)).collect();
         Ok(())
     }
@@ -293,7 +338,7 @@ impl Shipping {
         self.pages += 1;
         locked(&self.progress.given).insert(chain.node.clone(), last);
         if self.tell(None) {
-            info!(sink = self.sink.name(), "the sink takes audit records again");
+            info!(sink = self.sink.kind(), "the sink takes audit records again");
         }
         Ok(true)
     }
@@ -301,7 +346,7 @@ impl Shipping {
     /// Remembers that the sink has taken the records of a chain up to this one.
     async fn confirm(&self, chain: &mut Held, sequence: u64) -> Result<(), Pause> {
         if sequence != chain.confirmed {
-            self.outbox.advance(&chain.node, self.sink.name(), sequence).await?;
+            self.outbox.advance(&chain.node, &self.progress.name, sequence).await?;
             chain.confirm(sequence);
         }
         Ok(())

@@ -44,8 +44,12 @@ impl Chain {
         self.added.notify_waiters();
     }
 
+    /// How far a sink has come: by its whole name, or its kind where there is one of that kind.
     pub(crate) fn position_of(&self, sink: &str) -> u64 {
-        self.positions.lock().unwrap().get(sink).copied().unwrap_or(0)
+        let positions = self.positions.lock().unwrap();
+        let of_this =
+            |name: &String| name.strip_prefix(sink).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
+        positions.iter().find(|(name, _)| of_this(name)).map_or(0, |(_, position)| *position)
     }
 }
 

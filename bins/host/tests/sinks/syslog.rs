@@ -2,12 +2,17 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use est_core::pkix::{Certificate, Fingerprint, pem};
 use est_testkit::peers::OpenSsl;
 use est_testkit::rsyslog::{Listen, Rsyslog};
 use host::config::{Audit, KeyFile, Syslog, SyslogTls, SyslogTransport, TlsCertificate};
+use host::sinks::Pace;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::pem::PemObject as _;
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::chain::Chain;
 use crate::{Log, PATIENCE, nothing, pace, run, spawn};
@@ -275,4 +280,135 @@ fn is_refused_and_tried_again_when_its_certificate_is_not_pinned() {
     let pinned =
         |certificates: &Certificates| certificates.pinning(certificates.certificate("collector").fingerprint());
     refuses("foreign", pinned, "which is not pinned");
+}
+
+/// A collector that reads and writes nothing, and does with a connection what it is told to.
+struct Plain(tokio::net::TcpListener);
+
+impl Plain {
+    async fn listen() -> Self {
+        Self(tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap())
+    }
+
+    fn audit(&self, transport: SyslogTransport) -> Audit {
+        let (host, port) = ("127.0.0.1".to_owned(), self.0.local_addr().unwrap().port());
+        Audit { syslog: Some(Syslog { transport, host, port, facility: 13, enterprise: 32_473 }), ..nothing() }
+    }
+
+    async fn accept(&self) -> tokio::net::TcpStream {
+        tokio::time::timeout(PATIENCE, self.0.accept()).await.expect("it connects").unwrap().0
+    }
+}
+
+/// Reads up to the record with this sequence; the sequences of all that came.
+async fn read_until(stream: &mut (impl tokio::io::AsyncRead + Unpin), last: u64) -> Vec<u64> {
+    let (mut text, end) = (String::new(), format!("record {last}"));
+    while !text.ends_with(&end) {
+        let mut octets = [0; 4096];
+        let read = tokio::time::timeout(PATIENCE, stream.read(&mut octets)).await.expect("more comes").unwrap();
+        assert!(read > 0, "it ends after {text}");
+        text.push_str(&String::from_utf8_lossy(&octets[..read]));
+    }
+    let sequences = text.split(" sequence=\"").skip(1).map(|rest| rest.split_once('"').unwrap().0.parse().unwrap());
+    sequences.collect()
+}
+
+async fn until(is_so: impl Fn() -> bool) {
+    let wait = async {
+        while !is_so() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, wait).await.expect("it comes to this");
+}
+
+#[test]
+fn is_not_sent_again_what_it_had_when_it_closed_the_connection_in_order() {
+    run(async {
+        let collector = Plain::listen().await;
+        let chain = Chain::with(5);
+        let sinks =
+            spawn(&chain, &collector.audit(SyslogTransport::Tcp), Pace { settled_after: Duration::ZERO, ..pace() });
+        let mut connection = collector.accept().await;
+        assert_eq!(read_until(&mut connection, 5).await, [1, 2, 3, 4, 5]);
+        drop(connection);
+        until(|| chain.position_of("syslog") == 5).await;
+        assert_eq!(sinks.watch().lag().await.unwrap()[0].problem, None);
+        chain.add(1);
+        assert_eq!(read_until(&mut collector.accept().await, 6).await, [6]);
+        sinks.close(PATIENCE).await;
+    });
+}
+
+#[test]
+fn begins_with_the_first_record_where_another_was_before() {
+    run(async {
+        let chain = Chain::with(5);
+        for collector in [Plain::listen().await, Plain::listen().await] {
+            let sinks =
+                spawn(&chain, &collector.audit(SyslogTransport::Tcp), Pace { settled_after: Duration::ZERO, ..pace() });
+            let mut connection = collector.accept().await;
+            assert_eq!(read_until(&mut connection, 5).await, [1, 2, 3, 4, 5]);
+            drop(connection);
+            sinks.close(PATIENCE).await;
+        }
+    });
+}
+
+#[test]
+fn is_sent_three_times_at_most_what_it_acknowledges_and_closes_the_connection_at_once() {
+    run(async {
+        let collector = Plain::listen().await;
+        let chain = Chain::with(5);
+        let sinks = spawn(&chain, &collector.audit(SyslogTransport::Tcp), Pace { settled_after: PATIENCE, ..pace() });
+        for _ in 0..3 {
+            assert_eq!(chain.position_of("syslog"), 0);
+            assert_eq!(read_until(&mut collector.accept().await, 5).await, [1, 2, 3, 4, 5]);
+        }
+        until(|| chain.position_of("syslog") == 5).await;
+        sinks.close(PATIENCE).await;
+    });
+}
+
+#[test]
+fn is_sent_again_what_it_had_not_read_when_it_closed_the_connection() {
+    run(async {
+        let collector = Plain::listen().await;
+        let chain = Chain::with(5);
+        let sinks =
+            spawn(&chain, &collector.audit(SyslogTransport::Tcp), Pace { settled_after: Duration::ZERO, ..pace() });
+        for _ in 0..6 {
+            collector.accept().await.readable().await.unwrap();
+        }
+        assert_eq!(chain.position_of("syslog"), 0);
+        assert_eq!(read_until(&mut collector.accept().await, 5).await, [1, 2, 3, 4, 5]);
+        sinks.close(PATIENCE).await;
+    });
+}
+
+#[test]
+fn is_not_sent_again_over_tls_what_it_had_when_it_said_that_it_closes() {
+    let Some(certificates) = Certificates::find() else { return };
+    let chain_of = vec![certificates.certificate("collector").as_der().to_vec().into()];
+    let key = PrivateKeyDer::from_pem_file(certificates.path("collector.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let config = config.with_no_client_auth().with_single_cert(chain_of, key).unwrap();
+    let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+    run(async {
+        let collector = Plain::listen().await;
+        let chain = Chain::with(5);
+        let audit = collector.audit(SyslogTransport::Tls(certificates.trusting_ca()));
+        let sinks = spawn(&chain, &audit, Pace { settled_after: Duration::ZERO, ..pace() });
+        for says_so in [false, true] {
+            let mut connection = acceptor.accept(collector.accept().await).await.unwrap();
+            assert_eq!(read_until(&mut connection, 5).await, [1, 2, 3, 4, 5]);
+            assert_eq!(chain.position_of("syslog"), 0);
+            if says_so {
+                connection.shutdown().await.unwrap();
+            }
+        }
+        until(|| chain.position_of("syslog") == 5).await;
+        sinks.close(PATIENCE).await;
+    });
 }

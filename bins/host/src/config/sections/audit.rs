@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use est_core::pkix::Fingerprint;
+use est_store::EVENTS;
 
 use crate::config::diagnostic::Fault;
 use crate::config::files;
 use crate::config::reader::Reader;
-use crate::config::settings::{Audit, EventFilter, Syslog, SyslogTls, SyslogTransport, TlsCertificate};
+use crate::config::settings::{Audit, EventFilter, Syslog, SyslogTls, SyslogTransport, TlsCertificate, is_named};
 use crate::config::value::{self, Given};
 
 use super::tls::key_file;
@@ -48,12 +49,6 @@ const WORDS: [(&str, &[&str]); 3] = [
     ("revoke", &["cert.revoked", "otp.revoked"]),
 ];
 
-/// What the names of events begin with.
-const BEGINNINGS: [&str; 16] = [
-    "admin", "audit", "auth", "backup", "ca", "cert", "config", "crl", "db", "enroll", "key", "otp", "reenroll",
-    "request", "server", "star",
-];
-
 /// The keys that only matter with `tcp+tls`.
 const OF_TLS: [&str; 5] = ["syslog_ca", "syslog_fingerprints", "syslog_cert", "syslog_key", "syslog_key_passphrase"];
 
@@ -92,6 +87,7 @@ fn new_file(given: &Given<'_>) -> Result<PathBuf, Fault> {
             Err(fault.help(format!("make it: mkdir -p {}", folder.display())))
         }
         _ if path.is_dir() => Err(Fault::new(format!("{} is a folder", path.display()))),
+        _ if path.exists() && !path.is_file() => Err(Fault::new(format!("{} is not a regular file", path.display()))),
         _ => Ok(path),
     }
 }
@@ -191,11 +187,15 @@ fn events(given: &Given<'_>) -> Result<Vec<String>, Fault> {
     if let Some((_, names)) = WORDS.iter().find(|(word, _)| *word == text) {
         return Ok(names.iter().map(|name| (*name).to_owned()).collect());
     }
-    let beginning = text.split('.').next().unwrap_or_default();
-    if !BEGINNINGS.contains(&beginning) {
+    if !EVENTS.iter().any(|event| is_named(event.name, &text)) {
+        let names = EVENTS.iter().flat_map(|event| {
+            let dots = event.name.match_indices('.').map(|(dot, _)| &event.name[..dot]);
+            dots.chain([event.name])
+        });
         let words = WORDS.iter().map(|(word, _)| *word);
-        let fault = given.not_one_of(beginning, BEGINNINGS.into_iter().chain(words));
-        return Err(Fault { message: format!("no event's name begins with {}", given.quoted()), ..fault });
+        let fault = given.not_one_of(&text, names.chain(words));
+        let message = format!("no event's name is {} or begins with it and a dot", given.quoted());
+        return Err(Fault { message, ..fault });
     }
     Ok(vec![text])
 }
