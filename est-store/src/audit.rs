@@ -20,10 +20,13 @@ use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 pub use chain::Chain;
 pub use checkpoint::Checkpoint;
 pub use events::{EVENTS, KnownEvent};
-pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
+pub use reading::{ChainPiece, ChainPlace, Unreadable};
 use text::plain;
 pub use trail::TrailUse;
 pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
+
+/// The event of what stands in listings and at sinks for a record that cannot be read. No record is of it.
+pub const UNREADABLE: &str = "audit.unreadable";
 
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ pub struct AuditRecord {
     pub serial: Option<SerialNumber>,
     /// The fingerprint of that certificate.
     pub fingerprint: Option<Fingerprint>,
-    /// The chain that it is in, up to it and with it; `None` for a record from before there were chains.
+    /// The chain that it is in, up to it and with it; `None` for a row that is in none, which no server wrote.
     pub chain: Option<Chain>,
 }
 
@@ -199,10 +202,11 @@ pub struct AuditFilter {
 }
 
 impl Database {
-    /// Reads events, the latest first, up to `limit` of them and from `after` on.
+    /// Reads events, the latest first, up to `limit` of them and from `after` on. A stand-in tells of each that cannot be
+    /// read ([`UNREADABLE`]).
     ///
     /// # Errors
-    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    /// [`StoreError::Database`].
     pub async fn audit(
         &self,
         filter: AuditFilter,
@@ -365,11 +369,18 @@ impl Work for Read {
     type Answer = Page<AuditRecord>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
-        let Self { filter, limit, after } = self;
-        let mut query = Query::new(
-            &format!("SELECT {} FROM audit WHERE number <", record::COLUMNS),
-            after.map_or(i64::MAX, |cursor| cursor.0),
-        );
+        let Self { limit, after, .. } = self;
+        let last = after.map_or(i64::MAX, |cursor| cursor.0.saturating_sub(1));
+        let records = record::read_all(db, |columns| self.select(columns, last)).await?;
+        let numbered = records.into_iter().map(|record| (stored(record.number), record));
+        Ok(Page::of(numbered.collect(), *limit))
+    }
+}
+
+impl Read {
+    fn select<'a>(&'a self, columns: &str, last: i64) -> Query<'a> {
+        let Self { filter, limit, .. } = self;
+        let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE number <="), last);
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
@@ -400,12 +411,7 @@ impl Work for Read {
             query.push(" AND label =", label);
         }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
-        let rows = query.run(db).await?;
-        let records = rows.into_iter().map(|row| {
-            let record = record::read(row)?;
-            Ok((i64::try_from(record.number).unwrap_or(i64::MAX), record))
-        });
-        Ok(Page::of(records.collect::<Result<_, StoreError>>()?, *limit))
+        query
     }
 }
 

@@ -47,7 +47,7 @@ mod writer;
 pub use admin::AdminEvent;
 pub use audit::{
     Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
-    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, Unchained, Unreadable, Verdict, Verifier,
+    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unreadable, Verdict, Verifier,
 };
 pub use authorities::{CaEvent, CaNote};
 pub use census::Census;
@@ -64,4 +64,5 @@ pub use prune::{Pruned, Retention};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState};
 pub use revocation::{Revocation, Revoked};
 pub use serial_number::{SerialNumber, SerialNumberError};
+pub use sinks::SinkChain;
 pub use url::{DatabaseUrl, UrlError};

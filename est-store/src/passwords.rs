@@ -84,7 +84,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn password(&self, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
-        self.read(Find { id: id.to_owned(), now }).await
+        self.glance(Find { id: id.to_owned(), now }).await
     }
 
     /// The password with this id, as an operator sees it: whatever became of it.

@@ -6,7 +6,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use est_core::{Seconds, Store as _};
-use est_store::{Actor, Chain, Database, Extent, Report, ServerEvent, Tampering, UnixMicros, Verdict, Verifier};
+use est_store::{
+    Actor, AuditFilter, Chain, Database, Extent, Report, ServerEvent, Tampering, UNREADABLE, UnixMicros, Verdict,
+    Verifier,
+};
 use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use support::{Folder, TestClock, certificate_holder, csr, intent, issued, new_password, sign_certificate};
@@ -99,9 +102,9 @@ async fn verify(path: &Path, checkpoints: &[Chain]) -> (Vec<Report>, u64) {
     let store = open(path, "auditor", &TestClock::new());
     let mut verifier = Verifier::new(Extent::Whole);
     checkpoints.iter().for_each(|checkpoint| verifier.expect(checkpoint));
-    let unchained = store.verify(&mut verifier, |_| {}).await.unwrap();
+    let strays = store.verify(&mut verifier, |_| {}).await.unwrap();
     store.close().await;
-    (verifier.finish(), unchained.inserted)
+    (verifier.finish(), strays)
 }
 
 /// A row of the table as far as hashes cover it.
@@ -397,10 +400,57 @@ async fn tells_what_was_done() {
 #[tokio::test]
 async fn finds_rows_that_are_in_no_chain() {
     let original = Original::write().await;
-    let (path, db) = original.copy();
-    db.execute("INSERT INTO audit (at_micros, event, outcome) VALUES (1, 'cert.issued', 'success')", []).unwrap();
-    drop(db);
-    assert_eq!(verify(&path, &original.checkpoints).await.1, 1);
+    for columns in [
+        "at_micros) VALUES ('cert.issued', 'success', 1",
+        "at_micros, number) VALUES ('cert.issued', 'success', 1, 0",
+        "at_micros, node) VALUES ('cert.issued', 'success', 1, 'node-1'",
+        "at_micros, node, sequence) VALUES ('cert.issued', 'success', 1, 'node-1', 99",
+        "at_micros, node, hash) VALUES ('cert.issued', 'success', 1, '', zeroblob(32)",
+    ] {
+        let (path, db) = original.copy();
+        db.execute(&format!("INSERT INTO audit (event, outcome, {columns})"), []).unwrap();
+        drop(db);
+        assert_eq!(verify(&path, &original.checkpoints).await.1, 1, "{columns}");
+    }
+}
+
+/// Also one that is whole and in the table of ends: no server can have that name.
+#[tokio::test]
+async fn finds_a_chain_of_a_node_without_a_name() {
+    let original = Original::write().await;
+    for node in ["", "no de"] {
+        let (path, db) = original.copy();
+        let row = "INSERT INTO audit (at_micros, event, outcome, node, sequence, hash) VALUES (1, 'cert.issued', 'success', ?1, 1, zeroblob(32))";
+        db.execute(row, [node]).unwrap();
+        hash_anew(&db, node, 1, 1);
+        db.execute("INSERT INTO chains SELECT node, sequence, hash FROM audit WHERE node = ?1", [node]).unwrap();
+        drop(db);
+        let (reports, _) = verify(&path, &original.checkpoints).await;
+        let report = reports.iter().find(|report| report.end.node == node).unwrap();
+        assert_eq!(report.finding.as_ref().map(|finding| &finding.kind), Some(&Tampering::Inserted));
+    }
+}
+
+#[tokio::test]
+async fn finds_a_record_that_listings_were_to_show_elsewhere_or_not_at_all() {
+    let original = Original::write().await;
+    for number in ["9223372036854775807", "1000", "-number"] {
+        let (path, db) = original.copy();
+        let sql = format!("UPDATE audit SET number = {number} WHERE node = 'node-1' AND sequence = 5");
+        assert_eq!(db.execute(&sql, []).unwrap(), 1);
+        drop(db);
+        let (reports, _) = verify(&path, &original.checkpoints).await;
+        let finding = reports[0].finding.clone().unwrap();
+        assert!([5, 6].contains(&finding.sequence), "{number}: {finding}");
+        if number.starts_with('9') {
+            let store = open(&path, "auditor", &TestClock::new());
+            let first = store.audit(AuditFilter::default(), 1, None).await.unwrap();
+            assert_eq!(first.items[0].chain.as_ref().map(|chain| chain.sequence), Some(5));
+            let rest = store.audit(AuditFilter::default(), 1000, first.next).await.unwrap().items.len() as u64;
+            assert_eq!(rest + 1, original.ends.values().sum::<u64>());
+            store.close().await;
+        }
+    }
 }
 
 #[tokio::test]
@@ -439,4 +489,36 @@ async fn texts_of_others_are_written_plain_and_short() {
     let mut verifier = Verifier::new(Extent::Whole);
     store.verify(&mut verifier, |_| {}).await.unwrap();
     assert!(verifier.finish()[0].finding.is_none());
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_listed_as_such_and_hides_no_other() {
+    let folder = Folder::new();
+    let path = folder.path().join("unreadable.db");
+    let store = open(&path, "node-1", &TestClock::new());
+    for _ in 0..4 {
+        store.note(ServerEvent::Startup, None).await.unwrap();
+    }
+    let db = Connection::open(&path).unwrap();
+    let damage = "DROP TRIGGER audit_keeps_its_rows; PRAGMA ignore_check_constraints = ON; \
+                  UPDATE audit SET method = 'nfc' WHERE number = 2;";
+    db.execute_batch(damage).unwrap();
+    let whole = store.chain_with_stand_ins("node-1", 0, 9).await.unwrap();
+    // Octets that are no text: SQLite does not hand such a row over.
+    db.execute_batch("UPDATE audit SET actor = CAST(X'ff' AS TEXT) WHERE number = 3;").unwrap();
+    let worse = store.chain_with_stand_ins("node-1", 0, 9).await.unwrap();
+    let mut listed = store.audit(AuditFilter::default(), 9, None).await.unwrap().items;
+    listed.reverse();
+    assert_eq!(worse, listed);
+    for (records, unreadable) in [
+        (whole, &[(2, "unreadable: column method")][..]),
+        (worse.clone(), &[(2, "unreadable: column method"), (3, "unreadable: column text")]),
+    ] {
+        let sequences: Vec<_> = records.iter().map(|record| record.chain.as_ref().unwrap().sequence).collect();
+        assert_eq!(sequences, [1, 2, 3, 4]);
+        let stand_ins: Vec<_> = records.iter().filter(|record| record.event == UNREADABLE).collect();
+        let told: Vec<_> = stand_ins.iter().map(|record| (record.number, record.reason.as_deref().unwrap())).collect();
+        assert_eq!(told, unreadable);
+        assert!(stand_ins.iter().all(|record| !record.success && record.chain.as_ref().unwrap().hash != [0; 32]));
+    }
 }

@@ -123,7 +123,9 @@ impl Reloader {
         Box::new(move |actor| {
             let reloader = self.clone();
             Box::pin(async move {
-                let changed = reloader.reload(&actor).await;
+                // Recorded and not done it would be, if it ended with who asked for it.
+                let reloading = tokio::spawn(async move { reloader.reload(&actor).await });
+                let changed = reloading.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]));
                 let changed =
                     changed.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 let warnings = changed.after_restart.iter().map(|key| format!("{key} changes with a restart only"));

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use est_testkit::peers::is_installed;
 use est_testkit::rsyslog::{Listen, Rsyslog};
 use est_testkit::server::{Launch, Server};
 use serde_json::Value;
@@ -65,6 +66,54 @@ fn no_record_is_missing_after_a_kill_between_writing_and_remembering() {
     all.sort_unstable();
     all.dedup();
     assert_eq!(all, (1..=count).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_command_writes_as_another_node_leaves_with_a_server_that_has_the_same_database() {
+    let server = with_audit("file = \"audit.jsonl\"").start();
+    let (path, ghost) = (server.folder().join("audit.jsonl"), server.folder().join("ghost.toml"));
+    let text = fs::read_to_string(server.folder().join("estd.toml")).expect("the configuration");
+    fs::write(&ghost, text.replacen("[server]", "[server]\nnode = \"ghost\"", 1)).expect("written");
+    let made = Command::new(ESTD).args(["otp", "create", "--count", "3", "--config"]).arg(&ghost).output();
+    assert!(made.expect("estd runs").status.success());
+    let of_ghost = || -> Vec<Value> { records(&path).into_iter().filter(|record| record["node"] == "ghost").collect() };
+    wait_until("the records of the other node are in the file", || of_ghost().len() == 3);
+    assert_eq!(sequences(&of_ghost()), [1, 2, 3]);
+}
+
+#[test]
+fn a_record_that_cannot_be_read_leaves_as_such_and_keeps_back_no_other() {
+    if !is_installed("sqlite3") {
+        return;
+    }
+    let server = with_audit("file = \"audit.jsonl\"\nevents = [\"otp\"]").start();
+    create_passwords(&server, 3);
+    let path = server.folder().join("audit.jsonl");
+    wait_until("the passwords are in the file", || passwords(&path) == 3);
+    let last = records(&path).pop().expect("a record")["sequence"].as_u64().expect("a number");
+    let launch = server.kill();
+    let config = launch.folder().join("estd.toml");
+    let made = Command::new(ESTD).args(["otp", "create", "--count", "3", "--config"]).arg(&config).output();
+    assert!(made.expect("estd runs").status.success());
+    let damage = format!(
+        "DROP TRIGGER audit_keeps_its_rows; PRAGMA ignore_check_constraints = ON; \
+         UPDATE audit SET method = 'nfc' WHERE sequence = {}",
+        last + 2
+    );
+    let damaged =
+        Command::new("sqlite3").arg(launch.folder().join("estd.db")).arg(damage).status().expect("sqlite3 runs");
+    assert!(damaged.success());
+    let server = launch.start();
+    wait_until("the other passwords are in the file", || passwords(&path) == 5);
+    let stand_in = records(&path).into_iter().find(|record| record["sequence"] == last + 2).expect("a stand-in");
+    assert_eq!((&stand_in["event_type"], &stand_in["outcome"]), (&"audit.unreadable".into(), &"failure".into()));
+    assert_eq!(
+        (&stand_in["reason"], &stand_in["node"]),
+        (&"unreadable: column method".into(), &records(&path)[0]["node"])
+    );
+    let listed = server.estd_json(&["audit", "list", "--limit", "1000"]);
+    let unreadable = |record: &&Value| record["event"] == "audit.unreadable";
+    assert_eq!(listed["events"].as_array().expect("a list").iter().filter(unreadable).count(), 1);
 }
 
 #[test]

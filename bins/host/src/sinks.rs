@@ -1,11 +1,12 @@
 //! Where audit records go besides the database: a file, and a syslog collector.
 //!
-//! The audit table is the outbox. Each node ships its own chain, in order, a page at a time; the database remembers how
-//! far each sink has come, and that moves only once the sink has taken the records. A sink that was away goes on where
-//! it was; a crash between taking and remembering repeats records and loses none.
+//! The audit table is the outbox. Each node ships its own chain, and those that nobody else ships, in order, a page at a
+//! time; the database remembers how far each sink has come, and that moves only once the sink has taken the records. A
+//! sink that was away goes on where it was; a crash between taking and remembering repeats records and loses none.
 
 mod collector;
 mod file;
+mod held;
 mod json;
 mod outbox;
 mod record;
@@ -17,10 +18,10 @@ mod tls;
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use est_core::PortError;
+use est_store::SinkChain;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, watch};
 use tokio::task::{AbortHandle, JoinSet};
@@ -29,10 +30,10 @@ use tracing::{info, warn};
 use crate::config::{self, Audit, SyslogTransport};
 use crate::wiring::WiringError;
 use collector::{Address, Transport};
-use shipping::{Progress, Shipping, Sink};
+use shipping::{Progress, Shipping, Sink, locked};
 use syslog::Sender;
 
-pub use outbox::{Outbox, StoredChain};
+pub use outbox::{Outbox, StoredChains};
 pub use record::ChainedRecord;
 pub use shipping::Pace;
 
@@ -108,10 +109,12 @@ pub struct SinkWatch {
 pub struct Lag {
     /// Which.
     pub sink: &'static str,
-    /// How many records of the chain it was not given yet.
+    /// How many records, of all nodes, it was not given yet as far as this server knows.
     pub records: u64,
     /// Why not, if something is wrong.
     pub problem: Option<String>,
+    /// Which record could not be read, the last if there was one since the start.
+    pub damage: Option<String>,
 }
 
 impl Sinks {
@@ -139,6 +142,7 @@ impl Sinks {
                 pace,
                 progress: of_this,
                 reopen: reopen.clone(),
+                pages: 0,
             };
             tasks.spawn(shipping.run(stopped.clone()));
         }
@@ -170,16 +174,17 @@ impl SinkWatch {
     /// # Errors
     /// [`PortError`] when the database does not answer.
     pub async fn lag(&self) -> Result<Vec<Lag>, PortError> {
-        if self.progress.is_empty() {
-            return Ok(Vec::new());
+        let mut lags = Vec::new();
+        for (sink, progress) in self.progress.iter() {
+            let chains = self.outbox.chains(sink).await?;
+            let given = locked(&progress.given);
+            let left = chains.iter().map(|SinkChain { node, last, position }| {
+                last.saturating_sub(given.get(node).map_or(*position, |given| *position.max(given)))
+            });
+            let (problem, damage) = (locked(&progress.problem).clone(), locked(&progress.damage).clone());
+            lags.push(Lag { sink, records: left.sum(), problem, damage });
         }
-        let last = self.outbox.last().await?;
-        let of = |(sink, progress): &(&'static str, Arc<Progress>)| Lag {
-            sink,
-            records: last.saturating_sub(progress.sequence.load(Ordering::Relaxed)),
-            problem: progress.problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone(),
-        };
-        Ok(self.progress.iter().map(of).collect())
+        Ok(lags)
     }
 }
 

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server.
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS node VARCHAR(64);
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS sequence BIGINT;
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS hash VARBINARY(32) CHECK (hash IS NULL OR length(hash) = 32);
@@ -12,11 +12,13 @@ CREATE TABLE IF NOT EXISTS chains (
     hash     VARBINARY(64)    NOT NULL CHECK (length(hash) = 32)
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 
--- How far each sink of a node has taken its chain.
+-- How far each sink has taken the chain of a node, and the node that ships it there at present.
 CREATE TABLE IF NOT EXISTS sinks (
     node     VARCHAR(64)    NOT NULL,
-    sink     VARCHAR(255)    NOT NULL,
+    sink     VARCHAR(320)    NOT NULL,
     sequence BIGINT NOT NULL,
+    holder   VARCHAR(64)    NOT NULL DEFAULT '',
+    lease_until BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (node, sink)
 ) CHARACTER SET utf8mb4 COLLATE utf8mb4_nopad_bin;
 

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server.
 ALTER TABLE audit ADD COLUMN node TEXT;
 ALTER TABLE audit ADD COLUMN sequence BIGINT;
 ALTER TABLE audit ADD COLUMN hash BYTEA CHECK (hash IS NULL OR length(hash) = 32);
@@ -12,11 +12,13 @@ CREATE TABLE chains (
     hash     BYTEA    NOT NULL CHECK (length(hash) = 32)
 );
 
--- How far each sink of a node has taken its chain.
+-- How far each sink has taken the chain of a node, and the node that ships it there at present.
 CREATE TABLE sinks (
     node     TEXT    NOT NULL,
     sink     TEXT    NOT NULL,
     sequence BIGINT NOT NULL,
+    holder   TEXT    NOT NULL DEFAULT '',
+    lease_until BIGINT NOT NULL DEFAULT 0,
     PRIMARY KEY (node, sink)
 );
 

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain. Which methods there are is the program's to say.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server. Which methods there are is the program's to say.
 DROP TRIGGER audit_keeps_its_rows;
 DROP TRIGGER audit_keeps_every_row;
 ALTER TABLE audit RENAME TO audit_before;
@@ -47,11 +47,13 @@ CREATE TABLE chains (
     hash     BLOB    NOT NULL CHECK (length(hash) = 32)
 ) STRICT, WITHOUT ROWID;
 
--- How far each sink of a node has taken its chain.
+-- How far each sink has taken the chain of a node, and the node that ships it there at present.
 CREATE TABLE sinks (
     node     TEXT    NOT NULL,
     sink     TEXT    NOT NULL,
     sequence INTEGER NOT NULL,
+    holder   TEXT    NOT NULL DEFAULT '',
+    lease_until INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (node, sink)
 ) STRICT, WITHOUT ROWID;
 

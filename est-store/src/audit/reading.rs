@@ -1,6 +1,6 @@
 //! Reading chains from their beginning.
 
-use super::{AuditRecord, Chain, Verifier, record};
+use super::{AuditRecord, Chain, Verifier, record, stored};
 use crate::database::Database;
 use crate::session::{Query, Session};
 use crate::value::values;
@@ -35,15 +35,6 @@ pub struct ChainPlace {
     number: i64,
 }
 
-/// Rows of the audit table that are in no chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unchained {
-    /// How many are from before the first record of any chain.
-    pub before: u64,
-    /// How many are not, so that no server wrote them.
-    pub inserted: u64,
-}
-
 impl Database {
     /// Reads the records of a node's chain that come after the one at `after`, in their order, up to `limit` of them.
     ///
@@ -55,6 +46,19 @@ impl Database {
         let piece = self.chain_piece(node, after, limit).await?;
         let damaged = |Unreadable { column, .. }| StoreError::Damaged { column };
         piece.records.into_iter().map(|read| read.map_err(damaged)).collect()
+    }
+
+    /// As [`chain`](Self::chain), with a stand-in for each record that cannot be read ([`UNREADABLE`](crate::UNREADABLE)).
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_with_stand_ins(
+        &self,
+        node: &str,
+        after: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>, StoreError> {
+        self.read(WithStandIns { node: node.to_owned(), after: stored(after), limit }).await
     }
 
     /// As [`chain`](Self::chain), for who looks for what was done to it: with rows that share a place, and with those
@@ -72,7 +76,7 @@ impl Database {
     }
 
     /// Reads every chain into `verifier`, which may be done while nodes write, and calls `progress` with the number of
-    /// records now and then. Answers with the rows that are in no chain.
+    /// records now and then. Answers with the number of [`strays`](Self::strays).
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -80,7 +84,7 @@ impl Database {
         &self,
         verifier: &mut Verifier,
         mut progress: impl FnMut(u64) + Send,
-    ) -> Result<Unchained, StoreError> {
+    ) -> Result<u64, StoreError> {
         for node in self.chain_nodes().await? {
             let before = self.chain_end(&node).await?;
             let mut place = None;
@@ -101,7 +105,7 @@ impl Database {
             let after = self.chain_end(&node).await?;
             verifier.close(&node, before.as_ref(), after.as_ref());
         }
-        self.unchained().await
+        self.strays().await
     }
 
     /// Reads the end of a node's chain; `None` when it has written nothing.
@@ -120,12 +124,12 @@ impl Database {
         self.read(Nodes).await
     }
 
-    /// Counts the rows that are in no chain. Reads the whole table.
+    /// Counts the rows that are in no chain, which no server wrote. Reads the whole table.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn unchained(&self) -> Result<Unchained, StoreError> {
-        self.read(CountUnchained).await
+    pub async fn strays(&self) -> Result<u64, StoreError> {
+        self.read(Strays).await
     }
 }
 
@@ -181,6 +185,25 @@ impl Work for Piece {
     }
 }
 
+struct WithStandIns {
+    node: String,
+    after: i64,
+    limit: u32,
+}
+
+impl Work for WithStandIns {
+    type Answer = Vec<AuditRecord>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<AuditRecord>, StoreError> {
+        let select = |columns: &str| {
+            let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE node ="), self.node.as_str());
+            query.push(" AND sequence >", self.after).push(" ORDER BY sequence, number LIMIT", self.limit);
+            query
+        };
+        record::read_all(db, select).await
+    }
+}
+
 struct End {
     node: String,
 }
@@ -205,12 +228,11 @@ impl Work for Nodes {
             nodes.push(row.take::<String>(0)?);
         }
         // From one to the next, so that not every record is looked at.
-        let mut last = String::new();
-        let next = "SELECT min(node) FROM audit WHERE node > ?1";
-        while let Some(mut row) = db.query_one(next, &values![&last]).await?
+        let mut next = db.query_one("SELECT min(node) FROM audit", &[]).await?;
+        while let Some(row) = &mut next
             && let Some(node) = row.take::<Option<String>>(0)?
         {
-            last.clone_from(&node);
+            next = db.query_one("SELECT min(node) FROM audit WHERE node > ?1", &values![&node]).await?;
             nodes.push(node);
         }
         nodes.sort();
@@ -219,23 +241,13 @@ impl Work for Nodes {
     }
 }
 
-struct CountUnchained;
+struct Strays;
 
-impl Work for CountUnchained {
-    type Answer = Unchained;
+impl Work for Strays {
+    type Answer = u64;
 
-    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Unchained, StoreError> {
-        let first = "SELECT min(number) FROM audit WHERE node IS NOT NULL AND sequence IS NOT NULL";
-        let first: Option<i64> = match db.query_one(first, &[]).await? {
-            Some(mut row) => row.take(0)?,
-            None => None,
-        };
-        let count = "SELECT count(*) FROM audit WHERE (node IS NULL OR sequence IS NULL OR hash IS NULL) AND number <";
-        let mut counts = Vec::new();
-        for below in [first.unwrap_or(i64::MAX), i64::MAX] {
-            let mut rows = Query::new(count, below).run(db).await?;
-            counts.push(rows.first_mut().map_or(Ok(0), |row| row.take::<u64>(0))?);
-        }
-        Ok(Unchained { before: counts[0], inserted: counts[1].saturating_sub(counts[0]) })
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM audit WHERE node IS NULL OR sequence IS NULL OR hash IS NULL";
+        db.query_one(sql, &[]).await?.map_or(Ok(0), |mut row| row.take(0))
     }
 }

@@ -366,7 +366,7 @@ impl Admin {
         let found = self.store.certificate(&number, ca).await?;
         match (revocation, found) {
             (Revocation::Unknown, _) | (_, None) => Err(unknown(&number)),
-            (Revocation::Revoked | Revocation::AlreadyRevoked, Some(found)) => {
+            (Revocation::Revoked | Revocation::AlreadyRevoked | Revocation::NowCompromised, Some(found)) => {
                 if revocation == Revocation::Revoked {
                     self.metrics.revoked(&found.ca, reason.name());
                 }

@@ -130,9 +130,9 @@ struct DatabaseHealth {
 struct SinkHealth {
     /// Which: `file` or `syslog`.
     sink: &'static str,
-    /// `healthy`, or `degraded` while it takes no records.
+    /// `healthy`, or `degraded` while it takes no records, and since the start if one could not be read.
     status: Overall,
-    /// How many records of this node it has yet to take.
+    /// How many records, of all nodes, it has yet to take.
     lag: u64,
     /// What is wrong, if something is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -140,7 +140,8 @@ struct SinkHealth {
 }
 
 impl From<Lag> for SinkHealth {
-    fn from(Lag { sink, records, problem }: Lag) -> Self {
+    fn from(Lag { sink, records, problem, damage }: Lag) -> Self {
+        let problem = problem.or(damage);
         let status = if problem.is_none() { Overall::Healthy } else { Overall::Degraded };
         Self { sink, status, lag: records, error: problem }
     }

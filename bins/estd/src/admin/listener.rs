@@ -64,7 +64,7 @@ impl Listener {
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
-                        place: Arc::new(self.connections.admit()),
+                        place: Arc::new(self.connections.admit(peer.ip())),
                         peer,
                     };
                     tokio::spawn(connection.serve(stream, stop.clone()));

@@ -11,7 +11,7 @@ use est_core::Site;
 use est_store::{Database, ServerEvent};
 use host::config::{self, Settings};
 use host::metrics::Metrics;
-use host::sinks::{self, Sinks, StoredChain};
+use host::sinks::{self, Sinks, StoredChains};
 use host::wiring;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
@@ -133,8 +133,8 @@ pub(crate) async fn serve(
     let address = server.local_addr()?;
     let bound = Bound { est: address, admin: admin.as_ref().map(admin::Listener::local_addr).transpose()? };
     store.note(ServerEvent::Startup, Some(format!("estd {} on {address}", env!("CARGO_PKG_VERSION")))).await?;
-    let chain = StoredChain::new(store.clone(), node.as_str());
-    let sinks = Sinks::spawn(Arc::new(chain), sinks, sinks::Pace::default())?;
+    let chains = StoredChains::new(store.clone(), node.as_str());
+    let sinks = Sinks::spawn(Arc::new(chains), sinks, sinks::Pace::default())?;
     if let Some(administered) = &administered {
         administered.watch_sinks(sinks.watch());
     }

@@ -19,6 +19,7 @@ fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
     let free = json(&api.post("/admin/otp", &json!({ "ttl": 60 })));
     assert_eq!(ask(&server, "/simpleenroll", "CN=free", free["otp"].as_str().expect("a password")).status, 200);
     assert_eq!(api.post("/admin/otp", &json!({ "est_label": "none-such" })).status, 404);
+    assert!(free["warning"].as_str().is_some_and(|warning| warning.contains("any name")), "{free}");
     let bound = json(&api.post("/admin/otp", &json!({ "names": ["dns:*.lab.example"], "ttl": 60 })));
     assert_eq!(bound["names"], json!(["dns:*.lab.example"]));
     let secret = bound["otp"].as_str().expect("a password");
@@ -54,7 +55,9 @@ fn a_password_is_not_made_of_nonsense() {
         (json!({ "max_uses": -1 }), "-1"),
         (json!({ "entity_id": "a:b" }), "entity_id"),
         (json!({ "entity_id": "" }), "entity_id"),
+        (json!({ "entity_id": "a", "client_id": "b" }), "duplicate"),
         (json!({ "entity_id": "a", "label": "b" }), "duplicate"),
+        (json!({ "label": "a:b" }), "entity_id"),
         (json!({ "names": ["a.example"] }), "names"),
         (json!([]), "expected"),
     ] {
@@ -63,6 +66,23 @@ fn a_password_is_not_made_of_nonsense() {
         assert!(message.contains(word), "{body}: {message}");
     }
     assert_eq!(api.read("/admin/otp"), json!([]));
+}
+
+#[test]
+fn a_label_of_a_password_is_its_entity_and_never_taken_for_an_est_label() {
+    let server = patient();
+    let api = Api::operator(&server);
+    for body in [json!({ "label": "vetted" }), json!({ "label": "vetted", "est_label": "vetted" })] {
+        let (status, _, message) = problem(&api.post("/admin/otp", &body));
+        assert_eq!(status, 400, "{body}");
+        assert!(message.contains("est_label") && message.contains("entity_id"), "{message}");
+    }
+    assert_eq!(api.read("/admin/otp"), json!([]));
+    for (body, entity) in [(json!({ "label": "device-3" }), "device-3"), (json!({ "entity_id": "vetted" }), "vetted")] {
+        let made = json(&api.post("/admin/otp", &body));
+        assert_eq!((&made["entity_id"], &made["est_label"]), (&json!(entity), &Value::Null));
+        assert!(made.get("warning").is_none(), "{made}");
+    }
 }
 
 #[test]

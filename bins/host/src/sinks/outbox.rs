@@ -1,36 +1,43 @@
 //! Where sinks take records from, and where it is kept how far each has come.
 
-use est_core::PortFuture;
-use est_store::{AuditRecord, Database, IssuedCertificate, StoreError};
+use std::time::Duration;
+
+use est_core::{PortFuture, Seconds};
+use est_store::{AuditRecord, Database, IssuedCertificate, SinkChain, StoreError};
+use tracing::error;
 
 use super::ChainedRecord;
 
-/// The records of one node's chain, and how far each sink has taken them.
+/// The records of every node's chain, and how far each sink has taken them.
 pub trait Outbox: Send + Sync {
-    /// The records after `sequence`, in the order of the chain, up to `limit` of them.
-    fn read(&self, after_sequence: u64, limit: u32) -> PortFuture<'_, Vec<ChainedRecord>>;
+    /// The node that ships.
+    fn node(&self) -> &str;
 
-    /// The sequence of the last record; 0 when there is none.
-    fn last(&self) -> PortFuture<'_, u64>;
+    /// Every chain, and how far `sink` has taken it: the one first that has waited longest.
+    fn chains<'a>(&'a self, sink: &'a str) -> PortFuture<'a, Vec<SinkChain>>;
 
-    /// The sequence of the last record that `sink` has taken for good; 0 when there is none.
-    fn position<'a>(&'a self, sink: &'a str) -> PortFuture<'a, u64>;
+    /// Keeps others from shipping the chain of `of` to `sink` for as long as this `lasts`. Answers with the sequence of
+    /// the last record that the sink has taken for good, 0 when there is none; with `None` when another ships it.
+    fn lease<'a>(&'a self, of: &'a str, sink: &'a str, lasts: Duration) -> PortFuture<'a, Option<u64>>;
 
-    /// Remembers that `sink` has taken the records up to `sequence`.
-    fn advance<'a>(&'a self, sink: &'a str, sequence: u64) -> PortFuture<'a, ()>;
+    /// The records of the chain of `of` after `sequence`, in their order, up to `limit` of them.
+    fn read<'a>(&'a self, of: &'a str, after_sequence: u64, limit: u32) -> PortFuture<'a, Vec<ChainedRecord>>;
+
+    /// Remembers that `sink` has taken the records of the chain of `of` up to `sequence`.
+    fn advance<'a>(&'a self, of: &'a str, sink: &'a str, sequence: u64) -> PortFuture<'a, ()>;
 
     /// Waits until there may be more records.
     fn more(&self) -> PortFuture<'_, ()>;
 }
 
-/// The chain of one node in a database.
-pub struct StoredChain {
+/// The chains in a database.
+pub struct StoredChains {
     database: Database,
     node: String,
 }
 
-impl StoredChain {
-    /// Takes the chain of `node`.
+impl StoredChains {
+    /// Takes the chains that `node` finds in a database.
     #[must_use]
     pub fn new(database: Database, node: impl Into<String>) -> Self {
         Self { database, node: node.into() }
@@ -41,16 +48,35 @@ impl StoredChain {
         let (Some(serial), Some(ca), Some(fingerprint)) = (&record.serial, &record.ca, record.fingerprint) else {
             return Ok(None);
         };
-        let found = self.database.certificate(serial, Some(ca)).await?;
-        Ok(found.filter(|found| found.fingerprint == fingerprint))
+        match self.database.certificate(serial, Some(ca)).await {
+            Ok(found) => Ok(found.filter(|found| found.fingerprint == fingerprint)),
+            Err(StoreError::Damaged { column }) => {
+                error!(%serial, ca, column, "an audit record leaves without its certificate, which cannot be read");
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 
-impl Outbox for StoredChain {
-    fn read(&self, after_sequence: u64, limit: u32) -> PortFuture<'_, Vec<ChainedRecord>> {
+impl Outbox for StoredChains {
+    fn node(&self) -> &str {
+        &self.node
+    }
+
+    fn chains<'a>(&'a self, sink: &'a str) -> PortFuture<'a, Vec<SinkChain>> {
+        Box::pin(async move { Ok(self.database.sink_chains(sink).await?) })
+    }
+
+    fn lease<'a>(&'a self, of: &'a str, sink: &'a str, lasts: Duration) -> PortFuture<'a, Option<u64>> {
+        let lasts = Seconds(lasts.as_secs());
+        Box::pin(async move { Ok(self.database.lease_chain(of, sink, &self.node, lasts).await?) })
+    }
+
+    fn read<'a>(&'a self, of: &'a str, after_sequence: u64, limit: u32) -> PortFuture<'a, Vec<ChainedRecord>> {
         Box::pin(async move {
             let mut page = Vec::new();
-            for record in self.database.chain(&self.node, after_sequence, limit).await? {
+            for record in self.database.chain_with_stand_ins(of, after_sequence, limit).await? {
                 let certificate = self.certificate(&record).await?;
                 let chain = record.chain.clone();
                 page.extend(chain.map(|chain| ChainedRecord { chain, record, certificate }));
@@ -59,19 +85,11 @@ impl Outbox for StoredChain {
         })
     }
 
-    fn last(&self) -> PortFuture<'_, u64> {
-        Box::pin(async move { Ok(self.database.chain_end(&self.node).await?.map_or(0, |end| end.sequence)) })
+    fn advance<'a>(&'a self, of: &'a str, sink: &'a str, sequence: u64) -> PortFuture<'a, ()> {
+        Box::pin(async move { Ok(self.database.advance_sink(of, sink, sequence).await?) })
     }
 
-    fn position<'a>(&'a self, sink: &'a str) -> PortFuture<'a, u64> {
-        Box::pin(async move { Ok(self.database.sink_position(&self.node, sink).await?) })
-    }
-
-    fn advance<'a>(&'a self, sink: &'a str, sequence: u64) -> PortFuture<'a, ()> {
-        Box::pin(async move { Ok(self.database.advance_sink(&self.node, sink, sequence).await?) })
-    }
-
-    /// Never: other processes write to the chain, too, and nobody tells of that. Sinks look for more by themselves.
+    /// Never: other processes write to the chains, too, and nobody tells of that. Sinks look for more by themselves.
     fn more(&self) -> PortFuture<'_, ()> {
         Box::pin(std::future::pending())
     }

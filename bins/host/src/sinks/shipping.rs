@@ -1,19 +1,20 @@
 //! How records get from the outbox to one sink: in order, at least once, a page at a time.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use est_store::{SinkChain, UNREADABLE};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::collector::{Address, Connection};
 use super::file::AppendFile;
+use super::held::Held;
 use super::syslog::Sender;
 use super::{CertificateData, ChainedRecord, Outbox, json};
 use crate::config::EventFilter;
@@ -28,6 +29,8 @@ pub struct Pace {
     /// For how long records that went over a stream may have to be sent again: as long as the connection is up for that
     /// long after them, they have arrived.
     pub unconfirmed_for: Duration,
+    /// For how long a chain is nobody else's to ship; said again after a third of it.
+    pub lease: Duration,
     /// How long to wait after a first failure; twice as long after each one more.
     pub first_retry: Duration,
     /// How long to wait at most.
@@ -41,6 +44,7 @@ impl Default for Pace {
             look_every: Duration::from_secs(1),
             // Longer than TCP may leave something unacknowledged.
             unconfirmed_for: Duration::from_secs(30),
+            lease: Duration::from_secs(30),
             first_retry: Duration::from_secs(1),
             last_retry: Duration::from_secs(60),
         }
@@ -137,10 +141,12 @@ impl Sink {
 /// What others may know of a sink.
 #[derive(Debug, Default)]
 pub(super) struct Progress {
-    /// The last record that the sink was given.
-    pub(super) sequence: AtomicU64,
+    /// The last record of each node that the sink was given.
+    pub(super) given: Mutex<HashMap<String, u64>>,
     /// What is wrong, while something is.
-    pub(super) problem: std::sync::Mutex<Option<String>>,
+    pub(super) problem: Mutex<Option<String>>,
+    /// What was wrong with the last record that could not be read.
+    pub(super) damage: Mutex<Option<String>>,
 }
 
 /// Ships to one sink.
@@ -152,6 +158,8 @@ pub(super) struct Shipping {
     pub(super) pace: Pace,
     pub(super) progress: Arc<Progress>,
     pub(super) reopen: Arc<Notify>,
+    /// How many pages the sink has taken.
+    pub(super) pages: u64,
 }
 
 /// Why shipping has stopped for a moment.
@@ -180,11 +188,11 @@ impl Shipping {
         let sink = self.sink.name();
         let mut retry = self.pace.first_retry;
         loop {
-            let before = self.progress.sequence.load(Ordering::Relaxed);
+            let before = self.pages;
             let Err(pause) = self.ship(&mut stop).await;
             let Pause::Failed(error) = pause else { return };
             self.sink.give_up();
-            if self.progress.sequence.load(Ordering::Relaxed) != before {
+            if self.pages != before {
                 retry = self.pace.first_retry;
             }
             if self.tell(Some(error.clone())) {
@@ -203,54 +211,98 @@ impl Shipping {
 
     /// Ships from where the sink is known to be, until something fails or all is done.
     async fn ship(&mut self, stop: &mut watch::Receiver<bool>) -> Result<Infallible, Pause> {
-        let mut unconfirmed = VecDeque::new();
-        let sink = self.sink.name();
-        let mut given = self.outbox.position(sink).await?;
-        let mut confirmed = given;
-        self.progress.sequence.store(given, Ordering::Relaxed);
+        let mut chains = Vec::new();
+        let mut leased: Option<Instant> = None;
         loop {
-            let page = self.outbox.read(given, self.pace.page).await?;
-            if let Some(last) = page.last().map(|record| record.chain.sequence) {
-                let wanted: Vec<_> =
-                    page.into_iter().filter(|record| self.events.lets_through(&record.record.event)).collect();
-                if !wanted.is_empty() {
-                    self.sink.take(&wanted, self.certificates).await?;
-                    #[cfg(feature = "fault-points")]
-                    crate::fault::pass("sink:taken");
-                }
-                given = last;
-                self.progress.sequence.store(given, Ordering::Relaxed);
-                if self.tell(None) {
-                    info!(sink, "the sink takes audit records again");
-                }
-                unconfirmed.push_back((Instant::now(), given));
-            } else if *stop.borrow() {
+            if leased.is_none_or(|leased| leased.elapsed() >= self.pace.lease / 3) {
+                self.lease(&mut chains).await?;
+                leased = Some(Instant::now());
+            }
+            let mut has_all = true;
+            for chain in &mut chains {
+                has_all &= !self.give(chain).await?;
+            }
+            if has_all && *stop.borrow() {
                 if self.sink.close().await {
-                    self.confirm(&mut confirmed, given).await?;
+                    for chain in &mut chains {
+                        self.confirm(chain, chain.given).await?;
+                    }
                 }
                 return Err(Pause::Stopped);
-            } else {
+            } else if has_all {
                 self.wait(stop).await?;
             }
-            let done = self.confirmed_now(&mut unconfirmed).unwrap_or(confirmed);
-            self.confirm(&mut confirmed, done).await?;
+            if self.sink.is_up() {
+                let patience = if self.sink.confirms_later() { self.pace.unconfirmed_for } else { Duration::ZERO };
+                for chain in &mut chains {
+                    self.confirm(chain, chain.given_before(patience)).await?;
+                }
+            }
         }
     }
 
-    /// The last record that has arrived for all that can be known, if there is one more than before.
-    fn confirmed_now(&self, unconfirmed: &mut VecDeque<(Instant, u64)>) -> Option<u64> {
-        if !self.sink.is_up() {
-            return None;
+    /// Takes, and keeps, the own chain and those that have records left and that nobody else ships: their nodes have no
+    /// server, or one that does not reach the sink.
+    async fn lease(&self, chains: &mut Vec<Held>) -> Result<(), Pause> {
+        let (sink, own) = (self.sink.name(), self.outbox.node());
+        let mut kept = Vec::new();
+        for SinkChain { node, last, position } in self.outbox.chains(sink).await? {
+            let is_own = node == own;
+            if !is_own && last <= position {
+                continue;
+            }
+            let Some(position) = self.outbox.lease(&node, sink, self.pace.lease).await? else { continue };
+            match chains.iter().position(|held| held.node == node) {
+                Some(index) => kept.push(chains.swap_remove(index)),
+                None => {
+                    if !is_own {
+                        info!(sink, node, "ships audit records that nobody else ships");
+                    }
+                    kept.push(Held::new(node, position));
+                }
+            }
         }
-        let patience = if self.sink.confirms_later() { self.pace.unconfirmed_for } else { Duration::ZERO };
-        let arrived = unconfirmed.partition_point(|(since, _)| since.elapsed() >= patience);
-        unconfirmed.drain(..arrived).next_back().map(|(_, sequence)| sequence)
+        *chains = kept;
+        *locked(&self.progress.given) = chains.iter().map(|chain| (chain.node.clone(), chain.given)).collect();
+        Ok(())
     }
 
-    async fn confirm(&self, confirmed: &mut u64, sequence: u64) -> Result<(), Pause> {
-        if sequence != *confirmed {
-            self.outbox.advance(self.sink.name(), sequence).await?;
-            *confirmed = sequence;
+    /// Gives the sink the next records of a chain; whether there are any.
+    async fn give(&mut self, chain: &mut Held) -> Result<bool, Pause> {
+        let page = self.outbox.read(&chain.node, chain.given, self.pace.page).await?;
+        let Some(last) = page.last().map(|record| record.chain.sequence) else { return Ok(false) };
+        for ChainedRecord { chain, record, .. } in page.iter().filter(|record| record.record.event == UNREADABLE) {
+            let why = record.reason.as_deref().unwrap_or_default();
+            error!(
+                node = chain.node,
+                sequence = chain.sequence,
+                why,
+                "an audit record cannot be read: a stand-in leaves"
+            );
+            let damage = format!("record {} of {} is {why}; see estd audit verify", chain.sequence, chain.node);
+            *locked(&self.progress.damage) = Some(damage);
+        }
+        let is_wanted = |event: &str| event == UNREADABLE || self.events.lets_through(event);
+        let wanted: Vec<_> = page.into_iter().filter(|record| is_wanted(&record.record.event)).collect();
+        if !wanted.is_empty() {
+            self.sink.take(&wanted, self.certificates).await?;
+            #[cfg(feature = "fault-points")]
+            crate::fault::pass("sink:taken");
+        }
+        chain.give(last);
+        self.pages += 1;
+        locked(&self.progress.given).insert(chain.node.clone(), last);
+        if self.tell(None) {
+            info!(sink = self.sink.name(), "the sink takes audit records again");
+        }
+        Ok(true)
+    }
+
+    /// Remembers that the sink has taken the records of a chain up to this one.
+    async fn confirm(&self, chain: &mut Held, sequence: u64) -> Result<(), Pause> {
+        if sequence != chain.confirmed {
+            self.outbox.advance(&chain.node, self.sink.name(), sequence).await?;
+            chain.confirm(sequence);
         }
         Ok(())
     }
@@ -273,9 +325,14 @@ impl Shipping {
 
     /// Sets what is wrong; whether that is news.
     fn tell(&self, problem: Option<String>) -> bool {
-        let mut told = self.progress.problem.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut told = locked(&self.progress.problem);
         let is_news = told.is_some() != problem.is_some();
         *told = problem;
         is_news
     }
+}
+
+/// What nobody leaves half done.
+pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,14 +3,18 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use est_core::{PortError, PortFuture};
-use est_store::{AuditRecord, Chain as Place, Method, UnixMicros};
+use est_store::{AuditRecord, Chain as Place, Method, SinkChain, UnixMicros};
 use host::sinks::{ChainedRecord, Outbox};
 use tokio::sync::Notify;
 
 /// The most that a sink may hold in memory.
 pub(crate) const PAGE: u32 = 64;
+
+/// The node that writes it, and ships it.
+const NODE: &str = "node-1";
 
 #[derive(Default)]
 pub(crate) struct Chain {
@@ -48,7 +52,7 @@ impl Chain {
 /// Every fifth is a failure.
 fn record(sequence: u64) -> ChainedRecord {
     let success = !sequence.is_multiple_of(5);
-    let place = Place { node: "node-1".into(), sequence, hash: [sequence.to_le_bytes()[0]; 32] };
+    let place = Place { node: NODE.into(), sequence, hash: [sequence.to_le_bytes()[0]; 32] };
     ChainedRecord {
         chain: place.clone(),
         record: AuditRecord {
@@ -71,7 +75,21 @@ fn record(sequence: u64) -> ChainedRecord {
 }
 
 impl Outbox for Chain {
-    fn read(&self, after_sequence: u64, limit: u32) -> PortFuture<'_, Vec<ChainedRecord>> {
+    fn node(&self) -> &str {
+        NODE
+    }
+
+    fn chains<'a>(&'a self, sink: &'a str) -> PortFuture<'a, Vec<SinkChain>> {
+        let last = self.records.lock().unwrap().len() as u64;
+        let chain = SinkChain { node: NODE.into(), last, position: self.position_of(sink) };
+        Box::pin(async move { Ok(vec![chain]) })
+    }
+
+    fn lease<'a>(&'a self, _: &'a str, sink: &'a str, _: Duration) -> PortFuture<'a, Option<u64>> {
+        Box::pin(async move { Ok(Some(self.position_of(sink))) })
+    }
+
+    fn read<'a>(&'a self, _: &'a str, after_sequence: u64, limit: u32) -> PortFuture<'a, Vec<ChainedRecord>> {
         assert!(limit <= PAGE, "{limit} records at once");
         let records = self.records.lock().unwrap();
         let start = usize::try_from(after_sequence).unwrap();
@@ -79,16 +97,7 @@ impl Outbox for Chain {
         Box::pin(async move { Ok(page) })
     }
 
-    fn last(&self) -> PortFuture<'_, u64> {
-        let last = self.records.lock().unwrap().len() as u64;
-        Box::pin(async move { Ok(last) })
-    }
-
-    fn position<'a>(&'a self, sink: &'a str) -> PortFuture<'a, u64> {
-        Box::pin(async move { Ok(self.position_of(sink)) })
-    }
-
-    fn advance<'a>(&'a self, sink: &'a str, sequence: u64) -> PortFuture<'a, ()> {
+    fn advance<'a>(&'a self, _: &'a str, sink: &'a str, sequence: u64) -> PortFuture<'a, ()> {
         Box::pin(async move {
             if self.is_forgetful.load(Ordering::SeqCst) {
                 self.forgot.notify_one();

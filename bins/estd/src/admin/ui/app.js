@@ -129,11 +129,12 @@ async function showOverview() {
     ["Version", well.version],
     ["Running for", span(well.uptime_seconds)],
     ["Waiting for approval", String(pending)],
+    ...well.sinks.map((sink) => [`Audit records to ${sink.sink}`, sink.error ?? `${sink.lag} to go`, tone(sink.status)]),
   ];
   $("health").replaceChildren(...facts.map(([name, text, kind]) =>
     element("dl", { class: "card" }, element("dt", {}, name), element("dd", kind ? { class: `state ${kind}` } : {}, text))));
   $("cas").replaceChildren(...well.cas.map((ca) =>
-    element("tr", {}, cell(ca.id), state(ca.status, tone(ca.status)), cell(ca.type ?? "local"), cell(time(ca.last_sign_time)))));
+    element("tr", {}, cell(ca.id), state(ca.status, tone(ca.status)), cell(ca.type ?? "local"), cell(time(ca.last_sign_time)), cell(ca.error ?? ""))));
   $("chart").replaceChildren(chart(statistics.hours));
 }
 
