@@ -138,6 +138,11 @@ impl Admin {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
     }
 
+    /// The configuration that is in force, as it may be shown.
+    pub(crate) fn shown(&self) -> Value {
+        self.current().shown.clone()
+    }
+
     fn current(&self) -> Arc<Current> {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -303,3 +303,27 @@ fn the_good_passwords_are_listed_however_many_others_came_after_them() {
     assert_eq!((ids(&json(&last)), last.header("link")), (vec![good[0].clone()], None));
     assert_eq!(ids(&api.read("/admin/otp?all=true")).len(), 6);
 }
+
+#[test]
+fn the_configuration_that_is_shown_is_in_force() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let before = api.read("/admin/config");
+    let config = server.folder().join("estd.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let changed = text
+        .replace("listen = \"0.0.0.0:8443\"", "listen = \"0.0.0.0:8444\"\nnode = \"other\"")
+        .replace("max_failures = 1000000", "max_failures = 999999");
+    std::fs::write(&config, &changed).expect("written");
+    let reloaded = json(&api.send("POST", "/admin/reload", "", &[]));
+    assert!(reloaded["warnings"].to_string().contains("server.listen"), "{reloaded}");
+    let after = api.read("/admin/config");
+    assert_eq!(after["server"], before["server"]);
+    assert_eq!(
+        (&after["admin"]["max_failures"], &before["admin"]["max_failures"]),
+        (&json!(999_999), &json!(1_000_000))
+    );
+    // Another reload knows it as well.
+    assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
+    assert_eq!(api.read("/admin/config")["server"], before["server"]);
+}
