@@ -121,14 +121,14 @@ fn the_gauges_tell_of_who_runs_and_who_waits() {
     let server = Launch::configured(ESTD, |text| {
         let text = text.replace("auth = \"bearer\"\n", "auth = \"bearer\"\nmax_requests = 1000000\n");
         let text = text.replace("[otp]\n", "[otp]\nmax_failures = 1000\n");
-        // As many that wait for a hash as compute one, and some that do not get so far.
-        format!("{text}\n[limits]\nmax_concurrent = {}\nqueue = {}\n", 2 * cores, 4 * cores)
+        // Whoever enrolls waits for whoever else does.
+        format!("{text}\n[limits]\nmax_concurrent = 1\n")
     })
     .start();
     let api = Api::operator(&server);
-    let password = server.password(1);
-    let (id, secret) = password.split_once('.').expect("id.secret");
-    let body = base64(&Key::p256().csr("CN=nobody", &[]));
+    let password_of_somebody = server.password(1);
+    let (id, secret) = password_of_somebody.split_once('.').expect("id.secret");
+    let body = base64(&Key::p256().csr("CN=somebody", &[]));
     let has_been_seen = AtomicBool::new(false);
     std::thread::scope(|scope| {
         for number in 0..4 * cores {
@@ -140,6 +140,12 @@ fn the_gauges_tell_of_who_runs_and_who_waits() {
                 while !has_been_seen.load(Ordering::Relaxed) {
                     let status = client.enroll("/simpleenroll", Some(&password), body.as_bytes()).status;
                     assert_eq!(status, 401);
+                }
+            });
+            let (client, password) = (Client::new(server.port(), &server.ca()), &password_of_somebody);
+            scope.spawn(move || {
+                while !has_been_seen.load(Ordering::Relaxed) {
+                    assert_eq!(client.enroll("/simpleenroll", Some(password), body.as_bytes()).status, 200);
                 }
             });
         }
