@@ -128,6 +128,8 @@ pub enum ServerEvent {
     AuditStopped,
     /// It serves by this configuration.
     ConfigLoaded,
+    /// Its database was brought to another version.
+    Migrated,
 }
 
 impl ServerEvent {
@@ -142,6 +144,7 @@ impl ServerEvent {
             Self::AuditStarted => "audit.started",
             Self::AuditStopped => "audit.stopped",
             Self::ConfigLoaded => "config.loaded",
+            Self::Migrated => "store.migrated",
         }
     }
 
@@ -152,7 +155,8 @@ impl ServerEvent {
             | Self::ConfigReloaded
             | Self::AuditStarted
             | Self::AuditStopped
-            | Self::ConfigLoaded => true,
+            | Self::ConfigLoaded
+            | Self::Migrated => true,
             Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
         }
     }
