@@ -131,6 +131,8 @@ pub enum ServerEvent {
     AuditStopped,
     /// It serves by this configuration.
     ConfigLoaded,
+    /// Its database was brought to another version.
+    Migrated,
 }
 
 impl ServerEvent {
@@ -145,6 +147,7 @@ impl ServerEvent {
             Self::AuditStarted => "audit.started",
             Self::AuditStopped => "audit.stopped",
             Self::ConfigLoaded => "config.loaded",
+            Self::Migrated => "store.migrated",
         }
     }
 
@@ -155,7 +158,8 @@ impl ServerEvent {
             | Self::ConfigReloaded
             | Self::AuditStarted
             | Self::AuditStopped
-            | Self::ConfigLoaded => true,
+            | Self::ConfigLoaded
+            | Self::Migrated => true,
             Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
         }
     }

@@ -453,6 +453,34 @@ async fn finds_a_record_that_listings_were_to_show_elsewhere_or_not_at_all() {
     }
 }
 
+/// Only where it was said, and only while nothing was written after it.
+#[tokio::test]
+async fn a_chain_that_ends_where_a_backup_was_restored_has_lost_what_came_after() {
+    let original = Original::write().await;
+    let (path, db) = original.copy();
+    let checkpoint = original.checkpoints.iter().rfind(|one| one.node == "node-1").unwrap().clone();
+    db.execute("DELETE FROM audit WHERE node = 'node-1' AND sequence > 5", []).unwrap();
+    end_anew(&db, "node-1");
+    drop(db);
+    let verify = async |restored: Option<u64>| {
+        let store = open(&path, "auditor", &TestClock::new());
+        let mut verifier = Verifier::new(Extent::Whole);
+        verifier.expect(&checkpoint);
+        restored.into_iter().for_each(|sequence| verifier.restored("node-1", sequence));
+        store.verify(&mut verifier, |_| {}).await.unwrap();
+        store.close().await;
+        let report = verifier.finish().into_iter().find(|report| report.end.node == "node-1").unwrap();
+        (report.finding.map(|finding| finding.kind.name()), report.checkpoints[0].1)
+    };
+    assert_eq!(verify(None).await, (Some("truncated"), Verdict::Truncated));
+    assert_eq!(verify(Some(4)).await, (Some("truncated"), Verdict::Truncated));
+    assert_eq!(verify(Some(5)).await, (None, Verdict::Lost));
+    let restored = open(&path, "node-1", &TestClock::new());
+    restored.note(ServerEvent::Startup, None).await.unwrap();
+    restored.close().await;
+    assert_eq!(verify(Some(5)).await, (Some("truncated"), Verdict::Truncated));
+}
+
 #[tokio::test]
 async fn verifies_while_others_write() {
     let folder = Folder::new();

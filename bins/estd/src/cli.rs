@@ -503,8 +503,16 @@ pub(crate) struct AuditVerify {
     /// Only believe checkpoints that were signed with the key that this is the public half of, PEM; may be repeated.
     #[arg(long = "public-key", value_name = "FILE")]
     pub(crate) public_keys: Vec<PathBuf>,
+    /// This chain ends at this record because a backup was restored: checkpoints after it are no fault. May be repeated.
+    #[arg(long = "restored", value_name = "NODE:SEQUENCE", value_parser = parse_place)]
+    pub(crate) restored: Vec<(String, u64)>,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+fn parse_place(text: &str) -> Result<(String, u64), String> {
+    let place = text.rsplit_once(':').and_then(|(node, sequence)| Some((node.to_owned(), sequence.parse().ok()?)));
+    place.ok_or_else(|| "write the node and the last record that the backup had: est-1:48211".to_owned())
 }
 
 #[derive(Args)]

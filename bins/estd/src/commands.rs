@@ -43,14 +43,15 @@ impl Opened {
         {
             anyhow::bail!("there is no database {} yet: `estd run` makes it, or `estd migrate`", path.display());
         }
-        let store = open_store(&settings)?;
+        let store = open_as_it_is(&settings)?;
         Ok(Self { settings, store })
     }
 
     /// As [`open`](Self::open), and makes the database if there is none.
     pub(crate) fn open_or_make(config: &Path) -> Result<Self> {
         let settings = settings(config)?;
-        let store = open_store(&settings)?;
+        let is_new = settings.db.url.file().is_some_and(|path| !path.exists());
+        let store = if is_new { open_store(&settings)? } else { open_as_it_is(&settings)? };
         Ok(Self { settings, store })
     }
 }
@@ -77,11 +78,20 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Opens the database, bringing it to this version where the configuration allows that.
+/// Opens the database, bringing it to this version where the configuration allows that: for who serves.
 pub(crate) fn open_store(settings: &Settings) -> Result<Database> {
+    open_database(settings, if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse })
+}
+
+/// Opens the database if it is at this version: somebody who looks at it must not keep older servers from it.
+pub(crate) fn open_as_it_is(settings: &Settings) -> Result<Database> {
+    open_database(settings, Pending::Refuse)
+}
+
+fn open_database(settings: &Settings, pending: Pending) -> Result<Database> {
     let url = &settings.db.url;
     let mut options = Options::default();
-    options.pending = if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse };
+    options.pending = pending;
     options.node.clone_from(&settings.server.node);
     options.max_connections = settings.db.max_connections.get();
     options.connect_timeout = settings.db.connect_timeout;

@@ -1,6 +1,6 @@
 //! Files that commands make.
 
-use std::fs::OpenOptions;
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -21,6 +21,22 @@ pub(crate) fn refuse_existing(folder: &Path, names: &[&str]) -> Result<()> {
         Some(path) => bail!("{} exists already: choose another folder, or move it away", path.display()),
         None => Ok(()),
     }
+}
+
+/// Writes a file that everybody may read, in the place of the one that was there: whole, and on disk on return.
+pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entropy = host::shell::entropy()?;
+    let random: String = entropy.0[..16].iter().map(|octet| format!("{octet:02x}")).collect();
+    // Nobody who may write to the folder can have put a link there: they cannot guess it.
+    let beside = folder.join(format!(".estd-{random}"));
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
+        let written = file.write_all(octets).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
+        written.inspect_err(|_| drop(fs::remove_file(&beside)))?;
+        File::open(folder)?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Writes a file that was not there.

@@ -71,7 +71,7 @@ fn start(command: Command) -> Result<ExitCode> {
         }
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
-        Command::Migrate(options) => migrate::run(&options.config.config, options.status),
+        Command::Migrate(options) => runtime(None)?.block_on(migrate::run(&options.config.config, options.status)),
         Command::Prune(options) => runtime(None)?.block_on(prune::run(&options)),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),

@@ -254,10 +254,34 @@ fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
     let uses = server.estd_json(&["audit", "query", "--event", "audit"]);
     let names: Vec<&str> =
         uses["events"].as_array().expect("events").iter().filter_map(|event| event["event"].as_str()).collect();
-    assert_eq!(names, ["audit.verified", "audit.exported", "audit.verified", "audit.started"]);
-    let exported = &uses["events"][1];
+    assert_eq!(names, ["audit.verified", "audit.checkpoint", "audit.exported", "audit.verified", "audit.started"]);
+    let exported = &uses["events"][2];
     assert!(exported["actor"].as_str().is_some_and(|actor| actor.starts_with("local:")), "{exported}");
     assert!(exported["reason"].as_str().is_some_and(|reason| reason.contains("whole chains")), "{exported}");
+}
+
+#[test]
+fn a_checkpoint_that_was_cut_short_is_passed_over() {
+    let server = Server::dev(ESTD);
+    text(&server.estd(&["audit", "checkpoint"]));
+    text(&server.estd(&["audit", "checkpoint"]));
+    let path = server.folder().join("estd.db.checkpoints.jsonl");
+    let whole = fs::read(&path).expect("checkpoints");
+    fs::write(&path, &whole[..whole.len() - 20]).expect("a file");
+    let said = told(&server.estd(&["audit", "verify"]));
+    assert!(said.contains("1 checkpoint holds") && said.contains("line 2 was cut short"), "{said}");
+    text(&server.estd(&["audit", "checkpoint"]));
+    let output = server.estd(&["audit", "verify"]);
+    assert!(output.status.success() && told(&output).contains("2 checkpoints hold"), "{}", told(&output));
+}
+
+#[test]
+fn an_export_has_nothing_but_what_is_hashed() {
+    let taken = Taken::from(&Server::dev(ESTD));
+    let mut lines = taken.lines.clone();
+    lines[2] = lines[2].replacen('{', "{\"approved_by\":\"the auditor\",", 1);
+    let (code, found) = taken.verify(&lines, &[]);
+    assert_eq!((code, &found["nodes"][0]["finding"]["kind"]), (Some(1), &json!("unreadable")), "{found}");
 }
 
 #[test]

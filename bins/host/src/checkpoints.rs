@@ -4,7 +4,7 @@
 mod signed;
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use crate::config::Audit;
 use crate::wiring::{WiringError, read_secret};
 
-pub use signed::{CheckpointError, SignedCheckpoint, read_all, read_public_key};
+pub use signed::{CheckpointError, ReadCheckpoints, SignedCheckpoint, read_all, read_public_key};
 
 /// Makes checkpoints of a chain, and appends them to a file.
 pub struct Checkpoints {
@@ -97,8 +97,15 @@ impl Checkpoints {
     /// [`CheckpointError`] with the file's name.
     pub fn append(&self, checkpoint: &SignedCheckpoint) -> Result<(), CheckpointError> {
         let append = || {
-            let mut file = OpenOptions::new().append(true).create(true).mode(0o644).open(&self.path)?;
-            file.write_all(format!("{checkpoint}\n").as_bytes())?;
+            let mut file = OpenOptions::new().read(true).append(true).create(true).mode(0o644).open(&self.path)?;
+            // What is left of one that was cut short stays a line of its own.
+            let mut last = [b'\n'];
+            if file.metadata()?.len() > 0 {
+                file.seek(SeekFrom::End(-1))?;
+                file.read_exact(&mut last)?;
+            }
+            let begin = if last == [b'\n'] { "" } else { "\n" };
+            file.write_all(format!("{begin}{checkpoint}\n").as_bytes())?;
             file.sync_all()
         };
         append().map_err(|error| CheckpointError(format!("cannot write {}: {error}", self.path.display())))

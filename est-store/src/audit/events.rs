@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 44] = [
+pub const EVENTS: [KnownEvent; 46] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -80,11 +80,16 @@ pub const EVENTS: [KnownEvent; 44] = [
     success("audit.started", "What happens is written down from here on."),
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
+    success("audit.checkpoint", "Somebody signed where the chains end; the reason names the nodes."),
     either(
         "audit.verified",
         "Somebody verified the audit records; a failure says what was changed, or what hides that.",
     ),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
+    success(
+        "store.migrated",
+        "`estd migrate` brought the database to another version; the reason names the migrations.",
+    ),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),
 ];

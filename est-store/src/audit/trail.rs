@@ -11,6 +11,8 @@ use crate::{StoreError, UnixMicros};
 pub enum TrailUse {
     /// They took a copy of it; in words, of what.
     Exported(String),
+    /// They signed where chains end; in words, which.
+    Checkpointed(String),
     /// They verified it, and found it as it was written; in words.
     Verified(String),
     /// They verified it, and found it changed, or could not tell; in words.
@@ -38,6 +40,7 @@ impl Work for Noted {
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
         let (name, success, reason) = match &self.what {
             TrailUse::Exported(reason) => ("audit.exported", true, reason),
+            TrailUse::Checkpointed(reason) => ("audit.checkpoint", true, reason),
             TrailUse::Verified(reason) => ("audit.verified", true, reason),
             TrailUse::NotVerified(reason) => ("audit.verified", false, reason),
         };

@@ -87,6 +87,8 @@ pub enum Verdict {
     Contradicted,
     /// The chain ends before it.
     Truncated,
+    /// The chain ends before it, where it is known that a backup was restored.
+    Lost,
     /// The record that it is about was not among those that were looked at.
     NotCovered,
 }
@@ -107,6 +109,8 @@ struct Node {
     breaks: u64,
     /// By place, with their hashes.
     checkpoints: BTreeMap<u64, Vec<Expected>>,
+    /// Where the chain ends because a backup was restored.
+    restored: Option<u64>,
     /// Up to where the last checkpoint that holds has shown the chain to be what it was.
     shown: u64,
 }
@@ -136,6 +140,12 @@ impl Verifier {
         if node.records > 0 && node.end.sequence == checkpoint.sequence {
             node.compare();
         }
+    }
+
+    /// Says that the chain of `node` ends at this place because a backup was restored: checkpoints after it are no fault
+    /// then. One that goes on after it is held against all of them.
+    pub fn restored(&mut self, node: &str, sequence: u64) {
+        self.node(node).restored = Some(sequence);
     }
 
     /// Adds the next record. `previous` is what the hash of the record before it is said to be, for an excerpt.
@@ -209,6 +219,7 @@ impl Node {
             search: None,
             breaks: 0,
             checkpoints: BTreeMap::new(),
+            restored: None,
             shown: 0,
         }
     }
@@ -308,13 +319,15 @@ impl Node {
     fn finish(mut self, extent: Extent) -> Report {
         let last = self.end.sequence;
         let seen = self.checkpoints.last_key_value().map_or(0, |(sequence, _)| *sequence);
-        if seen > last && extent == Extent::Whole {
+        let is_restored = self.restored == Some(last);
+        if seen > last && extent == Extent::Whole && !is_restored {
             self.find(last + 1, Tampering::Truncated { last: seen });
         }
         let genesis = Chain::genesis(self.end.node.as_str());
         let settle = |sequence, hash| match extent {
             // Of a chain without records there is nothing to look at but what it begins with.
             _ if (sequence, hash) == (0, genesis.hash) => Verdict::Holds,
+            Extent::Whole if sequence > last && is_restored => Verdict::Lost,
             Extent::Whole if sequence > last => Verdict::Truncated,
             Extent::Whole | Extent::Excerpt => Verdict::NotCovered,
         };
@@ -382,6 +395,7 @@ impl Verdict {
             Self::Holds => "holds",
             Self::Contradicted => "contradicted",
             Self::Truncated => "truncated",
+            Self::Lost => "lost",
             Self::NotCovered => "not covered",
         }
     }

@@ -79,7 +79,7 @@ async fn record(settings: &Settings, ca: &config::Ca, made: &RolledOver, key_typ
         let reason = format!("{name}: {}, {key}", certificate.subject());
         notes.push(note(CaEvent::CertificateIssued, Some(certificate), reason));
     }
-    let store = super::open_store(settings)?;
+    let store = super::open_as_it_is(settings)?;
     store.note_cas(notes, Some(&super::actor())).await.context("what was made cannot be recorded")?;
     store.close().await;
     Ok(())

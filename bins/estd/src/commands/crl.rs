@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use est_core::pkix::pem;
 use host::{crl_publisher, shell};
 use serde_json::json;
@@ -59,9 +59,5 @@ fn write(file: &Path, octets: &[u8]) -> Result<()> {
     if file == Path::new("-") {
         return Ok(std::io::stdout().lock().write_all(octets)?);
     }
-    let mut beside = file.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    let written = std::fs::write(beside, octets).and_then(|()| std::fs::rename(beside, file));
-    written.with_context(|| format!("cannot write {}", file.display()))
+    crate::file::replace(file, octets)
 }

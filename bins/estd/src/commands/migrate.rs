@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::migrations;
+use est_store::{ServerEvent, migrations};
 
-use super::{count, settings};
+use super::{actor, count, open_as_it_is, settings};
 use crate::output;
 
-pub(crate) fn run(config: &Path, only_status: bool) -> Result<()> {
+pub(crate) async fn run(config: &Path, only_status: bool) -> Result<()> {
     let settings = settings(config)?;
     let url = &settings.db.url;
     if only_status {
@@ -23,6 +23,11 @@ pub(crate) fn run(config: &Path, only_status: bool) -> Result<()> {
         return Ok(());
     }
     let applied = migrations::apply(url)?;
+    if !applied.is_empty() {
+        let store = open_as_it_is(&settings)?;
+        store.note_by((&actor()).into(), ServerEvent::Migrated, Some(applied.join(", "))).await?;
+        store.close().await;
+    }
     applied.iter().for_each(|name| output::line(format!("applied  {name}")));
     output::line(format!("{url}: {} applied", count(applied.len(), "migration")));
     Ok(())

@@ -25,8 +25,21 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             }
             let request = Request { entity, label, names, ttl, uses };
             let mut created = Vec::new();
+            let mut failed = None;
             for _ in 0..count.unwrap_or(1) {
-                created.push(host::otp::create(&settings, &store, request.clone(), &actor()).await?);
+                match host::otp::create(&settings, &store, request.clone(), &actor()).await {
+                    Ok(password) => {
+                        // At once: nobody can ask for it again, whatever becomes of the next one.
+                        if !output.json {
+                            output::line(password.clear.reveal());
+                        }
+                        created.push(password);
+                    }
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                }
             }
             store.close().await;
             if created.iter().any(Created::is_free) {
@@ -35,12 +48,15 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                 );
             }
             match (output.json, count) {
-                (false, _) => created.iter().for_each(|password| output::line(password.clear.reveal())),
+                (false, _) => {}
                 (true, None) => created.iter().for_each(|password| output::json(&created_json(password))),
                 (true, Some(_)) => {
                     let passwords: Vec<Value> = created.iter().map(created_json).collect();
                     output::json(&json!({ "passwords": passwords }));
                 }
+            }
+            if let Some(error) = failed {
+                return Err(error.into());
             }
         }
         Otp::List { config, output } => {

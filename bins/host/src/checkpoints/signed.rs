@@ -71,18 +71,30 @@ impl fmt::Display for SignedCheckpoint {
     }
 }
 
+/// What a file of checkpoints holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadCheckpoints {
+    /// The checkpoints.
+    pub checkpoints: Vec<SignedCheckpoint>,
+    /// The numbers of lines that are the beginning of one: what a crash or a full disk left.
+    pub cut_short: Vec<usize>,
+}
+
 /// Reads a file of checkpoints, one a line.
 ///
 /// # Errors
 /// [`CheckpointError`] with the number of the first line that is none.
-pub fn read_all(text: &str) -> Result<Vec<SignedCheckpoint>, CheckpointError> {
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let read = lines.map(|(index, line)| {
-        let value = serde_json::from_str(line).ok();
-        let read = value.and_then(|value: Value| SignedCheckpoint::from_json(&value));
-        read.ok_or_else(|| CheckpointError(format!("line {} is not a checkpoint", index + 1)))
-    });
-    read.collect()
+pub fn read_all(text: &str) -> Result<ReadCheckpoints, CheckpointError> {
+    let mut read = ReadCheckpoints::default();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let none = || CheckpointError(format!("line {} is not a checkpoint", index + 1));
+        match serde_json::from_str::<Value>(line) {
+            Ok(value) => read.checkpoints.push(SignedCheckpoint::from_json(&value).ok_or_else(none)?),
+            Err(error) if error.is_eof() => read.cut_short.push(index + 1),
+            Err(_) => return Err(none()),
+        }
+    }
+    Ok(read)
 }
 
 /// Reads a public key in PEM.
@@ -131,7 +143,12 @@ mod tests {
     fn reads_what_it_writes_and_nothing_else() {
         let (signed, _) = signed();
         let text = format!("{signed}\n\n{signed}\n");
-        assert_eq!(read_all(&text), Ok(vec![signed.clone(), signed.clone()]));
+        let both = ReadCheckpoints { checkpoints: vec![signed.clone(), signed.clone()], cut_short: vec![] };
+        assert_eq!(read_all(&text), Ok(both.clone()));
+        let half = signed.to_string();
+        let half = &half[..half.len() - 20];
+        assert_eq!(read_all(&format!("{text}{half}")), Ok(ReadCheckpoints { cut_short: vec![4], ..both.clone() }));
+        assert_eq!(read_all(&format!("{half}\n{text}")), Ok(ReadCheckpoints { cut_short: vec![1], ..both }));
         for broken in [text.replace("07070707", "0707070"), text.replace("\"key\"", "\"kee\""), "{}".into()] {
             let error = read_all(&broken).expect_err("a mistake");
             assert_eq!(error.to_string(), "line 1 is not a checkpoint");

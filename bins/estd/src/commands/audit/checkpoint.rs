@@ -2,10 +2,11 @@
 
 use anyhow::{Result, bail};
 use est_core::pkix::pem;
+use est_store::TrailUse;
 use host::checkpoints::Checkpoints;
 
 use crate::cli::AuditCheckpoint;
-use crate::commands::{Opened, settings};
+use crate::commands::{Opened, actor, settings};
 use crate::output;
 
 pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
@@ -18,7 +19,10 @@ pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
     }
     let Opened { settings, store } = Opened::open(&options.config.config)?;
     let Some(checkpoints) = Checkpoints::open(&settings.audit)? else { bail!(NONE) };
-    for node in store.chain_nodes().await? {
+    let nodes = store.chain_nodes().await?;
+    // First, so that the checkpoint of this node's chain holds it too.
+    store.note_trail_use(TrailUse::Checkpointed(format!("of {}", nodes.join(", "))), &actor()).await?;
+    for node in nodes {
         if let Some(end) = store.chain_end(&node).await? {
             let signed = checkpoints.sign(end).await?;
             checkpoints.append(&signed)?;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 /// A line; the names are those that records have in files and in syslog.
 #[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Line<'a> {
     #[serde(borrow)]
     timestamp: Cow<'a, str>,

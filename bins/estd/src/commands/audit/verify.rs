@@ -65,9 +65,15 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         files.extend(settings.audit.checkpoints.clone().filter(|path| files.is_empty() && path.exists()));
     }
     let mut verifier = Verifier::new(if options.excerpt { Extent::Excerpt } else { Extent::Whole });
+    for (node, sequence) in &options.restored {
+        verifier.restored(node, *sequence);
+    }
     for path in files {
         let read = checkpoints::read_all(&read(&path)?).with_context(|| path.display().to_string())?;
-        judge.hold(&mut verifier, &read);
+        for line in read.cut_short {
+            output::error(format!("warning: {}: line {line} was cut short, and is passed over", path.display()));
+        }
+        judge.hold(&mut verifier, &read.checkpoints);
     }
     anyhow::ensure!(
         options.checkpoints.is_empty() || !judge.keys.is_empty(),

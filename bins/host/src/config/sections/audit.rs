@@ -66,6 +66,14 @@ pub(super) fn read(section: &Reader<'_>, database: Option<&Path>) -> Option<Audi
     let checkpoints = section.optional("checkpoints", new_file);
     let checkpoint_interval = section.get("checkpoint_interval", |given| given.duration(MINUTE..=7 * DAY));
     let checkpoint_key = checkpoint_key?.or_else(|| beside_database(".checkpoint-key.pem"));
+    if checkpoint_key.is_none() {
+        let fault =
+            Fault::new("no checkpoints are made: who can write to the database server can write another history");
+        section.warn(
+            "checkpoint_key",
+            fault.help("name a file for the key, which is made: checkpoint_key = \"audit-key.pem\""),
+        );
+    }
     let beside_key = || checkpoint_key.as_ref().map(|key| key.with_file_name("audit-checkpoints.jsonl"));
     Some(Audit {
         checkpoints: checkpoints?.or_else(|| beside_database(".checkpoints.jsonl")).or_else(beside_key),

@@ -81,8 +81,13 @@ impl Found {
                 let number = of(Verdict::Holds).count();
                 let hold = if number == 1 { "holds" } else { "hold" };
                 lines.push(format!("{node}: {} {hold}, the last at {}", count(number, "checkpoint"), last.sequence));
-            } else if finding.is_none() {
+            } else if finding.is_none() && checkpoints.is_empty() {
                 lines.push(format!("{node}: no checkpoint was looked at: a chain that was made anew looks the same"));
+            }
+            if let Some((last, _)) = of(Verdict::Lost).next_back() {
+                let number = count(of(Verdict::Lost).count(), "checkpoint");
+                let (end, last) = (end.sequence, last.sequence);
+                lines.push(format!("{node}: {number} up to {last} after {end}, where a backup was restored"));
             }
             for verdict in [Verdict::Contradicted, Verdict::Truncated] {
                 if let Some((first, _)) = of(verdict).next() {
