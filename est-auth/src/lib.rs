@@ -4,12 +4,13 @@
 //! [`PasswordAuthenticator`] knows the holders of one-time passwords; [`AnyOf`] asks several.
 //!
 //! What must be looked up is behind two small traits that the host implements over its store: [`Inventory`] and
-//! [`Passwords`].
+//! [`Passwords`]. What only so many can have at a time is given fairly by [`Turns`].
 
 mod any_of;
 mod certificate;
 mod one_time;
 mod recent;
+mod turns;
 
 pub use any_of::AnyOf;
 pub use certificate::crl::{Crl, UnusableCrl};
@@ -21,3 +22,4 @@ pub use one_time::hash::{HashAlgorithm, PepperMissing, SecretHasher};
 pub use one_time::hashing::Hashing;
 pub use one_time::password::OneTimePassword;
 pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};
+pub use turns::{Turn, Turns};

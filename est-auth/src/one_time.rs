@@ -2,7 +2,6 @@
 
 pub(crate) mod hash;
 pub(crate) mod hashing;
-mod line;
 pub(crate) mod password;
 mod proven;
 
@@ -17,7 +16,6 @@ use subtle::ConstantTimeEq;
 
 use hash::SecretHasher;
 use hashing::Hashing;
-use line::Lines;
 use password::OneTimePassword;
 use proven::Proven;
 
@@ -58,6 +56,8 @@ pub struct StoredPassword {
 ///
 /// A failure counts against the user name, the password's id and the peer's address (its /64 where that is IPv6), as a
 /// [`Guess`] that the store is to remember. Who is locked out for that hears [`Doubt::LockedOut`] and costs no hash.
+/// Those who wait for a hash stand in lines, one for each address, that take turns: who guesses from one address keeps
+/// nobody waiting for long who comes from another.
 /// Needs a tokio runtime.
 pub struct PasswordAuthenticator {
     passwords: Arc<dyn Passwords>,
@@ -65,17 +65,13 @@ pub struct PasswordAuthenticator {
     /// What a password that is not there is checked against.
     decoy: String,
     lockout: Lockout,
-    lines: Lines,
     hashing: Arc<Hashing>,
     proven: Proven,
 }
 
 impl PasswordAuthenticator {
-    /// So many may wait for the same password, one of them for its hash: ids are no secret, and who guesses at one
-    /// must not keep the others waiting.
-    const WAITING_PER_PASSWORD: usize = 128;
-
-    /// Computes hashes as `hashing` gives turns, on threads that let others go first.
+    /// Computes hashes as `hashing` gives turns, on threads that let others go first; when too many wait for one, the next
+    /// is an outage ([`PortError`]) at once.
     ///
     /// `hasher` makes the hashes of the passwords that are created, so that those that do not exist cost the same;
     /// `entropy` keys the memory of what was proven a moment ago.
@@ -93,7 +89,6 @@ impl PasswordAuthenticator {
             decoy: OneTimePassword::generate(entropy, 128, &hasher).hash,
             hasher: Arc::new(hasher),
             lockout,
-            lines: Lines::new(Self::WAITING_PER_PASSWORD),
             hashing,
             proven: Proven::new(entropy),
         }
@@ -112,15 +107,16 @@ impl PasswordAuthenticator {
         let hash = found.as_ref().map_or(&self.decoy, |stored| &stored.hash);
         let is_proven = || found.is_some() && self.proven.holds(&id, &secret, hash);
         if !is_proven() {
-            let _first = self.lines.first(&id).await?;
+            // Each address has a line of its own; where none is known, each password has.
+            let line = guess.against.last().map_or("", String::as_str);
+            let leave = self.hashing.leave(line).await?;
             // Somebody with the same password may have been first.
             if !is_proven() {
-                let turn = self.hashing.turn().await?;
                 // Others may have guessed enough while this one waited.
                 if let Some(doubt) = self.lock(&guess, now).await? {
                     return Ok(Verdict::Unknown(doubt));
                 }
-                let verifies = turn.verifies(self.hasher.clone(), secret.clone(), hash.clone()).await?;
+                let verifies = leave.verifies(self.hasher.clone(), secret.clone(), hash.clone()).await?;
                 if !verifies || found.is_none() {
                     return Ok(Verdict::Guessed(Doubt::PasswordRejected, guess));
                 }

@@ -123,7 +123,13 @@ impl Authenticate {
             }
             Ok(Verdict::Unknown(doubt) | Verdict::Guessed(doubt, _)) => {
                 let refusal = Refusal::from(doubt);
-                context.note(failed_authentication(&evidence), Some(refusal.row().code.to_string()));
+                let reason = match &evidence.credentials {
+                    Some(shown) if !shown.user.is_empty() => {
+                        format!("{} as {}", refusal.row().code, Guess::against_user(&shown.user))
+                    }
+                    Some(_) | None => refusal.row().code.to_string(),
+                };
+                context.note(failed_authentication(&evidence), Some(reason));
                 return context.end(None, Outcome::Refused(refusal));
             }
             Err(_) => return context.end(None, Outcome::Refused(Refusal::DirectoryUnavailable)),

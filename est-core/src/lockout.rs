@@ -9,6 +9,7 @@ use core::net::{IpAddr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
+use crate::pkix::is_treacherous;
 use crate::{Principal, Seconds};
 
 /// The longest user name that is written down as it is.
@@ -41,10 +42,17 @@ impl Guess {
     /// An IPv6 address counts with its /64: whoever has one has them all.
     #[must_use]
     pub fn new(user: &str, password_id: Option<&str>, origin: Option<IpAddr>, lockout: Lockout) -> Self {
-        let user = (!user.is_empty()).then(|| format!("user {}", shortened(user)));
+        let user = (!user.is_empty()).then(|| Self::against_user(user));
         let password = password_id.map(|id| format!("password {id}"));
         let origin = origin.map(|origin| format!("address {}", network(origin)));
         Self { against: [user, password, origin].into_iter().flatten().collect(), lockout }
+    }
+
+    /// As what tries at a user name are counted: `user NAME`, or by its SHA-256 where the name is longer than 64 octets
+    /// or reads as something else than it is.
+    #[must_use]
+    pub fn against_user(user: &str) -> String {
+        format!("user {}", shortened(user))
     }
 }
 
@@ -55,7 +63,7 @@ impl Principal {
     pub fn clears(&self) -> Vec<String> {
         match self {
             Self::OneTimePassword { id, entity, .. } => {
-                let user = entity.as_ref().map(|entity| format!("user {}", shortened(entity)));
+                let user = entity.as_deref().map(Guess::against_user);
                 user.into_iter().chain([format!("password {id}")]).collect()
             }
             Self::Certificate(_) => Vec::new(),
@@ -73,15 +81,40 @@ fn network(address: IpAddr) -> String {
     }
 }
 
-/// A name that is too long, or has characters that do not belong in one, by its SHA-256.
+/// A name that is too long, has characters that do not belong in one, or may be a password, by its SHA-256.
 fn shortened(user: &str) -> String {
-    if user.len() <= LONGEST_USER && !user.chars().any(char::is_control) {
+    let is_odd = |character| is_treacherous(character) || is_invisible(character);
+    if user.len() <= LONGEST_USER && !user.chars().any(is_odd) && !may_be_a_password(user) {
         return user.to_owned();
     }
     Sha256::digest(user.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, octet| {
         let _ = write!(text, "{octet:02x}");
         text
     })
+}
+
+/// Whether somebody may have written a one-time password, whose second half is its secret, in the place of the user name.
+fn may_be_a_password(user: &str) -> bool {
+    user.rsplit_once('.').is_some_and(|(_, secret)| {
+        secret.len() >= 16
+            && secret.bytes().all(|octet| octet.is_ascii_alphanumeric())
+            && secret.bytes().any(|octet| octet.is_ascii_digit())
+    })
+}
+
+/// What is not seen, so that two names look like one: soft hyphens, marks of direction, joiners, tags.
+fn is_invisible(character: char) -> bool {
+    matches!(
+        character,
+        '\u{ad}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}'
+    )
 }
 
 #[cfg(test)]
@@ -114,8 +147,18 @@ mod tests {
     }
 
     #[test]
+    fn writes_a_name_down_that_reads_as_what_it_is() {
+        for user in ["device-7", "gerät-7", "設備", "دستگاه"] {
+            assert_eq!(against(user, None, None), [format!("user {user}")]);
+        }
+    }
+
+    #[test]
     fn writes_down_no_name_that_is_long_or_strange() {
-        for user in ["x".repeat(65), "a\nb".to_owned()] {
+        let strange =
+            ["a\nb", "a\u{202e}b", "a\u{2066}b", "a\u{200f}b", "a\u{200b}b", "a\u{ad}b", "a\u{feff}", "a\u{e0041}"];
+        let misplaced = "3sfx2vzmxm.61rw6pj4k2m8q0vt7xyz".to_owned();
+        for user in strange.map(ToOwned::to_owned).into_iter().chain(["x".repeat(65), misplaced]) {
             let counted = against(&user, None, None);
             assert!(counted[0].starts_with("user sha256:") && counted[0].len() == 76, "{counted:?}");
         }

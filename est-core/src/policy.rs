@@ -160,7 +160,8 @@ pub fn decide_for(
 
 /// Whether the principal may have the names that it asks for on its own behalf.
 fn check_binding(label: &Label, principal: &Principal, wanted: &Wanted<'_>) -> Result<(), Refusal> {
-    let rules = label.identities.iter().filter(|rule| rule.is(principal));
+    let here = label.name.as_deref();
+    let rules = label.identities.iter().filter(|rule| rule.is(principal) && rule.is_good_at(here));
     let mut allowances: Vec<&Allowance> = rules.map(|rule| &rule.allowance).filter(|one| !one.is_empty()).collect();
     match principal {
         Principal::Certificate(_) if label.certificate_names == NameBinding::Any => Ok(()),

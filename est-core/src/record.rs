@@ -8,14 +8,16 @@ use core::fmt;
 
 use sha2::{Digest, Sha256};
 
-use crate::pkix::{Certificate, Csr, GeneralNames};
+use crate::pkix::{Certificate, Csr, Extension, GeneralNames, oid};
 use crate::policy::Plan;
 use crate::{Approval, Ca, Guess, Operation, Principal, Refusal, Seconds, Serial, UnixTime};
 
-/// What makes two requests the same request: who asks, where, for what operation, key and names.
+/// What makes two requests the same request: who asks, where, for what operation, and for what: the key, the names and
+/// every other extension and attribute.
 ///
 /// Not the request's octets: a client that links its request to its TLS session (RFC 7030 §3.5), or signs with a
-/// randomised scheme, sends others every time.
+/// randomised scheme, sends others every time. But nothing that a certificate can depend on is left out: an operator's
+/// yes is for the request that the operator saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity(pub [u8; 32]);
 
@@ -37,8 +39,17 @@ impl Identity {
         if let Some(change) = csr.change_subject_name() {
             add(b"changed to");
             add(change.subject.as_der());
-            change.subject_alt_name.iter().flat_map(GeneralNames::sorted_octets).for_each(add);
+            change.subject_alt_name.iter().flat_map(GeneralNames::sorted_octets).for_each(&mut add);
         }
+        let others = csr.extensions().iter().filter(|extension| extension.id != oid::SUBJECT_ALT_NAME);
+        let mut extensions: Vec<&Extension> = others.collect();
+        extensions.sort_unstable_by_key(|extension| &extension.id);
+        for Extension { id, critical, value } in extensions {
+            add(id.as_der());
+            add(&[u8::from(*critical)]);
+            add(value);
+        }
+        csr.other_attributes().for_each(add);
         Self(digest.finalize().into())
     }
 }

@@ -28,7 +28,9 @@ use tower_service::Service;
 use zeroize::Zeroizing;
 
 use crate::wire::http::{Head, Preferences, Route, respond};
-use crate::{Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, TlsExporter, UnixTime, begin, drive};
+use crate::{
+    Authenticate, Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, TlsExporter, UnixTime, begin, drive,
+};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -49,7 +51,8 @@ pub trait Shell: Send + Sync {
 
     /// Waits until there is room for one more exchange at `label`. What it answers is dropped once the exchange has ended.
     ///
-    /// Asked when the whole request has arrived, and not for plain reads. A server that bounds nothing has always room.
+    /// Asked when the whole request has arrived and it is known who asks, and not for plain reads: the check of a
+    /// password, which may take long, takes no room, and an authenticator bounds itself how many it checks. A server that bounds nothing has always room.
     fn admit(&self, label: Option<&str>) -> Admission {
         let _ = label;
         Box::pin(ready(Ok(Box::new(()) as Room)))
@@ -211,29 +214,57 @@ impl Est {
         }
     }
 
-    /// Drives what is left in a task of its own: a client that hangs up drops this future, but nothing that was
-    /// claimed or signed.
+    /// Learns who asks, waits for room, and drives what is left.
     async fn finish(&self, step: Step) -> Reply {
-        if let Step::Done(reply) = step {
-            return reply;
-        }
-        let room = match &step {
-            Step::Authenticate(step) => match self.shell.admit(step.label()).await {
-                Ok(room) => Some(room),
-                Err(refusal) => return Reply::Refused(refusal),
-            },
-            Step::Claim(_) | Step::GenerateKey(_) | Step::Issue(_) | Step::Record(_) | Step::Done(_) => None,
+        self.drive(step).await.unwrap_or_else(Reply::Refused)
+    }
+
+    async fn drive(&self, step: Step) -> Result<Reply, Refusal> {
+        let (label, step) = if let Step::Authenticate(step) = step {
+            let (label, ports) = (step.label().map(String::from), self.ports.clone());
+            // Whoever waits for a password to be checked needs no room.
+            (label, self.to_its_end(async move { authenticate(step, &ports).await }).await?)
+        } else {
+            (None, step)
         };
-        let (sender, receiver) = oneshot::channel();
+        if let Step::Done(reply) = step {
+            return Ok(reply);
+        }
+        let room = self.shell.admit(label.as_deref()).await?;
         let ports = self.ports.clone();
-        self.shell.spawn(Box::pin(async move {
+        self.to_its_end(async move {
             let reply = drive(step, &ports).await;
             drop(room);
-            // Nobody may be listening any more; the exchange is complete all the same.
-            let _ = sender.send(reply);
-        }));
-        receiver.await.unwrap_or(Reply::Refused(Refusal::Overloaded))
+            reply
+        })
+        .await
     }
+
+    /// Runs `work` in a task of its own: a client that hangs up drops what waits for it, but nothing that was guessed,
+    /// claimed or signed.
+    async fn to_its_end<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let (sender, receiver) = oneshot::channel();
+        self.shell.spawn(Box::pin(async move {
+            // Nobody may be listening any more; the work is done all the same.
+            let _ = sender.send(work.await);
+        }));
+        receiver.await.map_err(|_| Refusal::Overloaded)
+    }
+}
+
+/// Learns who asks. A wrong password is recorded at once: it counts whether or not there is room.
+async fn authenticate(step: Authenticate, ports: &Ports) -> Step {
+    let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
+    let step = step.answer(verdict);
+    if let Step::Record(record) = &step
+        && record.entry().guess.is_some()
+    {
+        return Step::Done(drive(step, ports).await);
+    }
+    step
 }
 
 fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {

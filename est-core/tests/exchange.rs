@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use est_core::pkix::{Certificate, certs_only};
+use est_core::pkix::{Certificate, certs_only, oid};
 use est_core::{
     Approval, Body, Claimed, Credentials, Doubt, EventKind, Evidence, Generated, GeneratedKey, Issuance, KeyPart,
     KeyRefusal, NameBinding, Operation, Outcome, PortError, Principal, Record, Refusal, Reply, Request, Seconds,
@@ -12,7 +12,8 @@ use est_core::{
 };
 use zeroize::Zeroizing;
 
-use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder, serial};
+use est_testkit::der;
+use est_testkit::pki::{Key, NOW, TestCa, entropy, name, password_holder, serial};
 
 #[test]
 fn enrolls_with_answers_fed_by_hand() {
@@ -159,6 +160,8 @@ fn notes_by_what_means_somebody_failed_to_authenticate() {
         let Step::Record(step) = step.answer(Ok(Verdict::Unknown(Doubt::PasswordRejected))) else { panic!("record") };
         assert_eq!(kinds(&step), [kind, EventKind::EnrollFailure]);
         assert!(step.entry().principal.is_none());
+        let claimed = if kind == EventKind::OtpFailure { " as user u" } else { "" };
+        assert_eq!(step.entry().events[0].reason, Some(format!("password-rejected{claimed}")));
     }
 }
 
@@ -231,10 +234,10 @@ fn does_not_hand_out_a_certificate_that_is_not_the_planned_one() {
     let other_key = Key::p256();
     type Change = fn(&mut est_core::policy::Plan, &Key);
     let changes: [(&str, Change); 6] = [
-        ("another subject", |plan, _| plan.subject = est_testkit::pki::name("CN=somebody")),
+        ("another subject", |plan, _| plan.subject = name("CN=somebody")),
         ("another key", |plan, key| plan.public_key = key.public_key().clone()),
         ("a longer life", |plan, _| plan.not_after = plan.not_after + Seconds(1)),
-        ("no names", |plan, _| plan.extensions.retain(|e| e.id != est_core::pkix::oid::SUBJECT_ALT_NAME)),
+        ("no names", |plan, _| plan.extensions.retain(|e| e.id != oid::SUBJECT_ALT_NAME)),
         ("other names", |plan, _| {
             let names = est_testkit::pki::general_names(&["DNS:other.example"]).unwrap();
             plan.extensions.last_mut().unwrap().value = names.as_der().to_vec();
@@ -335,6 +338,43 @@ fn recognises_the_same_request_by_what_it_asks_for_and_not_by_its_octets() {
         identity_of(enroll, None, device.clone(), &fixture.csr),
         identity_of(Operation::SimpleReenroll, None, device, &fixture.csr)
     );
+}
+
+#[test]
+fn tells_requests_apart_by_all_that_they_ask_for_and_not_by_their_challenges() {
+    const OWN: &[u8] = b"\x06\x03\x2a\x03\x04";
+    let fixture = Fixture::new();
+    let identity_of = |attributes: &[&[u8]]| {
+        let csr = fixture.key.csr_with_attributes(name(SUBJECT).as_der(), attributes);
+        let begun = fixture.begin(Operation::SimpleEnroll, None, Body::Der(csr));
+        let Step::Authenticate(step) = begun else { panic!("who") };
+        let Step::Claim(step) = step.answer(Ok(Verdict::Known(password_holder("p")))) else { panic!("claim") };
+        step.intent().identity
+    };
+    let extensions =
+        |extensions: &[&[u8]]| der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&der::sequence(extensions)]);
+    let usage = |bits: &'static [u8]| der::extension(oid::KEY_USAGE.as_der(), true, bits);
+    let own = |critical, text| der::extension(OWN, critical, &der::utf8(text));
+    let (signing, text) = (usage(b"\x03\x02\x07\x80"), own(false, "a"));
+    let plain = identity_of(&[]);
+    let asked = identity_of(&[&extensions(&[&signing, &text])]);
+    for (what, other) in [
+        ("no extension", plain),
+        ("one less", identity_of(&[&extensions(&[&signing])])),
+        ("another key usage", identity_of(&[&extensions(&[&usage(b"\x03\x02\x05\xa0"), &text])])),
+        ("another value", identity_of(&[&extensions(&[&signing, &own(false, "b")])])),
+        ("critical", identity_of(&[&extensions(&[&signing, &own(true, "a")])])),
+        (
+            "another attribute",
+            identity_of(&[&der::attribute(OWN, &[&der::utf8("a")]), &extensions(&[&signing, &text])]),
+        ),
+    ] {
+        assert_ne!(asked, other, "{what}");
+    }
+    assert_eq!(asked, identity_of(&[&extensions(&[&text, &signing])]), "in another order");
+    for id in [oid::OTP_CHALLENGE, oid::REVOCATION_CHALLENGE] {
+        assert_eq!(plain, identity_of(&[&der::attribute(id.as_der(), &[&der::utf8("this time")])]), "{id}");
+    }
 }
 
 #[test]

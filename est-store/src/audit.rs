@@ -20,7 +20,7 @@ use crate::{Cursor, Page, SerialNumber, StoreError, UnixMicros};
 pub use chain::Chain;
 pub use checkpoint::Checkpoint;
 pub use events::{EVENTS, KnownEvent};
-pub use reading::{ChainPiece, ChainPlace, Unchained, Unreadable};
+pub use reading::{ChainPiece, ChainPlace, Unreadable};
 use text::plain;
 pub use trail::TrailUse;
 pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
@@ -56,7 +56,7 @@ pub struct AuditRecord {
     pub serial: Option<SerialNumber>,
     /// The fingerprint of that certificate.
     pub fingerprint: Option<Fingerprint>,
-    /// The chain that it is in, up to it and with it; `None` for a record from before there were chains.
+    /// The chain that it is in, up to it and with it; `None` for a row that is in none, which no server wrote.
     pub chain: Option<Chain>,
 }
 
@@ -370,17 +370,17 @@ impl Work for Read {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<AuditRecord>, StoreError> {
         let Self { limit, after, .. } = self;
-        let below = after.map_or(i64::MAX, |cursor| cursor.0);
-        let records = record::read_all(db, |columns| self.select(columns, below)).await?;
+        let last = after.map_or(i64::MAX, |cursor| cursor.0.saturating_sub(1));
+        let records = record::read_all(db, |columns| self.select(columns, last)).await?;
         let numbered = records.into_iter().map(|record| (stored(record.number), record));
         Ok(Page::of(numbered.collect(), *limit))
     }
 }
 
 impl Read {
-    fn select<'a>(&'a self, columns: &str, below: i64) -> Query<'a> {
+    fn select<'a>(&'a self, columns: &str, last: i64) -> Query<'a> {
         let Self { filter, limit, .. } = self;
-        let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE number <"), below);
+        let mut query = Query::new(&format!("SELECT {columns} FROM audit WHERE number <="), last);
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));

@@ -348,7 +348,7 @@ impl Work for Sweep {
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
         let sql = "SELECT identity FROM claims WHERE replay_until < ?1 \
                    AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
-                   ORDER BY replay_until LIMIT ?3 FOR UPDATE";
+                   ORDER BY replay_until LIMIT ?3 FOR UPDATE SKIP LOCKED";
         let over = db.query(sql, &values![seconds(at.seconds()), micros(at), SWEEP]).await?;
         let more = i64::try_from(over.len()) == Ok(SWEEP);
         let delete = |mut row: Row| {

@@ -4,7 +4,8 @@
 //! another kind of database writes differently is put into its words by its connection:
 //!
 //! - parameters are numbered from 1 without a gap, and no text has a question mark in it;
-//! - ` FOR UPDATE` at the end holds the row against other connections; an SQLite that writes is alone anyway;
+//! - ` FOR UPDATE` at the end holds the row against other connections; an SQLite that writes is alone anyway; with
+//!   ` SKIP LOCKED` after it rows are left out that somebody else holds;
 //! - `ON CONFLICT (…) DO NOTHING` at the end of an `INSERT` tells by the count of rows whether there was one before;
 //! - a truth value is read as a number.
 
@@ -12,6 +13,8 @@
 pub(crate) mod mariadb;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
+#[cfg(test)]
+pub(crate) mod silent;
 pub(crate) mod sqlite;
 
 use std::pin::Pin;

@@ -179,12 +179,14 @@ impl Database {
         Self { inner: Arc::new(inner) }
     }
 
-    /// Tells that changes are written: goes the way of one that changes nothing.
+    /// Tells that changes are written: goes the ways of one that changes nothing, with and without an audit record.
     ///
     /// # Errors
     /// [`StoreError`] as a change would meet it.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        self.transact(Now).await.map(drop)
+        let written = self.write(Now);
+        self.transact(Now).await?;
+        written.await.map(drop)
     }
 
     /// How many of the connections, of which there are [`Options::max_connections`] at most, somebody uses right now.
@@ -231,7 +233,7 @@ impl Database {
     pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
             Engine::Sqlite { readers, .. } => readers.glance(work).await,
-            Engine::Server { pool, .. } => pool.read(work).await,
+            Engine::Server { pool, .. } => pool.glance(work).await,
         }
     }
 

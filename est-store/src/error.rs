@@ -45,6 +45,9 @@ pub enum StoreError {
     ClaimLost,
     /// The CA has issued a certificate with this serial number before.
     CertificateExists,
+    /// Somebody else has the key of the certificate, which was found out while the CA signed: it was revoked as it was
+    /// recorded.
+    KeyCompromised,
     /// There is a password with this id.
     PasswordExists,
     /// More than one CA has issued a certificate with this serial number: one has to be named.
@@ -79,6 +82,9 @@ impl fmt::Display for StoreError {
             ),
             Self::ClaimLost => f.write_str("the claim was taken over or closed by somebody else"),
             Self::CertificateExists => f.write_str("this CA has issued a certificate with this serial number before"),
+            Self::KeyCompromised => {
+                f.write_str("the key was compromised meanwhile: the certificate was revoked at once")
+            }
             Self::PasswordExists => f.write_str("there is a one-time password with this id"),
             Self::SeveralCertificates { cas } => {
                 write!(

@@ -75,7 +75,8 @@ pub(crate) async fn count(db: &mut Session, guess: &Guess, now: UnixTime) -> Res
         db.execute(sql, &values![who, seconds(now)]).await?;
         let sql = "SELECT times, locked_until FROM failures WHERE who = ?1 FOR UPDATE";
         let row = db.query_one(sql, &values![who]).await?;
-        let mut row = row.ok_or(StoreError::Damaged { column: "failures.who" })?;
+        // Another server has forgotten them in between: once more, so that this one is counted.
+        let mut row = row.ok_or_else(|| StoreError::Contended("failures were forgotten as one was counted".into()))?;
         let (times, locked_until): (String, Option<i64>) = (row.take(0)?, row.take(1)?);
         if locked_until.is_some_and(|until| time(until) > now) {
             continue;

@@ -93,6 +93,15 @@ impl Database {
         self.glance(IsRevoked { contents: certificate.contents_digest() }).await
     }
 
+    /// Whether this certificate was issued here: also one that only differs in its signature's octets.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn was_issued(&self, certificate: &Certificate) -> Result<bool, StoreError> {
+        let serial = SerialNumber::from_contents(certificate.serial());
+        self.glance(WasIssued { serial, contents: certificate.contents_digest() }).await
+    }
+
     /// The certificate with this serial number, of `ca` if one is named.
     ///
     /// # Errors
@@ -159,6 +168,27 @@ impl Work for IsRevoked {
     }
 }
 
+struct WasIssued {
+    serial: SerialNumber,
+    contents: [u8; 32],
+}
+
+impl Work for WasIssued {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
+        let sql = "SELECT der FROM certificates WHERE serial = ?1";
+        for mut row in db.query(sql, &values![self.serial.as_bytes()]).await? {
+            let issued = Certificate::parse(&row.take::<Vec<u8>>(0)?);
+            let issued = issued.map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+            if issued.contents_digest() == self.contents {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
 struct Find {
     serial: SerialNumber,
     ca: Option<String>,
@@ -205,30 +235,75 @@ impl Work for Revoke {
         let Some((number, certificate)) = certificate.certificate(db).await? else { return Ok(Revocation::Unknown) };
         let parsed =
             Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-        // Also when the certificate was revoked before, for another reason: what counts is that somebody has the key.
         if revoked.reason == RevocationReason::KeyCompromise {
             let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
             db.execute(sql, &values![parsed.key_digest()]).await?;
         }
-        let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
-                   ON CONFLICT (certificate) DO NOTHING";
-        let values = values![number, parsed.contents_digest(), seconds(revoked.at), revoked.reason.code()];
-        if db.execute(sql, &values).await? == 0 {
-            return Ok(Revocation::AlreadyRevoked);
-        }
-        crls::count_revocation(db, &certificate.ca).await?;
-        Event {
+        let event = Event {
             label: certificate.label.as_deref(),
-            ca: Some(&certificate.ca),
-            reason: Some(revoked.reason.name()),
             serial: Some(certificate.serial.as_bytes()),
             fingerprint: Some(certificate.fingerprint),
             ..Event::by(actor, "cert.revoked")
-        }
-        .insert(db, at)
-        .await?;
-        Ok(Revocation::Revoked)
+        };
+        write_revocation(db, number, &parsed, &certificate.ca, *revoked, event, at).await
     }
+}
+
+/// Revokes a certificate that was just written down if its key is one that somebody else has, and tells whether it is.
+pub(crate) async fn revoke_if_compromised(
+    db: &mut Session,
+    certificate: &Certificate,
+    ca: &str,
+    label: Option<&str>,
+    at: UnixMicros,
+) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM compromised_keys WHERE digest = ?1";
+    if db.query_one(sql, &values![certificate.key_digest()]).await?.is_none() {
+        return Ok(false);
+    }
+    let sql = "SELECT number FROM certificates WHERE serial = ?1 AND ca = ?2";
+    let row = db.query_one(sql, &values![certificate.serial(), ca]).await?;
+    let number = row.ok_or(StoreError::Damaged { column: "certificates.serial" })?.take(0)?;
+    let revoked = Revoked { at: at.seconds(), reason: RevocationReason::KeyCompromise };
+    let event = Event {
+        name: "cert.revoked",
+        success: true,
+        label,
+        serial: Some(certificate.serial()),
+        fingerprint: Some(certificate.fingerprint()),
+        ..Event::EMPTY
+    };
+    Ok(write_revocation(db, number, certificate, ca, revoked, event, at).await? == Revocation::Revoked)
+}
+
+/// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news.
+async fn write_revocation(
+    db: &mut Session,
+    number: i64,
+    certificate: &Certificate,
+    ca: &str,
+    revoked: Revoked,
+    event: Event<'_>,
+    at: UnixMicros,
+) -> Result<Revocation, StoreError> {
+    let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
+               ON CONFLICT (certificate) DO NOTHING";
+    let values = values![number, certificate.contents_digest(), seconds(revoked.at), revoked.reason.code()];
+    let revocation = if db.execute(sql, &values).await? > 0 {
+        Revocation::Revoked
+    } else if revoked.reason == RevocationReason::KeyCompromise {
+        // Since when it is revoked stays as it was.
+        let sql = "UPDATE revocations SET reason = ?2 WHERE certificate = ?1 AND reason <> ?2";
+        match db.execute(sql, &values![number, revoked.reason.code()]).await? {
+            0 => return Ok(Revocation::AlreadyRevoked),
+            _ => Revocation::NowCompromised,
+        }
+    } else {
+        return Ok(Revocation::AlreadyRevoked);
+    };
+    crls::count_revocation(db, ca).await?;
+    Event { ca: Some(ca), reason: Some(revoked.reason.name()), ..event }.insert(db, at).await?;
+    Ok(revocation)
 }
 
 const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \

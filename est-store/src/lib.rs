@@ -47,7 +47,7 @@ mod writer;
 pub use admin::AdminEvent;
 pub use audit::{
     Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
-    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unchained, Unreadable, Verdict, Verifier,
+    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unreadable, Verdict, Verifier,
 };
 pub use authorities::{CaEvent, CaNote};
 pub use census::Census;

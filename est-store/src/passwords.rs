@@ -4,7 +4,7 @@ use est_core::{Secret, UnixTime};
 
 use crate::audit::Event;
 use crate::database::{Database, seconds, time};
-use crate::session::Session;
+use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
 use crate::{Actor, Cursor, Page, Revocation, StoreError, UnixMicros};
@@ -84,7 +84,7 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn password(&self, id: &str, now: UnixTime) -> Result<Option<Password>, StoreError> {
-        self.read(Find { id: id.to_owned(), now }).await
+        self.glance(Find { id: id.to_owned(), now }).await
     }
 
     /// The password with this id, as an operator sees it: whatever became of it.
@@ -95,12 +95,18 @@ impl Database {
         self.read(Summary { id: id.to_owned() }).await
     }
 
-    /// Lists the passwords, the latest first, up to `limit` of them and from `after` on.
+    /// Lists the passwords, the latest first, up to `limit` of them and from `after` on; where a time is given, those
+    /// alone that are good then: neither over nor spent nor revoked.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn list_passwords(&self, limit: u32, after: Option<Cursor>) -> Result<Page<PasswordSummary>, StoreError> {
-        self.read(List { limit, after }).await
+    pub async fn list_passwords(
+        &self,
+        good_at: Option<UnixTime>,
+        limit: u32,
+        after: Option<Cursor>,
+    ) -> Result<Page<PasswordSummary>, StoreError> {
+        self.read(List { good_at, limit, after }).await
     }
 
     /// Ends a password.
@@ -228,6 +234,7 @@ const COLUMNS: &str =
     "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at, names FROM passwords";
 
 struct List {
+    good_at: Option<UnixTime>,
     limit: u32,
     after: Option<Cursor>,
 }
@@ -236,9 +243,13 @@ impl Work for List {
     type Answer = Page<PasswordSummary>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<PasswordSummary>, StoreError> {
-        let sql = format!("{COLUMNS} WHERE number < ?1 ORDER BY number DESC LIMIT ?2");
-        let from = self.after.map_or(i64::MAX, |cursor| cursor.0);
-        let rows = db.query(&sql, &values![from, i64::from(self.limit) + 1]).await?;
+        let mut query =
+            Query::new(&format!("{COLUMNS} WHERE number <"), self.after.map_or(i64::MAX, |cursor| cursor.0));
+        if let Some(now) = self.good_at {
+            query.push(" AND revoked_at IS NULL AND uses < max_uses AND expires >", seconds(now));
+        }
+        query.push(" ORDER BY number DESC LIMIT", i64::from(self.limit) + 1);
+        let rows = query.run(db).await?;
         let summaries = rows.into_iter().map(|mut row| Ok((row.take(0)?, summary(row)?)));
         Ok(Page::of(summaries.collect::<Result<_, StoreError>>()?, self.limit))
     }

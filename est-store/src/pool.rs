@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::server::{PATIENCE, Server, patiently};
+use crate::server::{LISTING, REQUEST, Server, until};
 use crate::session::Session;
 use crate::work::{Work, contained};
 use crate::{Clock, StoreError};
@@ -36,15 +36,21 @@ impl Pool {
 
     /// Answers from what is committed.
     pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
-        self.run(work, false).await
+        self.run(work, false, LISTING).await
+    }
+
+    /// As [`read`](Self::read), for what a client of EST waits for.
+    pub(crate) async fn glance<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+        self.run(work, false, REQUEST).await
     }
 
     /// Does `work` in a transaction of its own.
     pub(crate) async fn transact<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
-        self.run(work, true).await
+        self.run(work, true, REQUEST).await
     }
 
-    async fn run<W: Work>(&self, work: W, writes: bool) -> Result<W::Answer, StoreError> {
+    async fn run<W: Work>(&self, work: W, writes: bool, patience: Duration) -> Result<W::Answer, StoreError> {
+        let deadline = Instant::now() + patience;
         let Inner { server, free, .. } = &*self.0;
         let permit = match timeout(server.connect_timeout, free.clone().acquire_owned()).await {
             Ok(permit) => permit.map_err(|_| StoreError::Closed)?,
@@ -55,7 +61,7 @@ impl Pool {
         };
         let inner = self.0.clone();
         // A task of its own, so that what has begun goes on to its end when nobody waits for it any more.
-        let task = self.0.runtime.spawn(async move { inner.work(&work, writes, &permit).await });
+        let task = self.0.runtime.spawn(async move { inner.work(&work, writes, deadline, &permit).await });
         task.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -76,22 +82,22 @@ impl Inner {
         &self,
         work: &W,
         writes: bool,
+        deadline: Instant,
         permit: &OwnedSemaphorePermit,
     ) -> Result<W::Answer, StoreError> {
         let mut idle = self.idle();
-        let deadline = Instant::now() + PATIENCE;
         let mut attempt = 0;
         loop {
             let (mut session, kept) = match idle.take() {
                 Some(session) => (session, true),
-                None => (self.server.connect().await?, false),
+                None => (until(deadline, self.server.connect()).await?, false),
             };
-            let answer = patiently(self.attempt(&mut session, work, writes)).await;
+            let answer = self.attempt(&mut session, work, writes, deadline).await;
             let broken = matches!(answer, Err(StoreError::Unreachable(_)));
             idle = (session.is_usable() && !broken).then_some(session);
             match answer {
                 // A connection breaks while it is idle; whoever takes it next is not to suffer for that.
-                Err(StoreError::Unreachable(_)) if kept => {}
+                Err(StoreError::Unreachable(_)) if kept && Instant::now() < deadline => {}
                 // The database lets one of those through that meet, each time.
                 Err(StoreError::Contended(_)) if Instant::now() < deadline => {
                     sleep(apart(attempt)).await;
@@ -107,37 +113,35 @@ impl Inner {
         }
     }
 
-    async fn attempt<W: Work>(&self, db: &mut Session, work: &W, writes: bool) -> Result<W::Answer, StoreError> {
+    async fn attempt<W: Work>(
+        &self,
+        db: &mut Session,
+        work: &W,
+        writes: bool,
+        deadline: Instant,
+    ) -> Result<W::Answer, StoreError> {
         let at = self.clock.now();
         if !writes {
-            return contained(work.run(db, at)).await;
+            return until(deadline, contained(work.run(db, at))).await;
         }
-        db.begin().await?;
-        match contained(work.run(db, at)).await {
-            Ok(answer) => db.commit().await.map(|()| answer).map_err(unknown),
-            Err(error) => {
+        let done = until(deadline, async {
+            db.begin().await?;
+            let done = contained(work.run(db, at)).await;
+            if done.is_err() {
                 // Where that fails too, the connection is not used again, which undoes everything as well.
                 let _ = db.roll_back().await;
-                Err(error)
             }
-        }
+            done
+        });
+        let answer = done.await?;
+        db.commit().await?;
+        Ok(answer)
     }
 
     fn idle(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(Session::is_usable);
         idle.pop()
-    }
-}
-
-/// What it means when a commit goes wrong: without an answer nobody knows what became of it, so that it cannot be tried
-/// again.
-pub(crate) fn unknown(error: StoreError) -> StoreError {
-    match error {
-        StoreError::Unreachable(why) => {
-            StoreError::NotCommitted(format!("the connection broke, and it may have after all: {why}").into())
-        }
-        error => error,
     }
 }
 
@@ -151,5 +155,41 @@ fn apart(attempt: u32) -> Duration {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pool").field("server", &self.0.server.name()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, feature = "postgres"))]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+    use crate::url::Place;
+    use crate::{DatabaseUrl, Options, UnixMicros};
+
+    /// What a server does not answer that hangs.
+    struct Unanswered;
+
+    impl Work for Unanswered {
+        type Answer = ();
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_hangs_takes_no_more_than_the_time_of_a_request() {
+        let url = DatabaseUrl::parse("postgres://ohia@127.0.0.1:1/ohia", std::path::Path::new("/")).unwrap();
+        let Place::Server(nowhere) = url.0 else { unreachable!("it is the URL of a server") };
+        let server = Server::new(&nowhere, &Options::default());
+        let pool = Pool::new(server, 1, Clock::system(), Handle::current());
+        for writes in [false, true] {
+            let kept = Session::new(rusqlite::Connection::open_in_memory().unwrap());
+            pool.0.idle.lock().unwrap().push(kept);
+            let begun = Instant::now();
+            let told = if writes { pool.transact(Unanswered).await } else { pool.glance(Unanswered).await };
+            assert!(matches!(told, Err(StoreError::Unreachable(_))), "{told:?}");
+            assert_eq!(begun.elapsed().as_secs(), REQUEST.as_secs());
+        }
     }
 }

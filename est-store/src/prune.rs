@@ -228,11 +228,16 @@ impl Work for Delete {
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<u64, StoreError> {
         let kind = self.over.kind;
         let (table, condition) = (kind.table(), kind.condition());
-        // Once more, and held: one of them may have been revoked since it was found.
+        // Held first, and then looked at once more: one of them may have been revoked since it was found, and a statement
+        // that waits for a row goes by what was there before it waited.
+        let numbers: Vec<_> = self.numbers.iter().map(|number| Value::from(*number)).collect();
+        let held = list(0, numbers.len());
+        db.query(&format!("SELECT number FROM {table} WHERE number IN ({held}) ORDER BY number FOR UPDATE"), &numbers)
+            .await?;
         let mut values = self.over.values();
-        let list = list(values.len(), self.numbers.len());
-        values.extend(self.numbers.iter().map(|number| Value::from(*number)));
-        let sql = format!("SELECT number FROM {table} WHERE {condition} AND number IN ({list}) FOR UPDATE");
+        let list = list(values.len(), numbers.len());
+        values.extend(numbers);
+        let sql = format!("SELECT number FROM {table} WHERE {condition} AND number IN ({list})");
         let rows = db.query(&sql, &values).await?;
         let numbers = rows.into_iter().map(|mut row| Ok(Value::from(row.take::<i64>(0)?)));
         let numbers = numbers.collect::<Result<Vec<_>, StoreError>>()?;

@@ -9,6 +9,7 @@ use crate::audit::{self, Method};
 use crate::claims::Held;
 use crate::database::{Database, seconds};
 use crate::failures::{self, LockedOut};
+use crate::inventory::revoke_if_compromised;
 use crate::session::{Change, Session};
 use crate::value::values;
 use crate::work::Work;
@@ -16,11 +17,15 @@ use crate::{StoreError, UnixMicros};
 
 impl Database {
     pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
-        self.write(Record::of(entry)).await?;
+        let recorded = self.write(Record::of(entry)).await?;
         if let Some(intent) = &entry.intent {
             self.inner.settled.bell(&intent.identity.0).notify_waiters();
         }
-        Ok(())
+        match recorded {
+            Recorded::AsItIs => Ok(()),
+            // What was signed is in the inventory, and nobody gets it.
+            Recorded::Revoked => Err(StoreError::KeyCompromised),
+        }
     }
 }
 
@@ -134,10 +139,17 @@ impl Record {
     }
 }
 
-impl Work for Record {
-    type Answer = ();
+/// What became of an entry.
+enum Recorded {
+    AsItIs,
+    /// Its certificate is revoked already: somebody has the key, which was found out while the CA signed.
+    Revoked,
+}
 
-    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+impl Work for Record {
+    type Answer = Recorded;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Recorded, StoreError> {
         let mut changes = Vec::with_capacity(2 + self.events.len());
         if let Some((held, closing)) = &self.closing {
             match closing {
@@ -151,12 +163,17 @@ impl Work for Record {
         let trail = db.trail()?;
         changes.extend(self.events.iter().map(|event| self.event(event).append(trail, at)));
         db.change(changes).await?;
-        let Some(guess) = &self.guess else { return Ok(()) };
+        if let Some((_, Closing::Finish(issued))) = &self.closing
+            && revoke_if_compromised(db, &issued.certificate, &self.ca, self.label.as_deref(), at).await?
+        {
+            return Ok(Recorded::Revoked);
+        }
+        let Some(guess) = &self.guess else { return Ok(Recorded::AsItIs) };
         for locked_out in failures::count(db, guess, at.seconds()).await? {
             let reason = locked_out.reason();
             LockedOut::event(&reason, self.source.as_deref(), self.label.as_deref()).insert(db, at).await?;
         }
-        Ok(())
+        Ok(Recorded::AsItIs)
     }
 }
 

@@ -19,6 +19,8 @@ pub enum Revocation {
     Revoked,
     /// It was revoked before; nothing has changed.
     AlreadyRevoked,
+    /// It was revoked before for another reason, which is from now on that somebody has its key.
+    NowCompromised,
     /// There is no such thing.
     Unknown,
 }

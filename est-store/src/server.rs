@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::connection;
 use crate::session::Session;
@@ -10,13 +10,23 @@ use crate::url::{Address, Product};
 use crate::{DatabaseUrl, Options, StoreError};
 
 /// How long a transaction waits for a row that another one holds.
-pub(crate) const LOCK_SECS: u32 = 10;
+pub(crate) const LOCK_SECS: u32 = 5;
 
 /// How long the server may take for a statement, and how long it waits for the next one within a transaction.
 pub(crate) const ANSWER_SECS: u32 = 30;
 
-/// How long a whole transaction may take: beyond it the network, or the server, is taken for gone.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(45);
+/// How long what a client of EST waits for may take, a connection included: beyond it the network, or the server, is
+/// taken for gone.
+pub(crate) const REQUEST: Duration = Duration::from_secs(10);
+
+/// The same for what reads many rows, for operators.
+pub(crate) const LISTING: Duration = Duration::from_secs(45);
+
+/// The same for many pieces that share a transaction.
+pub(crate) const BATCH: Duration = Duration::from_secs(20);
+
+/// How long a commit may take, after all that.
+const COMMIT: Duration = Duration::from_secs(10);
 
 /// After how long without a word the other end is asked whether it is still there.
 pub(crate) const KEEPALIVE: Duration = Duration::from_secs(15);
@@ -77,10 +87,18 @@ impl Server {
     }
 }
 
-/// Waits for an answer for as long as an answer may take. A session that did not answer is not to be used again.
-pub(crate) async fn patiently<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    let late = || StoreError::Unreachable(format!("it did not answer within {} s", PATIENCE.as_secs()));
-    timeout(PATIENCE, answer).await.unwrap_or_else(|_| Err(late()))
+/// Waits for an answer until `deadline`. A session that did not answer is not to be used again.
+pub(crate) async fn until<T>(
+    deadline: Instant,
+    answer: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let late = || StoreError::Unreachable("it did not answer in time".into());
+    timeout_at(deadline, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
+/// Waits for the answer to a commit.
+pub(crate) async fn committed(answer: impl Future<Output = Result<(), StoreError>>) -> Result<(), StoreError> {
+    until(Instant::now() + COMMIT, answer).await
 }
 
 /// Runs a future to its end on this thread, from inside a runtime too.

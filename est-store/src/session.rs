@@ -2,6 +2,7 @@
 
 use crate::audit::stored;
 use crate::connection::Connection;
+use crate::server::committed;
 use crate::value::{Row, Value, values};
 use crate::{Chain, StoreError};
 
@@ -50,13 +51,21 @@ impl Session {
         Ok(())
     }
 
-    /// Makes what the transaction changed durable.
-    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+    /// Writes down how far the chain has come: the last thing before the commit of a transaction that has one.
+    pub(crate) async fn end_trail(&mut self) -> Result<(), StoreError> {
         if let Some(Chain { node, sequence, hash }) = self.trail.take() {
             let sql = "UPDATE chains SET sequence = ?2, hash = ?3 WHERE node = ?1";
             self.execute(sql, &values![node, stored(sequence), hash]).await?;
         }
-        self.connection.commit().await
+        Ok(())
+    }
+
+    /// Makes what the transaction changed durable.
+    ///
+    /// # Errors
+    /// [`StoreError::NotCommitted`] also where nobody knows, since there was no answer: it is not to be tried again.
+    pub(crate) async fn commit(&mut self) -> Result<(), StoreError> {
+        committed(self.connection.commit()).await.map_err(unknown)
     }
 
     /// Undoes the transaction, if there is one.
@@ -121,6 +130,17 @@ impl Session {
     /// What the first of those says that did not change one row; the transaction is then to be undone.
     pub(crate) async fn change(&mut self, changes: Vec<Change<'_>>) -> Result<(), StoreError> {
         self.connection.change(changes).await
+    }
+}
+
+/// What it means when a commit goes wrong: without an answer nobody knows what became of it, so that it cannot be tried
+/// again.
+fn unknown(error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unreachable(why) => {
+            StoreError::NotCommitted(format!("the connection broke, and it may have after all: {why}").into())
+        }
+        error => error,
     }
 }
 

@@ -10,11 +10,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use est_core::{Claimed, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, ServerEvent, StoreError, migrations};
-use est_testkit::databases::{FlakyProxy, MariadbServer, PostgresServer};
+use est_store::{
+    Actor, AuditFilter, CertificateFilter, Database, DatabaseUrl, Retention, ServerEvent, StoreError, migrations,
+};
+use est_testkit::databases::{DatabaseServer, FlakyProxy, MariadbServer, PostgresServer};
 use est_testkit::peers::OpenSsl;
+use mysql_async::prelude::Queryable as _;
 
-use support::{LEASE, TestClock, after, again, csr, intent, issued, new_password, password_holder, sign_certificate};
+use support::{
+    LEASE, TestClock, WINDOW, after, again, csr, intent, issued, new_password, password_holder, sign_certificate,
+};
 
 fn url(text: &str) -> DatabaseUrl {
     DatabaseUrl::parse(text, Path::new("/")).unwrap()
@@ -65,7 +70,7 @@ async fn nothing_is_half_written_wherever_the_network_breaks(port: u16, at: &str
         let issued = AuditFilter { event: Some("cert.issued".into()), ..AuditFilter::default() };
         let records = direct.audit(issued, 1_000, None).await.unwrap().items.len();
         assert_eq!((certificates, records), (pieces as usize + 1, pieces as usize + 1), "after piece {pieces}");
-        let passwords = direct.list_passwords(1_000, None).await.unwrap().items;
+        let passwords = direct.list_passwords(None, 1_000, None).await.unwrap().items;
         assert!(passwords.iter().all(|password| password.uses == 1), "after piece {pieces}");
         if !was_broken {
             break;
@@ -109,6 +114,123 @@ async fn a_server_that_crashes_is_used_again_when_it_is_back() {
     for store in &stores {
         store.note(ServerEvent::Startup, None).await.unwrap();
         assert_eq!(store.audit(AuditFilter::default(), 10, None).await.unwrap().items.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_lock_on_an_old_claim_keeps_nobody_from_writing() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    for (at, database) in [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)] {
+        let clock = TestClock::new();
+        let store = open(at, &clock).unwrap();
+        assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+        clock.advance(Seconds(WINDOW.0 + 1));
+        let lock = Lock::take(at, "SELECT identity FROM claims FOR UPDATE").await;
+        // The second comes after what follows the first.
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "1");
+        lock.end("ROLLBACK").await;
+        clock.advance(Seconds(1));
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        assert_eq!(database.run(at, "SELECT count(*) FROM claims"), "0");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_that_is_revoked_while_it_is_about_to_be_deleted_stays() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    let waiting = [
+        "pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        "information_schema.innodb_trx JOIN information_schema.processlist ON id = trx_mysql_thread_id \
+         WHERE db = database() AND trx_state = 'LOCK WAIT'",
+    ];
+    let contents = ["decode(repeat('00', 32), 'hex')", "unhex(repeat('00', 32))"];
+    let databases = [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)];
+    for ((at, database), (waiting, contents)) in databases.into_iter().zip(waiting.into_iter().zip(contents)) {
+        let clock = TestClock::new();
+        let store = open(at, &clock).unwrap();
+        assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+        clock.advance(Seconds(WINDOW.0 + 1));
+        for _ in 0..2 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+        let revoke = format!(
+            "INSERT INTO revocations (certificate, contents, revoked_at, reason) \
+             SELECT number, {contents}, 1800000000, 1 FROM certificates"
+        );
+        let revoking = Lock::take(at, &revoke).await;
+        let pruning = tokio::spawn(async move {
+            let retention = Retention { certificates: Some(Seconds(1)), ..Retention::default() };
+            let later = after(0) + Seconds::from_days(100);
+            store.prune(retention, later, &Actor::local("admin"), |_| {}).await.unwrap()
+        });
+        while database.run(at, &format!("SELECT count(*) FROM {waiting}")) == "0" {}
+        revoking.end("COMMIT").await;
+        assert_eq!(pruning.await.unwrap().certificates, 0);
+        assert_eq!(database.run(at, "SELECT count(*) FROM certificates JOIN revocations ON number = certificate"), "1");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_may_not_be_written_to_any_more_is_left_for_the_one_that_may() {
+    let Some(server) = PostgresServer::find() else { return };
+    let (at, clock) = (server.url(), TestClock::new());
+    let store = open(&at, &clock).unwrap();
+    assert!(enroll(&store, 1, &intent(password_holder("p1"), &csr("device-1"))).await);
+    // The connections that there are become read-only; new ones to this database do not.
+    let (other, name) = at.rsplit_once('/').map(|(server, name)| (format!("{server}/postgres"), name)).unwrap();
+    server.run(&at, &format!("ALTER ROLE ohia IN DATABASE {name} SET default_transaction_read_only = off"));
+    server.run(&at, "ALTER SYSTEM SET default_transaction_read_only = on");
+    server.run(&at, "SELECT pg_reload_conf()");
+    while server.run(&other, "SHOW default_transaction_read_only") != "on" {}
+    assert!(enroll(&store, 2, &intent(password_holder("p2"), &csr("device-2"))).await);
+}
+
+#[tokio::test]
+async fn a_probe_goes_the_way_of_what_is_audited() {
+    let (Some(postgres), Some(mariadb)) = (PostgresServer::shared(), MariadbServer::shared()) else { return };
+    let (one, two) = (postgres.url(), mariadb.url());
+    for (at, database) in [(&one, postgres as &dyn DatabaseServer), (&two, mariadb)] {
+        let store = open(at, &TestClock::new()).unwrap();
+        store.probe().await.unwrap();
+        database.run(at, "ALTER TABLE chains RENAME TO elsewhere");
+        store.probe().await.unwrap_err();
+        database.run(at, "ALTER TABLE elsewhere RENAME TO chains");
+        store.probe().await.unwrap();
+    }
+}
+
+/// A transaction of somebody else that is open.
+enum Lock {
+    Postgres(tokio_postgres::Client),
+    Mariadb(mysql_async::Conn),
+}
+
+impl Lock {
+    async fn take(at: &str, sql: &str) -> Self {
+        if at.starts_with("postgres") {
+            let (client, connection) = tokio_postgres::connect(at, tokio_postgres::NoTls).await.unwrap();
+            tokio::spawn(connection);
+            client.batch_execute(&format!("BEGIN; {sql}")).await.unwrap();
+            return Self::Postgres(client);
+        }
+        let mut connection = mysql_async::Conn::from_url(at.replace("mariadb:", "mysql:")).await.unwrap();
+        connection.query_drop("START TRANSACTION").await.unwrap();
+        connection.query_drop(sql).await.unwrap();
+        Self::Mariadb(connection)
+    }
+
+    async fn end(self, how: &str) {
+        match self {
+            Self::Postgres(client) => client.batch_execute(how).await.unwrap(),
+            Self::Mariadb(mut connection) => connection.query_drop(how).await.unwrap(),
+        }
     }
 }
 

@@ -150,10 +150,14 @@ async fn claims_whose_time_is_over_are_deleted_little_by_little() {
     store.claim(&manual(numbered(301))).await.unwrap();
     assert_eq!(count(&path, "claims"), 302);
     clock.advance(Seconds(WINDOW.0 + 1));
-    for left in [302 - 128, 302 - 256, 1, 1] {
+    for most in [302, 302 - 128, 302 - 256, 1] {
         store.note(ServerEvent::Startup, None).await.unwrap();
-        assert_eq!(count(&path, "claims"), left, "what awaits approval stays");
+        // What follows an answer may have been done or not.
+        let left = count(&path, "claims");
+        assert!(left <= most && left + 128 >= most, "{left} of {most}");
     }
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    assert_eq!(count(&path, "claims"), 1, "what awaits approval stays");
     assert_eq!(count(&path, "certificates"), 1);
 }
 

@@ -102,9 +102,9 @@ async fn verify(path: &Path, checkpoints: &[Chain]) -> (Vec<Report>, u64) {
     let store = open(path, "auditor", &TestClock::new());
     let mut verifier = Verifier::new(Extent::Whole);
     checkpoints.iter().for_each(|checkpoint| verifier.expect(checkpoint));
-    let unchained = store.verify(&mut verifier, |_| {}).await.unwrap();
+    let strays = store.verify(&mut verifier, |_| {}).await.unwrap();
     store.close().await;
-    (verifier.finish(), unchained.inserted)
+    (verifier.finish(), strays)
 }
 
 /// A row of the table as far as hashes cover it.
@@ -400,10 +400,57 @@ async fn tells_what_was_done() {
 #[tokio::test]
 async fn finds_rows_that_are_in_no_chain() {
     let original = Original::write().await;
-    let (path, db) = original.copy();
-    db.execute("INSERT INTO audit (at_micros, event, outcome) VALUES (1, 'cert.issued', 'success')", []).unwrap();
-    drop(db);
-    assert_eq!(verify(&path, &original.checkpoints).await.1, 1);
+    for columns in [
+        "at_micros) VALUES ('cert.issued', 'success', 1",
+        "at_micros, number) VALUES ('cert.issued', 'success', 1, 0",
+        "at_micros, node) VALUES ('cert.issued', 'success', 1, 'node-1'",
+        "at_micros, node, sequence) VALUES ('cert.issued', 'success', 1, 'node-1', 99",
+        "at_micros, node, hash) VALUES ('cert.issued', 'success', 1, '', zeroblob(32)",
+    ] {
+        let (path, db) = original.copy();
+        db.execute(&format!("INSERT INTO audit (event, outcome, {columns})"), []).unwrap();
+        drop(db);
+        assert_eq!(verify(&path, &original.checkpoints).await.1, 1, "{columns}");
+    }
+}
+
+/// Also one that is whole and in the table of ends: no server can have that name.
+#[tokio::test]
+async fn finds_a_chain_of_a_node_without_a_name() {
+    let original = Original::write().await;
+    for node in ["", "no de"] {
+        let (path, db) = original.copy();
+        let row = "INSERT INTO audit (at_micros, event, outcome, node, sequence, hash) VALUES (1, 'cert.issued', 'success', ?1, 1, zeroblob(32))";
+        db.execute(row, [node]).unwrap();
+        hash_anew(&db, node, 1, 1);
+        db.execute("INSERT INTO chains SELECT node, sequence, hash FROM audit WHERE node = ?1", [node]).unwrap();
+        drop(db);
+        let (reports, _) = verify(&path, &original.checkpoints).await;
+        let report = reports.iter().find(|report| report.end.node == node).unwrap();
+        assert_eq!(report.finding.as_ref().map(|finding| &finding.kind), Some(&Tampering::Inserted));
+    }
+}
+
+#[tokio::test]
+async fn finds_a_record_that_listings_were_to_show_elsewhere_or_not_at_all() {
+    let original = Original::write().await;
+    for number in ["9223372036854775807", "1000", "-number"] {
+        let (path, db) = original.copy();
+        let sql = format!("UPDATE audit SET number = {number} WHERE node = 'node-1' AND sequence = 5");
+        assert_eq!(db.execute(&sql, []).unwrap(), 1);
+        drop(db);
+        let (reports, _) = verify(&path, &original.checkpoints).await;
+        let finding = reports[0].finding.clone().unwrap();
+        assert!([5, 6].contains(&finding.sequence), "{number}: {finding}");
+        if number.starts_with('9') {
+            let store = open(&path, "auditor", &TestClock::new());
+            let first = store.audit(AuditFilter::default(), 1, None).await.unwrap();
+            assert_eq!(first.items[0].chain.as_ref().map(|chain| chain.sequence), Some(5));
+            let rest = store.audit(AuditFilter::default(), 1000, first.next).await.unwrap().items.len() as u64;
+            assert_eq!(rest + 1, original.ends.values().sum::<u64>());
+            store.close().await;
+        }
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,7 @@ use tokio::sync::Mutex;
 pub(crate) use configuration::{Reload, Reloaded};
 pub(crate) use listener::Listener;
 
+use crate::server::Admission;
 use crate::serving;
 use crate::tls::{self, ClientCertificates, TlsOptions};
 use caller::Door;
@@ -61,6 +62,8 @@ pub(crate) struct Admin {
     serving: Arc<serving::Current>,
     sinks: OnceLock<SinkWatch>,
     reload: OnceLock<Reload>,
+    /// What tells which failures are counted instead of written down.
+    admission: Arc<Admission>,
     requests: Throttle,
     failures: Throttle,
     /// When the database was last asked whether it answers, and whether it did.
@@ -99,7 +102,7 @@ impl Current {
             tls12_suites: settings.tls.cipher_suites.clone(),
             client_certificates,
         })?;
-        let door = Door::new(admin)?;
+        let door = Door::new(&settings)?;
         Ok(Self { tls: Arc::new(tls), door, settings, shown })
     }
 }
@@ -111,6 +114,7 @@ impl Admin {
         store: Database,
         metrics: Arc<Metrics>,
         serving: Arc<serving::Current>,
+        admission: Arc<Admission>,
     ) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self {
@@ -120,6 +124,7 @@ impl Admin {
             serving,
             sinks: OnceLock::new(),
             reload: OnceLock::new(),
+            admission,
             requests: Throttle::new(now),
             failures: Throttle::new(now),
             probed: Mutex::new(None),
@@ -131,6 +136,11 @@ impl Admin {
     /// Works with another configuration from the next request and the next connection on.
     pub(crate) fn replace(&self, current: Current) {
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(current);
+    }
+
+    /// The configuration that is in force, as it may be shown.
+    pub(crate) fn shown(&self) -> Value {
+        self.current().shown.clone()
     }
 
     fn current(&self) -> Arc<Current> {
@@ -220,6 +230,7 @@ fn router(admin: &Arc<Admin>) -> Router {
         .merge(ui::router())
         .fallback(async || Problem::not_found("there is nothing here: GET /admin/openapi.json lists what there is"))
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
+        .layer(from_fn_with_state(admin.clone(), guard::count))
         .layer(map_response(guard::with_security_headers))
         .with_state(admin.clone())
 }

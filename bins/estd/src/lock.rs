@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::fs::{FlockOperation, flock};
@@ -19,7 +19,7 @@ impl Lock {
     /// # Errors
     /// When another server holds it, or the file cannot be made.
     pub(crate) fn take(database: &Path) -> Result<Self> {
-        let mut path = database.as_os_str().to_owned();
+        let mut path = own_name(database).into_os_string();
         path.push(".lock");
         let path = Path::new(&path);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
@@ -37,5 +37,38 @@ impl Lock {
             ),
             Err(error) => Err(error).with_context(|| format!("cannot lock {}", path.display())),
         }
+    }
+}
+
+/// The name of a file that it has without links, so that everybody has the same lock whatever they call it.
+fn own_name(file: &Path) -> PathBuf {
+    file.canonicalize().unwrap_or_else(|_| match (file.parent().map(Path::canonicalize), file.file_name()) {
+        // Not made yet.
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => file.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_link_to_the_database_leads_to_the_same_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = |name| folder.path().join(name);
+        std::fs::create_dir(place("here")).unwrap();
+        symlink(place("here"), place("there")).unwrap();
+        let first = Lock::take(&place("here/estd.db")).unwrap();
+        Lock::take(&place("there/estd.db")).err().expect("the folder is the same, before there is a file");
+        File::create(place("here/estd.db")).unwrap();
+        symlink(place("here/estd.db"), place("other.db")).unwrap();
+        Lock::take(&place("other.db")).err().expect("the file is the same");
+        drop(first);
+        Lock::take(&place("other.db")).unwrap();
     }
 }

@@ -9,7 +9,7 @@ use std::{env, io};
 
 use est_store::{Database, StoreError};
 use rustix::time::{ClockId, clock_gettime};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{MissedTickBehavior, timeout};
 use tracing::{error, warn};
 
 /// The server serves, for the first time or again after [`reloading`].
@@ -37,16 +37,27 @@ pub(crate) fn watchdog_interval() -> Option<Duration> {
     number("WATCHDOG_USEC").filter(|micros| is_meant && *micros > 0).map(|micros| Duration::from_micros(micros / 2))
 }
 
+/// The server cannot serve yet because of `what`; it tells again, or is ready, within `patience`.
+pub(crate) fn waiting(what: &str, patience: Duration) {
+    send(&format!("STATUS={what}\nEXTEND_TIMEOUT_USEC={}", patience.as_micros()));
+}
+
 /// Tells again and again that the server is alive, for as long as the database's writer answers.
 ///
 /// An error is an answer: while a database is away the server tells its clients to come back, and starting it anew
-/// would not bring the database back.
-pub(crate) async fn keep_alive(store: Database, every: Duration) {
+/// would not bring the database back. So is none within `patience`, where the database is a server: it is that one
+/// which hangs.
+pub(crate) async fn keep_alive(store: Database, every: Duration, patience: Option<Duration>) {
     let mut ticks = tokio::time::interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        match store.probe().await {
+        let late = || Err(StoreError::Unreachable("it does not answer in time".into()));
+        let answer = match patience {
+            Some(patience) => timeout(patience, store.probe()).await.unwrap_or_else(|_| late()),
+            None => store.probe().await,
+        };
+        match answer {
             Ok(()) => {}
             Err(StoreError::Closed) => return error!("the database is closed: the service manager hears no more"),
             Err(error) => warn!(%error, "the database does not write"),

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use est_store::{Actor, CaNote, Instigator, ServerEvent};
 use host::config::{self, Ca, Diagnostic, Footprint, Settings};
 use host::shell;
+use serde_json::Value;
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
 use tracing::{error, info, warn};
@@ -122,7 +123,9 @@ impl Reloader {
         Box::new(move |actor| {
             let reloader = self.clone();
             Box::pin(async move {
-                let changed = reloader.reload(&actor).await;
+                // Recorded and not done it would be, if it ended with who asked for it.
+                let reloading = tokio::spawn(async move { reloader.reload(&actor).await });
+                let changed = reloading.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]));
                 let changed =
                     changed.map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>())?;
                 let warnings = changed.after_restart.iter().map(|key| format!("{key} changes with a restart only"));
@@ -134,17 +137,18 @@ impl Reloader {
     async fn prepare(&self, in_force: &InForce) -> Result<Prepared, Vec<Diagnostic>> {
         let (path, base) = (self.path.clone(), self.base.clone());
         let (before, footprint) = (in_force.settings.clone(), in_force.footprint.clone());
-        let has_admin = self.admin.is_some();
+        let shown_before = self.admin.as_ref().map(|admin| admin.shown());
         let prepared = tokio::task::spawn_blocking(move || {
             let next = footprint.again(&path, environment);
-            let (mut settings, warnings) = config::load(&path, environment, shell::now())?;
+            let text = config::text_of(&path)?;
+            let (mut settings, warnings) = config::load_text(&path, &text, environment, shell::now())?;
             warnings.iter().for_each(|warning| warn!(%warning, "configuration"));
             let sections = footprint.changes(&next);
             let after_restart = keep(&before, &mut settings, &sections);
             let failed = |error: anyhow::Error| vec![mistake(format!("{error:#}"))];
             let serving = Serving::new(&settings, &base).map_err(failed)?;
-            let admin = has_admin.then(|| {
-                let shown = config::shown(&std::fs::read_to_string(&path).unwrap_or_default());
+            let admin = shown_before.map(|before| {
+                let shown = in_force_of(config::shown(&text), &before);
                 admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")
             });
             let admin = admin.transpose().map_err(failed)?;
@@ -222,6 +226,23 @@ fn keep(before: &Settings, after: &mut Settings, sections: &[String]) -> Vec<&'s
     after.audit = before.audit.clone();
     after.log = before.log.clone();
     kept
+}
+
+/// What is in force of a configuration as it is shown: what [`keep`] keeps is as `before`.
+fn in_force_of(mut shown: Value, before: &Value) -> Value {
+    for (section, key) in KEPT.iter().filter_map(|(key, _)| key.split_once('.')) {
+        let Some(keys) = shown.get_mut(section).and_then(Value::as_object_mut) else { continue };
+        match before.get(section).and_then(|keys| keys.get(key)) {
+            Some(value) => keys.insert(key.to_owned(), value.clone()),
+            None => keys.remove(key),
+        };
+    }
+    for section in KEPT_SECTIONS {
+        if let Some(shown) = shown.get_mut(section) {
+            *shown = before.get(section).cloned().unwrap_or_default();
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

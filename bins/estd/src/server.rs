@@ -6,6 +6,7 @@ mod connections;
 mod crls;
 mod forwarded;
 mod hello;
+mod leaving;
 mod limits;
 mod proxy;
 mod tasks;
@@ -20,7 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
 
-pub(crate) use admission::{Admission, Bounds};
+pub(crate) use admission::{Admission, Bounds, Buckets, KEYS, Rate, Source};
 pub(crate) use connection::{attend, time_to_finish};
 pub(crate) use connections::{Connections, Place};
 pub(crate) use crls::Crls;
@@ -123,7 +124,7 @@ impl Server {
     /// Makes room if there is none, and serves the connection in a task of its own.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks, stop: &watch::Receiver<bool>) {
         self.connections.resize(self.context.current.get().limits.max_connections);
-        let place = self.connections.admit();
+        let place = self.connections.admit(peer.ip());
         let (context, stop) = (self.context.clone(), stop.clone());
         match speaks {
             Speaks::Tls => tokio::spawn(async move { context.serve(stream, peer, place, stop).await }),

@@ -27,7 +27,7 @@ impl Trail {
     /// # Errors
     /// When the key of the checkpoints can be neither read nor made, or nothing can be written down.
     pub(crate) async fn begin(settings: &Settings, config: &Path, store: &Database) -> Result<Self> {
-        let checkpoints = Checkpoints::open(&settings.audit)?;
+        let checkpoints = Checkpoints::open_or_make(&settings.audit)?;
         let node = settings.server.node.clone();
         let signed = checkpoints.as_ref().map_or("no checkpoints".to_owned(), |checkpoints| {
             format!("checkpoints signed with the key sha-256:{}", hex(&checkpoints.public_key().digest()))

@@ -167,11 +167,55 @@ fn a_checkpoint_counts_only_with_its_signature() {
     // Another server's key vouches for nothing here.
     let stranger = Server::dev(ESTD);
     fs::write(taken.path("key.pem"), text(&stranger.estd(&["audit", "checkpoint", "--public-key"]))).expect("a file");
-    assert_eq!(taken.verify(&taken.lines, &[]).0, Some(2), "the checkpoint that it was given tells nothing");
+    let (code, found) = taken.verify(&taken.lines, &[]);
+    assert_eq!((code, &found["checkpoints_of_other_keys"]), (Some(2), &json!(2)), "{found}");
     fs::write(taken.path("checkpoint.jsonl"), "").expect("a file");
     let (code, found) = taken.verify(&taken.lines, &[]);
-    assert_eq!((code, &found["checkpoints_of_other_keys"]), (Some(0), &json!(1)), "{found}");
+    assert_eq!((code, &found["result"]), (Some(2), &json!("cannot-tell")), "{found}");
     assert_eq!(found["nodes"][0]["checkpoints"], json!([]));
+}
+
+#[test]
+fn an_export_of_somebody_else_or_cut_short_is_not_called_good() {
+    let taken = Taken::from(&Server::dev(ESTD));
+    fs::write(taken.path("checkpoint.jsonl"), "").expect("a file");
+    assert_eq!(taken.verify(&taken.lines, &[]).0, Some(0));
+    // All of it by somebody with a chain and a key of their own, with and without the checkpoint.
+    let forger = Taken::from(&Server::dev(ESTD));
+    for lines in [&forger.lines[..], &forger.lines[..forger.records], &taken.lines[..8], &[]] {
+        let (code, found) = taken.verify(lines, &[]);
+        assert_eq!((code, &found["result"]), (Some(2), &json!("cannot-tell")), "{found}");
+    }
+    assert_eq!(taken.verify(&taken.lines[..8], &["--excerpt"]).0, Some(0), "an excerpt may end anywhere");
+}
+
+#[test]
+fn only_the_server_makes_the_key_of_the_checkpoints() {
+    let server = Server::dev(ESTD);
+    text(&server.estd(&["audit", "checkpoint"]));
+    let pem = text(&server.estd(&["audit", "checkpoint", "--public-key"]));
+    let key = server.folder().join("estd.db.checkpoint-key.pem");
+    fs::remove_file(&key).expect("the key is there");
+    for (command, expected) in [
+        (&["audit", "verify"][..], 2),
+        (&["audit", "export"], 1),
+        (&["audit", "checkpoint"], 1),
+        (&["audit", "checkpoint", "--public-key"], 1),
+    ] {
+        let output = server.estd(command);
+        let said = told(&output);
+        assert!(output.status.code() == Some(expected) && said.contains("bring it back"), "{command:?}: {said}");
+        assert!(!key.exists(), "{command:?}");
+    }
+    fs::write(server.folder().join("public.pem"), pem).expect("a file");
+    let public = server.folder().join("public.pem").display().to_string();
+    let said = text(&server.estd(&["audit", "verify", "--public-key", &public]));
+    assert!(said.contains("1 checkpoint holds"), "{said}");
+    // The next start makes another: what the old one signed is not passed over.
+    let server = server.kill().start();
+    let output = server.estd(&["audit", "verify"]);
+    let said = told(&output);
+    assert!(output.status.code() == Some(2) && said.contains("a key that is not known"), "{said}");
 }
 
 #[test]
@@ -214,6 +258,27 @@ fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
     let exported = &uses["events"][1];
     assert!(exported["actor"].as_str().is_some_and(|actor| actor.starts_with("local:")), "{exported}");
     assert!(exported["reason"].as_str().is_some_and(|reason| reason.contains("whole chains")), "{exported}");
+}
+
+#[test]
+fn an_export_is_on_record_whoever_stops_reading_it() {
+    let server = Server::dev(ESTD);
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let config = server.folder().join("estd.toml");
+    let output = Command::new(ESTD)
+        .args(["audit", "export", "--config"])
+        .arg(config)
+        .stdout(writer)
+        .output()
+        .expect("estd runs");
+    assert!(output.status.success(), "{}", told(&output));
+    let exports = server.estd_json(&["audit", "query", "--event", "audit.exported"]);
+    assert_eq!(exports["events"].as_array().map(Vec::len), Some(1), "{exports}");
+    assert_eq!(
+        exports["events"][0]["reason"].as_str().map(|reason| reason.starts_with("whole chains, of ")),
+        Some(true)
+    );
 }
 
 #[test]

@@ -4,12 +4,28 @@ use std::collections::HashSet;
 use std::sync::Barrier;
 use std::thread;
 
+use est_core::pkix::{Certificate, Oid, oid};
+use est_testkit::der;
 use est_testkit::https::{Client, Response, base64};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 const CLIENTS: usize = 64;
+
+/// `/looked-at` waits for an operator, and lets an extension of the request through.
+const LOOKED_AT: &str = r#"
+[[profile]]
+name = "templated"
+base = "device"
+pass_extensions = ["1.3.6.1.4.1.311.25.2.1"]
+
+[[est.label]]
+name = "looked-at"
+ca_id = "main"
+profile = "templated"
+approval = "manual"
+"#;
 
 /// Sends each body at the same moment, from a connection of its own.
 fn all_at_once(server: &Server, password: &str, bodies: &[String]) -> Vec<Response> {
@@ -70,6 +86,31 @@ fn a_request_is_the_same_whatever_its_signature() {
     let certificates =
         bodies.map(|body| client.enroll("/simpleenroll", Some(&password), base64(&body).as_bytes()).certificate());
     assert_eq!(certificates[0], certificates[1]);
+}
+
+#[test]
+fn an_approval_is_for_the_request_that_the_operator_saw() {
+    const TEMPLATE: &[u8] = b"\x06\x0a\x2b\x06\x01\x04\x01\x82\x37\x19\x02\x01";
+    let server = Launch::configured(ESTD, |text| text + LOOKED_AT).start();
+    let client = Client::new(server.port(), &server.ca());
+    let (key, password) = (Key::p256(), server.password(3));
+    let extension = der::extension(TEMPLATE, false, &der::utf8("root-admin"));
+    let usage = der::extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let ask = |extensions: &[&[u8]]| {
+        let body = base64(&key.csr_with_extensions("CN=patient", extensions));
+        client.enroll("/looked-at/simpleenroll", Some(&password), body.as_bytes())
+    };
+    assert_eq!(ask(&[]).status, 202);
+    let waiting = server.estd_json(&["requests", "list"]);
+    let id = waiting["requests"][0]["id"].as_str().expect("an id");
+    assert!(server.estd(&["requests", "approve", id]).status.success());
+    assert_eq!(ask(&[&extension]).status, 202, "nobody approved the extension");
+    assert_eq!(ask(&[&usage]).status, 202, "nobody approved another key usage");
+    let waiting = server.estd_json(&["requests", "list"]);
+    let waiting: Vec<_> = waiting["requests"].as_array().expect("a list").iter().collect();
+    assert_eq!(waiting.iter().filter(|request| request["state"] == "awaiting").count(), 2, "{waiting:?}");
+    let issued = Certificate::parse(&ask(&[]).certificate()).expect("a certificate");
+    assert!(issued.extension(&Oid::from_der(TEMPLATE).expect("an identifier")).is_none());
 }
 
 #[test]

@@ -137,6 +137,18 @@ fn a_source_that_asks_too_often_is_told_to_come_back_later() {
 }
 
 #[test]
+fn crls_count_like_any_other_request() {
+    let server = with_limit("requests_per_second = 1\nburst = 3");
+    let mut connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
+    let mut ask = || {
+        connection.write_all(b"GET /crl/main.crl HTTP/1.1\r\nHost: localhost\r\n\r\n").expect("sent");
+        read_response(&mut connection).expect("an answer").status
+    };
+    let statuses: Vec<_> = (0..20).map(|_| ask()).collect();
+    assert!(!statuses[..3].contains(&429) && statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
 fn a_principal_that_asks_too_often_is_refused_and_others_are_not() {
     let server = with_limit("principal_requests_per_second = 1\nprincipal_burst = 2");
     let client = Client::new(server.port(), &server.ca());

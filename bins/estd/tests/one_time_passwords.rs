@@ -322,6 +322,36 @@ fn locks_a_user_out_for_whom_too_many_guess_and_nobody_else() {
 }
 
 #[test]
+fn finds_and_unlocks_a_user_whose_name_is_not_written_down_as_it_is() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    let entity = "x".repeat(65);
+    let password = create(&server, &["--entity", &entity]);
+    let (right, guess) = (format!("{entity}:{password}"), format!("{entity}:{}", wrong(&password)));
+    let subject = format!("CN={}", "x".repeat(64));
+    let ask = |from: &str, credentials: &str| curl(&server, from, credentials, "", &subject, &[]).status;
+    for number in 2..7 {
+        assert_eq!(ask(&format!("127.0.0.{number}"), &guess), 401);
+    }
+    let (id, _) = password.split_once('.').expect("id.secret");
+    let shown = server.estd_json(&["otp", "show", id]);
+    assert_eq!(shown["failures"].as_array().map(Vec::len), Some(2), "of the password and of the user: {shown}");
+    assert!(server.estd(&["otp", "unlock", id]).status.success());
+    assert_eq!(ask("127.0.0.9", &right), 403, "the user is locked out still");
+    let unlocked = server.estd_json(&["otp", "unlock", &entity]);
+    let unlocked = unlocked["unlocked"][0].as_str().expect("a name").to_owned();
+    assert!(unlocked.starts_with("user sha256:"), "{unlocked}");
+    assert_eq!(ask("127.0.0.9", &guess), 401, "nobody is locked out");
+    // As the listing has it, with or without its kind.
+    for who in [&unlocked, unlocked.trim_start_matches("user ")] {
+        assert!(server.estd(&["otp", "unlock", who]).status.success(), "{who}");
+        assert_eq!(ask("127.0.0.9", &guess), 401);
+    }
+}
+
+#[test]
 fn locks_an_address_out_from_which_too_many_guesses_come_and_no_other() {
     if !is_installed("curl") {
         return;

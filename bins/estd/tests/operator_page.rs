@@ -131,3 +131,18 @@ fn what_a_device_calls_itself_stays_text() {
                   document.body.append(s); return document.title";
     assert_eq!(browser.script(script), "Ohia");
 }
+
+#[test]
+fn more_passwords_than_a_page_holds_are_all_to_be_had() {
+    let Some(browser) = Browser::start() else { return };
+    let server = server();
+    assert!(server.estd(&["otp", "create", "--entity", "the-first-of-all"]).status.success());
+    assert!(server.estd(&["otp", "create", "--entity", "device", "--count", "50"]).status.success());
+    log_in(&browser, &server);
+    browser.click("a[href='#passwords']");
+    browser.text_with("#password-rows", "device");
+    assert!(!browser.shown("#password-rows").expect("rows").contains("the-first-of-all"));
+    browser.click("#password-more");
+    browser.text_with("#password-rows", "the-first-of-all");
+    assert_eq!(browser.script("return document.getElementById('password-more').hidden"), true);
+}

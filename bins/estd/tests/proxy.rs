@@ -64,6 +64,17 @@ impl World {
         Self::new("\"127.0.0.0/8\"", "optional")
     }
 
+    /// The same, with a proxy that tells its clients' addresses in `header`, and these lines besides.
+    fn telling(self, header: &str, lines: &str) -> Self {
+        let config = self.server.folder().join("estd.toml");
+        let launch = self.server.kill();
+        let text = std::fs::read_to_string(&config).expect("the configuration");
+        let told = format!("certificate = \"proxy.pem\"\nclient_address = \"{header}\"");
+        let told = text.replace("certificate = \"proxy.pem\"", &told) + lines;
+        std::fs::write(config, told).expect("the configuration can be written");
+        Self { server: launch.start(), ..self }
+    }
+
     /// Asks to renew as the device, by `client`, with these header lines.
     fn renew(&self, client: &Client, headers: &str) -> Response {
         let body = base64(&Key::p256().csr("CN=device", &[]));
@@ -184,14 +195,7 @@ fn in_mode_required_the_proxy_passes_the_handshake_itself() {
 
 #[test]
 fn the_record_has_the_address_that_a_listed_proxy_tells_and_nobody_elses_word_for_it() {
-    let world = World::listed();
-    let config = world.server.folder().join("estd.toml");
-    let launch = world.server.kill();
-    let text = std::fs::read_to_string(&config).expect("the configuration");
-    let told =
-        text.replace("certificate = \"proxy.pem\"", "certificate = \"proxy.pem\"\nclient_address = \"forwarded\"");
-    std::fs::write(config, told).expect("the configuration can be written");
-    let world = World { server: launch.start(), ..world };
+    let world = World::listed().telling("forwarded", "");
     let proxy = world.proxy.client(&world.server);
     let forwarded = "Forwarded: for=198.51.100.9, for=\"[2001:db8::7]:4711\"\r\nX-Forwarded-For: 203.0.113.1\r\n";
     assert_eq!(world.renew(&proxy, &format!("{}{forwarded}", world.device.header())).status, 200);
@@ -199,4 +203,21 @@ fn the_record_has_the_address_that_a_listed_proxy_tells_and_nobody_elses_word_fo
     let listed = world.server.estd_json(&["audit", "list", "--event", "reenroll.success"]);
     let sources: Vec<_> = listed["events"].as_array().expect("a list").iter().map(|event| &event["source"]).collect();
     assert_eq!(sources, ["127.0.0.1", "2001:db8::7"]);
+}
+
+#[test]
+fn who_hides_its_address_behind_a_proxy_is_limited_and_harms_nobody_who_does_not() {
+    let limits = "\n[limits]\nrequests_per_second = 1\nburst = 3\n";
+    let world = World::listed().telling("x-forwarded-for", limits);
+    let proxy = world.proxy.client(&world.server);
+    let status = |address: &str| {
+        let headers = format!("{}X-Forwarded-For: {address}\r\n", world.device.header());
+        world.renew(&proxy, &headers).status
+    };
+    let statuses: Vec<_> = (0..10).map(|_| status("192.0.2.8, unknown")).collect();
+    assert!(statuses[..3] == [200; 3] && statuses.contains(&429), "{statuses:?}");
+    assert_eq!(status("\u{ff}\", 192.0.2.8"), 200);
+    // Nor does anybody choose another address each time.
+    let statuses: Vec<_> = (0..10).map(|number| status(&format!("198.51.100.{number}, 192.0.2.9"))).collect();
+    assert!(statuses.contains(&429), "{statuses:?}");
 }

@@ -279,3 +279,24 @@ fn a_ca_publishes_crls_from_the_reload_on_that_wants_them() {
     reload(&server, &client, &text, "without");
     assert_eq!(crl(), 404);
 }
+
+#[test]
+fn a_reload_goes_on_though_the_operator_who_asked_for_it_hangs_up() {
+    let server = served();
+    let client = Client::new(server.port(), &server.ca());
+    let operator = Client::new(server.admin_port(), &server.ca());
+    let text = std::fs::read_to_string(config(&server)).expect("the configuration");
+    std::fs::write(config(&server), text + &label("late")).expect("the configuration can be written");
+    let token = server.admin_token();
+    let request = format!(
+        "POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
+    );
+    let is_served = get("/late/cacerts").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    // It may be gone before anybody has looked at what it asks.
+    assert!(comes_true(|| {
+        let mut connection = operator.connect().expect("a connection");
+        connection.write_all(request.as_bytes()).and_then(|()| connection.flush()).expect("sent");
+        drop(connection);
+        client.exchange(is_served.as_bytes()).is_ok_and(|answer| answer.status == 200)
+    }));
+}

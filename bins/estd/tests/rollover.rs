@@ -7,6 +7,7 @@ use std::process::Output;
 use est_auth::{PathValidator, Purpose};
 use est_backends::algorithms;
 use est_core::pkix::{Certificate, pem, read_certs_only};
+use est_testkit::https::Client;
 use est_testkit::peers::is_installed;
 use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
@@ -57,33 +58,38 @@ impl Story {
         (story, server)
     }
 
-    /// Starts the server again with another configuration.
-    fn restart(server: Server, edit: impl FnOnce(String) -> String) -> Server {
+    /// Has the server serve by another configuration.
+    fn reload(server: &Server, edit: impl FnOnce(String) -> String) {
         let path = server.folder().join("estd.toml");
         let text = fs::read_to_string(&path).expect("the configuration");
-        let launch = server.kill();
         fs::write(&path, edit(text)).expect("the configuration can be written");
-        launch.start()
+        let request = format!(
+            "POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {}\r\n\
+             Content-Length: 0\r\n\r\n",
+            server.admin_token()
+        );
+        let answer = Client::new(server.admin_port(), &server.ca()).exchange(request.as_bytes()).expect("an answer");
+        assert_eq!(answer.text(), "{\"status\":\"reloaded\",\"warnings\":[]}");
     }
 
     /// Does what the first step says.
-    fn announce(&self, server: Server) -> Server {
+    fn announce(&self, server: &Server) {
         let rollover = line_for(&self.told, "Step 1", "rollover");
-        Self::restart(server, |text| text.replace("key = \"ca-key.pem\"", &format!("key = \"ca-key.pem\"\n{rollover}")))
+        Self::reload(server, |text| text.replace("key = \"ca-key.pem\"", &format!("key = \"ca-key.pem\"\n{rollover}")));
     }
 
     /// Does what the second step says.
-    fn switch(&self, server: Server) -> Server {
+    fn switch(&self, server: &Server) {
         let line = |key| line_for(&self.told, "Step 2", key);
         let tls = server.folder().join("server.pem");
         let chain = [&tls, &self.made.join("old-with-new.pem")].map(|path| fs::read_to_string(path).expect("PEM"));
         fs::write(tls, chain.concat()).expect("it can be written");
-        Self::restart(server, |text| {
+        Self::reload(server, |text| {
             let announced = line_for(&self.told, "Step 1", "rollover");
             let text = text.replace(&announced, &line("rollover"));
             let text = text.replace("cert = \"ca.pem\"\nkey = \"ca-key.pem\"", &[line("cert"), line("key")].join("\n"));
             text.replace("trust_anchors = \"ca.pem\"", &line("trust_anchors"))
-        })
+        });
     }
 
     /// The new root.
@@ -151,14 +157,18 @@ fn roll_over(key_type: &str, openssl_can: bool) {
     let (old, new) = (story.old.clone(), story.successor());
     assert_eq!(story.cacerts(&server, &old).len(), 1);
 
-    let server = story.announce(server);
+    story.announce(&server);
     let announced = story.cacerts(&server, &old);
     assert_eq!(announced.len(), 4);
     story.enroll(&server, "meanwhile");
     let meanwhile = certificate(&story.path("meanwhile.pem"));
     assert!(meanwhile.is_issued_by(&certificate(&old), algorithms()), "the old key goes on signing");
 
-    let server = story.switch(server);
+    story.switch(&server);
+    let started = server.estd_json(&["audit", "list", "--event", "ca.started"]);
+    let by = started["events"].as_array().expect("events").iter();
+    let by: Vec<_> = by.map(|event| event["fingerprint"].as_str().unwrap_or_default().to_owned()).collect();
+    assert_eq!(by, [&new, &old].map(|path| certificate(path).fingerprint().to_string()), "one for each that signs");
     story.enroll(&server, "after");
     let after = certificate(&story.path("after.pem"));
     assert!(after.is_issued_by(&certificate(&new), algorithms()), "the new key signs");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use est_testkit::databases::PostgresServer;
 use est_testkit::peers::is_installed;
 use est_testkit::server::Launch;
 
@@ -90,6 +91,61 @@ fn says_nothing_of_being_alive_while_the_database_does_not_write() {
     drop(statements);
     assert!(sqlite.wait().expect("its end").success());
     assert_eq!(manager.hears(), "WATCHDOG=1");
+    assert!(server.stop().0.success());
+}
+
+/// A server on a database server.
+fn on(database: &PostgresServer) -> Launch {
+    let url = database.url();
+    Launch::configured(ESTD, |text| text.replace("sqlite://estd.db", &url))
+}
+
+#[test]
+fn tells_that_it_is_alive_while_a_database_server_hangs() {
+    let Some(database) = PostgresServer::find() else { return };
+    let (manager, micros) = (Manager::new(), (2 * TICK.as_micros()).to_string());
+    let launch = on(&database);
+    let config = std::fs::read_to_string(launch.folder().join("estd.toml")).expect("a configuration");
+    let url = config.split('"').find(|text| text.starts_with("postgres://")).expect("a URL").to_owned();
+    let server = manager.of(launch).env("WATCHDOG_USEC", &micros).start();
+    assert!(manager.hears().starts_with("READY=1\n"));
+    assert_eq!(manager.hears(), "WATCHDOG=1");
+
+    let mut psql = Command::new(database.programs().join("psql"))
+        .args(["-X", "-q", "-A", "-t", &url])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("psql runs");
+    let mut statements = psql.stdin.take().expect("a pipe");
+    statements.write_all(b"BEGIN; LOCK TABLE chains; SELECT 'locked';\n").expect("it can be told");
+    let mut answer = String::new();
+    BufReader::new(psql.stdout.take().expect("a pipe")).read_line(&mut answer).expect("an answer");
+    assert_eq!(answer, "locked\n");
+    for _ in 0..40 {
+        assert_eq!(manager.hears_within(60 * TICK).as_deref(), Some("WATCHDOG=1"));
+    }
+
+    drop(statements);
+    assert!(psql.wait().expect("its end").success());
+    assert!(server.stop().0.success());
+}
+
+#[test]
+fn waits_for_a_database_server_that_is_not_there_yet() {
+    let Some(database) = PostgresServer::find() else { return };
+    let manager = Manager::new();
+    let launch = manager.of(on(&database));
+    database.stop();
+    let starting = std::thread::spawn(move || launch.start());
+    for _ in 0..2 {
+        let told = manager.hears();
+        assert!(told.starts_with("STATUS=waiting: ") && told.contains("\nEXTEND_TIMEOUT_USEC="), "{told}");
+        assert!(!told.contains("p%w/rd@1") && !told.contains("p%25w"), "{told}");
+    }
+    database.start();
+    let server = starting.join().expect("it starts");
+    while !manager.hears().starts_with("READY=1\n") {}
     assert!(server.stop().0.success());
 }
 

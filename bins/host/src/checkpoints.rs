@@ -28,13 +28,38 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Reads the key, which is made if there is none. `None` where no checkpoints are configured.
+    /// Reads the key. `None` where no checkpoints are configured.
+    ///
+    /// # Errors
+    /// [`WiringError`] when the key cannot be read. One that is gone is not made anew: it would make strangers of all
+    /// checkpoints that there are.
+    pub fn open(settings: &Audit) -> Result<Option<Self>, WiringError> {
+        Self::with(settings, |key| {
+            if key.exists() {
+                return read(key);
+            }
+            let key = key.display();
+            Err(WiringError(format!(
+                "there is no {key}, the key of the checkpoints: bring it back from a backup; `estd run` makes one where \
+                 there never was any"
+            )))
+        })
+    }
+
+    /// As [`open`](Self::open), for a server, which makes the key if there is none.
     ///
     /// # Errors
     /// [`WiringError`] when the key can be neither read nor made.
-    pub fn open(settings: &Audit) -> Result<Option<Self>, WiringError> {
-        let (Some(key), Some(path)) = (&settings.checkpoint_key, &settings.checkpoints) else { return Ok(None) };
-        Ok(Some(Self { key: read_or_make(key)?, path: path.clone(), last: None }))
+    pub fn open_or_make(settings: &Audit) -> Result<Option<Self>, WiringError> {
+        Self::with(settings, read_or_make)
+    }
+
+    fn with(
+        settings: &Audit,
+        key: impl FnOnce(&Path) -> Result<FileSigner, WiringError>,
+    ) -> Result<Option<Self>, WiringError> {
+        let (Some(path), Some(file)) = (&settings.checkpoint_key, &settings.checkpoints) else { return Ok(None) };
+        Ok(Some(Self { key: key(path)?, path: file.clone(), last: None }))
     }
 
     /// The key that checkpoints are signed with.
@@ -91,6 +116,10 @@ fn read_or_make(path: &Path) -> Result<FileSigner, WiringError> {
             Err(error) => return Err(failed(&error)),
         }
     }
+    read(path)
+}
+
+fn read(path: &Path) -> Result<FileSigner, WiringError> {
     let text = read_secret(path)?;
     FileSigner::from_pem(&text, None).map_err(|error| WiringError(format!("{}: {error}", path.display())))
 }

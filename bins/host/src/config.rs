@@ -38,10 +38,10 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAuth, ClientAuthMode,
-    ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, KeyFile, Label, Limits, Log, LogFormat,
-    Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport, Tls,
-    TlsCertificate, TlsVersion,
+    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAddress, ClientAuth,
+    ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, KeyFile, Label, Limits,
+    Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport,
+    Tls, TlsCertificate, TlsVersion,
 };
 pub use shown::shown;
 
@@ -60,15 +60,35 @@ pub fn load(
     env: impl Fn(&str) -> Option<String>,
     now: UnixTime,
 ) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
+    load_text(path, &text_of(path)?, env, now)
+}
+
+/// Reads the file alone.
+///
+/// # Errors
+/// That it cannot be read.
+pub fn text_of(path: &Path) -> Result<String, Vec<Diagnostic>> {
+    fs::read_to_string(path).map_err(|error| vec![Diagnostic { file: Some(path.to_owned()), ..unreadable(&error) }])
+}
+
+/// As [`load`], of what [`text_of`] has read.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_text(
+    path: &Path,
+    text: &str,
+    env: impl Fn(&str) -> Option<String>,
+    now: UnixTime,
+) -> Result<(Settings, Vec<Diagnostic>), Vec<Diagnostic>> {
     let in_file = |mut diagnostics: Vec<Diagnostic>| {
         for diagnostic in &mut diagnostics {
             diagnostic.file = Some(path.to_owned());
         }
         diagnostics
     };
-    let text = fs::read_to_string(path).map_err(|error| in_file(vec![unreadable(&error)]))?;
     let base_dir = path.parent().unwrap_or(Path::new(""));
-    match read(&text, base_dir, files::readers(path).is_some(), env, now) {
+    match read(text, base_dir, files::readers(path).is_some(), env, now) {
         Ok((settings, warnings)) => Ok((settings, in_file(warnings))),
         Err(errors) => Err(in_file(errors)),
     }

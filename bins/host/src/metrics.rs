@@ -205,6 +205,7 @@ impl Metrics {
                 registry: registry.clone(),
             };
             for ca in cas {
+                metrics.counted(ca, 0, 0);
                 for result in RESULTS {
                     metrics.enrollments.with_label_values(&[*ca, result]);
                     metrics.reenrollments.with_label_values(&[*ca, result]);

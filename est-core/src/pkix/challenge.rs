@@ -25,6 +25,10 @@ pub struct Challenges {
 }
 
 impl Challenges {
+    /// The attributes that they stand in.
+    pub(super) const ATTRIBUTES: [Oid; 4] =
+        [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING, oid::OTP_CHALLENGE, oid::REVOCATION_CHALLENGE];
+
     /// Finds them among the attributes of a request, none of which stands there twice.
     pub(super) fn read(attributes: &SetOf<asn1::Attribute>) -> Result<Self, CsrError> {
         let mut found = Self::default();
@@ -43,12 +47,12 @@ impl Challenges {
 
     fn place(&mut self, id: &Oid) -> Option<&mut Option<Secret>> {
         let places = [
-            (oid::CHALLENGE_PASSWORD, &mut self.challenge_password),
-            (oid::EST_IDENTITY_LINKING, &mut self.est_identity_linking),
-            (oid::OTP_CHALLENGE, &mut self.otp_challenge),
-            (oid::REVOCATION_CHALLENGE, &mut self.revocation_challenge),
+            &mut self.challenge_password,
+            &mut self.est_identity_linking,
+            &mut self.otp_challenge,
+            &mut self.revocation_challenge,
         ];
-        places.into_iter().find(|(known, _)| known == id).map(|(_, place)| place)
+        Self::ATTRIBUTES.iter().zip(places).find(|(known, _)| *known == id).map(|(_, place)| place)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct Csr {
     subject_alt_name: Option<GeneralNames>,
     change_subject_name: Option<ChangeSubjectName>,
     challenges: Challenges,
+    /// Each attribute that is none of the above, DER, sorted.
+    other_attributes: Vec<Vec<u8>>,
 }
 
 /// The names that somebody wants instead of those of the certificate that authenticates (RFC 6402 §2.8).
@@ -204,6 +206,7 @@ impl Csr {
             subject_alt_name,
             change_subject_name,
             challenges,
+            other_attributes: other_attributes(&info.attributes),
         })
     }
 
@@ -269,6 +272,11 @@ impl Csr {
     #[must_use]
     pub fn challenges(&self) -> &Challenges {
         &self.challenges
+    }
+
+    /// The attributes that are read by nothing above, DER, sorted.
+    pub(crate) fn other_attributes(&self) -> impl Iterator<Item = &[u8]> {
+        self.other_attributes.iter().map(Vec::as_slice)
     }
 }
 
@@ -347,6 +355,15 @@ fn requested_extensions(attributes: &SetOf<asn1::Attribute>) -> Result<Vec<Exten
         Some(pair) => Err(CsrError::DuplicateExtension(pair[0].clone())),
         None => Ok(extensions),
     }
+}
+
+fn other_attributes(attributes: &SetOf<asn1::Attribute>) -> Vec<Vec<u8>> {
+    let known = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST, oid::CHANGE_SUBJECT_NAME];
+    let is_known = |id: &[u8]| known.iter().chain(&Challenges::ATTRIBUTES).any(|known| known.as_der() == id);
+    let others = attributes.iter().filter(|attribute| !is_known(attribute.id.as_bytes()));
+    let mut others: Vec<Vec<u8>> = others.map(asn1::encode).collect();
+    others.sort_unstable();
+    others
 }
 
 /// A request to be made: the client's half.

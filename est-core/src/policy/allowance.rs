@@ -6,6 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::name::text;
+use super::uri::has_dot_segment;
 use super::{NameKind, NameRule, Pattern, Wanted};
 use crate::Refusal;
 use crate::pkix::{Certificate, GeneralName};
@@ -32,7 +33,9 @@ impl Allowance {
     /// subject or a name of this kind must be; a kind alone allows every name of it.
     ///
     /// What begins with `^` is a regular expression and ends with `$`. In anything else `*` stands for one or more
-    /// characters: within one label of a dNSName, or one value of a subject, or before or after the `@` of a mailbox.
+    /// characters: within one label of a dNSName, or one value of a subject or directoryName, or before or after the
+    /// `@` of a mailbox or another name, or within one segment of a URI, without encoded octets. No pattern allows a
+    /// URI with a `.` or `..` for a segment, which may lead elsewhere (RFC 3986 §5.2.4).
     ///
     /// # Errors
     /// What is wrong with which of them, for the operator.
@@ -44,16 +47,16 @@ impl Allowance {
                 Some((kind, given)) => (kind, Some(given)),
                 None => (written, None),
             };
-            let pattern = given.map(|given| pattern(kind, given)).transpose().map_err(|what| wrong(&what))?;
-            match (kind, pattern) {
-                ("subject", Some(pattern)) => allowance.subjects.push(pattern),
-                ("subject", None) => return Err(wrong("says no subject: write subject:CN=NAME, say")),
-                (kind, pattern) => {
-                    let kind = NameKind::from_text(kind).ok_or_else(|| {
-                        wrong("begins with no kind of name: write subject:, dns:, ip:, email:, uri: or another kind of a profile's `names`")
-                    })?;
-                    allowance.names.push(NameRule { kind, pattern });
-                }
+            let pattern =
+                |kind| given.map(|given| pattern(kind, given)).transpose().map_err(|what: String| wrong(&what));
+            if kind == "subject" {
+                let subject = pattern(None)?.ok_or_else(|| wrong("says no subject: write subject:CN=NAME, say"))?;
+                allowance.subjects.push(subject);
+            } else {
+                let kind = NameKind::from_text(kind).ok_or_else(|| {
+                    wrong("begins with no kind of name: write subject:, dns:, ip:, email:, uri: or another kind of a profile's `names`")
+                })?;
+                allowance.names.push(NameRule { pattern: pattern(Some(&kind))?, kind });
             }
             allowance.written.push(written.to_owned());
         }
@@ -79,7 +82,8 @@ impl Allowance {
     }
 }
 
-fn pattern(kind: &str, given: &str) -> Result<Pattern, String> {
+/// Reads a pattern for names of a kind; for subjects without one.
+fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
     if given.is_empty() {
         return Err("says nothing after the colon".to_owned());
     }
@@ -93,18 +97,19 @@ fn pattern(kind: &str, given: &str) -> Result<Pattern, String> {
         return Pattern::new(&format!("^(?:{inside})$")).map_err(|_| "is not a regular expression".to_owned());
     }
     let any = match kind {
-        "dns" => "[^.*]+",
-        "email" => "[^@]+",
-        "subject" => "[^,+]+",
-        _ => ".+",
+        None | Some(NameKind::Directory) => "[^,+]+",
+        Some(NameKind::Dns) => "[^.*]+",
+        Some(NameKind::Email | NameKind::Other(_)) => "[^@]+",
+        Some(NameKind::Uri) => "[^/?#@%]+",
+        Some(NameKind::Ip | NameKind::RegisteredId) => ".+",
     };
     let parts: Vec<String> = given.split('*').map(regex::escape).collect();
-    let case = if kind == "dns" { "(?i)" } else { "" };
+    let case = if kind == Some(&NameKind::Dns) { "(?i)" } else { "" };
     Pattern::new(&format!("^{case}{}$", parts.join(any))).map_err(|_| "is too long".to_owned())
 }
 
-/// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what one
-/// of the wanted names is.
+/// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what a
+/// wanted dNSName, iPAddress or rfc822Name is: those say who it is, where the text of another kind may say anything.
 ///
 /// # Errors
 /// [`Refusal::NameNotBound`], for the first that is not.
@@ -112,9 +117,10 @@ pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>
     let refused = |name: String| Refusal::NameNotBound { name, allowed: described(own, allowances) };
     let names: Vec<String> = wanted.names().iter().map(text).collect();
     for (name, text) in wanted.names().iter().zip(&names) {
+        let leads_elsewhere = matches!(name, GeneralName::Uri(uri) if has_dot_segment(uri));
         let allowed = |rule: &NameRule| {
             NameKind::of(name).as_ref() == Some(&rule.kind)
-                && rule.pattern.as_ref().is_none_or(|pattern| pattern.matches(text))
+                && rule.pattern.as_ref().is_none_or(|pattern| !leads_elsewhere && pattern.matches(text))
         };
         if !own.has_name(name, text) && !allowances.iter().any(|allowance| allowance.names.iter().any(allowed)) {
             return Err(refused(name.to_string()));
@@ -126,7 +132,13 @@ pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>
     if is_allowed || own.has_subject(wanted) {
         return Ok(());
     }
-    let is_name = |value: &str| own.is(value) || names.iter().any(|name| name == value);
+    let vouches = |name: &GeneralName| match name {
+        GeneralName::Dns(_) | GeneralName::Ip(_) | GeneralName::Rfc822(_) => true,
+        GeneralName::Uri(_) | GeneralName::Directory(_) | GeneralName::Other(_) => false,
+    };
+    let is_name = |value: &str| {
+        own.is(value) || wanted.names().iter().zip(&names).any(|(name, text)| vouches(name) && text == value)
+    };
     match wanted.subject.attributes().all(|(_, value)| value.is_some_and(is_name)) {
         true => Ok(()),
         false => Err(refused(format!("the subject {}", wanted.subject))),
@@ -141,7 +153,8 @@ impl Own<'_> {
     fn has_name(self, name: &GeneralName, text: &str) -> bool {
         match (self, name) {
             (Self::Entity(Some(entity)), GeneralName::Dns(host)) => entity.eq_ignore_ascii_case(host),
-            (Self::Entity(_), _) => self.is(text),
+            (Self::Entity(_), GeneralName::Ip(_) | GeneralName::Rfc822(_) | GeneralName::Uri(_)) => self.is(text),
+            (Self::Entity(_), GeneralName::Dns(_) | GeneralName::Directory(_) | GeneralName::Other(_)) => false,
             (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.names().contains(name)),
         }
     }

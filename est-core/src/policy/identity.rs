@@ -18,7 +18,8 @@ pub struct IdentityRule {
     pub who: Who,
     /// What they may ask for besides their own names.
     pub allowance: Allowance,
-    /// The labels that they may use: no others, and these whatever their certificate is for; every one if `None`.
+    /// The labels that they may use: no others, and these whatever their certificate is for; every one if `None`. The
+    /// allowance is for these alone.
     pub labels: Option<Vec<String>>,
 }
 
@@ -57,6 +58,11 @@ impl IdentityRule {
             }
             (Who::Entity(_), _) | (Who::Certificate { .. }, Principal::OneTimePassword { .. }) => false,
         }
+    }
+
+    /// Whether it gives its names at this label.
+    pub(crate) fn is_good_at(&self, label: Option<&str>) -> bool {
+        self.labels.is_none() || self.lists(label)
     }
 
     /// Whether it names this label; `None` for a request without one that no label serves.

@@ -13,6 +13,13 @@ pub(super) fn is_absolute_uri(text: &str) -> bool {
     is_scheme && !rest.is_empty() && is_uri_text(rest) && rest.strip_prefix("//").is_none_or(has_host)
 }
 
+/// Whether a segment of the path is `.` or `..`, in whatever encoding: who resolves the URI gets another path (§5.2.4).
+pub(super) fn has_dot_segment(text: &str) -> bool {
+    let rest = text.split_once(':').map_or(text, |(_, rest)| rest);
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    path.split('/').any(|segment| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
+}
+
 /// Whether every octet may stand in a URI, and each percent sign before two hexadecimal digits (§2).
 fn is_uri_text(text: &str) -> bool {
     let may_stand = |octet: u8| octet.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&octet);

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server.
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS node VARCHAR(64);
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS sequence BIGINT;
 ALTER TABLE audit ADD COLUMN IF NOT EXISTS hash VARBINARY(32) CHECK (hash IS NULL OR length(hash) = 32);

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server.
 ALTER TABLE audit ADD COLUMN node TEXT;
 ALTER TABLE audit ADD COLUMN sequence BIGINT;
 ALTER TABLE audit ADD COLUMN hash BYTEA CHECK (hash IS NULL OR length(hash) = 32);

@@ -1,5 +1,5 @@
--- The audit trail as chains, one for each node: hash covers the record and the hash before it. Records from before this
--- migration are in no chain. Which methods there are is the program's to say.
+-- The audit trail as chains, one for each node: hash covers the record and the hash before it. A row without them was
+-- written by no server. Which methods there are is the program's to say.
 DROP TRIGGER audit_keeps_its_rows;
 DROP TRIGGER audit_keeps_every_row;
 ALTER TABLE audit RENAME TO audit_before;

@@ -38,6 +38,13 @@ impl Chain {
         Self { sequence: 0, hash: Sha256::digest(octets).into(), node }
     }
 
+    /// Whether a node can be called that: 1 to 64 letters, digits, `.`, `_` and `-` of ASCII.
+    #[must_use]
+    pub fn is_name(node: &str) -> bool {
+        let is_fine = |octet: u8| octet.is_ascii_alphanumeric() || b"._-".contains(&octet);
+        (1..=64).contains(&node.len()) && node.bytes().all(is_fine)
+    }
+
     /// Goes on with the record of this event: its place is then [`sequence`](Self::sequence), its hash
     /// [`hash`](Self::hash).
     pub(crate) fn append(&mut self, event: &Event<'_>, at: UnixMicros) {

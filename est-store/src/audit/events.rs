@@ -51,7 +51,10 @@ pub const EVENTS: [KnownEvent; 44] = [
     success("cert.issued", "A certificate was issued."),
     success("cert.renewed", "A certificate was issued in place of another."),
     failure("cert.denied", "A certificate was not issued because a rule forbids it."),
-    success("cert.revoked", "A certificate was revoked; the reason is RFC 5280's."),
+    success(
+        "cert.revoked",
+        "A certificate was revoked, or its key is now known to be compromised; the reason is RFC 5280's.",
+    ),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),
@@ -77,7 +80,10 @@ pub const EVENTS: [KnownEvent; 44] = [
     success("audit.started", "What happens is written down from here on."),
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
-    either("audit.verified", "Somebody verified the audit records; a failure says what was changed."),
+    either(
+        "audit.verified",
+        "Somebody verified the audit records; a failure says what was changed, or what hides that.",
+    ),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),

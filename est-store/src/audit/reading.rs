@@ -35,15 +35,6 @@ pub struct ChainPlace {
     number: i64,
 }
 
-/// Rows of the audit table that are in no chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Unchained {
-    /// How many are from before the first record of any chain.
-    pub before: u64,
-    /// How many are not, so that no server wrote them.
-    pub inserted: u64,
-}
-
 impl Database {
     /// Reads the records of a node's chain that come after the one at `after`, in their order, up to `limit` of them.
     ///
@@ -85,7 +76,7 @@ impl Database {
     }
 
     /// Reads every chain into `verifier`, which may be done while nodes write, and calls `progress` with the number of
-    /// records now and then. Answers with the rows that are in no chain.
+    /// records now and then. Answers with the number of [`strays`](Self::strays).
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -93,7 +84,7 @@ impl Database {
         &self,
         verifier: &mut Verifier,
         mut progress: impl FnMut(u64) + Send,
-    ) -> Result<Unchained, StoreError> {
+    ) -> Result<u64, StoreError> {
         for node in self.chain_nodes().await? {
             let before = self.chain_end(&node).await?;
             let mut place = None;
@@ -114,7 +105,7 @@ impl Database {
             let after = self.chain_end(&node).await?;
             verifier.close(&node, before.as_ref(), after.as_ref());
         }
-        self.unchained().await
+        self.strays().await
     }
 
     /// Reads the end of a node's chain; `None` when it has written nothing.
@@ -133,12 +124,12 @@ impl Database {
         self.read(Nodes).await
     }
 
-    /// Counts the rows that are in no chain. Reads the whole table.
+    /// Counts the rows that are in no chain, which no server wrote. Reads the whole table.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn unchained(&self) -> Result<Unchained, StoreError> {
-        self.read(CountUnchained).await
+    pub async fn strays(&self) -> Result<u64, StoreError> {
+        self.read(Strays).await
     }
 }
 
@@ -237,12 +228,11 @@ impl Work for Nodes {
             nodes.push(row.take::<String>(0)?);
         }
         // From one to the next, so that not every record is looked at.
-        let mut last = String::new();
-        let next = "SELECT min(node) FROM audit WHERE node > ?1";
-        while let Some(mut row) = db.query_one(next, &values![&last]).await?
+        let mut next = db.query_one("SELECT min(node) FROM audit", &[]).await?;
+        while let Some(row) = &mut next
             && let Some(node) = row.take::<Option<String>>(0)?
         {
-            last.clone_from(&node);
+            next = db.query_one("SELECT min(node) FROM audit WHERE node > ?1", &values![&node]).await?;
             nodes.push(node);
         }
         nodes.sort();
@@ -251,23 +241,13 @@ impl Work for Nodes {
     }
 }
 
-struct CountUnchained;
+struct Strays;
 
-impl Work for CountUnchained {
-    type Answer = Unchained;
+impl Work for Strays {
+    type Answer = u64;
 
-    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Unchained, StoreError> {
-        let first = "SELECT min(number) FROM audit WHERE node IS NOT NULL AND sequence IS NOT NULL";
-        let first: Option<i64> = match db.query_one(first, &[]).await? {
-            Some(mut row) => row.take(0)?,
-            None => None,
-        };
-        let count = "SELECT count(*) FROM audit WHERE (node IS NULL OR sequence IS NULL OR hash IS NULL) AND number <";
-        let mut counts = Vec::new();
-        for below in [first.unwrap_or(i64::MAX), i64::MAX] {
-            let mut rows = Query::new(count, below).run(db).await?;
-            counts.push(rows.first_mut().map_or(Ok(0), |row| row.take::<u64>(0))?);
-        }
-        Ok(Unchained { before: counts[0], inserted: counts[1].saturating_sub(counts[0]) })
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM audit WHERE node IS NULL OR sequence IS NULL OR hash IS NULL";
+        db.query_one(sql, &[]).await?.map_or(Ok(0), |mut row| row.take(0))
     }
 }

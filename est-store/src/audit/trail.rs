@@ -13,8 +13,8 @@ pub enum TrailUse {
     Exported(String),
     /// They verified it, and found it as it was written; in words.
     Verified(String),
-    /// They verified it, and found it changed; in words.
-    FoundTampered(String),
+    /// They verified it, and found it changed, or could not tell; in words.
+    NotVerified(String),
 }
 
 impl Database {
@@ -39,7 +39,7 @@ impl Work for Noted {
         let (name, success, reason) = match &self.what {
             TrailUse::Exported(reason) => ("audit.exported", true, reason),
             TrailUse::Verified(reason) => ("audit.verified", true, reason),
-            TrailUse::FoundTampered(reason) => ("audit.verified", false, reason),
+            TrailUse::NotVerified(reason) => ("audit.verified", false, reason),
         };
         Event { success, reason: Some(reason), ..Event::by(&self.actor, name) }.insert(db, at).await
     }

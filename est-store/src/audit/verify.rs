@@ -72,6 +72,8 @@ pub enum Tampering {
         /// Where the checkpoint is.
         checkpoint: u64,
     },
+    /// Listings show it elsewhere: the number that they go by does not come after that of the record before.
+    Renumbered,
     /// There are records after what the database says is the last one.
     BeyondTheEnd,
 }
@@ -98,6 +100,8 @@ struct Node {
     end: Chain,
     /// The hash of the record before the last.
     before_end: [u8; 32],
+    /// The number by which listings know the last record; 0 where records have none.
+    number: u64,
     finding: Option<Finding>,
     search: Option<Search>,
     breaks: u64,
@@ -198,8 +202,10 @@ impl Node {
         Self {
             records: 0,
             before_end: end.hash,
+            number: 0,
             end,
-            finding: None,
+            // No server is called that.
+            finding: (!Chain::is_name(name)).then_some(Finding { sequence: 1, kind: Tampering::Inserted }),
             search: None,
             breaks: 0,
             checkpoints: BTreeMap::new(),
@@ -242,7 +248,11 @@ impl Node {
                 self.search_for(sequence, before.unwrap_or(self.end.hash), Some(record.clone()));
                 self.find(sequence, Tampering::Changed);
             }
+        } else if record.number > 0 && record.number <= self.number {
+            // Numbers are no part of a hash, but are given out in the order in which records are written.
+            self.find(sequence, Tampering::Renumbered);
         }
+        self.number = record.number;
         self.before_end = if is_gap { before.unwrap_or_default() } else { self.end.hash };
         (self.end.sequence, self.end.hash) = (sequence, hash);
         self.compare();
@@ -338,6 +348,7 @@ impl fmt::Display for Finding {
                 "the records were written anew from somewhere between {sequence} and {checkpoint} on: the checkpoint \
                  at {checkpoint} has another hash"
             ),
+            Tampering::Renumbered => write!(f, "record {sequence} has another number than it was given"),
             Tampering::BeyondTheEnd => {
                 write!(f, "record {sequence} was inserted, or the end of the chain was set back before it")
             }
@@ -357,6 +368,7 @@ impl Tampering {
             Self::Inserted => "inserted",
             Self::Truncated { .. } => "truncated",
             Self::Rewritten { .. } => "rewritten",
+            Self::Renumbered => "renumbered",
             Self::BeyondTheEnd => "beyond-the-end",
         }
     }

@@ -17,8 +17,9 @@ pub(crate) use connect::connect;
 const DUPLICATE: u16 = 1062;
 /// Lock wait timeout, deadlock, record changed since last read.
 const CONTENDED: [u16; 3] = [1205, 1213, 1020];
-/// Too many connections, shutdown in progress, connection killed.
-const GONE: [u16; 3] = [1040, 1053, 1927];
+/// Too many connections, also of one user, shutdown in progress, connection killed; or it is not the server to write to
+/// any more: an option prevents it (read_only), it is read-only.
+const GONE: [u16; 6] = [1040, 1203, 1053, 1927, 1290, 1836];
 
 /// A connection to MariaDB.
 pub(crate) struct Mariadb {
@@ -230,6 +231,14 @@ mod tests {
         assert_eq!(sql, "UPDATE t SET a = ? WHERE b = ? AND a < ?");
         let two = mysql_async::Value::Int(2);
         assert_eq!(parameters, Params::Positional(vec![two.clone(), mysql_async::Value::Bytes(b"one".into()), two]));
+    }
+
+    #[test]
+    fn a_server_that_may_not_be_written_to_is_left() {
+        let said = |code| mysql_async::ServerError { code, message: String::new(), state: "HY000".to_owned() };
+        for code in [1290, 1836] {
+            assert!(matches!(told(Error::Server(said(code))), StoreError::Unreachable(_)), "{code}");
+        }
     }
 
     #[test]

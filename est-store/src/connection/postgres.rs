@@ -183,8 +183,9 @@ fn told(error: tokio_postgres::Error) -> StoreError {
     match said.code().code() {
         // Serialization failure, deadlock, lock timeout.
         "40001" | "40P01" | "55P03" => StoreError::Contended(text.into()),
-        // It shuts down, crashed, starts up, or has no room for a connection; or the connection has a defect.
-        "57P01" | "57P02" | "57P03" | "53300" => StoreError::Unreachable(text),
+        // It shuts down, crashed, starts up, or has no room for a connection; or the connection has a defect, or leads
+        // to a server that is not the one to write to any more.
+        "57P01" | "57P02" | "57P03" | "53300" | "25006" => StoreError::Unreachable(text),
         code if code.starts_with("08") => StoreError::Unreachable(text),
         _ => StoreError::Database(text.into()),
     }

@@ -83,6 +83,7 @@ fn end_piece(db: &rusqlite::Connection, keep: bool) -> Result<(), StoreError> {
 }
 
 fn translated(sql: &str) -> &str {
+    let sql = sql.strip_suffix(" SKIP LOCKED").unwrap_or(sql);
     sql.strip_suffix(" FOR UPDATE").unwrap_or(sql)
 }
 

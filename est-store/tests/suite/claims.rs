@@ -1,7 +1,7 @@
 //! One request, one certificate.
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
-use est_store::{Actor, Decision, Revocation, RevocationReason, SerialNumber};
+use est_store::{Actor, AuditFilter, Decision, Revocation, RevocationReason, SerialNumber};
 
 use super::subject::Subject;
 use crate::support::{
@@ -99,6 +99,30 @@ async fn a_key_found_compromised_while_its_request_waits_gets_no_certificate() {
     for waiting in [&ticketed, &approved] {
         assert_eq!(store.claim(&again(waiting, after(3))).await.unwrap(), Claimed::KeyCompromised);
     }
+}
+
+#[tokio::test]
+async fn a_key_found_compromised_while_the_ca_signs_gets_no_certificate() {
+    let Subject { store, .. } = &Subject::fresh();
+    let stolen = csr("device-1");
+    let first = intent(certificate_holder("device-1"), &stolen);
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let signing = intent(certificate_holder("device-2"), &stolen);
+    assert_eq!(store.claim(&signing).await.unwrap(), Claimed::Fresh);
+
+    let serial = SerialNumber::from_contents(first.serial.as_bytes());
+    store.revoke(&serial, None, RevocationReason::KeyCompromise, after(2), &Actor::local("admin")).await.unwrap();
+    let certificate = sign_certificate(&signing);
+    assert!(store.record(&issued(&signing, &certificate)).await.is_err(), "what is not recorded is not handed out");
+
+    let serial = SerialNumber::from_contents(signing.serial.as_bytes());
+    let recorded = store.certificate(&serial, None).await.unwrap().expect("what was signed is in the inventory");
+    assert_eq!(recorded.revoked.map(|revoked| revoked.reason), Some(RevocationReason::KeyCompromise));
+    assert!(store.is_revoked(&certificate).await.unwrap());
+    assert_eq!(store.claim(&again(&signing, after(3))).await.unwrap(), Claimed::Revoked);
+    let filter = AuditFilter { event: Some("cert.revoked".into()), ..AuditFilter::default() };
+    assert_eq!(store.audit(filter, 10, None).await.unwrap().items.len(), 2);
 }
 
 #[tokio::test]

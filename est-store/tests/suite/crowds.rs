@@ -89,7 +89,7 @@ async fn an_operator_gets_a_word_in_beside_a_busy_server() {
     }
     done.store(true, Ordering::Relaxed);
     server.join_all().await;
-    assert_eq!(subject.store.list_passwords(100, None).await.unwrap().items.len(), 10);
+    assert_eq!(subject.store.list_passwords(None, 100, None).await.unwrap().items.len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

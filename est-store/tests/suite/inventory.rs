@@ -78,13 +78,37 @@ async fn a_certificate_is_revoked_once() {
     assert_eq!(answer, Revocation::Revoked);
     assert!(store.is_revoked(&issued).await.unwrap());
     let answer = store
-        .revoke(&number(&first), None, RevocationReason::KeyCompromise, after(10), &Actor::local("bob"))
+        .revoke(&number(&first), None, RevocationReason::CessationOfOperation, after(10), &Actor::local("bob"))
         .await
         .unwrap();
     assert_eq!(answer, Revocation::AlreadyRevoked);
     let found = store.certificate(&number(&first), None).await.unwrap().unwrap();
     assert_eq!(found.revoked, Some(Revoked { at: after(9), reason: RevocationReason::Superseded }));
     assert_eq!(found.status(after(11)), CertificateStatus::Revoked);
+}
+
+#[tokio::test]
+async fn a_key_that_turns_out_to_be_compromised_is_on_record_and_on_the_next_crl() {
+    let Subject { store, .. } = &Subject::fresh();
+    let first = enroll(store, "device-1").await;
+    let alice = Actor::local("alice");
+    let revoke = async |reason, at| store.revoke(&number(&first), None, reason, after(at), &alice).await.unwrap();
+    assert_eq!(revoke(RevocationReason::Superseded, 9).await, Revocation::Revoked);
+    let before = store.revocations("root", after(0)).await.unwrap();
+    assert_eq!(revoke(RevocationReason::KeyCompromise, 10).await, Revocation::NowCompromised);
+    let revocations = store.revocations("root", after(0)).await.unwrap();
+    assert_eq!(revocations.revoked[0].reason, RevocationReason::KeyCompromise);
+    assert_eq!(revocations.revoked[0].revocation_date, after(9));
+    assert!(revocations.count > before.count, "another CRL is due");
+    let filter = AuditFilter { event: Some("cert.revoked".into()), ..Default::default() };
+    let records = store.audit(filter.clone(), 10, None).await.unwrap().items;
+    let reasons: Vec<_> = records.iter().filter_map(|record| record.reason.as_deref()).collect();
+    assert_eq!(reasons, ["keyCompromise", "superseded"]);
+    // It is news once, and no other reason takes its place.
+    for reason in [RevocationReason::KeyCompromise, RevocationReason::Superseded] {
+        assert_eq!(revoke(reason, 11).await, Revocation::AlreadyRevoked);
+    }
+    assert_eq!(store.audit(filter, 10, None).await.unwrap().items.len(), 2);
 }
 
 #[tokio::test]
@@ -221,4 +245,15 @@ async fn a_certificate_stays_revoked_under_another_signature() {
         .unwrap();
     assert!(store.is_revoked(&twin).await.unwrap());
     assert!(!store.is_revoked(&other).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_certificate_is_known_as_issued_here_under_another_signature_too() {
+    let Subject { store, .. } = &Subject::fresh();
+    let intent = intent(certificate_holder("device-1"), &csr("device-1"));
+    let (twin, other) = (sign_certificate(&intent), sign_certificate(&again(&intent, START)));
+    assert!(!store.was_issued(&twin).await.unwrap());
+    record(store, &intent).await;
+    assert!(store.was_issued(&twin).await.unwrap());
+    assert!(!store.was_issued(&other).await.unwrap());
 }

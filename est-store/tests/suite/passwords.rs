@@ -1,7 +1,7 @@
 //! Who may authenticate with a one-time password, and for how long.
 
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, Decision, Method, NewPassword, PasswordSummary, Revocation, StoreError};
+use est_store::{Actor, AuditFilter, Decision, Method, NewPassword, Page, PasswordSummary, Revocation, StoreError};
 
 use super::subject::Subject;
 use crate::support::{
@@ -87,14 +87,33 @@ async fn the_list_tells_how_often_each_was_used_the_latest_first() {
     }
     store.claim(&intent(password_holder("p2"), &csr("device-1"))).await.unwrap();
     store.revoke_password("p1", after(7), &Actor::local("admin")).await.unwrap();
-    let page = store.list_passwords(2, None).await.unwrap();
+    let page = store.list_passwords(None, 2, None).await.unwrap();
     let ids = |items: &[PasswordSummary]| items.iter().map(|item| item.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&page.items), ["p3", "p2"]);
     assert_eq!((page.items[1].uses, page.items[1].max_uses), (1, 2));
-    let page = store.list_passwords(2, page.next).await.unwrap();
+    let page = store.list_passwords(None, 2, page.next).await.unwrap();
     assert_eq!(ids(&page.items), ["p1"]);
     assert_eq!(page.items[0].revoked_at, Some(after(7)));
     assert_eq!(page.next, None);
+}
+
+#[tokio::test]
+async fn the_good_ones_are_listed_alone_and_fill_their_pages() {
+    let Subject { store, .. } = &Subject::fresh();
+    let actor = &Actor::local("admin");
+    for id in ["p1", "spent", "p2", "revoked", "over", "p3", "p4"] {
+        let expires = if id == "over" { after(5) } else { after(3_600) };
+        store.create_password(NewPassword { expires, ..new_password(id, 1) }, actor).await.unwrap();
+    }
+    store.claim(&intent(password_holder("spent"), &csr("device-1"))).await.unwrap();
+    store.revoke_password("revoked", after(1), actor).await.unwrap();
+    let ids = |page: &Page<PasswordSummary>| page.items.iter().map(|item| item.id.clone()).collect::<Vec<_>>();
+    let first = store.list_passwords(Some(after(5)), 2, None).await.unwrap();
+    assert_eq!(ids(&first), ["p4", "p3"]);
+    let second = store.list_passwords(Some(after(5)), 2, first.next).await.unwrap();
+    assert_eq!((ids(&second), second.next), (vec!["p2".to_owned(), "p1".to_owned()], None));
+    assert_eq!(store.list_passwords(Some(after(4)), 10, None).await.unwrap().items.len(), 5);
+    assert_eq!(store.list_passwords(None, 10, None).await.unwrap().items.len(), 7);
 }
 
 #[tokio::test]

@@ -11,11 +11,12 @@ use est_auth::{PathValidator, Purpose};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
 use est_store::{Actor, Method};
-use host::config::{self, AdminAuth, AdminCertificate, AdminSecret, Role};
+use host::config::{self, AdminAuth, AdminCertificate, AdminSecret, Role, Settings};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
+use crate::server::Source;
 
 /// Somebody who was recognized.
 #[derive(Clone, Debug)]
@@ -40,6 +41,8 @@ impl<S: Sync> FromRequestParts<S> for Caller {
 pub(super) struct Peer {
     /// The address that it came from.
     pub(super) source: String,
+    /// The same, as far as limits tell addresses apart.
+    pub(super) network: Source,
     /// The certificates that were shown, leaf first.
     pub(super) chain: Arc<Vec<Vec<u8>>>,
 }
@@ -58,12 +61,21 @@ pub(super) enum Stranger {
     },
 }
 
+impl Stranger {
+    /// Showed a certificate.
+    pub(super) fn showing(reason: String) -> Self {
+        Self::Rejected { method: Method::Certificate, reason }
+    }
+}
+
 /// Recognizes callers.
 pub(super) struct Door {
     auth: AdminAuth,
     tokens: Vec<Token>,
     certificates: Vec<AdminCertificate>,
     paths: Option<PathValidator>,
+    /// The CAs that serve here, under every certificate that is known of them.
+    own_cas: Vec<Certificate>,
 }
 
 /// A token that opens it.
@@ -93,14 +105,9 @@ impl Token {
     }
 }
 
-/// Somebody whose certificate leads to a trust anchor, and who is listed.
-pub(super) struct Shown {
-    pub(super) caller: Caller,
-    pub(super) certificate: Arc<Certificate>,
-}
-
 impl Door {
-    pub(super) fn new(admin: &config::Admin) -> anyhow::Result<Self> {
+    pub(super) fn new(settings: &Settings) -> anyhow::Result<Self> {
+        let admin = &settings.admin;
         let paths = if admin.auth == AdminAuth::Bearer {
             None
         } else {
@@ -111,7 +118,9 @@ impl Door {
             AdminAuth::Mtls => Vec::new(),
             AdminAuth::Bearer | AdminAuth::Both => admin.tokens.iter().map(Token::of).collect::<Result<_, _>>()?,
         };
-        Ok(Self { auth: admin.auth, tokens, certificates: admin.certificates.clone(), paths })
+        let own_cas = settings.cas.iter().flat_map(|ca| std::iter::once(&ca.certificate).chain(&ca.rollover));
+        let own_cas = own_cas.cloned().collect();
+        Ok(Self { auth: admin.auth, tokens, certificates: admin.certificates.clone(), paths, own_cas })
     }
 
     /// What a 401 says of the ways in.
@@ -153,29 +162,43 @@ impl Door {
         })
     }
 
-    /// By the client certificate of the connection; `None` when none was shown.
-    pub(super) fn by_certificate(&self, peer: &Peer, now: UnixTime) -> Option<Result<Shown, Stranger>> {
+    /// The client certificate of the connection, if it leads to a trust anchor; `None` when none was shown.
+    pub(super) fn certificate(&self, peer: &Peer, now: UnixTime) -> Option<Result<Arc<Certificate>, Stranger>> {
         let paths = self.paths.as_ref()?;
         if peer.chain.is_empty() {
             return None;
         }
-        let rejected = |reason: String| Stranger::Rejected { method: Method::Certificate, reason };
-        let certificate = match paths.validate(&peer.chain, now) {
-            Ok(validated) => validated.certificate,
-            Err(doubt) => return Some(Err(rejected(format!("the certificate does not hold: {doubt:?}")))),
-        };
-        Some(match self.certificates.iter().find(|listed| fits(listed, &certificate)) {
+        let validated = paths.validate(&peer.chain, now).map(|validated| validated.certificate);
+        Some(validated.map_err(|doubt| Stranger::showing(format!("the certificate does not hold: {doubt:?}"))))
+    }
+
+    /// Whether a CA that serves here has issued it: a database that was made anew may not know.
+    pub(super) fn is_of_own_ca(&self, certificate: &Certificate) -> bool {
+        self.own_cas.iter().any(|ca| certificate.is_issued_by(ca, est_backends::algorithms()))
+    }
+
+    /// Who has this certificate, which leads to a trust anchor. One that was issued here may be anybody's who enrolls:
+    /// a name alone does not list it.
+    pub(super) fn by_certificate(
+        &self,
+        peer: &Peer,
+        certificate: &Certificate,
+        issued_here: bool,
+    ) -> Result<Caller, Stranger> {
+        let subject = format!("{:#}", certificate.subject());
+        let mut fitting = self.certificates.iter().filter(|listed| fits(listed, certificate)).peekable();
+        let is_named = fitting.peek().is_some();
+        match fitting.find(|listed| !issued_here || listed.issued_here || listed.fingerprint.is_some()) {
             Some(listed) => {
-                let name = listed.name.clone().unwrap_or_else(|| format!("{:#}", certificate.subject()));
-                let actor = Actor {
-                    name: format!("admin:{name}"),
-                    method: Method::Certificate,
-                    source: Some(peer.source.clone()),
-                };
-                Ok(Shown { caller: Caller { actor, role: listed.role }, certificate })
+                let name = format!("admin:{}", listed.name.as_ref().unwrap_or(&subject));
+                let actor = Actor { name, method: Method::Certificate, source: Some(peer.source.clone()) };
+                Ok(Caller { actor, role: listed.role })
             }
-            None => Err(rejected(format!("no [[admin.certificate]] fits {:#}", certificate.subject()))),
-        })
+            None => {
+                let why = if is_named { ", which was issued here: give a fingerprint, or issued_here" } else { "" };
+                Err(Stranger::showing(format!("no [[admin.certificate]] fits {subject}{why}")))
+            }
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::audit::Record;
 use super::caller::Caller;
-use super::endpoint::Endpoint;
+use super::endpoint::{Access, Endpoint};
 use super::input::{Body, Paging, Parameters, Segment, Time, at_most, serial, time};
 use super::problem::Problem;
 
@@ -245,8 +245,9 @@ struct CertificateDetail {
     fingerprint: String,
     /// The certificate, PEM.
     pem: String,
-    /// What happened to it, the latest first.
-    events: Vec<Record>,
+    /// What happened to it, the latest first; not for viewers, as all of the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    events: Option<Vec<Record>>,
 }
 
 /// A certificate that is revoked.
@@ -314,6 +315,7 @@ async fn list(
 
 async fn show(
     State(admin): State<Arc<Admin>>,
+    caller: Caller,
     Segment(text): Segment,
     Parameters(OfCa { ca_id }): Parameters<OfCa>,
 ) -> Result<Json<CertificateDetail>, Problem> {
@@ -321,12 +323,17 @@ async fn show(
     at_most(64, "ca_id", &ca_id)?;
     let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
     let found = found.ok_or_else(|| unknown(&number))?;
-    let filter = AuditFilter { serial: Some(number), ..AuditFilter::default() };
-    let events = admin.store.audit(filter, 100, None).await?;
+    let events = if Access::Auditor.includes(caller.role) {
+        let filter = AuditFilter { serial: Some(number), ca: Some(found.ca.clone()), ..AuditFilter::default() };
+        let events = admin.store.audit(filter, 100, None).await?;
+        Some(events.items.into_iter().map(Record::of).collect())
+    } else {
+        None
+    };
     Ok(Json(CertificateDetail {
         fingerprint: found.fingerprint.to_string(),
         pem: pem::encode("CERTIFICATE", &found.der),
-        events: events.items.into_iter().map(Record::of).collect(),
+        events,
         summary: CertificateSummary::of(found, shell::now()),
     }))
 }
@@ -359,7 +366,7 @@ impl Admin {
         let found = self.store.certificate(&number, ca).await?;
         match (revocation, found) {
             (Revocation::Unknown, _) | (_, None) => Err(unknown(&number)),
-            (Revocation::Revoked | Revocation::AlreadyRevoked, Some(found)) => {
+            (Revocation::Revoked | Revocation::AlreadyRevoked | Revocation::NowCompromised, Some(found)) => {
                 if revocation == Revocation::Revoked {
                     self.metrics.revoked(&found.ca, reason.name());
                 }

@@ -45,7 +45,7 @@ pub(crate) type Reload =
     Box<dyn Fn(Actor) -> Pin<Box<dyn Future<Output = Result<Reloaded, Vec<String>>> + Send>> + Send + Sync>;
 
 async fn show(State(admin): State<Arc<Admin>>) -> Json<Value> {
-    Json(admin.current().shown.clone())
+    Json(admin.shown())
 }
 
 async fn reload(State(admin): State<Arc<Admin>>, caller: Caller) -> Result<Json<Reloaded>, Problem> {

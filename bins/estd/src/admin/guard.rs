@@ -7,7 +7,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, ORIGIN, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use host::config::Role;
@@ -41,6 +42,18 @@ pub(super) async fn pass(State(rule): State<Arc<Rule>>, mut request: Request, ne
     }
 }
 
+/// Counts a request, whatever it is for.
+pub(super) async fn count(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    let Some(peer) = request.extensions().get::<Peer>() else {
+        return Problem::Forbidden("the connection is not known".to_owned()).into_response();
+    };
+    let limit = admin.current().settings.admin.max_requests;
+    match admin.requests.take(&peer.network, limit, Instant::now()) {
+        Ok(()) => next.run(request).await,
+        Err(seconds) => Problem::TooMany(seconds).into_response(),
+    }
+}
+
 /// Headers that every answer has, unless it says otherwise.
 pub(super) async fn with_security_headers(mut response: Response) -> Response {
     const HEADERS: [(HeaderName, HeaderValue); 5] = [
@@ -58,21 +71,19 @@ pub(super) async fn with_security_headers(mut response: Response) -> Response {
 
 impl Rule {
     async fn admit(&self, request: &mut Request) -> Result<(), Problem> {
-        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
-            return Err(Problem::Forbidden("the connection is not known".to_owned()));
-        };
-        let limits = self.admin.current();
-        let limits = &limits.settings.admin;
-        self.admin.requests.take(&peer.source, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
         if self.access == Access::Anybody {
             return Ok(());
         }
-        if !request.method().is_safe() && is_from_elsewhere(request.headers()) {
+        let Some(peer) = request.extensions().get::<Peer>().cloned() else {
+            return Err(Problem::Forbidden("the connection is not known".to_owned()));
+        };
+        if !request.method().is_safe() && is_from_elsewhere(request.uri(), request.headers()) {
             return Err(Problem::Forbidden("a page of another origin may change nothing here".to_owned()));
         }
         let caller = self.recognize(&peer, request.headers()).await?;
-        self.admin.requests.take(&caller.actor.name, limits.max_requests, Instant::now()).map_err(Problem::TooMany)?;
-        let what = format!("{} {}", request.method(), request.uri().path().chars().take(200).collect::<String>());
+        let limit = self.admin.current().settings.admin.max_requests;
+        self.admin.requests.take(caller.actor.name.as_str(), limit, Instant::now()).map_err(Problem::TooMany)?;
+        let what = format!("{} {}", request.method(), recorded(request.uri().path()));
         if !self.access.includes(caller.role) {
             self.admin.note_access(&caller.actor, &format!("{what}: not for a {}", name(caller.role)), false).await?;
             return Err(Problem::Forbidden(format!("a {} may not do this", name(caller.role))));
@@ -89,37 +100,57 @@ impl Rule {
         let (door, limits) = (&current.door, &current.settings.admin);
         let failures = &self.admin.failures;
         // Also who has the right credential waits: else guessing could go on, and only its failures would be unheard.
-        failures.look(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+        failures.look(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
         let stranger = match door.by_token(peer, headers) {
             Some(Ok(caller)) => return Ok(caller),
             Some(Err(stranger)) => stranger,
-            None => match door.by_certificate(peer, shell::now()) {
-                Some(Ok(shown)) if !self.admin.store.is_revoked(&shown.certificate).await? => return Ok(shown.caller),
-                Some(Ok(shown)) => Stranger::Rejected {
-                    method: shown.caller.actor.method,
-                    reason: format!("the certificate of {} was revoked", shown.caller.actor.name),
-                },
+            None => match door.certificate(peer, shell::now()) {
+                Some(Ok(certificate)) => {
+                    let store = &self.admin.store;
+                    let issued_here = door.is_of_own_ca(&certificate) || store.was_issued(&certificate).await?;
+                    match door.by_certificate(peer, &certificate, issued_here) {
+                        Ok(caller) if !store.is_revoked(&certificate).await? => return Ok(caller),
+                        Ok(caller) => {
+                            Stranger::showing(format!("the certificate of {} was revoked", caller.actor.name))
+                        }
+                        Err(stranger) => stranger,
+                    }
+                }
                 Some(Err(stranger)) => stranger,
                 None => Stranger::Silent,
             },
         };
         if let Stranger::Rejected { method, reason } = stranger {
-            failures.take(&peer.source, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
-            self.admin.note_failure(&peer.source, method, &reason).await?;
+            failures.take(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
+            if self.admin.admission.is_intruder_written_down(peer.network) {
+                self.admin.note_failure(&peer.source, method, &reason).await?;
+            }
             tokio::time::sleep(limits.failure_delay).await;
         }
         Err(Problem::Unauthenticated(door.challenge()))
     }
 }
 
+/// A path as it is written down: of each segment what stands before a dot, however that is written. What comes after it
+/// may be the secret of a one-time password, which is good still where this request is refused.
+fn recorded(path: &str) -> String {
+    let public = |segment: &str| {
+        let end = segment.to_ascii_lowercase().find("%2e").unwrap_or(segment.len());
+        segment[..end].split('.').next().unwrap_or_default().to_owned()
+    };
+    path.split('/').map(public).collect::<Vec<_>>().join("/").chars().take(200).collect()
+}
+
 /// Whether a browser tells that another site's page made this request: a client certificate comes with those too.
-fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+fn is_from_elsewhere(uri: &Uri, headers: &HeaderMap) -> bool {
     let text = |name: &HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     if let Some(site) = text(&HeaderName::from_static("sec-fetch-site")) {
         return !matches!(site, "same-origin" | "none");
     }
+    // HTTP/2 has no Host header, but an authority in each request (RFC 9113 §8.3.1).
+    let own = text(&HOST).or_else(|| uri.authority().map(Authority::as_str));
     match text(&ORIGIN) {
-        Some(origin) => origin.strip_prefix("https://").is_none_or(|origin| Some(origin) != text(&HOST)),
+        Some(origin) => origin.strip_prefix("https://").is_none_or(|origin| Some(origin) != own),
         None => false,
     }
 }
@@ -143,6 +174,18 @@ mod tests {
     }
 
     #[test]
+    fn writes_down_no_secret_half() {
+        for (path, written) in [
+            ("/admin/otp/8d5bj7f9nf.secret", "/admin/otp/8d5bj7f9nf"),
+            ("/admin/otp/8d5bj7f9nf%2Esecret", "/admin/otp/8d5bj7f9nf"),
+            ("/admin/certs/8d5bj7f9nf%2esec.ret/revoke", "/admin/certs/8d5bj7f9nf/revoke"),
+            ("/admin/certs/0A:1b", "/admin/certs/0A:1b"),
+        ] {
+            assert_eq!(recorded(path), written);
+        }
+    }
+
+    #[test]
     fn sees_requests_of_other_sites_pages() {
         for own in [
             &[][..],
@@ -150,7 +193,7 @@ mod tests {
             &[("sec-fetch-site", "none")],
             &[("origin", "https://ohia:9443"), ("host", "ohia:9443")],
         ] {
-            assert!(!is_from_elsewhere(&headers(own)), "{own:?}");
+            assert!(!is_from_elsewhere(&Uri::from_static("/admin/otp"), &headers(own)), "{own:?}");
         }
         for foreign in [
             &[("sec-fetch-site", "cross-site")][..],
@@ -159,7 +202,16 @@ mod tests {
             &[("origin", "http://ohia:9443"), ("host", "ohia:9443")],
             &[("origin", "null"), ("host", "ohia:9443")],
         ] {
-            assert!(is_from_elsewhere(&headers(foreign)), "{foreign:?}");
+            assert!(is_from_elsewhere(&Uri::from_static("/admin/otp"), &headers(foreign)), "{foreign:?}");
+        }
+    }
+
+    #[test]
+    fn knows_its_own_pages_over_http2_too() {
+        let uri = Uri::from_static("https://ohia:9443/admin/otp");
+        assert!(!is_from_elsewhere(&uri, &headers(&[("origin", "https://ohia:9443")])));
+        for origin in ["https://evil.example", "http://ohia:9443", "https://ohia", "null"] {
+            assert!(is_from_elsewhere(&uri, &headers(&[("origin", origin)])), "{origin}");
         }
     }
 }

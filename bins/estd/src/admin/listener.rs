@@ -64,7 +64,7 @@ impl Listener {
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
-                        place: Arc::new(self.connections.admit()),
+                        place: Arc::new(self.connections.admit(peer.ip())),
                         peer,
                     };
                     tokio::spawn(connection.serve(stream, stop.clone()));
@@ -115,6 +115,7 @@ impl One {
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = Peer {
             source: peer.ip().to_string(),
+            network: peer.ip().into(),
             chain: Arc::new(chain.iter().map(|certificate| certificate.to_vec()).collect()),
         };
         let working = place.clone();

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use est_core::{Seconds, UnixTime};
 use est_store::{PasswordSummary, Revocation};
+use host::config::Label;
 use host::otp::{CreateError, Request};
 use host::shell;
 use schemars::JsonSchema;
@@ -22,6 +23,9 @@ use super::problem::Problem;
 
 /// No password lives longer: a year.
 const LONGEST: Seconds = Seconds::from_days(365);
+
+/// What is said of a password that is bound to nothing.
+const FREE: &str = "whoever has this password may ask for any name that the label allows; entity_id or names binds it";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -58,10 +62,14 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOtp {
-    /// Whom it is for: the user name of HTTP Basic. Anybody if it is left out. Also read as `client_id` and `label`.
-    #[serde(alias = "client_id", alias = "label")]
+    /// Whom it is for: the user name of HTTP Basic. Anybody if it is left out. Also read as `client_id`, and as `label`
+    /// where that is not the name of an EST label.
+    #[serde(alias = "client_id")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f:]*$"))]
     entity_id: Option<String>,
+    /// Another name for `entity_id`, which may be meant for an EST label.
+    #[schemars(skip)]
+    label: Option<String>,
     /// The EST label at which alone it is good; every label but those that make registration authorities if it is left
     /// out.
     #[schemars(length(min = 1, max = 255))]
@@ -187,6 +195,28 @@ struct CreatedOtp {
     max_uses: u32,
     /// For how many it still is.
     remaining_uses: u32,
+    /// What to think of, if there is something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+}
+
+impl NewOtp {
+    /// Whom it is for, under whichever of its names.
+    fn entity(&self, labels: &[Label]) -> Result<Option<String>, Problem> {
+        let entity = match (&self.entity_id, &self.label) {
+            (_, Some(label)) if labels.iter().any(|known| known.name == *label) => {
+                return Err(Problem::invalid(format_args!(
+                    "label: {label:?} is an EST label: write est_label for where alone the password is good, and entity_id for whom it is for"
+                )));
+            }
+            (Some(_), Some(_)) => return Err(Problem::invalid("duplicate field: label is another name for entity_id")),
+            (entity, label) => entity.as_ref().or(label.as_ref()),
+        };
+        if entity.is_some_and(|entity| !is_user_name(entity)) {
+            return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
+        }
+        Ok(entity.cloned())
+    }
 }
 
 impl Otp {
@@ -220,11 +250,8 @@ async fn create(
     caller: Caller,
     Body(wanted): Body<NewOtp>,
 ) -> Result<Response, Problem> {
-    let entity = wanted.entity_id.as_deref();
-    if entity.is_some_and(|entity| !is_user_name(entity)) {
-        return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
-    }
     let current = admin.current();
+    let entity = wanted.entity(&current.settings.labels)?;
     let ttl = match &wanted.ttl {
         Some(ttl) => {
             let span = ttl.span();
@@ -236,7 +263,7 @@ async fn create(
         .max_uses
         .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
     let uses = uses.transpose()?;
-    let request = Request { entity: wanted.entity_id, label: wanted.est_label, names: wanted.names, ttl, uses };
+    let request = Request { entity, label: wanted.est_label, names: wanted.names, ttl, uses };
     let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
     let made = made.map_err(|error| match error {
         CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
@@ -250,6 +277,7 @@ async fn create(
     })?;
     admin.metrics.otp_generated();
     let body = CreatedOtp {
+        warning: made.is_free().then_some(FREE),
         entity_id: made.entity,
         est_label: made.label,
         names: made.names,
@@ -276,11 +304,11 @@ async fn list(
     Parameters(wanted): Parameters<ListOtps>,
 ) -> Result<(HeaderMap, Json<Vec<Otp>>), Problem> {
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
-    let page = paging.read(|limit, after| admin.store.list_passwords(limit, after)).await?;
     let now = shell::now();
-    let mut listed: Vec<Otp> = page.items.into_iter().map(|password| Otp::of(password, now)).collect();
     let all = wanted.all.unwrap_or(false);
-    listed.retain(|password| all || password.state == Standing::Good);
+    let good_at = (!all).then_some(now);
+    let page = paging.read(|limit, after| admin.store.list_passwords(good_at, limit, after)).await?;
+    let listed = page.items.into_iter().map(|password| Otp::of(password, now)).collect();
     let mut headers = HeaderMap::new();
     if let Some(next) = page.next {
         let link = format!("</admin/otp?all={all}&per_page={}&cursor={next}>; rel=\"next\"", paging.per_page);
@@ -290,19 +318,24 @@ async fn list(
 }
 
 async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Otp>, Problem> {
-    let found = admin.store.password_summary(&id).await?.filter(|found| found.revoked_at.is_none());
+    let id = public_half(&id);
+    let found = admin.store.password_summary(id).await?.filter(|found| found.revoked_at.is_none());
     let found = found
         .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
     Ok(Json(Otp::of(found, shell::now())))
 }
 
 async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {
-    // Whoever has the whole password at hand may give that.
-    let id = id.split('.').next().unwrap_or(&id);
+    let id = public_half(&id);
     match admin.store.revoke_password(id, shell::now(), &caller.actor).await? {
         Revocation::Revoked => Ok(StatusCode::NO_CONTENT),
-        Revocation::AlreadyRevoked | Revocation::Unknown => {
+        Revocation::AlreadyRevoked | Revocation::NowCompromised | Revocation::Unknown => {
             Err(Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked already")))
         }
     }
+}
+
+/// What finds a password: whoever has the whole one at hand may give that.
+fn public_half(id: &str) -> &str {
+    id.split('.').next().unwrap_or(id)
 }

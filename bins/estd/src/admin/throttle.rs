@@ -1,79 +1,51 @@
 //! How much somebody has asked for lately.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// The span that counts are taken over.
-const WINDOW: Duration = Duration::from_secs(60);
-/// How many are told apart; all others share one count.
-const CAPACITY: usize = 10_000;
+use crate::server::{Buckets, KEYS, Rate};
 
 /// Counts what happens within a minute, by whom.
-pub(super) struct Throttle(Mutex<Counts>);
-
-struct Counts {
-    began: Instant,
-    counts: HashMap<String, u32>,
-    others: u32,
+pub(super) struct Throttle {
+    buckets: Buckets,
+    /// What times are counted from.
+    epoch: Instant,
 }
 
 impl Throttle {
-    pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new(Counts { began: now, counts: HashMap::new(), others: 0 }))
+    pub(super) fn new(epoch: Instant) -> Self {
+        Self { buckets: Buckets::new(KEYS), epoch }
     }
 
-    /// Counts one more of `who`.
+    /// Counts one more of `who`, of whom `limit` a minute are let through.
     ///
     /// # Errors
-    /// How many seconds until there is room again, when `limit` was reached.
-    pub(super) fn take(&self, who: &str, limit: u32, now: Instant) -> Result<(), u64> {
-        let mut counts = self.at(now);
-        let seconds = counts.seconds_left(now);
-        let count = counts.of(who);
-        if *count >= limit {
-            return Err(seconds);
-        }
-        *count += 1;
-        Ok(())
+    /// How many seconds until there is room again, when there is none.
+    pub(super) fn take(&self, who: &(impl Hash + ?Sized), limit: u32, now: Instant) -> Result<(), u64> {
+        let taken = self.buckets.take(who, Rate::per_minute(limit), now.saturating_duration_since(self.epoch));
+        taken.map_err(seconds)
     }
 
-    /// Whether `who` has reached `limit`, without counting.
+    /// Whether there is room for `who`, without counting.
     ///
     /// # Errors
     /// As [`take`](Self::take).
-    pub(super) fn look(&self, who: &str, limit: u32, now: Instant) -> Result<(), u64> {
-        let counts = self.at(now);
-        let reached = counts.counts.get(who).is_some_and(|count| *count >= limit);
-        if reached { Err(counts.seconds_left(now)) } else { Ok(()) }
-    }
-
-    /// The counts of the window that `now` is in.
-    fn at(&self, now: Instant) -> MutexGuard<'_, Counts> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if now.saturating_duration_since(counts.began) >= WINDOW {
-            *counts = Counts { began: now, counts: HashMap::new(), others: 0 };
-        }
-        counts
+    pub(super) fn look(&self, who: &(impl Hash + ?Sized), limit: u32, now: Instant) -> Result<(), u64> {
+        let room = self.buckets.look(who, Rate::per_minute(limit), now.saturating_duration_since(self.epoch));
+        room.map_err(seconds)
     }
 }
 
-impl Counts {
-    fn of(&mut self, who: &str) -> &mut u32 {
-        if self.counts.len() >= CAPACITY && !self.counts.contains_key(who) {
-            return &mut self.others;
-        }
-        self.counts.entry(who.to_owned()).or_default()
-    }
-
-    fn seconds_left(&self, now: Instant) -> u64 {
-        (self.began + WINDOW).saturating_duration_since(now).as_secs().max(1)
-    }
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
     use super::*;
+    use crate::server::Source;
 
     #[test]
     fn lets_so_many_a_minute_through_and_says_when_there_is_room_again() {
@@ -83,20 +55,30 @@ mod tests {
         assert_eq!(throttle.look("a", 2, start), Ok(()));
         assert_eq!(throttle.take("a", 2, start), Ok(()));
         let later = start + Duration::from_secs(20);
-        assert_eq!(throttle.take("a", 2, later), Err(40));
-        assert_eq!(throttle.look("a", 2, later), Err(40));
+        assert_eq!(throttle.take("a", 2, later), Err(10));
+        assert_eq!(throttle.look("a", 2, later), Err(10));
         assert_eq!(throttle.take("b", 2, later), Ok(()));
-        assert_eq!(throttle.take("a", 2, start + WINDOW), Ok(()));
+        assert_eq!(throttle.take("a", 2, start + Duration::from_secs(30)), Ok(()));
     }
 
     #[test]
-    fn holds_a_bounded_number_of_them() {
+    fn strangers_however_many_keep_out_nobody_who_comes_after_them() {
         let now = Instant::now();
         let throttle = Throttle::new(now);
-        for number in 0..CAPACITY {
-            assert_eq!(throttle.take(&number.to_string(), 1, now), Ok(()));
+        for number in 0..200_000 {
+            assert_eq!(throttle.take(&Source::from(IpAddr::V4(Ipv4Addr::from_bits(number))), 2, now), Ok(()));
         }
-        assert_eq!(throttle.take("one more", 1, now), Ok(()));
-        assert!(throttle.take("another", 1, now).is_err());
+        for number in 300_000..310_000 {
+            assert_eq!(throttle.take(&Source::from(IpAddr::V4(Ipv4Addr::from_bits(number))), 2, now), Ok(()));
+        }
+    }
+
+    #[test]
+    fn one_network_of_many_addresses_is_one_source() {
+        let now = Instant::now();
+        let throttle = Throttle::new(now);
+        let source = |number: u128| Source::from(IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) + number)));
+        let heard = (0..100).filter(|number| throttle.take(&source(*number), 10, now).is_ok());
+        assert_eq!(heard.count(), 10);
     }
 }

@@ -127,7 +127,7 @@ Step 1: let every client learn it, while the old key goes on signing. Add to [[c
 
   rollover = {with_new}
 
-then `estd check --config {config}`, and start estd again. Wait until the clients have asked for /cacerts once more.
+then `estd check --config {config}`, and reload (SIGHUP). Wait until the clients have asked for /cacerts once more.
 
 Step 2: let the new key sign. In the same [[ca]], put this in the place of cert, key and rollover:
 

@@ -61,6 +61,7 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
             let done = match revocation {
                 Revocation::Revoked => "revoked",
                 Revocation::AlreadyRevoked => "already revoked",
+                Revocation::NowCompromised => "already revoked; from now on because its key is compromised",
                 Revocation::Unknown => bail!(unknown(&serial)),
             };
             if output.json {

@@ -1,6 +1,7 @@
 //! `estd otp`.
 
 use anyhow::{Result, bail};
+use est_core::Guess;
 use est_store::{Database, Failures, PasswordSummary, Revocation};
 use host::otp::{Created, Request};
 use host::shell;
@@ -44,7 +45,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
         }
         Otp::List { config, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
-            let passwords = all_pages(|after| store.list_passwords(1000, after)).await?;
+            let passwords = all_pages(|after| store.list_passwords(None, 1000, after)).await?;
             let failures = store.failures(LISTED_FAILURES).await?;
             if output.json {
                 let passwords: Vec<Value> = passwords.iter().map(to_json).collect();
@@ -75,7 +76,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             store.close().await;
             let done = match revocation {
                 Revocation::Revoked => "revoked",
-                Revocation::AlreadyRevoked => "already revoked",
+                Revocation::AlreadyRevoked | Revocation::NowCompromised => "already revoked",
                 Revocation::Unknown => bail!("there is no password {id}: `estd otp list` shows them"),
             };
             if output.json {
@@ -86,8 +87,9 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
         }
         Otp::Unlock { config, who, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
-            let names = ["user", "password", "address"].map(|kind| format!("{kind} {who}"));
-            let unlocked = store.unlock([&names[..], std::slice::from_ref(&who)].concat(), &actor()).await?;
+            let mut names = ["user", "password", "address"].map(|kind| format!("{kind} {who}")).to_vec();
+            names.extend([Guess::against_user(&who), who.clone()]);
+            let unlocked = store.unlock(names, &actor()).await?;
             store.close().await;
             if unlocked.is_empty() {
                 bail!("no failures count against {who}: `estd otp list` shows against whom they do");
@@ -106,7 +108,7 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
     let Some(password) = &store.password_summary(id).await? else {
         bail!("there is no password {id}: `estd otp list` shows them");
     };
-    let user = password.entity.as_ref().map(|entity| format!("user {entity}"));
+    let user = password.entity.as_deref().map(Guess::against_user);
     let counted = [Some(format!("password {id}")), user];
     let mut failures = store.failures(LISTED_FAILURES).await?;
     failures.retain(|failures| counted.iter().flatten().any(|who| *who == failures.who));

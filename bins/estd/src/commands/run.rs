@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use est_auth::Hashing;
 use est_core::Site;
-use est_store::{Database, ServerEvent};
+use est_store::{Database, ServerEvent, StoreError};
 use host::config::{self, Settings};
 use host::metrics::Metrics;
 use host::sinks::{self, Sinks, StoredChains};
@@ -16,8 +16,8 @@ use host::wiring;
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tokio::time::MissedTickBehavior;
-use tracing::info;
+use tokio::time::{MissedTickBehavior, timeout};
+use tracing::{info, warn};
 
 use crate::admin::{self, Admin};
 use crate::cli::Run;
@@ -30,6 +30,10 @@ use crate::{notify, output};
 
 /// How often it is asked whether something was revoked, here or elsewhere.
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
+/// How long to wait before a database that could not be reached is tried again.
+const TRY_TO_OPEN_EVERY: Duration = Duration::from_secs(1);
+/// How long the last audit records of the server may take to be written.
+const WRITE_LAST_WORDS_WITHIN: Duration = Duration::from_secs(15);
 /// How long audit records may take to leave when the server stops; the rest leaves after the next start.
 const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 
@@ -84,8 +88,9 @@ pub(crate) async fn serve(
     let hangup = (hangup == Hangup::Reload).then(|| signal(SignalKind::hangup())).transpose()?;
     // Others may serve from a database server: their leases are alive.
     let _lock = settings.db.url.file().map(Lock::take).transpose()?;
-    let store = super::open_store(&settings)?;
-    if settings.db.url.file().is_some() {
+    let store = open_store(&settings).await?;
+    let is_file = settings.db.url.file().is_some();
+    if is_file {
         store.serve_alone().await?;
     }
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
@@ -109,7 +114,7 @@ pub(crate) async fn serve(
     let admin = match settings.admin.enabled {
         true => {
             let administered = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
-            let admin = Admin::new(administered, store.clone(), metrics.clone(), current.clone());
+            let admin = Admin::new(administered, store.clone(), metrics.clone(), current.clone(), admission.clone());
             let bound = admin::Listener::bind(listen.admin, admin.clone()).await;
             let bound = bound.with_context(|| format!("cannot listen on {} (server.admin_listen)", listen.admin))?;
             Some((bound, admin))
@@ -144,7 +149,8 @@ pub(crate) async fn serve(
     let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
     if let Some(every) = notify::watchdog_interval() {
-        tokio::spawn(notify::keep_alive(store.clone(), every));
+        let patience = (!is_file).then_some(every / 2);
+        tokio::spawn(notify::keep_alive(store.clone(), every, patience));
     }
     let reloading = hangup.map(|hangup| tokio::spawn(reloader.reload_at(hangup)));
     let tallying = tokio::spawn(admission.clone().keep_tally(store.clone()));
@@ -157,13 +163,35 @@ pub(crate) async fn serve(
     if let Some(admin) = admin {
         admin.await.context("the admin API")?;
     }
-    admission.write_down(&store).await;
-    store.note(ServerEvent::Shutdown, None).await?;
-    trail.end().await?;
+    let last_words = async {
+        admission.write_down(&store).await;
+        store.note(ServerEvent::Shutdown, None).await?;
+        trail.end().await
+    };
+    let written = timeout(WRITE_LAST_WORDS_WITHIN, last_words).await;
     sinks.close(SHIP_THE_REST_WITHIN).await;
     store.close().await;
+    written.context("the database did not take the last audit records in time")??;
     info!("stopped");
     Ok(())
+}
+
+/// Opens the database. A server that cannot be reached is waited for: both may have been started together, and a service
+/// manager that sees this one end again and again gives it up.
+async fn open_store(settings: &Settings) -> Result<Database> {
+    let mut is_known = false;
+    loop {
+        let error = match super::open_store(settings) {
+            Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unreachable(_))) => error,
+            opened => return opened,
+        };
+        if !is_known {
+            warn!(%error, "waiting for the database");
+            is_known = true;
+        }
+        notify::waiting(&format!("waiting: {error}"), settings.db.connect_timeout + 60 * TRY_TO_OPEN_EVERY);
+        tokio::time::sleep(TRY_TO_OPEN_EVERY).await;
+    }
 }
 
 /// Has `metrics` show how busy the database and those are who hash passwords.

@@ -1,39 +1,38 @@
 //! Who gets in: how often one may ask, how many are answered at once, and what is written down about the others.
 
 mod buckets;
-mod fair;
 mod ports;
 mod source;
 mod tally;
 
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use est_auth::Turns;
 use est_core::tower::Room;
 use est_core::{Refusal, Seconds};
 use est_store::Database;
 use host::config::{Frequency, Settings};
 use host::metrics::Metrics;
-use tokio::sync::oneshot;
 use tokio::time::MissedTickBehavior;
 use tracing::error;
 
-pub(super) use source::Source;
+pub(crate) use buckets::{Buckets, Rate};
+pub(crate) use source::Source;
 
-use buckets::{Buckets, Rate};
-use fair::{Asked, Fair};
 use tally::{Tally, What};
 
-/// Sources and principals that are known at a time: a mebibyte for each of the two tables.
-const KEYS: usize = 65_536;
+/// Sources and principals that are known at a time: a mebibyte for each table of them.
+pub(crate) const KEYS: usize = 65_536;
 /// How many exchanges run for each core, unless the configuration says otherwise: many more than cores, for most of them
 /// wait for the disk together.
 const EACH_CORE: usize = 64;
 /// How often what was counted is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
-/// How many refusals of strangers are written down one by one: of one source, and of all together.
+/// How many refusals of strangers are written down one by one: of one source, and of all together. So many wrong
+/// passwords of all together are besides.
 const STRANGERS: [(u32, u32); 2] = [(1, 100), (10, 1_000)];
 
 /// Bounds that a configuration sets.
@@ -63,7 +62,7 @@ impl Bounds {
 
 /// Lets in, has wait, or refuses. One for the life of the process: a reload changes the bounds and forgets nobody.
 pub(crate) struct Admission {
-    places: Mutex<Fair<oneshot::Sender<Seat>>>,
+    places: Turns,
     sources: Buckets,
     principals: Buckets,
     strangers: Buckets,
@@ -76,7 +75,7 @@ pub(crate) struct Admission {
 impl Admission {
     pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
         Arc::new(Self {
-            places: Mutex::new(Fair::new(bounds.max_concurrent, bounds.queue)),
+            places: Turns::new(bounds.max_concurrent, bounds.queue),
             sources: Buckets::new(KEYS),
             principals: Buckets::new(KEYS),
             strangers: Buckets::new(KEYS),
@@ -87,9 +86,8 @@ impl Admission {
     }
 
     /// Goes by other bounds from here on.
-    pub(crate) fn resize(self: &Arc<Self>, bounds: Bounds) {
-        let called = self.places().resize(bounds.max_concurrent, bounds.queue);
-        called.into_iter().for_each(|waiting| self.call(waiting));
+    pub(crate) fn resize(&self, bounds: Bounds) {
+        self.places.resize(bounds.max_concurrent, bounds.queue);
     }
 
     /// Has `metrics` show who runs, who waits, and how many were refused.
@@ -100,13 +98,8 @@ impl Admission {
         };
         let about = "Exchanges that are answered, and that wait for their turn.";
         let exchanges = "ohia_exchanges";
-        metrics.reading(exchanges, about, &[("state", "running")], of(|this| this.places().running() as f64));
-        metrics.reading(
-            exchanges,
-            about,
-            &[("state", "waiting")],
-            of(|this| this.places().waiting().values().sum::<usize>() as f64),
-        );
+        metrics.reading(exchanges, about, &[("state", "running")], of(|this| this.places.running() as f64));
+        metrics.reading(exchanges, about, &[("state", "waiting")], of(|this| this.places.waiting() as f64));
         let about = "Requests refused since the start because of a limit.";
         let refused = "ohia_limit_refusals";
         metrics.reading(refused, about, &[("limit", "source")], of(|this| this.refused(What::Source)));
@@ -126,19 +119,9 @@ impl Admission {
 
     /// Waits for a seat at `label`.
     async fn seat(self: Arc<Self>, label: String, patience: Duration) -> Result<Room, Refusal> {
-        let busy = || self.refuse(What::Busy, &label, Refusal::Overloaded);
-        let (sender, receiver) = oneshot::channel();
-        let asked = self.places().ask(&label, sender);
-        let number = match asked {
-            Asked::Runs(_) => return Ok(Box::new(Seat(self.clone()))),
-            Asked::Full(_) => return Err(busy()),
-            // The displaced one learns from its sender's end that it need not wait any more.
-            Asked::Waits(number) | Asked::Displaces(number, _) => number,
-        };
-        let _waiting = Waiting { admission: &self, label: &label, number };
-        match tokio::time::timeout(patience, receiver).await {
-            Ok(Ok(seat)) => Ok(Box::new(seat)),
-            Ok(Err(_)) | Err(_) => Err(busy()),
+        match tokio::time::timeout(patience, self.places.turn(&label)).await {
+            Ok(Some(turn)) => Ok(Box::new(turn)),
+            Ok(None) | Err(_) => Err(self.refuse(What::Busy, &label, Refusal::Overloaded)),
         }
     }
 
@@ -164,13 +147,32 @@ impl Admission {
 
     /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.
     fn is_written_down(&self, source: Option<&str>) -> bool {
-        let of = Source::of(source);
-        let [one, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
-        let written = self.take(&self.strangers, &of, one).and_then(|()| self.take(&self.strangers, "all", all));
-        if written.is_err() {
-            self.tally.count(What::Stranger, &of.map(|source| source.to_string()).unwrap_or_default());
+        self.writes_down(What::Stranger, Source::of(source))
+    }
+
+    /// Whether one more wrong password is written down by itself, which has no bound for each source; if not, it is counted.
+    fn is_guess_written_down(&self, source: Option<&str>) -> bool {
+        self.write_or_count(What::Stranger, Source::of(source), true, "guesses")
+    }
+
+    /// As for strangers: whether one more credential that the admin API rejects is written down by itself.
+    pub(crate) fn is_intruder_written_down(&self, source: Source) -> bool {
+        self.writes_down(What::Intruder, Some(source))
+    }
+
+    fn writes_down(&self, what: What, source: Option<Source>) -> bool {
+        let [one, _] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let is_one_of_few = self.take(&self.strangers, &(what as usize, source), one).is_ok();
+        self.write_or_count(what, source, is_one_of_few, "all")
+    }
+
+    fn write_or_count(&self, what: What, source: Option<Source>, is_one_of_few: bool, together: &str) -> bool {
+        let [_, all] = STRANGERS.map(|(per_second, burst)| Rate::new(per_second, burst));
+        let written = is_one_of_few && self.take(&self.strangers, &(what as usize, together), all).is_ok();
+        if !written {
+            self.tally.count(what, &source.map(|source| source.to_string()).unwrap_or_default());
         }
-        written.is_ok()
+        written
     }
 
     fn take(&self, buckets: &Buckets, key: &(impl Hash + ?Sized), rate: Rate) -> Result<(), Refusal> {
@@ -184,44 +186,6 @@ impl Admission {
         self.refused[what as usize].fetch_add(1, Ordering::Relaxed);
         self.tally.count(what, who);
         refusal
-    }
-
-    fn leave(self: &Arc<Self>) {
-        let next = self.places().leave();
-        if let Some(waiting) = next {
-            self.call(waiting);
-        }
-    }
-
-    fn call(self: &Arc<Self>, waiting: oneshot::Sender<Seat>) {
-        // If nobody waits there any more, the seat comes back, is dropped, and so given to the next.
-        let _ = waiting.send(Seat(self.clone()));
-    }
-
-    fn places(&self) -> MutexGuard<'_, Fair<oneshot::Sender<Seat>>> {
-        self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A place among those who run; given to the next one when dropped.
-struct Seat(Arc<Admission>);
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
-/// A place in a line; given up when dropped, by a client that hangs up say.
-struct Waiting<'a> {
-    admission: &'a Admission,
-    label: &'a str,
-    number: u64,
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.admission.places().give_up(self.label, self.number);
     }
 }
 

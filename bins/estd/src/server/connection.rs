@@ -18,7 +18,7 @@ use host::spans::RequestSpan;
 use http::header::{CONNECTION, HOST, HeaderValue};
 use http::request::Parts;
 use http::uri::Authority;
-use http::{Request, Response, Version};
+use http::{HeaderMap, Request, Response, Version};
 use http_body_util::Full;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::{http1, http2};
@@ -34,6 +34,7 @@ use tracing::debug;
 use super::connections::{Place, Wait, Work};
 use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
+use super::leaving::Leaving;
 use super::proxy::Sender;
 use super::{Admission, Limits};
 
@@ -60,7 +61,8 @@ impl Context {
         let _ = stream.set_nodelay(true);
         let place = Arc::new(place);
         let limits = self.current.get().limits;
-        let service = OnlyCrls { current: self.current, place: place.clone() };
+        let service =
+            OnlyCrls { current: self.current, admission: self.admission, source: peer.ip(), place: place.clone() };
         let connection = http1(limits).serve_connection(TokioIo::new(stream), service);
         let finish = time_to_finish(stop);
         let ended = attend(connection, http1::Connection::graceful_shutdown, &place, limits.idle_timeout, finish);
@@ -240,7 +242,7 @@ struct OneClient {
 }
 
 impl hyper::service::Service<Request<Incoming>> for OneClient {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Answering;
 
@@ -254,15 +256,19 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let says_close = request.version() < Version::HTTP_2;
         let last_answer = self.last_answer.clone();
         if is_for_crl {
-            let answer = Box::pin(ready(Ok(serving.crls.answer(&request, shell::now()))));
-            return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
+            let answer = match self.pass(&serving, request.headers()) {
+                Ok(_) => serving.crls.answer(&request, shell::now()),
+                Err(refusal) => serving.est.refuse(refusal),
+            };
+            let answer = Box::pin(ready(Ok(answer)));
+            return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
         match self.admit(&serving, &parts) {
             Ok(peer) => parts.extensions.insert(peer),
             Err(refusal) => {
                 let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
-                return Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: None };
+                return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
             }
         };
         let body = Arriving {
@@ -279,7 +285,7 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
         let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
         let answer = serving.est.clone().call(Request::from_parts(parts, body));
         let answer = span.around(answer, status);
-        Answering { answer, last_answer, is_last, says_close, timing, _work: work, _room: room }
+        Answering { answer, last_answer, is_last, says_close, timing, work, _room: room }
     }
 }
 
@@ -304,23 +310,26 @@ impl OneClient {
             self.last_answer.notify_one();
             return Err(Refusal::Unauthenticated);
         }
-        let leaf = self.peer.certificates.first();
-        let sender = serving.proxies.sender(self.address, leaf.map(Vec::as_slice));
+        let (sender, address) = self.pass(serving, &head.headers)?;
         let peer = sender.peer(&self.peer, &head.headers)?;
-        // A proxy asks for many, and is not held to what one of them may take.
-        let address = match sender {
-            Sender::Client => Some(self.address),
-            Sender::Proxy(_) => serving.proxies.client(sender, &head.headers),
-        };
-        if let Some(address) = address {
-            self.admission.pass(address.into(), &serving.bounds)?;
-        }
         Ok(match (sender, address) {
             (Sender::Proxy(_), Some(address)) => {
                 Peer { source: Some(address.to_string()), origin: Some(address), ..peer }
             }
             (Sender::Proxy(_), None) | (Sender::Client, _) => peer,
         })
+    }
+
+    /// Who sends a request, and where the client connects from, if that is known; a refusal when it asks too often.
+    fn pass(&self, serving: &Serving, headers: &HeaderMap) -> Result<(Sender, Option<IpAddr>), Refusal> {
+        let leaf = self.peer.certificates.first();
+        let sender = serving.proxies.sender(self.address, leaf.map(Vec::as_slice));
+        let address = sender.client(self.address, headers);
+        // A proxy that tells no addresses asks for many, and is not held to what one of them may take.
+        if let Some(address) = address {
+            self.admission.pass(address.into(), &serving.bounds)?;
+        }
+        Ok((sender, address))
     }
 }
 
@@ -344,7 +353,7 @@ struct Answering {
     /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
     says_close: bool,
     timing: Timing,
-    _work: Work,
+    work: Work,
     /// What its body takes, until there is an answer.
     _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
 }
@@ -357,7 +366,7 @@ struct Timing {
 }
 
 impl Future for Answering {
-    type Output = Result<Response<Full<Bytes>>, Infallible>;
+    type Output = Result<Response<Leaving>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut answer = ready!(self.answer.as_mut().poll(context));
@@ -378,7 +387,8 @@ impl Future for Answering {
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }
-        Poll::Ready(answer)
+        let place = self.work.place().clone();
+        Poll::Ready(answer.map(|answer| answer.map(|body| Leaving::new(body, place))))
     }
 }
 

@@ -1,6 +1,8 @@
 //! Who is connected, and who has to go when somebody new comes.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -8,10 +10,13 @@ use std::time::Instant;
 use host::metrics::Metrics;
 use tokio::sync::Notify;
 
+use super::admission::Source;
+
 /// The open connections.
 ///
-/// When it is full, the connection makes room whose client has given nothing whole for longest: one that is in its
-/// handshake, idle, or slow in sending a request. One that waits for *us* is never dropped.
+/// When it is full, a connection of the source that has most makes room, and of those the one whose client has given
+/// nothing whole for longest: one that is in its handshake, idle, or slow in sending a request. One that waits for *us* is
+/// never dropped.
 pub(crate) struct Connections {
     capacity: AtomicUsize,
     table: Mutex<Table>,
@@ -22,9 +27,14 @@ pub(crate) struct Connections {
 struct Table {
     next_id: u64,
     entries: HashMap<u64, Entry>,
+    /// One for each source of theirs: whoever holds it besides is a connection of that source.
+    sources: HashMap<Source, Arc<()>>,
 }
 
 struct Entry {
+    source: Source,
+    /// Held by every connection of the source.
+    kin: Arc<()>,
     /// Requests that are being answered.
     working: usize,
     /// Since when the client keeps us waiting.
@@ -59,8 +69,8 @@ impl Connections {
         metrics.reading("ohia_connections", "Open connections, by listener.", &[("listener", listener)], count);
     }
 
-    /// Takes a place, making room first where there is none.
-    pub(crate) fn admit(self: &Arc<Self>) -> Place {
+    /// Takes a place for somebody at `address`, making room first where there is none.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Place {
         let capacity = self.capacity.load(Ordering::Relaxed);
         let mut table = self.lock();
         // Two for one, so that there are soon as few as a smaller capacity allows.
@@ -73,12 +83,15 @@ impl Connections {
         table.next_id += 1;
         let dismissed = Arc::new(Notify::new());
         let now = Instant::now();
-        let entry = Entry { working: 0, waiting_since: now, owes_since: now, dismissed: dismissed.clone() };
+        let source = Source::from(address);
+        let kin = table.sources.entry(source).or_default().clone();
+        let dismissed_too = dismissed.clone();
+        let entry = Entry { source, kin, working: 0, waiting_since: now, owes_since: now, dismissed: dismissed_too };
         table.entries.insert(id, entry);
         Place { connections: self.clone(), id, dismissed }
     }
 
-    /// Drops the connection that has kept us waiting longest.
+    /// Drops the connection that has kept us waiting longest, of those of the source that has most.
     pub(crate) fn evict(&self) {
         self.lock().evict();
     }
@@ -113,11 +126,21 @@ impl Connections {
 impl Table {
     fn evict(&mut self) {
         let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0);
-        if let Some(id) = idle.min_by_key(|(_, entry)| entry.owes_since).map(|(id, _)| *id)
-            && let Some(entry) = self.entries.remove(&id)
+        let first = idle.min_by_key(|(_, entry)| (Reverse(Arc::strong_count(&entry.kin)), entry.owes_since));
+        if let Some(id) = first.map(|(id, _)| *id)
+            && let Some(entry) = self.remove(id)
         {
             entry.dismissed.notify_one();
         }
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        // It, and the table.
+        if Arc::strong_count(&entry.kin) == 2 {
+            self.sources.remove(&entry.source);
+        }
+        Some(entry)
     }
 }
 
@@ -152,6 +175,11 @@ impl Place {
         table.entries.get(&self.id).filter(|entry| entry.working == 0).map(|entry| entry.waiting_since)
     }
 
+    /// Tells that the client has taken a piece of an answer: its connection is not idle, however long ago it asked.
+    pub(super) fn took(&self) {
+        self.update(|entry| entry.waiting_since = Instant::now());
+    }
+
     fn update(&self, change: impl FnOnce(&mut Entry)) {
         if let Some(entry) = self.connections.lock().entries.get_mut(&self.id) {
             change(entry);
@@ -162,7 +190,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let mut table = self.connections.lock();
-        table.entries.remove(&self.id);
+        table.remove(self.id);
         if table.entries.is_empty() {
             self.connections.emptied.notify_waiters();
         }
@@ -181,6 +209,13 @@ impl Drop for Wait {
 /// A request that is being answered.
 pub(crate) struct Work(Arc<Place>);
 
+impl Work {
+    /// Of whom.
+    pub(super) fn place(&self) -> &Arc<Place> {
+        &self.0
+    }
+}
+
 impl Drop for Work {
     fn drop(&mut self) {
         self.0.update(|entry| entry.pause(Instant::now()));
@@ -189,7 +224,11 @@ impl Drop for Work {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
     async fn is_dismissed(place: &Place) -> bool {
         tokio::select! {
@@ -202,8 +241,8 @@ mod tests {
     #[tokio::test]
     async fn dismisses_who_has_waited_longest_when_it_is_full() {
         let connections = Arc::new(Connections::new(2));
-        let (first, second) = (connections.admit(), connections.admit());
-        let third = connections.admit();
+        let (first, second) = (connections.admit(HERE), connections.admit(HERE));
+        let third = connections.admit(HERE);
         assert!(is_dismissed(&first).await);
         assert!(!is_dismissed(&second).await);
         assert!(!is_dismissed(&third).await);
@@ -211,11 +250,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn dismisses_one_of_the_source_that_has_most_however_long_others_have_waited() {
+        let connections = Arc::new(Connections::new(4));
+        let honest = connections.admit(IpAddr::from([192, 0, 2, 8]));
+        let flood: Vec<_> = (0..100).map(|_| connections.admit(HERE)).collect();
+        assert!(!is_dismissed(&honest).await);
+        let mut dismissed = 0;
+        for place in &flood {
+            dismissed += usize::from(is_dismissed(place).await);
+        }
+        assert_eq!((dismissed, connections.len()), (97, 4));
+        drop((honest, flood));
+        assert!(connections.lock().sources.is_empty());
+    }
+
+    #[tokio::test]
     async fn never_dismisses_who_waits_for_an_answer() {
         let connections = Arc::new(Connections::new(2));
-        let (first, second) = (Arc::new(connections.admit()), connections.admit());
+        let (first, second) = (Arc::new(connections.admit(HERE)), connections.admit(HERE));
         let work = first.work();
-        let _third = connections.admit();
+        let _third = connections.admit(HERE);
         assert!(!is_dismissed(&first).await);
         assert!(is_dismissed(&second).await);
         drop(work);
@@ -225,7 +279,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_trickles_in_counts_from_the_beginning_of_its_request() {
         let connections = Arc::new(Connections::new(2));
-        let (tricklers, honest) = (Arc::new(connections.admit()), Arc::new(connections.admit()));
+        let (tricklers, honest) = (Arc::new(connections.admit(HERE)), Arc::new(connections.admit(HERE)));
         let began = Instant::now();
         let _request = tricklers.work();
         drop(honest.work());
@@ -234,7 +288,7 @@ mod tests {
             drop(tricklers.wait(began));
         }
         let _wait = tricklers.wait(began);
-        let _third = connections.admit();
+        let _third = connections.admit(HERE);
         assert!(is_dismissed(&tricklers).await);
         assert!(!is_dismissed(&honest).await);
         // It is no less alive than any other that waits: what ends idle connections looks elsewhere.
@@ -244,7 +298,7 @@ mod tests {
     #[tokio::test]
     async fn is_drained_when_the_last_place_is_given_back() {
         let connections = Arc::new(Connections::new(2));
-        let place = connections.admit();
+        let place = connections.admit(HERE);
         let drained = connections.drained();
         tokio::pin!(drained);
         tokio::select! {

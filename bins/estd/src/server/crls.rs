@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,7 +20,9 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::service::Service;
 
+use super::Admission;
 use super::connections::Place;
+use super::leaving::Leaving;
 use crate::serving::Current;
 
 /// For how long a cache may keep a CRL at most: a revocation gets around within this time.
@@ -132,18 +135,25 @@ fn refusal(
 /// CRLs and nothing else, for the requests of one connection without TLS.
 pub(super) struct OnlyCrls {
     pub(super) current: Arc<Current>,
+    pub(super) admission: Arc<Admission>,
+    pub(super) source: IpAddr,
     pub(super) place: Arc<Place>,
 }
 
 impl Service<Request<Incoming>> for OnlyCrls {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Leaving>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // From here on the client may take its time again.
         let _work = self.place.work();
-        ready(Ok(self.current.get().crls.answer(&request, shell::now())))
+        let serving = self.current.get();
+        let answer = match self.admission.pass(self.source.into(), &serving.bounds) {
+            Ok(()) => serving.crls.answer(&request, shell::now()),
+            Err(refusal) => serving.est.refuse(refusal),
+        };
+        ready(Ok(answer.map(|body| Leaving::new(body, self.place.clone()))))
     }
 }
 

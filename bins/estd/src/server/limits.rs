@@ -5,7 +5,7 @@ use std::time::Duration;
 use host::config::Settings;
 use tracing::info;
 
-/// File descriptors that the server needs for everything but connections: the database, the listener, logs.
+/// File descriptors that the server needs for everything but connections: the listeners, SQLite's files, logs, sinks.
 const RESERVED_DESCRIPTORS: u64 = 56;
 
 /// Bounds on what one client may take.
@@ -30,7 +30,11 @@ impl Limits {
     pub(crate) fn of(settings: &Settings) -> Self {
         let limits = &settings.limits;
         let wanted = limits.max_connections.get();
-        let max_connections = capacity(wanted);
+        let others = if settings.admin.enabled { settings.admin.max_connections.get() } else { 0 };
+        // One more than the pool has writes the audit trail.
+        let reserved = RESERVED_DESCRIPTORS + (others + settings.db.max_connections.get() + 1) as u64;
+        let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let max_connections = capacity(wanted, reserved, descriptors.unwrap_or(u64::MAX));
         if max_connections < wanted {
             info!(capacity = max_connections, wanted, "the file-descriptor limit allows fewer connections");
         }
@@ -45,9 +49,22 @@ impl Limits {
     }
 }
 
-/// As many connections as wanted, and as the file-descriptor limit has room for.
-fn capacity(wanted: usize) -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = limit.saturating_sub(RESERVED_DESCRIPTORS).max(8);
+/// As many connections as wanted, and as so many descriptors have room for without the reserved ones.
+fn capacity(wanted: usize, reserved: u64, descriptors: u64) -> usize {
+    let room = descriptors.saturating_sub(reserved).max(8);
     wanted.min(usize::try_from(room).unwrap_or(usize::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leaves_the_descriptors_to_operators_and_the_database_that_they_may_take() {
+        for (wanted, reserved, descriptors, expected) in
+            [(10_000, 126, 256, 130), (100, 126, 256, 100), (10_000, 126, 100, 8), (10_000, 126, u64::MAX, 10_000)]
+        {
+            assert_eq!(capacity(wanted, reserved, descriptors), expected, "{descriptors}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use est_core::Refusal;
 use est_core::tower::Peer;
 use est_core::wire::client_cert::forwarded_certificates;
-use host::config::{AddressHeader, Proxy};
+use host::config::{ClientAddress, Proxy};
 use http::{HeaderMap, HeaderName};
 
 use super::forwarded;
@@ -30,14 +30,6 @@ impl Proxies {
         });
         listed.map_or(Sender::Client, |proxy| Sender::Proxy(proxy.client_address))
     }
-
-    /// Where the client of a proxy connects from, if the proxy tells: the last address that is not itself a proxy's.
-    pub(super) fn client(&self, sender: Sender, headers: &HeaderMap) -> Option<IpAddr> {
-        let Sender::Proxy(Some(header)) = sender else { return None };
-        let is_proxy =
-            |address| self.0.iter().any(|proxy| proxy.networks.iter().any(|network| network.contains(address)));
-        forwarded::client(header, headers, is_proxy)
-    }
 }
 
 /// Who is at the other end of a connection.
@@ -46,10 +38,19 @@ pub(super) enum Sender {
     /// The client itself; what its headers say of certificates and addresses counts for nothing.
     Client,
     /// A listed proxy, which speaks for others, and may tell their addresses.
-    Proxy(Option<AddressHeader>),
+    Proxy(Option<ClientAddress>),
 }
 
 impl Sender {
+    /// Where the client connects from, if that is told. A proxy at `address` that is to tell it and does not, or tells
+    /// what cannot be read, is the source itself, for all of those clients together: they are held to limits like others.
+    pub(super) fn client(self, address: IpAddr, headers: &HeaderMap) -> Option<IpAddr> {
+        match self {
+            Self::Client => Some(address),
+            Self::Proxy(told) => Some(forwarded::client(told?, headers).unwrap_or(address)),
+        }
+    }
+
     /// Who asks with this request, on a connection to `peer`.
     ///
     /// A proxy's own certificate is no identity to enroll with, and the clients' connections end where nobody here

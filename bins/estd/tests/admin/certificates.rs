@@ -1,6 +1,7 @@
 //! Operators with client certificates.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use est_core::pkix::{Certificate, pem};
 use est_testkit::https::{Client, base64};
@@ -32,7 +33,10 @@ fn holder(server: &Server, subject: &str) -> (Certificate, Client) {
     (certificate, client)
 }
 
-const ALICE: &str = "\n[[admin.certificate]]\nsubject = \"^CN=alice$\"\nrole = \"operator\"\n";
+const ALICE: &str = "\n[[admin.certificate]]\nsubject = \"^CN=alice$\"\nissued_here = true\nrole = \"operator\"\n";
+
+/// Not for certificates that are issued here.
+const ALICE_OF_ELSEWHERE: &str = "\n[[admin.certificate]]\nsubject = \"^CN=alice$\"\nrole = \"operator\"\n";
 
 #[test]
 fn who_is_listed_is_let_in_and_a_device_of_the_same_ca_is_not() {
@@ -103,4 +107,59 @@ fn a_strangers_certificate_opens_nothing() {
     let path = |suffix: &str| other.folder().join(format!("{}.{suffix}", certificate.serial_text()));
     let client = Client::with_certificate(server.admin_port(), &server.ca(), &path("pem"), &path("key"));
     assert_eq!(Api::of(client).get("/admin/certs").status, 401);
+}
+
+/// A server that takes the operators of another one's CA, by these lines besides.
+fn trusting(other: &Server, lines: &str) -> Server {
+    let launch = Launch::configured(ESTD, |text| {
+        let lines =
+            format!("auth = \"both\"\ntrust_anchors = [\"ca.pem\", \"other.pem\"]\nfailure_delay = \"0s\"\n{lines}\n");
+        text.replace("auth = \"bearer\"\n", &lines) + ALICE_OF_ELSEWHERE
+    });
+    std::fs::copy(other.ca(), launch.folder().join("other.pem")).expect("a copy");
+    launch.start()
+}
+
+/// The holder's client for another server than the one that issued the certificate.
+fn elsewhere(issuer: &Server, certificate: &Certificate, server: &Server) -> Api {
+    let path = |suffix: &str| issuer.folder().join(format!("{}.{suffix}", certificate.serial_text()));
+    Api::of(Client::with_certificate(server.admin_port(), &server.ca(), &path("pem"), &path("key")))
+}
+
+#[test]
+fn a_device_that_enrolls_under_an_operators_name_is_none() {
+    let other = with("both", ALICE).start();
+    let server = trusting(&other, "");
+    let (_, device) = holder(&server, "CN=alice");
+    assert_eq!(problem(&Api::of(device).get("/admin/whoami")).1, "unauthorized");
+    let failure = &Api::operator(&server).read("/admin/audit?event=admin.auth")["events"][0];
+    let reason = "no [[admin.certificate]] fits CN=alice, which was issued here: give a fingerprint, or issued_here";
+    assert_eq!(failure["reason"], reason);
+    let (alice, _) = holder(&other, "CN=alice");
+    assert_eq!(elsewhere(&other, &alice, &server).read("/admin/whoami")["role"], "operator");
+}
+
+#[test]
+fn a_device_of_a_ca_that_served_here_before_is_no_operator_either() {
+    let before = with("both", ALICE_OF_ELSEWHERE).start();
+    let (device, _) = holder(&before, "CN=alice");
+    let (old, path) = (before.ca(), |suffix: &str| format!("{}.{suffix}", device.serial_text()));
+    let launch = before.kill();
+    let in_folder = |name: &str| launch.folder().join(name);
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30"])
+        .args(["-subj", "/CN=Another CA", "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
+        .args(["-keyout", "another-key.pem", "-out", "another.pem"])
+        .current_dir(launch.folder())
+        .output();
+    assert!(made.expect("openssl runs").status.success());
+    let text = std::fs::read_to_string(in_folder("estd.toml")).expect("the configuration");
+    let (head, tail) = text.split_once("[[ca]]").expect("a CA");
+    let tail = tail.replacen("\"ca.pem\"", "\"another.pem\"", 1).replacen("\"ca-key.pem\"", "\"another-key.pem\"", 1);
+    std::fs::write(in_folder("estd.toml"), format!("{head}[[ca]]{tail}")).expect("written");
+    let (pem, key) = (in_folder(&path("pem")), in_folder(&path("key")));
+    let server = launch.start();
+    let api = Api::of(Client::with_certificate(server.admin_port(), &old, &pem, &key));
+    assert_eq!(api.get("/admin/whoami").status, 401);
+    assert_eq!(Api::operator(&server).get("/admin/whoami").status, 200);
 }

@@ -1,6 +1,8 @@
 //! What one caller may take.
 
-use crate::api::{Api, VIEWER, problem, with};
+use std::process::Command;
+
+use crate::api::{Api, VIEWER, patient, problem, with};
 
 #[test]
 fn requests_beyond_the_limit_have_to_wait() {
@@ -44,5 +46,56 @@ fn connections_over_the_limit_push_out_who_has_waited_longest() {
     let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
     let idle: Vec<_> = (0..4).map(|_| client.connect().expect("a connection")).collect();
     assert_eq!(Api::bearing(&server, VIEWER).get("/admin/health").status, 200);
+    drop(idle);
+}
+
+#[test]
+fn a_flood_of_wrong_credentials_is_counted_and_not_written_down_one_by_one() {
+    let server = patient();
+    for _ in 0..200 {
+        assert_eq!(Api::bearing(&server, "not-the-right-token").get("/admin/certs").status, 401);
+    }
+    assert_eq!(Api::operator(&server).get("/admin/certs").status, 200);
+    let status = Command::new("kill").args(["-TERM", &server.pid().to_string()]).status().expect("kill runs");
+    assert!(status.success());
+    let server = server.ended().start();
+    let records = |event: &str| {
+        let log = server.estd_json(&["audit", "list", "--event", event, "--limit", "1000"]);
+        log["events"].as_array().expect("events").clone()
+    };
+    let single = records("admin.auth.failure").len();
+    assert!((100..180).contains(&single), "{single}");
+    let counted = records("auth.failures");
+    assert_eq!(counted[0]["source"], "127.0.0.1");
+    let rest = format!("{} more attempts to authenticate to the admin API failed", 200 - single);
+    assert_eq!(counted.iter().map(|record| record["reason"].as_str().unwrap_or_default()).collect::<Vec<_>>(), [rest]);
+}
+
+#[test]
+fn the_page_and_what_is_not_there_count_as_requests() {
+    let server = with("max_requests = 5").start();
+    let api = Api::nobody(&server);
+    for path in ["/", "/ui/", "/ui/app.js", "/ui/nothing", "/nothing"] {
+        assert_ne!(api.get(path).status, 429, "{path}");
+    }
+    for path in ["/ui/app.js", "/nothing", "/live"] {
+        assert_eq!(problem(&api.get(path)).1, "too_many_requests", "{path}");
+    }
+}
+
+#[test]
+fn a_reload_changes_how_many_connections_may_be_open() {
+    let server = with("max_connections = 60").start();
+    let config = server.folder().join("estd.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    std::fs::write(&config, text.replace("max_connections = 60", "max_connections = 2")).expect("written");
+    let api = Api::operator(&server);
+    assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
+    let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
+    let idle: Vec<_> = (0..10).map(|_| client.connect().expect("a connection")).collect();
+    let metrics = api.get("/admin/metrics");
+    let open = metrics.text().lines().find_map(|line| line.strip_prefix("ohia_connections{listener=\"admin\"} "));
+    let open: f64 = open.and_then(|open| open.parse().ok()).expect("the number of connections");
+    assert!(open <= 2.0, "{open} are open");
     drop(idle);
 }

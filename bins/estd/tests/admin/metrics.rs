@@ -76,6 +76,46 @@ fn the_counts_are_those_of_what_was_done() {
 }
 
 #[test]
+fn the_inventory_is_counted_from_the_start() {
+    let server = patient();
+    enrolled(&server, "CN=one");
+    enrolled(&server, "CN=two");
+    let serial = Api::operator(&server).read("/admin/certs")["certificates"][0]["serial"].clone();
+    let revoked = Api::operator(&server).post("/admin/revoke", &json!({ "serial": serial }));
+    assert_eq!(revoked.status, 200);
+    let server = server.kill().start();
+    let api = Api::operator(&server);
+    let wanted = ["ohia_certificates{ca=\"main\"} 2", "ohia_active_certificates{ca=\"main\"} 1"];
+    let started = Instant::now();
+    while !wanted.iter().all(|line| api.get("/admin/metrics").text().contains(line)) {
+        assert!(started.elapsed() < PATIENCE, "{}", api.get("/admin/metrics").text());
+    }
+}
+
+#[test]
+fn the_page_lists_what_there_is() {
+    let server = patient();
+    let api = Api::operator(&server);
+    enrolled(&server, "CN=one");
+    let serial = api.read("/admin/certs")["certificates"][0]["serial"].as_str().expect("a serial number").to_owned();
+    assert_eq!(api.post("/admin/revoke", &json!({ "serial": serial })).status, 200);
+    api.get("/admin/metrics");
+    let text = api.get("/admin/metrics").text().to_owned();
+    let exposed: BTreeSet<&str> =
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    let page = include_str!("../../../../docs/admin.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `ohia_"));
+    let names = rows.flat_map(|row| row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
+    let listed: BTreeSet<&str> = names.collect();
+    let unlisted: Vec<_> = exposed.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "docs/admin.md lacks {unlisted:?}");
+    // Those that a server without sinks has not, and one that has only just begun.
+    let elsewhere = ["ohia_audit_sink_lag_records", "ohia_audit_sink_up", "ohia_crl_next_update_timestamp_seconds"];
+    let more: Vec<_> = listed.difference(&exposed).filter(|name| !elsewhere.contains(name)).collect();
+    assert!(more.is_empty(), "docs/admin.md has {more:?}");
+}
+
+#[test]
 fn the_gauges_tell_of_who_runs_and_who_waits() {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let server = Launch::configured(ESTD, |text| {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::{Api, VIEWER, ask, enrolled, json, patient, pending, problem};
+use crate::api::{AUDITOR, Api, VIEWER, ask, enrolled, json, patient, pending, problem};
 
 #[test]
 fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
@@ -19,6 +19,7 @@ fn a_password_that_was_made_here_enrolls_until_it_is_revoked() {
     let free = json(&api.post("/admin/otp", &json!({ "ttl": 60 })));
     assert_eq!(ask(&server, "/simpleenroll", "CN=free", free["otp"].as_str().expect("a password")).status, 200);
     assert_eq!(api.post("/admin/otp", &json!({ "est_label": "none-such" })).status, 404);
+    assert!(free["warning"].as_str().is_some_and(|warning| warning.contains("any name")), "{free}");
     let bound = json(&api.post("/admin/otp", &json!({ "names": ["dns:*.lab.example"], "ttl": 60 })));
     assert_eq!(bound["names"], json!(["dns:*.lab.example"]));
     let secret = bound["otp"].as_str().expect("a password");
@@ -54,7 +55,9 @@ fn a_password_is_not_made_of_nonsense() {
         (json!({ "max_uses": -1 }), "-1"),
         (json!({ "entity_id": "a:b" }), "entity_id"),
         (json!({ "entity_id": "" }), "entity_id"),
+        (json!({ "entity_id": "a", "client_id": "b" }), "duplicate"),
         (json!({ "entity_id": "a", "label": "b" }), "duplicate"),
+        (json!({ "label": "a:b" }), "entity_id"),
         (json!({ "names": ["a.example"] }), "names"),
         (json!([]), "expected"),
     ] {
@@ -63,6 +66,23 @@ fn a_password_is_not_made_of_nonsense() {
         assert!(message.contains(word), "{body}: {message}");
     }
     assert_eq!(api.read("/admin/otp"), json!([]));
+}
+
+#[test]
+fn a_label_of_a_password_is_its_entity_and_never_taken_for_an_est_label() {
+    let server = patient();
+    let api = Api::operator(&server);
+    for body in [json!({ "label": "vetted" }), json!({ "label": "vetted", "est_label": "vetted" })] {
+        let (status, _, message) = problem(&api.post("/admin/otp", &body));
+        assert_eq!(status, 400, "{body}");
+        assert!(message.contains("est_label") && message.contains("entity_id"), "{message}");
+    }
+    assert_eq!(api.read("/admin/otp"), json!([]));
+    for (body, entity) in [(json!({ "label": "device-3" }), "device-3"), (json!({ "entity_id": "vetted" }), "vetted")] {
+        let made = json(&api.post("/admin/otp", &body));
+        assert_eq!((&made["entity_id"], &made["est_label"]), (&json!(entity), &Value::Null));
+        assert!(made.get("warning").is_none(), "{made}");
+    }
 }
 
 #[test]
@@ -228,4 +248,82 @@ fn the_cas_tell_what_they_are_and_how_they_do() {
         (status, error.as_str(), message.as_str()),
         (404, "not_found", "CA with id 'nonexistent' does not exist")
     );
+}
+
+#[test]
+fn a_password_that_is_given_whole_is_not_written_down() {
+    let server = patient();
+    let (api, viewer) = (Api::operator(&server), Api::bearing(&server, VIEWER));
+    let made = json(&api.post("/admin/otp", &json!({})));
+    let (id, whole) = (made["id"].as_str().expect("an id"), made["otp"].as_str().expect("a password"));
+    let (_, secret) = whole.split_once('.').expect("two halves");
+    for form in [whole, &whole.replace('.', "%2E"), &whole.replace('.', "%2e")] {
+        assert_eq!(viewer.delete(&format!("/admin/otp/{form}")).status, 403);
+        assert_eq!(viewer.read(&format!("/admin/otp/{form}"))["id"], id);
+        let answer = viewer.get(&format!("/admin/certs/{form}"));
+        assert_eq!(problem(&answer).0, 400, "{form} is no serial number");
+    }
+    assert_eq!(api.delete(&format!("/admin/otp/{whole}")).status, 204);
+    let gone = api.get(&format!("/admin/otp/{whole}"));
+    assert!(problem(&gone).1 == "not_found" && !gone.text().contains(secret), "{}", gone.text());
+    let trail = api.read("/admin/audit?per_page=500").to_string();
+    assert!(trail.contains(&format!("DELETE /admin/otp/{id}: not for a viewer")), "{trail}");
+    assert!(!trail.contains(secret), "{trail}");
+}
+
+#[test]
+fn what_happened_to_a_certificate_is_not_for_viewers() {
+    let server = patient();
+    let path = format!("/admin/certs/{}", enrolled(&server, "CN=device").serial_text());
+    let events = Api::operator(&server).read(&path)["events"].clone();
+    assert!(events.as_array().is_some_and(|events| !events.is_empty()), "{events}");
+    assert_eq!(Api::bearing(&server, AUDITOR).read(&path)["events"], events);
+    let seen = Api::bearing(&server, VIEWER).read(&path);
+    assert_eq!((&seen["subject"], seen.get("events")), (&json!("CN=device"), None));
+}
+
+#[test]
+fn the_good_passwords_are_listed_however_many_others_came_after_them() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let id = |made: Value| made["id"].as_str().expect("an id").to_owned();
+    let good = ["one", "two", "three"].map(|entity| id(json(&api.post("/admin/otp", &json!({ "entity_id": entity })))));
+    for _ in 0..3 {
+        let revoked = id(json(&api.post("/admin/otp", &json!({}))));
+        assert_eq!(api.delete(&format!("/admin/otp/{revoked}")).status, 204);
+    }
+    let first = api.get("/admin/otp?per_page=2");
+    let ids = |listed: &Value| -> Vec<String> {
+        listed.as_array().expect("a list").iter().map(|one| id(one.clone())).collect()
+    };
+    assert_eq!(ids(&json(&first)), [good[2].clone(), good[1].clone()]);
+    let link = first.header("link").expect("there is one more");
+    let next = link.strip_prefix('<').and_then(|link| link.split_once('>')).expect("a link").0;
+    let last = api.get(next);
+    assert_eq!((ids(&json(&last)), last.header("link")), (vec![good[0].clone()], None));
+    assert_eq!(ids(&api.read("/admin/otp?all=true")).len(), 6);
+}
+
+#[test]
+fn the_configuration_that_is_shown_is_in_force() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let before = api.read("/admin/config");
+    let config = server.folder().join("estd.toml");
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let changed = text
+        .replace("listen = \"0.0.0.0:8443\"", "listen = \"0.0.0.0:8444\"\nnode = \"other\"")
+        .replace("max_failures = 1000000", "max_failures = 999999");
+    std::fs::write(&config, &changed).expect("written");
+    let reloaded = json(&api.send("POST", "/admin/reload", "", &[]));
+    assert!(reloaded["warnings"].to_string().contains("server.listen"), "{reloaded}");
+    let after = api.read("/admin/config");
+    assert_eq!(after["server"], before["server"]);
+    assert_eq!(
+        (&after["admin"]["max_failures"], &before["admin"]["max_failures"]),
+        (&json!(999_999), &json!(1_000_000))
+    );
+    // Another reload knows it as well.
+    assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
+    assert_eq!(api.read("/admin/config")["server"], before["server"]);
 }

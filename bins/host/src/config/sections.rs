@@ -22,7 +22,9 @@ use tracing::Level;
 use super::diagnostic::Fault;
 use super::network::Network;
 use super::reader::{Context, Reader};
-use super::settings::{AddressHeader, ClientAuthMode, Db, Frequency, Limits, Log, LogFormat, Proxy, Server, Settings};
+use super::settings::{
+    AddressHeader, ClientAddress, ClientAuthMode, Db, Frequency, Limits, Log, LogFormat, Proxy, Server, Settings,
+};
 use super::value::{self, Given};
 use super::{files, keys, secret};
 
@@ -131,7 +133,10 @@ fn proxy(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option<Proxy> {
     let client_address = section.optional("client_address", |given| {
         given.choice(&[("forwarded", AddressHeader::Forwarded), ("x-forwarded-for", AddressHeader::XForwardedFor)])
     });
-    Some(Proxy { networks: networks?, certificates: certificates??.concat(), client_address: client_address? })
+    let hops = section.get("hops", |given| given.count(16));
+    let (told, hops) = (client_address?, hops?);
+    let client_address = told.map(|header| ClientAddress { header, hops });
+    Some(Proxy { networks: networks?, certificates: certificates??.concat(), client_address })
 }
 
 fn limits(section: &Reader<'_>) -> Option<Limits> {

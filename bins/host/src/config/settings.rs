@@ -78,8 +78,17 @@ pub struct Proxy {
     pub networks: Vec<Network>,
     /// The client certificates that it may show: this one or that, to the octet.
     pub certificates: Vec<Certificate>,
-    /// The header in which it tells its client's address; `None` if it does not.
-    pub client_address: Option<AddressHeader>,
+    /// Where it tells its client's address; `None` if it does not.
+    pub client_address: Option<ClientAddress>,
+}
+
+/// Where a proxy tells the address that its client connects from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientAddress {
+    /// The header.
+    pub header: AddressHeader,
+    /// Which address it is in there, counted from the end: 1 is the last.
+    pub hops: NonZeroUsize,
 }
 
 /// A header in which a proxy tells where its client connects from.
@@ -553,6 +562,8 @@ pub struct AdminCertificate {
     pub issuer: Option<Pattern>,
     /// The SHA-256 of the certificate.
     pub fingerprint: Option<[u8; 32]>,
+    /// Whether it lets in certificates that were issued here, without a fingerprint.
+    pub issued_here: bool,
 }
 
 /// `[log]`: what is written to standard error.

@@ -33,6 +33,9 @@ async function call(method, path, body) {
   }
   const text = await answer.text();
   const json = text === "" ? null : parse(text);
+  // A list says in a header where it goes on.
+  const next = new URLSearchParams(answer.headers.get("link")?.match(/\?([^>]*)>; rel="next"/)?.[1]).get("cursor");
+  if (Array.isArray(json) && next !== null) json.cursor = next;
   if (!answer.ok) {
     if (answer.status === 401 && token !== null) logOut("The token is not good any more.");
     throw new Refused(answer.status, json?.message ?? `The server answered ${answer.status}.`);
@@ -126,11 +129,12 @@ async function showOverview() {
     ["Version", well.version],
     ["Running for", span(well.uptime_seconds)],
     ["Waiting for approval", String(pending)],
+    ...well.sinks.map((sink) => [`Audit records to ${sink.sink}`, sink.error ?? `${sink.lag} to go`, tone(sink.status)]),
   ];
   $("health").replaceChildren(...facts.map(([name, text, kind]) =>
     element("dl", { class: "card" }, element("dt", {}, name), element("dd", kind ? { class: `state ${kind}` } : {}, text))));
   $("cas").replaceChildren(...well.cas.map((ca) =>
-    element("tr", {}, cell(ca.id), state(ca.status, tone(ca.status)), cell(ca.type ?? "local"), cell(time(ca.last_sign_time)))));
+    element("tr", {}, cell(ca.id), state(ca.status, tone(ca.status)), cell(ca.type ?? "local"), cell(time(ca.last_sign_time)), cell(ca.error ?? ""))));
   $("chart").replaceChildren(chart(statistics.hours));
 }
 
@@ -214,7 +218,7 @@ async function revoke() {
 // ---- One-time passwords
 
 const listPasswords = listing({
-  rows: "password-rows", none: "password-none", more: null,
+  rows: "password-rows", none: "password-none", more: "password-more",
   read: (json) => json,
   show: (password) => element("tr", {},
     cell(password.id, "code"), cell(password.entity_id ?? "anybody"), cell(`${password.remaining_uses} of ${password.max_uses}`),
@@ -227,7 +231,7 @@ const listPasswords = listing({
         })) : "")),
 });
 
-const showPasswords = () => listPasswords("/admin/otp");
+const showPasswords = () => listPasswords("/admin/otp", { per_page: 50 });
 
 async function createPassword(event) {
   event.preventDefault();

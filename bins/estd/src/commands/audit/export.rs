@@ -22,11 +22,16 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
         Some(node) => vec![node.clone()],
         None => store.chain_nodes().await?,
     };
-    let mut exported = 0;
+    // First: whoever reads may go away with what they have, and then nothing more runs here.
+    let what = if is_whole { "whole chains" } else { "an excerpt" };
+    let what = format!("{what}, of {}", nodes.join(", "));
+    store
+        .note_trail_use(TrailUse::Exported(what), &actor())
+        .await
+        .context("that this is exported cannot be recorded")?;
     for node in nodes {
         match write_chain(&store, &node, &options).await {
-            Ok((number, end)) => {
-                exported += number;
+            Ok(end) => {
                 // So that nobody can cut off the end of the export.
                 if let (true, Some(key)) = (is_whole && end.sequence > 0, &key) {
                     let signed = key.sign(end).await?;
@@ -38,22 +43,19 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    let unchained = store.unchained().await?;
-    if unchained.before + unchained.inserted > 0 {
-        let number = unchained.before + unchained.inserted;
-        output::error(format!("{number} records are in no chain and were left out: `estd audit list` shows them"));
+    let strays = store.strays().await?;
+    if strays > 0 {
+        let number = count(usize::try_from(strays).unwrap_or(usize::MAX), "record");
+        output::error(format!("{number} in no chain left out: `estd audit list` shows what no server wrote"));
     }
-    let what = if is_whole { "whole chains" } else { "an excerpt" };
-    let number = count(usize::try_from(exported).unwrap_or(usize::MAX), "record");
-    store.note_trail_use(TrailUse::Exported(format!("{number}, {what}")), &actor()).await?;
     store.close().await;
     Ok(())
 }
 
-/// Prints the records that are wanted; their number, and the end of the chain.
-async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Result<(u64, Chain)> {
+/// Prints the records that are wanted; answers with the end of the chain.
+async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Result<Chain> {
     let mut out = BufWriter::new(io::stdout());
-    let (mut written, mut end) = (0, Chain::genesis(node));
+    let mut end = Chain::genesis(node);
     loop {
         let records = store.chain(node, end.sequence, PIECE).await.map_err(|error| match error {
             StoreError::Damaged { .. } => anyhow::anyhow!("{error}: `estd audit verify` tells which record it is in"),
@@ -61,14 +63,13 @@ async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Res
         })?;
         if records.is_empty() {
             out.flush().context("cannot write to standard output")?;
-            return Ok((written, end));
+            return Ok(end);
         }
         for record in &records {
             let Some(chain) = &record.chain else { continue };
             if is_wanted(record, options) {
                 serde_json::to_writer(&mut out, &Line::of(record, chain, &end.hash)).map_err(io::Error::from)?;
                 out.write_all(b"\n")?;
-                written += 1;
             }
             end.clone_from(chain);
         }

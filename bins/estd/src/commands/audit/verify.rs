@@ -13,9 +13,9 @@ use est_store::{Extent, TrailUse, Verifier};
 use host::checkpoints::{self, Checkpoints, SignedCheckpoint};
 
 use crate::cli::AuditVerify;
-use crate::commands::{Opened, actor, count};
+use crate::commands::{Opened, actor};
 use crate::output;
-use report::Found;
+use report::{Found, Outcome};
 
 /// The exit code when something was changed.
 const TAMPERED: u8 = 1;
@@ -31,7 +31,11 @@ pub(crate) async fn run(options: &AuditVerify) -> ExitCode {
             } else {
                 found.lines().into_iter().for_each(output::line);
             }
-            if found.is_good() { ExitCode::SUCCESS } else { TAMPERED.into() }
+            match found.outcome() {
+                Outcome::Good => ExitCode::SUCCESS,
+                Outcome::Tampered => TAMPERED.into(),
+                Outcome::CannotTell => CANNOT_TELL.into(),
+            }
         }
         Err(error) => {
             output::error(format!("estd: {error:#}"));
@@ -69,11 +73,6 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         options.checkpoints.is_empty() || !judge.keys.is_empty(),
         "no key tells whose the checkpoints are: give --public-key"
     );
-    anyhow::ensure!(
-        options.checkpoints.is_empty() || judge.strangers == 0,
-        "{} of a key that was not given: give it with --public-key",
-        count(usize::try_from(judge.strangers).unwrap_or(usize::MAX), "checkpoint")
-    );
     let mut found = match (&opened, &options.from) {
         (Some(Opened { store, .. }), _) => source::from_database(store, verifier).await?,
         (None, Some(path)) => source::from_export(path, verifier, &mut judge)?,
@@ -81,9 +80,14 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
     };
     found.forged = judge.forged;
     found.strangers = judge.strangers;
+    // Nothing but a checkpoint of a known key tells an export from one that was cut short, or made up altogether.
+    found.needs_checkpoint_at_end = options.from.is_some() && !options.excerpt && !options.public_keys.is_empty();
     if let Some(Opened { store, .. }) = opened {
         let told = found.lines().join("; ");
-        let used = if found.is_good() { TrailUse::Verified(told) } else { TrailUse::FoundTampered(told) };
+        let used = match found.outcome() {
+            Outcome::Good => TrailUse::Verified(told),
+            Outcome::Tampered | Outcome::CannotTell => TrailUse::NotVerified(told),
+        };
         if let Err(error) = store.note_trail_use(used, &actor()).await {
             output::error(format!("warning: that this was verified is not on record: {error}"));
         }

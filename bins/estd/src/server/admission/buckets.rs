@@ -16,7 +16,15 @@ pub(crate) struct Rate {
 impl Rate {
     /// Both at least 1.
     pub(crate) fn new(per_second: u32, burst: u32) -> Self {
-        let interval_nanos = 1_000_000_000 / u64::from(per_second.max(1));
+        Self::every(1_000_000_000 / u64::from(per_second.max(1)), burst)
+    }
+
+    /// So many a minute, at least 1; all of them at once, too.
+    pub(crate) fn per_minute(requests: u32) -> Self {
+        Self::every(60_000_000_000 / u64::from(requests.max(1)), requests)
+    }
+
+    fn every(interval_nanos: u64, burst: u32) -> Self {
         Self { interval_nanos, burst_nanos: interval_nanos * u64::from(burst.max(1)) }
     }
 }
@@ -51,6 +59,21 @@ impl Buckets {
 
     /// Takes a token of `key` out of its bucket at `now`, a time since whenever; or tells after how long there is one.
     pub(crate) fn take(&self, key: &(impl Hash + ?Sized), rate: Rate, now: Duration) -> Result<(), Duration> {
+        self.weigh(key, rate, now, |bucket, fuller| *bucket = fuller)
+    }
+
+    /// Whether there is a token of `key` at `now`; takes none.
+    pub(crate) fn look(&self, key: &(impl Hash + ?Sized), rate: Rate, now: Duration) -> Result<(), Duration> {
+        self.weigh(key, rate, now, |_, _| ())
+    }
+
+    fn weigh(
+        &self,
+        key: &(impl Hash + ?Sized),
+        rate: Rate,
+        now: Duration,
+        take: impl FnOnce(&mut Bucket, Bucket),
+    ) -> Result<(), Duration> {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX / 2);
         let key = self.hashing.hash_one(key);
         // The length is a power of two, far below what a usize holds.
@@ -63,7 +86,7 @@ impl Buckets {
         let full_at_nanos = owed_until + rate.interval_nanos;
         match full_at_nanos.checked_sub(now + rate.burst_nanos) {
             None | Some(0) => {
-                set[place] = Bucket { key, full_at_nanos };
+                take(&mut set[place], Bucket { key, full_at_nanos });
                 Ok(())
             }
             Some(too_early) => Err(Duration::from_nanos(too_early)),
@@ -95,6 +118,19 @@ mod tests {
         // Full again after a while, and not fuller.
         assert_eq!((0..9).filter(|_| buckets.take("a", rate, millis(60_000)).is_ok()).count(), 5);
         buckets.take("b", rate, millis(60_000)).unwrap();
+    }
+
+    #[test]
+    fn a_look_takes_nothing_and_a_minute_brings_all_of_them_back() {
+        let buckets = Buckets::new(64);
+        let rate = Rate::per_minute(2);
+        for _ in 0..2 {
+            assert_eq!(buckets.look("a", rate, START), Ok(()));
+            buckets.take("a", rate, START).unwrap();
+        }
+        assert_eq!(buckets.look("a", rate, START), Err(Duration::from_secs(30)));
+        assert_eq!(buckets.look("a", rate, millis(30_000)), Ok(()));
+        assert_eq!((0..9).filter(|_| buckets.take("a", rate, millis(60_000)).is_ok()).count(), 2);
     }
 
     #[test]

@@ -52,8 +52,8 @@ impl Authenticator for Metered {
     }
 }
 
-/// Writes the refusals of strangers down one by one only while they are few. They changed nothing; a wrong password,
-/// which counts towards a lockout, is always written down.
+/// Writes the refusals of strangers down one by one only while they are few. They changed nothing; a wrong password
+/// always counts towards a lockout, and the lockout is written down.
 struct Sparing {
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
@@ -65,11 +65,20 @@ impl Store for Sparing {
     }
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
-        let changes_nothing = entry.intent.is_none() && entry.guess.is_none();
-        let is_strangers = entry.principal.is_none() && matches!(entry.outcome, Outcome::Refused(_));
-        if is_strangers && changes_nothing && !self.admission.is_written_down(entry.source.as_deref()) {
-            return Box::pin(async { Ok(()) });
+        let is_refused = matches!(entry.outcome, Outcome::Refused(_)) && entry.intent.is_none();
+        let source = entry.source.as_deref();
+        if !is_refused || entry.principal.is_some() {
+            self.store.record(entry)
+        } else if entry.guess.is_none() {
+            if self.admission.is_written_down(source) {
+                return self.store.record(entry);
+            }
+            Box::pin(async { Ok(()) })
+        } else if self.admission.is_guess_written_down(source) {
+            self.store.record(entry)
+        } else {
+            let counted = Entry { events: Vec::new(), ..entry.clone() };
+            Box::pin(async move { self.store.record(&counted).await })
         }
-        self.store.record(entry)
     }
 }

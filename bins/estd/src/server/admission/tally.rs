@@ -20,11 +20,13 @@ pub(super) enum What {
     Busy,
     /// A source from which nobody known asked.
     Stranger,
+    /// A source from which somebody showed the admin API a credential that does not hold.
+    Intruder,
 }
 
 impl What {
-    pub(super) const COUNT: usize = 4;
-    const ALL: [Self; Self::COUNT] = [Self::Source, Self::Principal, Self::Busy, Self::Stranger];
+    pub(super) const COUNT: usize = 5;
+    const ALL: [Self; Self::COUNT] = [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder];
 }
 
 /// Counts, in bounded memory, until they are taken.
@@ -76,14 +78,14 @@ impl Line {
     pub(super) fn event(&self) -> ServerEvent {
         match self.what {
             What::Source | What::Principal | What::Busy => ServerEvent::LimitExceeded,
-            What::Stranger => ServerEvent::AuthFailures,
+            What::Stranger | What::Intruder => ServerEvent::AuthFailures,
         }
     }
 
     pub(super) fn instigator(&self) -> Instigator {
         let who = self.who.clone().filter(|who| !who.is_empty());
         match self.what {
-            What::Source | What::Stranger => Instigator { source: who, ..Instigator::default() },
+            What::Source | What::Stranger | What::Intruder => Instigator { source: who, ..Instigator::default() },
             What::Principal => Instigator { name: who, ..Instigator::default() },
             What::Busy => Instigator::default(),
         }
@@ -100,6 +102,7 @@ impl Line {
             (What::Busy, None | Some("")) => format!("{count} requests found the server busy"),
             (What::Busy, Some(label)) => format!("{count} requests at the label {label} found the server busy"),
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
+            (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
         }
     }
 

@@ -24,42 +24,6 @@ fn seat(admission: &Arc<Admission>, label: &str) -> impl Future<Output = Result<
 }
 
 #[tokio::test]
-async fn a_seat_that_is_given_back_goes_to_the_next_label_in_turn() {
-    let admission = admission(1, 10);
-    let first = seat(&admission, "a").await.unwrap();
-    let (mut second, mut third) = (pin!(seat(&admission, "a")), pin!(seat(&admission, "b")));
-    let mut fourth = pin!(seat(&admission, "a"));
-    assert!(poll(second.as_mut()).is_pending() && poll(fourth.as_mut()).is_pending());
-    assert!(poll(third.as_mut()).is_pending());
-    drop(first);
-    let Poll::Ready(Ok(second)) = poll(second.as_mut()) else { panic!("a seat") };
-    drop(second);
-    assert!(poll(fourth.as_mut()).is_pending());
-    assert!(matches!(poll(third.as_mut()), Poll::Ready(Ok(_))));
-}
-
-#[tokio::test]
-async fn who_hangs_up_while_waiting_or_being_called_leaves_the_seat_to_the_next() {
-    let admission = admission(1, 10);
-    let first = seat(&admission, "a").await.unwrap();
-    let mut third = pin!(seat(&admission, "b"));
-    {
-        let mut gone = Box::pin(seat(&admission, "a"));
-        let mut called = Box::pin(seat(&admission, "a"));
-        assert!(poll(gone.as_mut()).is_pending() && poll(called.as_mut()).is_pending());
-        assert!(poll(third.as_mut()).is_pending());
-        drop(gone);
-        drop(first);
-        // `called` has been given the seat, and never looks.
-        drop(called);
-    }
-    let Poll::Ready(Ok(third)) = poll(third.as_mut()) else { panic!("a seat") };
-    drop(third);
-    let places = admission.places();
-    assert_eq!((places.running(), places.waiting().len()), (0, 0));
-}
-
-#[tokio::test]
 async fn no_seat_and_no_room_to_wait_is_a_refusal_that_is_counted() {
     let admission = admission(1, 1);
     let _first = seat(&admission, "a").await.unwrap();
@@ -77,7 +41,7 @@ async fn nobody_waits_longer_than_the_configuration_says() {
     let _first = seat(&admission, "a").await.unwrap();
     let refused = admission.clone().seat("a".to_owned(), Duration::ZERO).await;
     assert!(matches!(refused, Err(Refusal::Overloaded)));
-    assert_eq!(admission.places().waiting().len(), 0);
+    assert_eq!(admission.places.waiting(), 0);
 }
 
 #[test]
@@ -106,6 +70,16 @@ fn a_few_refusals_of_a_stranger_are_written_down_and_the_rest_is_counted() {
         admission.is_written_down(Some(&address.to_string()))
     });
     assert!(written.count() < 2_000);
+}
+
+#[test]
+fn so_many_wrong_passwords_are_written_down_and_the_rest_is_counted() {
+    let admission = admission(1, 1);
+    let written = (0..5_000).filter(|_| admission.is_guess_written_down(Some("192.0.2.7"))).count();
+    assert!((1_000..1_100).contains(&written), "{written}");
+    assert_eq!(admission.tally.take()[0].reason(), format!("{} more attempts to authenticate failed", 5_000 - written));
+    // Who shows nothing at all has a bound of its own.
+    assert!(admission.is_written_down(Some("192.0.2.7")));
 }
 
 fn bounds() -> Bounds {

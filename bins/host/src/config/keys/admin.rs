@@ -116,6 +116,14 @@ pub(in crate::config) static ADMIN_CERTIFICATE: Section = Section {
         key("fingerprint", "string", Means("any"), "Its SHA-256, in hexadecimal with or without colons.")
             .also(&["sha256", "thumbprint"]),
         key(
+            "issued_here",
+            "boolean",
+            Default("false"),
+            "Whether certificates that this server issued fit without a fingerprint: whoever can enroll under such a name \
+             then has the role.",
+        )
+        .also(&["own_ca", "allow_issued_here"]),
+        key(
             "role",
             "`\"operator\"`, `\"auditor\"` or `\"viewer\"`",
             Mistake,

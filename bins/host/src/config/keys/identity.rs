@@ -21,7 +21,7 @@ pub(in crate::config) static IDENTITY: Section = Section {
             .also(&["sha256"]),
         key("subject_pattern", "regular expression", Means("their own"), "What a subject that they ask for may match.").also(&["subject"]),
         key("names", "array of kinds", Means("their own"), "The kinds of name that they may ask for, as in a profile.").also(&["san"]),
-        key("labels", "array of labels", Means("every label"), "The labels that they may use, and no others; these even if their certificate is for fewer purposes than those of the label.")
+        key("labels", "array of labels", Means("every label"), "The labels that they may use, and no others; the names are good there alone. These even if their certificate is for fewer purposes than those of the label.")
             .also(&["label"]),
     ],
     later: &[],

@@ -82,6 +82,14 @@ pub(in crate::config) static PROXY: Section = Section {
              `forwarded` (RFC 7239) or `x-forwarded-for`.",
         )
         .also(&["forwarded", "forwarded_header", "address_header", "client_address_header"]),
+        key(
+            "hops",
+            "integer",
+            Default("1"),
+            "Which address in that header is the client's, counted from the end: 1 where the proxy hears from the client \
+             itself, one more for each proxy in front of it; 1 to 16.",
+        )
+        .also(&["trusted_hops", "num_trusted_hops"]),
     ],
     later: &[],
 };

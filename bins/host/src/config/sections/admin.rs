@@ -60,10 +60,10 @@ fn check(section: &Reader<'_>, admin: &Admin, cas: &Cas) {
         };
         section.fault("auth", Fault::new("lets nobody in").help(help));
     }
-    let by_name = admin.certificates.iter().any(|listed| listed.fingerprint.is_none());
+    let by_name = admin.certificates.iter().any(|listed| listed.fingerprint.is_none() && !listed.issued_here);
     if by_certificate && by_name && admin.trust_anchors.iter().any(|anchor| cas.include(anchor)) {
-        let fault = Fault::new("has a CA of this server: who can enroll under the name of an operator becomes one");
-        section.warn("trust_anchors", fault.help("give each [[admin.certificate]] a fingerprint, or take another CA"));
+        let fault = Fault::new("has a CA of this server, whose certificates fit no [[admin.certificate]] by name");
+        section.warn("trust_anchors", fault.help("give each a fingerprint, or say issued_here, or take another CA"));
     }
 }
 
@@ -98,6 +98,7 @@ fn listed(section: &Reader<'_>) -> Option<AdminCertificate> {
     let fingerprint = section.optional("fingerprint", |given| {
         of_hex(&given.text()?).ok_or_else(|| Fault::new(format!("{} is not a SHA-256", given.quoted())))
     });
+    let issued_here = section.get("issued_here", value::boolean);
     let role = section.get("role", role);
     let listed = AdminCertificate {
         name: name?,
@@ -106,6 +107,7 @@ fn listed(section: &Reader<'_>) -> Option<AdminCertificate> {
         san: san?,
         issuer: issuer?,
         fingerprint: fingerprint?,
+        issued_here: issued_here?,
     };
     if listed.subject.is_none() && listed.san.is_none() && listed.fingerprint.is_none() {
         section.fault("role", Fault::new("would be everybody's").help("say whose: subject, san or fingerprint"));

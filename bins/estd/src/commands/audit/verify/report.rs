@@ -1,6 +1,6 @@
 //! What was found, for people and for programs.
 
-use est_store::{Report, Unchained, Verdict, Verifier};
+use est_store::{Report, Verdict, Verifier};
 use host::checkpoints::SignedCheckpoint;
 use serde_json::{Value, json};
 
@@ -10,21 +10,56 @@ use crate::commands::count;
 /// What was found.
 pub(super) struct Found {
     nodes: Vec<Report>,
-    unchained: Unchained,
+    /// How many rows are in no chain.
+    strays: u64,
     /// Checkpoints that were not signed with the key that they name.
     pub(super) forged: Vec<SignedCheckpoint>,
     /// How many checkpoints name a key that was not given.
     pub(super) strangers: u64,
+    /// Whether a chain may have gone on where no checkpoint holds at its end.
+    pub(super) needs_checkpoint_at_end: bool,
+}
+
+/// What it comes to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// Everything is as it was written, as far as the checkpoints that there were can tell.
+    Good,
+    /// It is not.
+    Tampered,
+    /// What there was to look at does not tell.
+    CannotTell,
 }
 
 impl Found {
-    pub(super) fn new(verifier: Verifier, unchained: Unchained) -> Self {
-        Self { nodes: verifier.finish(), unchained, forged: Vec::new(), strangers: 0 }
+    pub(super) fn new(verifier: Verifier, strays: u64) -> Self {
+        Self { nodes: verifier.finish(), strays, forged: Vec::new(), strangers: 0, needs_checkpoint_at_end: false }
     }
 
-    /// Whether everything is as it was written, as far as that can be known.
-    pub(super) fn is_good(&self) -> bool {
-        self.nodes.iter().all(|node| node.finding.is_none()) && self.forged.is_empty() && self.unchained.inserted == 0
+    pub(super) fn outcome(&self) -> Outcome {
+        let is_changed = self.nodes.iter().any(|node| node.finding.is_some());
+        if is_changed || !self.forged.is_empty() || self.strays > 0 {
+            Outcome::Tampered
+        } else if self.strangers > 0 || self.open_ends().next().is_some() || self.lacks_everything() {
+            Outcome::CannotTell
+        } else {
+            Outcome::Good
+        }
+    }
+
+    /// The chains at whose end no checkpoint holds, where there has to be one.
+    fn open_ends(&self) -> impl Iterator<Item = &Report> {
+        let is_open = |report: &&Report| {
+            let at_end = |(chain, verdict): &(est_store::Chain, Verdict)| {
+                *verdict == Verdict::Holds && chain.sequence == report.end.sequence
+            };
+            self.needs_checkpoint_at_end && !report.checkpoints.iter().any(at_end)
+        };
+        self.nodes.iter().filter(is_open)
+    }
+
+    fn lacks_everything(&self) -> bool {
+        self.needs_checkpoint_at_end && self.nodes.is_empty()
     }
 
     /// What a person is told.
@@ -60,18 +95,21 @@ impl Found {
             let chain = &forged.checkpoint.chain;
             lines.push(format!("{}: the checkpoint at {} is forged", chain.node, chain.sequence));
         }
+        for Report { end, .. } in self.open_ends() {
+            lines.push(format!(
+                "{}: no checkpoint holds at {}, where the export ends: it may have been cut short, or made up",
+                end.node, end.sequence
+            ));
+        }
         if self.strangers > 0 {
             let number = count(usize::try_from(self.strangers).unwrap_or(usize::MAX), "checkpoint");
-            lines.push(format!("{number} of a key that was not given were not looked at"));
+            let of = if self.strangers == 1 { "is" } else { "are" };
+            lines.push(format!("{number} {of} of a key that is not known: give its public half with --public-key"));
         }
-        if self.unchained.inserted > 0 {
-            lines.push(format!("{} records were inserted outside of any chain", self.unchained.inserted));
-        }
-        if self.unchained.before > 0 {
-            lines.push(format!(
-                "{} records from before there were chains: nothing vouches for them",
-                self.unchained.before
-            ));
+        if self.strays > 0 {
+            let number = count(usize::try_from(self.strays).unwrap_or(usize::MAX), "record");
+            let were = if self.strays == 1 { "was" } else { "were" };
+            lines.push(format!("{number} {were} inserted outside of any chain"));
         }
         if self.nodes.is_empty() {
             lines.push("there are no records".to_owned());
@@ -100,13 +138,23 @@ impl Found {
         });
         let forged = self.forged.iter().map(|forged| &forged.checkpoint.chain);
         json!({
-            "result": if self.is_good() { "good" } else { "tampered" },
+            "result": self.outcome().name(),
             "nodes": nodes.collect::<Vec<_>>(),
             "forged_checkpoints": forged.map(|one| json!({ "node": one.node, "sequence": one.sequence })).collect::<Vec<_>>(),
+            "chains_without_checkpoint_at_end": self.open_ends().map(|report| &report.end.node).collect::<Vec<_>>(),
             "checkpoints_of_other_keys": self.strangers,
-            "inserted_outside_of_chains": self.unchained.inserted,
-            "from_before_chains": self.unchained.before,
+            "inserted_outside_of_chains": self.strays,
         })
+    }
+}
+
+impl Outcome {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Tampered => "tampered",
+            Self::CannotTell => "cannot-tell",
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use est_store::{Database, Unchained, Verifier};
+use est_store::{Database, Verifier};
 use host::checkpoints::SignedCheckpoint;
 
 use super::Judge;
@@ -21,9 +21,9 @@ const TELL_EVERY: u64 = 100_000;
 /// Reads every chain of a database that may be written to meanwhile.
 pub(super) async fn from_database(store: &Database, mut verifier: Verifier) -> Result<Found> {
     let mut progress = Progress::default();
-    let unchained = store.verify(&mut verifier, |records| progress.tell(records)).await?;
+    let strays = store.verify(&mut verifier, |records| progress.tell(records)).await?;
     progress.end();
-    Ok(Found::new(verifier, unchained))
+    Ok(Found::new(verifier, strays))
 }
 
 /// Reads an export, a line at a time.
@@ -80,7 +80,7 @@ pub(super) fn from_export(path: &Path, mut verifier: Verifier, judge: &mut Judge
     if let Some(first) = nobodys.first() {
         bail!("{} has no audit record: line {first} is none", path.display());
     }
-    Ok(Found::new(verifier, Unchained { before: 0, inserted: 0 }))
+    Ok(Found::new(verifier, 0))
 }
 
 /// Tells people how far it has come.

@@ -1,11 +1,10 @@
-//! Who may run, who waits, and who is next: places in turns.
+//! Who runs, who waits, and who is next.
 
 use std::collections::{BTreeMap, VecDeque};
 
-/// At most `places` run and at most `queue` wait, in one line for each label. The lines take turns, so that a label has
-/// every place while nobody else asks, and its share as soon as somebody does.
+/// At most `places` run and at most `queue` wait, in lines with names. The lines take turns.
 #[derive(Debug)]
-pub(crate) struct Fair<T> {
+pub(super) struct Fair<T> {
     places: usize,
     queue: usize,
     running: usize,
@@ -13,13 +12,13 @@ pub(crate) struct Fair<T> {
     next_number: u64,
     /// None is empty.
     lines: BTreeMap<String, VecDeque<(u64, T)>>,
-    /// The labels whose lines these are, the next one first.
+    /// Their names, the next one first.
     turns: VecDeque<String>,
 }
 
 /// What becomes of somebody who asks for a place.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Asked<T> {
+pub(super) enum Asked<T> {
     /// There is one; the ticket is handed back.
     Runs(T),
     /// It waits under this number.
@@ -31,14 +30,14 @@ pub(crate) enum Asked<T> {
 }
 
 impl<T> Fair<T> {
-    pub(crate) fn new(places: usize, queue: usize) -> Self {
+    pub(super) fn new(places: usize, queue: usize) -> Self {
         Self { places, queue, running: 0, waiting: 0, next_number: 0, lines: BTreeMap::new(), turns: VecDeque::new() }
     }
 
     /// Has other numbers from here on. Who runs goes on running, and who waits goes on waiting.
     ///
     /// Returns who may run now.
-    pub(crate) fn resize(&mut self, places: usize, queue: usize) -> Vec<T> {
+    pub(super) fn resize(&mut self, places: usize, queue: usize) -> Vec<T> {
         (self.places, self.queue) = (places, queue);
         let mut called = Vec::new();
         while self.running < self.places
@@ -51,23 +50,23 @@ impl<T> Fair<T> {
     }
 
     /// Asks for a place.
-    pub(crate) fn ask(&mut self, label: &str, ticket: T) -> Asked<T> {
+    pub(super) fn ask(&mut self, name: &str, ticket: T) -> Asked<T> {
         // Whoever waits is called as soon as a place is free: while one is, nobody waits.
         if self.running < self.places {
             self.running += 1;
             return Asked::Runs(ticket);
         }
         if self.waiting < self.queue {
-            return Asked::Waits(self.wait(label, ticket));
+            return Asked::Waits(self.wait(name, ticket));
         }
-        // A label that fills the queue must not keep the others out of it.
-        let own = self.lines.get(label).map_or(0, VecDeque::len);
+        // A line that fills the queue must not keep the others out of it.
+        let own = self.lines.get(name).map_or(0, VecDeque::len);
         let longest = self.lines.iter().max_by_key(|(_, line)| line.len());
         match longest.filter(|(_, line)| line.len() > own + 1).map(|(name, _)| name.clone()) {
             Some(longest) => match self.lines.get_mut(&longest).and_then(VecDeque::pop_back) {
                 Some((_, displaced)) => {
                     self.waiting -= 1;
-                    Asked::Displaces(self.wait(label, ticket), displaced)
+                    Asked::Displaces(self.wait(name, ticket), displaced)
                 }
                 None => Asked::Full(ticket),
             },
@@ -76,7 +75,7 @@ impl<T> Fair<T> {
     }
 
     /// Gives a place back; returns who takes it.
-    pub(crate) fn leave(&mut self) -> Option<T> {
+    pub(super) fn leave(&mut self) -> Option<T> {
         let next = if self.running <= self.places { self.call() } else { None };
         if next.is_none() {
             self.running -= 1;
@@ -85,36 +84,36 @@ impl<T> Fair<T> {
     }
 
     /// Stops waiting; nothing happens if it does not wait any more.
-    pub(crate) fn give_up(&mut self, label: &str, number: u64) {
-        let Some(line) = self.lines.get_mut(label) else { return };
+    pub(super) fn give_up(&mut self, name: &str, number: u64) {
+        let Some(line) = self.lines.get_mut(name) else { return };
         let Some(place) = line.iter().position(|(other, _)| *other == number) else { return };
         line.remove(place);
         self.waiting -= 1;
         if line.is_empty() {
-            self.lines.remove(label);
-            self.turns.retain(|turn| turn != label);
+            self.lines.remove(name);
+            self.turns.retain(|turn| turn != name);
         }
     }
 
     /// How many run.
-    pub(crate) fn running(&self) -> usize {
+    pub(super) fn running(&self) -> usize {
         self.running
     }
 
-    /// How many wait, label by label.
-    pub(crate) fn waiting(&self) -> BTreeMap<String, usize> {
-        self.lines.iter().map(|(label, line)| (label.clone(), line.len())).collect()
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
     }
 
-    fn wait(&mut self, label: &str, ticket: T) -> u64 {
+    fn wait(&mut self, name: &str, ticket: T) -> u64 {
         let number = self.next_number;
         self.next_number += 1;
         self.waiting += 1;
-        match self.lines.get_mut(label) {
+        match self.lines.get_mut(name) {
             Some(line) => line.push_back((number, ticket)),
             None => {
-                self.lines.insert(label.to_owned(), VecDeque::from([(number, ticket)]));
-                self.turns.push_back(label.to_owned());
+                self.lines.insert(name.to_owned(), VecDeque::from([(number, ticket)]));
+                self.turns.push_back(name.to_owned());
             }
         }
         number
@@ -122,14 +121,14 @@ impl<T> Fair<T> {
 
     /// Takes the next one out of the line whose turn it is.
     fn call(&mut self) -> Option<T> {
-        let label = self.turns.pop_front()?;
-        let line = self.lines.get_mut(&label)?;
+        let name = self.turns.pop_front()?;
+        let line = self.lines.get_mut(&name)?;
         let (_, ticket) = line.pop_front()?;
         self.waiting -= 1;
         if line.is_empty() {
-            self.lines.remove(&label);
+            self.lines.remove(&name);
         } else {
-            self.turns.push_back(label);
+            self.turns.push_back(name);
         }
         Some(ticket)
     }
@@ -184,7 +183,7 @@ mod tests {
         assert_eq!(fair.ask("b", "second"), Asked::Waits(1));
         fair.give_up("a", 0);
         fair.give_up("a", 0);
-        assert_eq!(fair.waiting(), BTreeMap::from([("b".to_owned(), 1)]));
+        assert_eq!((fair.waiting(), fair.lines.keys().map(String::as_str).collect::<Vec<_>>()), (1, vec!["b"]));
         assert_eq!(fair.leave(), Some("second"));
         assert_eq!(fair.leave(), None);
         assert_eq!(fair.running(), 0);
@@ -253,7 +252,7 @@ mod tests {
                     }
                     _ => {}
                 }
-                let in_lines: usize = fair.waiting().values().sum();
+                let in_lines: usize = fair.lines.values().map(VecDeque::len).sum();
                 assert_eq!(in_lines, fair.waiting);
                 assert_eq!(fair.turns.len(), fair.lines.len());
                 assert!(fair.running() >= places || in_lines == 0, "a place is free while somebody waits");

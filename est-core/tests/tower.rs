@@ -1,0 +1,188 @@
+//! EST as a service: what needs room, and what happens although its client hangs up.
+
+#![cfg(feature = "tower")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use est_core::tower::{Admission, Answer, Est, Room, Shell, Task};
+use est_core::{
+    Authenticator, CaBackend, Claimed, Doubt, Entropy, Entry, Evidence, Guess, Intent, Issuance, Lockout,
+    NoKeyGenerator, Order, PortError, PortFuture, Ports, Refusal, Seconds, Site, Store, UnixTime, Verdict,
+};
+use est_testkit::https::base64;
+use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
+use http::Request;
+use http_body_util::Full;
+use tower_service::Service as _;
+
+#[test]
+fn who_waits_for_a_password_to_be_checked_takes_no_room() {
+    let world = World::new(password_holder_known);
+    let mut answer = world.ask();
+    world.run(&mut answer);
+    assert_eq!(world.asked_for_room(), 0);
+    world.is_checked.store(true, Ordering::SeqCst);
+    assert_eq!(world.run(&mut answer), None);
+    assert_eq!((world.asked_for_room(), world.recorded()), (1, 0));
+    world.has_room.store(true, Ordering::SeqCst);
+    assert_eq!(world.run(&mut answer), Some(503));
+}
+
+#[test]
+fn a_wrong_password_counts_though_its_client_hangs_up_and_there_is_no_room() {
+    let world = World::new(guess);
+    let mut answer = world.ask();
+    world.run(&mut answer);
+    drop(answer);
+    world.is_checked.store(true, Ordering::SeqCst);
+    world.run_tasks();
+    assert_eq!((world.asked_for_room(), world.recorded()), (0, 1));
+}
+
+fn password_holder_known() -> Verdict {
+    Verdict::Known(password_holder("p1"))
+}
+
+fn guess() -> Verdict {
+    let lockout = Lockout { max_failures: 5, window: Seconds(900), duration: Seconds(1800) };
+    Verdict::Guessed(Doubt::PasswordRejected, Guess::new("device-1", None, None, lockout))
+}
+
+/// A server without threads: everything goes on when it is asked to.
+struct World {
+    site: Arc<Site>,
+    verdict: fn() -> Verdict,
+    is_checked: AtomicBool,
+    has_room: AtomicBool,
+    asked_for_room: AtomicUsize,
+    recorded: AtomicUsize,
+    tasks: Mutex<Vec<Task>>,
+}
+
+impl World {
+    fn new(verdict: fn() -> Verdict) -> Arc<Self> {
+        Arc::new(Self {
+            site: Arc::new(TestCa::new().site()),
+            verdict,
+            is_checked: AtomicBool::default(),
+            has_room: AtomicBool::default(),
+            asked_for_room: AtomicUsize::default(),
+            recorded: AtomicUsize::default(),
+            tasks: Mutex::default(),
+        })
+    }
+
+    /// Asks for a certificate.
+    fn ask(self: &Arc<Self>) -> Answer {
+        let port = Arc::new(Port(self.clone()));
+        let ports = Ports {
+            authenticator: port.clone(),
+            ca: port.clone(),
+            keys: Arc::new(NoKeyGenerator),
+            store: port.clone(),
+        };
+        let body = Full::new(Bytes::from(base64(&Key::p256().csr("CN=device-1", &[]))));
+        let request = Request::post("/.well-known/est/simpleenroll").header("Content-Type", "application/pkcs10");
+        Est::new(port, ports, 64 * 1024).call(request.body(body).unwrap())
+    }
+
+    /// Goes on as far as possible; the status if there is an answer.
+    fn run(&self, answer: &mut Answer) -> Option<u16> {
+        let mut context = Context::from_waker(Waker::noop());
+        for _ in 0..4 {
+            if let Poll::Ready(Ok::<_, Infallible>(answer)) = answer.as_mut().poll(&mut context) {
+                return Some(answer.status().as_u16());
+            }
+            self.run_tasks();
+        }
+        None
+    }
+
+    fn run_tasks(&self) {
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap());
+        let mut context = Context::from_waker(Waker::noop());
+        let unfinished =
+            tasks.into_iter().filter_map(|mut task| task.as_mut().poll(&mut context).is_pending().then_some(task));
+        let unfinished: Vec<_> = unfinished.collect();
+        self.tasks.lock().unwrap().extend(unfinished);
+    }
+
+    fn asked_for_room(&self) -> usize {
+        self.asked_for_room.load(Ordering::SeqCst)
+    }
+
+    fn recorded(&self) -> usize {
+        self.recorded.load(Ordering::SeqCst)
+    }
+}
+
+async fn until(is_so: &AtomicBool) {
+    poll_fn(|_| if is_so.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// Every port of it, and its shell.
+struct Port(Arc<World>);
+
+impl Shell for Port {
+    fn site(&self) -> Arc<Site> {
+        self.0.site.clone()
+    }
+
+    fn now(&self) -> UnixTime {
+        NOW
+    }
+
+    fn entropy(&self) -> Result<Entropy, PortError> {
+        Ok(entropy(7))
+    }
+
+    fn admit(&self, _: Option<&str>) -> Admission {
+        let world = self.0.clone();
+        world.asked_for_room.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async move {
+            until(&world.has_room).await;
+            Ok::<Room, Refusal>(Box::new(()))
+        })
+    }
+
+    fn spawn(&self, task: Task) {
+        self.0.tasks.lock().unwrap().push(task);
+    }
+}
+
+impl Authenticator for Port {
+    fn authenticate<'a>(&'a self, _: &'a Evidence, _: UnixTime) -> PortFuture<'a, Verdict> {
+        Box::pin(async {
+            until(&self.0.is_checked).await;
+            Ok((self.0.verdict)())
+        })
+    }
+}
+
+impl CaBackend for Port {
+    fn issue<'a>(&'a self, _: &'a Order) -> PortFuture<'a, Issuance> {
+        down()
+    }
+}
+
+impl Store for Port {
+    fn claim<'a>(&'a self, _: &'a Intent) -> PortFuture<'a, Claimed> {
+        down()
+    }
+
+    fn record<'a>(&'a self, _: &'a Entry) -> PortFuture<'a, ()> {
+        self.0.recorded.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(()) })
+    }
+}
+
+fn down<'a, T>() -> PortFuture<'a, T> {
+    Box::pin(async { Err(PortError("down".into())) })
+}
