@@ -142,6 +142,20 @@ fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_re
 }
 
 #[test]
+fn a_pipe_in_the_place_of_the_file_keeps_a_server_neither_from_serving_nor_from_ending() {
+    let server = with_audit("file = \"audit.jsonl\"").start();
+    let path = server.folder().join("audit.jsonl");
+    wait_until("the start is in the file", || !records(&path).is_empty());
+    let pipe = server.folder().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    fs::rename(&pipe, &path).expect("renamed");
+    // Its last records are still to leave.
+    let (status, log) = server.stop();
+    assert!(status.success(), "{log}");
+    assert!(log.contains("audit.jsonl is not a regular file"), "{log}");
+}
+
+#[test]
 fn a_collector_gets_the_events_that_were_chosen_with_what_their_certificate_says() {
     let Some(mut collector) = Rsyslog::find() else { return };
     let port = collector.port();
