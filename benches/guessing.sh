@@ -41,27 +41,31 @@ guess() {
                 "$url" "$each" "$try" "$(printf %03d "$try")" 00000000000000000000
             printf 'interface = "127.0.%s.%s"\ncacert = "pki/ca.pem"\ndata = "AAAA"\noutput = "/dev/null"\n' \
                 "$((each / 200 + 1))" "$((each % 200 + 1))"
-            printf 'header = "Content-Type: application/pkcs10"\nwrite-out = "%%{http_code}\\n"\nnext\n'
+            printf 'header = "Content-Type: application/pkcs10"\nnext\n'
         done >"guess-$each"
     done
     for each in $(seq 1 "$at"); do
-        curl --silent --config "guess-$each" >"guessed-$each" 2>/dev/null &
+        curl --silent --config "guess-$each" >/dev/null 2>&1 &
         guessers="$guessers $!"
     done
 }
 
-echo "| Guessers at a time | enrollments/s by certificate | of the quiet figure | p50 ms | p99 ms | failures |"
-echo "| --- | ---: | ---: | ---: | ---: | ---: |"
+# Each of which cost a hash.
+rejected() { grep -c 'reason="password-rejected"' log || true; }
+
+echo "| Guessers at a time | enrollments/s by certificate | of the quiet figure | p50 ms | p99 ms | failures | hashes/s |"
+echo "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
 alone=$(measure)
 quiet="${alone%% *}"
-echo "| 0 | $alone |"
+echo "| 0 | $alone | 0 |"
 # More than exchanges may run: 64 for each core, unless the configuration says otherwise.
 for at in 8 64 $((300 > $(nproc) * 150 ? 300 : $(nproc) * 150)); do
+    before=$(rejected)
     guess "$at"
-    echo "| $at | $(measure) |"
+    under=$(measure)
+    echo "| $at | $under | $((($(rejected) - before) / seconds)) |"
     kill $guessers 2>/dev/null || true
     wait $guessers 2>/dev/null || true
     guessers=""
-    echo "  answers to the guessers: $(cat guessed-* | sort | uniq -c | awk '{ printf "%s of %s  ", $1, $2 }')" >&2
-    rm -f guessed-* guess-*
+    rm -f guess-*
 done
