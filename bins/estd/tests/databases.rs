@@ -40,7 +40,7 @@ fn says_when_to_come_again(answer: &Response) -> bool {
 }
 
 fn goes_on_after_an_outage(database: &dyn DatabaseServer) {
-    let server = serve(&database.url(), "connect_timeout = \"200ms\"");
+    let server = serve(&database.url(), "connect_timeout = \"1s\"");
     let (before, during) = (body("before"), body("during"));
     let passwords = [server.password(1), server.password(1)];
     assert_eq!(enroll(&server, &passwords[0], &before).status, 200);
@@ -70,7 +70,7 @@ fn a_server_on_mariadb_goes_on_after_an_outage() {
 
 fn records_all_that_it_hands_out_wherever_the_network_breaks(database: &dyn DatabaseServer) {
     let (url, proxy) = (database.url(), FlakyProxy::before(database.port()));
-    let server = serve(&proxy.url(&url), "connect_timeout = \"200ms\"");
+    let server = serve(&proxy.url(&url), "connect_timeout = \"1s\"");
     let (key, stranger) = (Key::p256(), Client::new(server.port(), &server.ca()));
     let csr = base64(&key.csr("CN=device", &[]));
     let certificate = enroll(&server, &server.password(1), &csr).certificate();
