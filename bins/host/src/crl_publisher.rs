@@ -219,7 +219,7 @@ impl Publishing {
             Some(crl) => error!(%ca, %error, ended = %crl.next_update, "no new CRL, and the last one has ended"),
             None => error!(%ca, %error, "no CRL"),
         }
-        let is_first = slot.lock().trouble.replace(error.to_string()).is_none();
+        let is_first = slot.lock().trouble.is_none();
         // A database that fails has no record of it, and whatever else goes wrong then has.
         if is_first && !matches!(error, CrlError::Store(_)) {
             let reason = error.to_string();
@@ -228,6 +228,7 @@ impl Publishing {
                 error!(%ca, %error, "that there is no new CRL could not be recorded");
             }
         }
+        slot.lock().trouble = Some(error.to_string());
     }
 }
 
