@@ -3,12 +3,17 @@
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use est_core::{PortError, Secret};
 use tokio::sync::oneshot;
 
 use super::hash::SecretHasher;
 use crate::turns::{Turn, Turns};
+
+/// For so many times as long as its hash took, a wrong password keeps its turn after the answer: guesses have an eighth of
+/// each core at most, for priorities alone do not keep what shares a processor from slowing the rest.
+const REST: u32 = 7;
 
 /// Hands out leave to compute one hash: some at a time, and some more that wait, in lines of their own.
 ///
@@ -26,7 +31,8 @@ impl Default for Hashing {
 }
 
 impl Hashing {
-    /// For every hash that may be computed at a time, so many more may wait: about two seconds.
+    /// For every hash that may be computed at a time, so many more may wait: about two seconds, or a quarter of a minute
+    /// while somebody guesses.
     const WAITING_PER_WORKER: usize = 128;
 
     /// Has at most `concurrency` hashes computed at a time; for each of them 128 more may wait.
@@ -72,7 +78,13 @@ impl Leave {
         let thread = thread::Builder::new().name("password".into()).spawn(move || {
             let _turn = self.0;
             step_back();
-            let _ = answer.send(hasher.verifies(&secret, &hash));
+            let started = Instant::now();
+            let outcome = hasher.verifies(&secret, &hash);
+            let is_right = matches!(outcome, Ok(true));
+            let _ = answer.send(outcome);
+            if !is_right {
+                thread::sleep(started.elapsed() * REST);
+            }
         });
         thread.map_err(|error| PortError(format!("no thread to check a password: {error}")))?;
         answered.await.map_err(|_| PortError("the thread that was to check a password ended early".into()))?
