@@ -255,6 +255,6 @@ fn tell(certificates: usize, tally: &Tally) {
 /// Answers can be fetched for as long as the run lasts, and who guesses passwords locks nobody else out, since all
 /// clients have one address here.
 fn configured(text: String) -> String {
-    let text = text.replace("[otp]\n", "[otp]\nmax_failures = 1000\n");
+    let text = text.replace("[otp]\n", "[otp]\nmax_failures = 1000\nfailure_window = \"1s\"\n");
     format!("{text}\n[est]\nreplay_window = \"1d\"\n")
 }
