@@ -13,43 +13,54 @@ mod support;
 /// The suite, for the store of the module `subject` beside it.
 macro_rules! suite {
     () => {
-        mod subject;
-
-        #[path = "../suite/admin.rs"]
+        #[path = "suite/admin.rs"]
         mod admin;
-        #[path = "../suite/audit.rs"]
+        #[path = "suite/audit.rs"]
         mod audit;
-        #[path = "../suite/claims.rs"]
+        #[path = "suite/claims.rs"]
         mod claims;
-        #[path = "../suite/crls.rs"]
+        #[path = "suite/crls.rs"]
         mod crls;
-        #[path = "../suite/crowds.rs"]
+        #[path = "suite/crowds.rs"]
         mod crowds;
-        #[path = "../suite/failures.rs"]
+        #[path = "suite/failures.rs"]
         mod failures;
-        #[path = "../suite/inventory.rs"]
+        #[path = "suite/inventory.rs"]
         mod inventory;
-        #[path = "../suite/passwords.rs"]
+        #[path = "suite/passwords.rs"]
         mod passwords;
-        #[path = "../suite/prune.rs"]
+        #[path = "suite/prune.rs"]
         mod prune;
-        #[path = "../suite/requests.rs"]
+        #[path = "suite/requests.rs"]
         mod requests;
-        #[path = "../suite/sinks.rs"]
+        #[path = "suite/sinks.rs"]
         mod sinks;
     };
 }
 
+#[path = "."]
 mod sqlite {
+    #[path = "sqlite/subject.rs"]
+    mod subject;
     suite!();
 }
 
 #[cfg(feature = "postgres")]
+#[path = "."]
 mod postgres {
+    use est_testkit::databases::PostgresServer as Server;
+
+    #[path = "suite/served.rs"]
+    mod subject;
     suite!();
 }
 
 #[cfg(feature = "mariadb")]
+#[path = "."]
 mod mariadb {
+    use est_testkit::databases::MariadbServer as Server;
+
+    #[path = "suite/served.rs"]
+    mod subject;
     suite!();
 }

@@ -1,8 +1,9 @@
-//! PostgreSQL, as the suite wants it. Where it is not installed the tests are told as skipped, and try SQLite once more.
+//! A database server (`Server` of the module around it), as the suite wants it. Where it is not installed the tests are
+//! told as skipped, and try SQLite once more.
 
 use est_store::{Database, DatabaseUrl};
-use est_testkit::databases::PostgresServer;
 
+use super::Server;
 use crate::support::{Folder, TestClock};
 
 pub(super) type Store = Database;
@@ -17,7 +18,7 @@ pub(super) struct Subject {
 impl Subject {
     pub(super) fn fresh() -> Self {
         let (folder, clock) = (Folder::new(), TestClock::new());
-        let url = match PostgresServer::shared() {
+        let url = match Server::shared() {
             Some(server) => DatabaseUrl::parse(&server.url(), folder.path()).unwrap(),
             None => DatabaseUrl::of_file(folder.path().join("store.db")),
         };
