@@ -6,6 +6,7 @@ pub mod crl_publisher;
 pub mod crls;
 #[cfg(feature = "fault-points")]
 pub mod fault;
+pub mod known_server;
 pub mod metrics;
 pub mod otp;
 pub mod shell;

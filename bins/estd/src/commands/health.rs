@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use est_core::pkix::{Certificate, Fingerprint};
+use host::known_server::KnownServer;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
-use rustls::{AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, Error};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -26,7 +27,7 @@ pub(crate) async fn run(config: &Path, address: Option<SocketAddr>) -> Result<()
     let settings = super::settings(config)?;
     let address = reachable(address.unwrap_or(settings.server.listen));
     let own = settings.tls.certificates.iter().filter_map(|certificate| certificate.chain.first());
-    let own = own.map(|leaf| leaf.as_der().to_vec()).collect();
+    let own = own.map(Certificate::fingerprint).collect();
     let answer = tokio::time::timeout(PATIENCE, ask(address, own)).await;
     let answer = answer.unwrap_or_else(|_| bail!("no answer in {} s", PATIENCE.as_secs()));
     output::line(format!("{address}: {}", answer.with_context(|| address.to_string())?));
@@ -43,9 +44,10 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listen.port())
 }
 
-async fn ask(address: SocketAddr, own: Vec<Vec<u8>>) -> Result<String> {
+/// Whatever names its certificates have and whenever they end.
+async fn ask(address: SocketAddr, own: Vec<Fingerprint>) -> Result<String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(Own { certificates: own, provider: provider.clone() });
+    let verifier = Arc::new(KnownServer::new(&provider, None, own));
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -75,49 +77,4 @@ async fn ask(address: SocketAddr, own: Vec<Vec<u8>>) -> Result<String> {
 fn wants_certificate(error: &std::io::Error) -> bool {
     let tls = error.get_ref().and_then(|error| error.downcast_ref::<Error>());
     matches!(tls, Some(Error::AlertReceived(AlertDescription::CertificateRequired)))
-}
-
-/// Takes the server's own certificates, to the octet, whatever names they have and whenever they end.
-#[derive(Debug)]
-struct Own {
-    certificates: Vec<Vec<u8>>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Own {
-    fn verify_server_cert(
-        &self,
-        end_entity: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        if self.certificates.iter().any(|own| **own == **end_entity) {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.provider.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider.signature_verification_algorithms.supported_schemes()
-    }
 }
