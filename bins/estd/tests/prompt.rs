@@ -22,7 +22,9 @@ fn folder() -> tempfile::TempDir {
     run("openssl", &["pkcs8", "-topk8", "-in", "pki/ca-key.pem", "-out", "pki/encrypted.pem", "-passout", &passout]);
     let path = dir.join("pki/estd.toml");
     let text = fs::read_to_string(&path).expect("the configuration");
-    let text = text.replace("key = \"ca-key.pem\"", "key = \"encrypted.pem\"\nkey_passphrase = \"prompt\"");
+    let text = text
+        .replace("key = \"ca-key.pem\"", "key = \"encrypted.pem\"\nkey_passphrase = \"prompt\"")
+        .replace("127.0.0.1:9443", "127.0.0.1:0");
     fs::write(&path, text).expect("the configuration can be written");
     folder
 }
@@ -30,7 +32,8 @@ fn folder() -> tempfile::TempDir {
 /// Runs a command on a terminal and types each answer once its question is there; everything the terminal showed, and
 /// whether the command succeeded.
 fn on_a_terminal(folder: &tempfile::TempDir, command: &str, answers: &[(&str, &str)]) -> (String, bool) {
-    let command = format!("{ESTD} {command} --config pki/estd.toml");
+    // In the shell's place: the interrupt of a shell that waits would be what is told of the end.
+    let command = format!("exec {ESTD} {command} --config pki/estd.toml");
     let mut script = Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .current_dir(folder.path())

@@ -1,9 +1,12 @@
 //! Another configuration while the server runs.
 
+use std::fs::OpenOptions;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use est_testkit::https::{Client, Connection, base64, post, read_response};
@@ -285,18 +288,31 @@ fn a_reload_goes_on_though_the_operator_who_asked_for_it_hangs_up() {
     let server = served();
     let client = Client::new(server.port(), &server.ca());
     let operator = Client::new(server.admin_port(), &server.ca());
-    let text = std::fs::read_to_string(config(&server)).expect("the configuration");
-    std::fs::write(config(&server), text + &label("late")).expect("the configuration can be written");
+    let text = std::fs::read_to_string(config(&server)).expect("the configuration") + &label("late");
+    // A pipe in the file's place: whoever opens it for writing knows that the server has opened it for reading.
+    let (pipe, file) = (server.folder().join("pipe"), server.folder().join("late.toml"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    std::fs::write(&file, &text).expect("the configuration can be written");
+    std::fs::rename(&pipe, config(&server)).expect("the pipe takes its place");
+
+    let mut connection = operator.connect().expect("a connection");
     let token = server.admin_token();
     let request = format!(
         "POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nContent-Length: 0\r\n\r\n"
     );
+    connection.write_all(request.as_bytes()).and_then(|()| connection.flush()).expect("sent");
+    let (sender, opened) = mpsc::channel();
+    let path = config(&server);
+    std::thread::spawn(move || sender.send(OpenOptions::new().write(true).open(path)));
+    let mut written = opened.recv_timeout(PATIENCE).expect("the reload begins").expect("the pipe");
+
+    std::fs::rename(&file, config(&server)).expect("the file takes its place again");
+    connection.sock.shutdown(Shutdown::Write).expect("shut down");
+    // The server has closed it too: nobody waits for the answer any more.
+    let _ = connection.sock.read_to_end(&mut Vec::new());
+    drop(connection);
+    written.write_all(text.as_bytes()).expect("the configuration is read");
+    drop(written);
     let is_served = get("/late/cacerts").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
-    // It may be gone before anybody has looked at what it asks.
-    assert!(comes_true(|| {
-        let mut connection = operator.connect().expect("a connection");
-        connection.write_all(request.as_bytes()).and_then(|()| connection.flush()).expect("sent");
-        drop(connection);
-        client.exchange(is_served.as_bytes()).is_ok_and(|answer| answer.status == 200)
-    }));
+    assert!(comes_true(|| client.exchange(is_served.as_bytes()).is_ok_and(|answer| answer.status == 200)));
 }
