@@ -42,6 +42,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         now,
         serial: Serial::from_entropy(entropy),
         principal: None,
+        rejected: None,
         linked: false,
         guess: None,
         events: Vec::new(),
@@ -77,6 +78,8 @@ struct Context {
     now: UnixTime,
     serial: Serial,
     principal: Option<Principal>,
+    /// The certificate that was shown and not accepted.
+    rejected: Option<Arc<Certificate>>,
     /// Whether the request is linked to its connection (RFC 7030 §3.5).
     linked: bool,
     guess: Option<Guess>,
@@ -123,13 +126,17 @@ impl Authenticate {
             }
             Ok(Verdict::Unknown(doubt) | Verdict::Guessed(doubt, _)) => {
                 let refusal = Refusal::from(doubt);
-                let reason = match &evidence.credentials {
-                    Some(shown) if !shown.user.is_empty() => {
-                        format!("{} as {}", refusal.row().code, Guess::against_user(&shown.user))
-                    }
-                    Some(_) | None => refusal.row().code.to_string(),
+                let kind = failed_authentication(&evidence);
+                if kind == EventKind::MtlsFailure {
+                    let leaf = evidence.certificates.first();
+                    context.rejected = leaf.and_then(|der| Certificate::parse(der).ok()).map(Arc::new);
+                }
+                let claimed = match (&evidence.credentials, &context.rejected) {
+                    (Some(shown), _) if !shown.user.is_empty() => format!(" as {}", Guess::against_user(&shown.user)),
+                    (None, Some(shown)) => format!(" as {}", shown.subject()),
+                    (Some(_) | None, _) => String::new(),
                 };
-                context.note(failed_authentication(&evidence), Some(reason));
+                context.note(kind, Some(format!("{}{claimed}", refusal.row().code)));
                 return context.end(None, Outcome::Refused(refusal));
             }
             Err(_) => return context.end(None, Outcome::Refused(Refusal::DirectoryUnavailable)),
@@ -276,6 +283,7 @@ impl Context {
         let entry = Entry {
             now: self.now,
             principal: self.principal,
+            rejected: self.rejected,
             source: self.source,
             label: self.label.name.clone(),
             ca: self.label.ca.id.clone(),

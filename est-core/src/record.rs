@@ -142,6 +142,8 @@ pub struct Entry {
     pub now: UnixTime,
     /// Who asked, if that is known.
     pub principal: Option<Principal>,
+    /// The certificate that they showed and that was not accepted, if that is what failed and it can be read.
+    pub rejected: Option<Arc<Certificate>>,
     /// Where they asked from.
     pub source: Option<String>,
     /// The label, if the path had one.

@@ -166,6 +166,21 @@ fn notes_by_what_means_somebody_failed_to_authenticate() {
 }
 
 #[test]
+fn notes_whose_certificate_was_not_accepted() {
+    let fixture = Fixture::new();
+    let Principal::Certificate(shown) = fixture.device() else { panic!("a certificate") };
+    let evidence = Evidence { certificates: Arc::new(vec![shown.as_der().to_vec()]), ..Evidence::default() };
+    let body = Body::Der(fixture.csr.clone());
+    let request = Request { operation: Operation::SimpleEnroll, label: None, evidence, body };
+    let Step::Authenticate(step) = begin(fixture.site.clone(), request, NOW, &entropy(7)) else { panic!("who") };
+    let Step::Record(step) = step.answer(Ok(Verdict::Unknown(Doubt::CertificateRevoked))) else { panic!("record") };
+    assert_eq!(step.entry().rejected.as_deref(), Some(&*shown));
+    assert!(step.entry().principal.is_none());
+    let reason = format!("client-certificate-revoked as {}", shown.subject());
+    assert_eq!(step.entry().events[0].reason.as_deref(), Some(&*reason));
+}
+
+#[test]
 fn names_every_doubt_to_the_client() {
     let fixture = Fixture::new();
     for (doubt, status_expected) in [

@@ -9,7 +9,9 @@ mod text;
 mod trail;
 mod verify;
 
-use est_core::pkix::Fingerprint;
+use std::sync::Arc;
+
+use est_core::pkix::{Certificate, Fingerprint};
 
 use crate::database::Database;
 use crate::session::{Change, Query, Session};
@@ -125,6 +127,10 @@ pub enum ServerEvent {
     LimitExceeded,
     /// Attempts of nobody known failed, more than are written down one by one.
     AuthFailures,
+    /// A client certificate was not accepted in the TLS handshake.
+    CertificateRejected,
+    /// A TLS session did not come about.
+    TlsFailure,
     /// What happens is written down from here on.
     AuditStarted,
     /// What happens is not written down any more.
@@ -144,6 +150,8 @@ impl ServerEvent {
             Self::ConfigRejected => "config.rejected",
             Self::LimitExceeded => "limit.exceeded",
             Self::AuthFailures => "auth.failures",
+            Self::CertificateRejected => "auth.mtls.failure",
+            Self::TlsFailure => "tls.failure",
             Self::AuditStarted => "audit.started",
             Self::AuditStopped => "audit.stopped",
             Self::ConfigLoaded => "config.loaded",
@@ -160,7 +168,11 @@ impl ServerEvent {
             | Self::AuditStopped
             | Self::ConfigLoaded
             | Self::Migrated => true,
-            Self::ConfigRejected | Self::LimitExceeded | Self::AuthFailures => false,
+            Self::ConfigRejected
+            | Self::LimitExceeded
+            | Self::AuthFailures
+            | Self::CertificateRejected
+            | Self::TlsFailure => false,
         }
     }
 }
@@ -174,11 +186,13 @@ pub struct Instigator {
     pub method: Option<Method>,
     /// From what address.
     pub source: Option<String>,
+    /// The certificate that they showed.
+    pub shown: Option<Arc<Certificate>>,
 }
 
 impl From<&Actor> for Instigator {
     fn from(actor: &Actor) -> Self {
-        Self { name: Some(actor.name.clone()), method: Some(actor.method), source: actor.source.clone() }
+        Self { name: Some(actor.name.clone()), method: Some(actor.method), source: actor.source.clone(), shown: None }
     }
 }
 
@@ -252,7 +266,7 @@ impl Work for Note {
     type Answer = ();
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        let Self { instigator: Instigator { name, method, source }, event, reason } = self;
+        let Self { instigator: Instigator { name, method, source, shown }, event, reason } = self;
         Event {
             name: event.name(),
             success: event.is_success(),
@@ -260,6 +274,8 @@ impl Work for Note {
             source: source.as_deref(),
             method: *method,
             reason: reason.as_deref(),
+            serial: shown.as_ref().map(|certificate| certificate.serial()),
+            fingerprint: shown.as_ref().map(|certificate| certificate.fingerprint()),
             ..Event::EMPTY
         }
         .insert(db, at)

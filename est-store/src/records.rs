@@ -78,7 +78,7 @@ impl Record {
         let (method, shown) = match &entry.principal {
             Some(Principal::Certificate(certificate)) => (Some(Method::Certificate), Some(certificate.clone())),
             Some(Principal::OneTimePassword { .. }) => (Some(Method::Otp), None),
-            None => (None, None),
+            None => (None, entry.rejected.clone()),
         };
         Self {
             actor: entry.principal.as_ref().map(Principal::to_string),

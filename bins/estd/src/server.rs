@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use est_store::Database;
 use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
@@ -53,6 +54,8 @@ pub(crate) struct Parts {
     pub(crate) tasks: Arc<Tasks>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// Who remembers the handshakes that failed.
+    pub(crate) store: Database,
 }
 
 impl Server {
@@ -61,13 +64,13 @@ impl Server {
     /// # Errors
     /// What the system says when the address is taken or not ours.
     pub(crate) async fn bind(address: SocketAddr, parts: Parts) -> io::Result<Self> {
-        let Parts { current, admission, tasks, metrics } = parts;
+        let Parts { current, admission, tasks, metrics, store } = parts;
         let listener = TcpListener::bind(address).await?;
         let connections = Arc::new(Connections::new(current.get().limits.max_connections));
         connections.measure("est", &metrics);
         admission.measure(&metrics);
         let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { current, admission, bodies, metrics };
+        let context = Context { current, admission, bodies, metrics, store };
         Ok(Self { listener, plain: None, context, connections, tasks })
     }
 

@@ -139,7 +139,7 @@ fn client_certificates(settings: &Settings, paths: Option<&ClientPaths>) -> Clie
     match (settings.tls.client_auth.mode, paths) {
         (ClientAuthMode::Required, Some(paths)) => {
             let validator = paths.validator.clone();
-            ClientCertificates::Required(Arc::new(move |chain, now| validator.validate(chain, now).is_ok()))
+            ClientCertificates::Required(Arc::new(move |chain, now| validator.validate(chain, now).map(|_| ())))
         }
         (ClientAuthMode::Optional | ClientAuthMode::RequiredForReenroll, Some(_)) => ClientCertificates::Optional,
         (_, None) | (ClientAuthMode::None, _) => ClientCertificates::None,

@@ -1,11 +1,12 @@
 //! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
 
+pub(crate) mod handshake;
 mod shown;
 
 use std::fmt;
 use std::sync::Arc;
 
-use est_core::UnixTime;
+use est_core::{Doubt, UnixTime};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
@@ -22,7 +23,7 @@ use rustls::{
 use shown::ShownCertificates;
 
 /// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
-pub(crate) type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> bool + Send + Sync>;
+pub(crate) type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> Result<(), Doubt> + Send + Sync>;
 
 /// Whether clients are asked for a certificate, and what becomes of those who have none.
 #[derive(Clone)]
@@ -113,11 +114,10 @@ impl ClientCertVerifier for Possession {
         let Some(path) = &self.path else { return Ok(ClientCertVerified::assertion()) };
         let chain: Vec<Vec<u8>> =
             std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.to_vec()).collect();
-        if path(&chain, UnixTime(now.as_secs())) {
-            Ok(ClientCertVerified::assertion())
-        } else {
-            Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
-        }
+        path(&chain, UnixTime(now.as_secs())).map(|()| ClientCertVerified::assertion()).map_err(|doubt| {
+            handshake::reject(leaf, doubt);
+            Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
+        })
     }
 
     fn verify_tls12_signature(

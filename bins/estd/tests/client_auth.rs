@@ -1,13 +1,20 @@
 //! What each `tls.client_auth.mode` asks of clients, in real handshakes.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
-use est_core::pkix::pem;
+use est_core::pkix::{Certificate, pem};
 use est_testkit::https::{Client, base64};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
+use serde_json::Value;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// How long a record may take to be written: much longer than it does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn in_mode(mode: &str) -> Launch {
     Launch::configured(ESTD, |text| text.replace("mode = \"optional\"", &format!("mode = \"{mode}\"")))
@@ -58,6 +65,54 @@ fn required_ends_the_handshake_of_who_shows_nothing_or_a_strangers_certificate()
     assert!(!is_heard(&Client::with_certificate(server.port(), &server.ca(), &stranger.0, &stranger.1)));
     assert!(is_heard(&Client::with_certificate(server.port(), &server.ca(), &mine.0, &mine.1)));
     assert_eq!(renews(&server, &mine), 200);
+}
+
+/// The records of an event, the latest first, once there are this many: they are written while the client goes its way.
+fn records(server: &Server, event: &str, count: usize) -> Vec<Value> {
+    let started = Instant::now();
+    loop {
+        let page = server.estd_json(&["audit", "query", "--event", event]);
+        let records = page["events"].as_array().expect("a list of records").clone();
+        if records.len() >= count || started.elapsed() > PATIENCE {
+            assert_eq!(records.len(), count, "{records:?}");
+            return records;
+        }
+    }
+}
+
+#[test]
+fn a_session_that_does_not_come_about_is_on_record_with_who_and_why() {
+    let server = in_mode("optional").start();
+    let other = in_mode("optional").start();
+    let stranger = device(&other);
+    let server = restart_in_mode(server, "required");
+    assert!(!is_heard(&Client::with_certificate(server.port(), &server.ca(), &stranger.0, &stranger.1)));
+    let [rejected] = &records(&server, "auth.mtls.failure", 1)[..] else { panic!("one record") };
+    let shown = pem::decode(&std::fs::read_to_string(&stranger.0).expect("a file")).expect("PEM");
+    let shown = Certificate::parse(&shown[0].contents).expect("a certificate");
+    assert_eq!(rejected["reason"], "client-certificate-untrusted as CN=device");
+    assert_eq!(rejected["fingerprint"], shown.fingerprint().to_string());
+    assert_eq!(rejected["serial"], shown.serial_text());
+    assert_eq!((&rejected["source"], &rejected["method"]), (&"127.0.0.1".into(), &"certificate".into()));
+
+    assert!(!is_heard(&Client::new(server.port(), &server.ca())));
+    // A client that does not trust the server, one of the admin API's too, and one that speaks something else.
+    assert!(!is_heard(&Client::new(server.port(), &other.ca())));
+    records(&server, "tls.failure", 2);
+    assert!(!is_heard(&Client::new(server.admin_port(), &other.ca())));
+    records(&server, "tls.failure", 3);
+    let mut plain = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+    plain.write_all(b"GET / HTTP/1.0\r\n\r\n").expect("sent");
+    let _ = plain.read_to_end(&mut Vec::new());
+    // Whoever looks whether the port is open has failed at nothing.
+    drop(TcpStream::connect(("127.0.0.1", server.port())).expect("a connection"));
+    let reasons = records(&server, "tls.failure", 4);
+    let reasons: Vec<_> = reasons.iter().rev().map(|record| record["reason"].as_str().expect("a reason")).collect();
+    let begins = |reason: &str, with| reason.starts_with(with);
+    assert!(begins(reasons[0], "peer sent no certificates"), "{reasons:?}");
+    assert!(begins(reasons[1], "received fatal alert: "), "{reasons:?}");
+    assert!(begins(reasons[2], "with the admin API: received fatal alert: "), "{reasons:?}");
+    assert!(begins(reasons[3], "received corrupt message"), "{reasons:?}");
 }
 
 #[test]

@@ -79,6 +79,7 @@ async fn a_refusal_before_any_claim_is_on_record() {
     let refused = Entry {
         now: START,
         principal: None,
+        rejected: None,
         source: Some("192.0.2.7".into()),
         label: None,
         ca: "root".into(),
@@ -95,6 +96,25 @@ async fn a_refusal_before_any_claim_is_on_record() {
     assert_eq!(record.method, Some(Method::Otp));
     assert_eq!(record.reason.as_deref(), Some("password-rejected"));
     assert_eq!((record.actor, record.label), (None, None));
+}
+
+#[tokio::test]
+async fn an_authentication_that_fails_names_the_certificate_that_was_shown_too() {
+    let Subject { store, .. } = &Subject::fresh();
+    let Principal::Certificate(shown) = certificate_holder("device-1") else { panic!("holds a certificate") };
+    let first = intent(certificate_holder("device-2"), &csr("device-1"));
+    let refused = Entry {
+        principal: None,
+        rejected: Some(shown.clone()),
+        intent: None,
+        events: vec![Event { kind: EventKind::MtlsFailure, reason: None }],
+        ..entry(&first, Outcome::Refused(Refusal::ClientCertificateUntrusted))
+    };
+    store.record(&refused).await.unwrap();
+    let [record] = read(store, "auth.mtls.failure").await.try_into().unwrap();
+    assert_eq!(record.fingerprint, Some(shown.fingerprint()));
+    assert_eq!(record.serial.as_ref().map(SerialNumber::as_bytes), Some(shown.serial()));
+    assert_eq!(record.actor, None);
 }
 
 #[tokio::test]

@@ -238,6 +238,7 @@ pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
     Entry {
         now: intent.now,
         principal: Some(intent.principal.clone()),
+        rejected: None,
         source: Some("192.0.2.7".to_owned()),
         label: intent.label.clone(),
         ca: intent.ca.clone(),

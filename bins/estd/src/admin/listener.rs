@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use super::caller::Peer;
 use super::{Admin, router};
 use crate::server::{Connections, Place, attend, time_to_finish};
+use crate::tls::handshake;
 
 /// A bound listener.
 pub(crate) struct Listener {
@@ -98,7 +99,7 @@ impl One {
         let Self { router, admin, place, peer } = self;
         let current = admin.current();
         let limits = &current.settings.limits;
-        let handshake = TlsAcceptor::from(current.tls.clone()).accept(stream);
+        let handshake = handshake::watched(TlsAcceptor::from(current.tls.clone()).accept(stream));
         let began = Instant::now();
         let accepted = tokio::select! {
             biased;
@@ -109,7 +110,11 @@ impl One {
         admin.metrics.handshake("admin", Handshake::of(&accepted), began.elapsed());
         let stream = match accepted {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake with the admin API failed"),
+            Ok(Err(failed)) => {
+                debug!(%peer, error = %failed.error(), "TLS handshake with the admin API failed");
+                drop(place);
+                return admin.admission.note_session(&admin.store, peer.ip(), "with the admin API: ", failed).await;
+            }
             Err(_) => return debug!(%peer, "TLS handshake with the admin API took too long"),
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();

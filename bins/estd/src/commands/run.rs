@@ -107,6 +107,7 @@ pub(crate) async fn serve(
         admission: admission.clone(),
         tasks: base.tasks.clone(),
         metrics: metrics.clone(),
+        store: store.clone(),
     };
     let mut server =
         Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;

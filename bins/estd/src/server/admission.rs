@@ -6,6 +6,7 @@ mod source;
 mod tally;
 
 use std::hash::Hash;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use est_auth::Turns;
 use est_core::tower::Room;
 use est_core::{Refusal, Seconds};
-use est_store::Database;
+use est_store::{Database, Instigator, Method, ServerEvent};
 use host::config::{Frequency, Settings};
 use host::metrics::Metrics;
 use tokio::time::MissedTickBehavior;
@@ -23,6 +24,8 @@ pub(crate) use buckets::{Buckets, Rate};
 pub(crate) use source::Source;
 
 use tally::{Tally, What};
+
+use crate::tls::handshake;
 
 /// Sources and principals that are known at a time: a mebibyte for each table of them.
 pub(crate) const KEYS: usize = 65_536;
@@ -158,6 +161,22 @@ impl Admission {
     /// As for strangers: whether one more credential that the admin API rejects is written down by itself.
     pub(crate) fn is_intruder_written_down(&self, source: Source) -> bool {
         self.writes_down(What::Intruder, Some(source))
+    }
+
+    /// Writes down, or counts, that a TLS session did not come about; `at` is where, before the reason.
+    pub(crate) async fn note_session(&self, store: &Database, peer: IpAddr, at: &str, failed: handshake::Failed) {
+        let Some(reason) = failed.reason() else { return };
+        if !self.writes_down(What::Session, Some(peer.into())) {
+            return;
+        }
+        let (event, method) = match failed.is_rejection() {
+            true => (ServerEvent::CertificateRejected, Some(Method::Certificate)),
+            false => (ServerEvent::TlsFailure, None),
+        };
+        let instigator = Instigator { name: None, method, source: Some(peer.to_string()), shown: failed.rejected() };
+        if let Err(error) = store.note_by(instigator, event, Some(format!("{at}{reason}"))).await {
+            error!(%error, %peer, reason, "a TLS session that did not come about could not be recorded");
+        }
     }
 
     fn writes_down(&self, what: What, source: Option<Source>) -> bool {

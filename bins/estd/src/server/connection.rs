@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
+use est_store::Database;
 use host::metrics::{Endpoint, Handshake, Metrics};
 use host::shell;
 use host::spans::RequestSpan;
@@ -39,6 +40,7 @@ use super::proxy::Sender;
 use super::{Admission, Limits};
 
 use crate::serving::{Current, Serving};
+use crate::tls::handshake;
 
 /// What every connection shares.
 #[derive(Clone)]
@@ -47,6 +49,7 @@ pub(super) struct Context {
     pub(super) admission: Arc<Admission>,
     pub(super) bodies: Arc<Semaphore>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) store: Database,
 }
 
 impl Context {
@@ -76,7 +79,7 @@ impl Context {
         let _ = stream.set_nodelay(true);
         let (handshake, limits, generation) = {
             let serving = self.current.get();
-            let handshake = serving.tls.accept(Overheard::new(stream));
+            let handshake = handshake::watched(serving.tls.accept(Overheard::new(stream)));
             (tokio::time::timeout(serving.limits.handshake_timeout, handshake), serving.limits, serving.generation)
         };
         let began = Instant::now();
@@ -89,7 +92,11 @@ impl Context {
         self.metrics.handshake("est", Handshake::of(&accepted), began.elapsed());
         let stream = match accepted {
             Ok(Ok(stream)) => stream,
-            Ok(Err(error)) => return debug!(%peer, %error, "TLS handshake failed"),
+            Ok(Err(failed)) => {
+                debug!(%peer, error = %failed.error(), "TLS handshake failed");
+                drop(place);
+                return self.admission.note_session(&self.store, peer.ip(), "", failed).await;
+            }
             Err(_) => return debug!(%peer, "TLS handshake took too long"),
         };
         self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;
@@ -305,7 +312,7 @@ impl OneClient {
         // The handshake went by the rules of then; by those of now there might have been no connection.
         if serving.generation != self.generation
             && let Some(check) = &serving.demanded
-            && !check(&self.peer.certificates, shell::now())
+            && check(&self.peer.certificates, shell::now()).is_err()
         {
             self.last_answer.notify_one();
             return Err(Refusal::Unauthenticated);

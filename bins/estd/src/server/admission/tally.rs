@@ -22,11 +22,14 @@ pub(super) enum What {
     Stranger,
     /// A source from which somebody showed the admin API a credential that does not hold.
     Intruder,
+    /// A source with which a TLS session did not come about.
+    Session,
 }
 
 impl What {
-    pub(super) const COUNT: usize = 5;
-    const ALL: [Self; Self::COUNT] = [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder];
+    pub(super) const COUNT: usize = 6;
+    const ALL: [Self; Self::COUNT] =
+        [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder, Self::Session];
 }
 
 /// Counts, in bounded memory, until they are taken.
@@ -79,13 +82,16 @@ impl Line {
         match self.what {
             What::Source | What::Principal | What::Busy => ServerEvent::LimitExceeded,
             What::Stranger | What::Intruder => ServerEvent::AuthFailures,
+            What::Session => ServerEvent::TlsFailure,
         }
     }
 
     pub(super) fn instigator(&self) -> Instigator {
         let who = self.who.clone().filter(|who| !who.is_empty());
         match self.what {
-            What::Source | What::Stranger | What::Intruder => Instigator { source: who, ..Instigator::default() },
+            What::Source | What::Stranger | What::Intruder | What::Session => {
+                Instigator { source: who, ..Instigator::default() }
+            }
             What::Principal => Instigator { name: who, ..Instigator::default() },
             What::Busy => Instigator::default(),
         }
@@ -103,6 +109,7 @@ impl Line {
             (What::Busy, Some(label)) => format!("{count} requests at the label {label} found the server busy"),
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
             (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
+            (What::Session, _) => format!("{count} more TLS sessions{others} did not come about"),
         }
     }
 

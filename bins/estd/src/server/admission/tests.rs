@@ -48,11 +48,11 @@ async fn nobody_waits_longer_than_the_configuration_says() {
 fn a_source_that_asks_too_often_is_told_when_to_come_back() {
     let admission = admission(1, 1);
     let bounds = Bounds { per_source: Rate::new(1, 2), ..bounds() };
-    let source = Source::from(std::net::IpAddr::from([192, 0, 2, 7]));
+    let source = Source::from(IpAddr::from([192, 0, 2, 7]));
     let asked: Vec<_> = (0..4).map(|_| admission.pass(source, &bounds)).collect();
     assert_eq!(asked[..2], [Ok(()), Ok(())]);
     assert!(matches!(asked[3], Err(Refusal::TooManyRequests { retry_after: Seconds(1..=2) })), "{asked:?}");
-    assert_eq!(admission.pass(std::net::IpAddr::from([192, 0, 2, 8]).into(), &bounds), Ok(()));
+    assert_eq!(admission.pass(IpAddr::from([192, 0, 2, 8]).into(), &bounds), Ok(()));
 }
 
 #[test]
