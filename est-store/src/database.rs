@@ -35,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) settled: Settled,
     /// Since when nobody else claims in this database.
     pub(crate) alone_since: OnceLock<UnixMicros>,
+    /// The migrations that opening it applied.
+    migrated: Vec<&'static str>,
 }
 
 /// What the connections to a database are, and who uses them.
@@ -141,9 +143,10 @@ impl Database {
     fn start(location: &Location, options: Options) -> Result<Self, StoreError> {
         let Options { pending, clock, node, max_connections, .. } = options;
         let mut db = location.connect_for_writing()?;
-        if pending == Pending::Apply {
-            migrations::apply_to(&mut db, &clock)?;
-        }
+        let migrated = match pending {
+            Pending::Apply => migrations::apply_to(&mut db, &clock)?,
+            Pending::Refuse => Vec::new(),
+        };
         let pending = migrations::pending_in(&db)?;
         if !pending.is_empty() {
             return Err(StoreError::PendingMigrations { pending });
@@ -155,27 +158,28 @@ impl Database {
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
         let writer = Writer::start(Line::Kept(Session::new(db)), node, clock, claims::Sweep)?;
-        Ok(Self::with(Engine::Sqlite { readers, writer }))
+        Ok(Self::with(Engine::Sqlite { readers, writer }, migrated))
     }
 
     fn serve(server: Server, options: Options) -> Result<Self, StoreError> {
         let Options { pending, clock, node, max_connections, .. } = options;
-        let lacking = blocking(async {
-            if pending == Pending::Apply {
-                migrations::apply_to_server(&server, &clock).await?;
-            }
-            migrations::pending_in_server(&server).await
+        let (migrated, lacking) = blocking(async {
+            let migrated = match pending {
+                Pending::Apply => migrations::apply_to_server(&server, &clock).await?,
+                Pending::Refuse => Vec::new(),
+            };
+            Ok::<_, StoreError>((migrated, migrations::pending_in_server(&server).await?))
         })?;
         if !lacking.is_empty() {
             return Err(StoreError::PendingMigrations { pending: lacking });
         }
         let writer = Writer::start(Line::Made(server.clone(), None), node, clock.clone(), claims::Sweep)?;
         let pool = Pool::new(server, max_connections, clock, writer.runtime().clone());
-        Ok(Self::with(Engine::Server { pool, writer }))
+        Ok(Self::with(Engine::Server { pool, writer }, migrated))
     }
 
-    fn with(engine: Engine) -> Self {
-        let inner = Inner { engine, settled: Settled::new(), alone_since: OnceLock::new() };
+    fn with(engine: Engine, migrated: Vec<&'static str>) -> Self {
+        let inner = Inner { engine, settled: Settled::new(), alone_since: OnceLock::new(), migrated };
         Self { inner: Arc::new(inner) }
     }
 
@@ -187,6 +191,12 @@ impl Database {
         let written = self.write(Now);
         self.transact(Now).await?;
         written.await.map(drop)
+    }
+
+    /// The names of the migrations that opening it applied, in order.
+    #[must_use]
+    pub fn migrated(&self) -> &[&'static str] {
+        &self.inner.migrated
     }
 
     /// How many of the connections, of which there are [`Options::max_connections`] at most, somebody uses right now.

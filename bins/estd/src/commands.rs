@@ -19,7 +19,7 @@ pub(crate) mod run;
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::{Actor, Cursor, Database, Options, Page, Pending, StoreError};
+use est_store::{Actor, Cursor, Database, Options, Page, Pending, ServerEvent, StoreError};
 use host::config::{self, Diagnostic, Settings};
 use host::shell;
 
@@ -48,10 +48,10 @@ impl Opened {
     }
 
     /// As [`open`](Self::open), and makes the database if there is none.
-    pub(crate) fn open_or_make(config: &Path) -> Result<Self> {
+    pub(crate) async fn open_or_make(config: &Path) -> Result<Self> {
         let settings = settings(config)?;
         let is_new = settings.db.url.file().is_some_and(|path| !path.exists());
-        let store = if is_new { open_store(&settings)? } else { open_as_it_is(&settings)? };
+        let store = if is_new { open_store(&settings).await? } else { open_as_it_is(&settings)? };
         Ok(Self { settings, store })
     }
 }
@@ -79,8 +79,17 @@ pub(crate) fn count(number: usize, what: &str) -> String {
 }
 
 /// Opens the database, bringing it to this version where the configuration allows that: for who serves.
-pub(crate) fn open_store(settings: &Settings) -> Result<Database> {
-    open_database(settings, if settings.db.auto_migrate { Pending::Apply } else { Pending::Refuse })
+pub(crate) async fn open_store(settings: &Settings) -> Result<Database> {
+    if settings.db.auto_migrate { open_migrated(settings).await } else { open_as_it_is(settings) }
+}
+
+/// Opens the database, bringing it to this version, which is written down.
+pub(crate) async fn open_migrated(settings: &Settings) -> Result<Database> {
+    let store = open_database(settings, Pending::Apply)?;
+    if !store.migrated().is_empty() {
+        store.note_by((&actor()).into(), ServerEvent::Migrated, Some(store.migrated().join(", "))).await?;
+    }
+    Ok(store)
 }
 
 /// Opens the database if it is at this version: somebody who looks at it must not keep older servers from it.

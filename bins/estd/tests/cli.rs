@@ -1,9 +1,11 @@
 //! The operator's commands, as an operator types them.
 
-use std::process::{Command, Output};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Output, Stdio};
 
 use est_core::pkix::Certificate;
 use est_testkit::https::{Client, base64};
+use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 
@@ -94,6 +96,84 @@ fn migrate_tells_and_does_what_is_pending() {
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("3 pending migrations"));
     assert!(stdout(&estd(&["migrate", "--config", &config])).contains("3 migrations applied"));
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
+}
+
+/// What is on record about the making of a configuration's database.
+fn migrated(config: &str) -> Vec<String> {
+    let listed = stdout(&estd(&["audit", "query", "--event", "store.migrated", "--json", "--config", config]));
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let events = listed["events"].as_array().expect("a list").iter();
+    events.map(|event| event["reason"].as_str().expect("a reason").to_owned()).collect()
+}
+
+const MIGRATIONS: &str = "0001_initial, 0002_compromised_keys, 0003_operation";
+
+#[test]
+fn whoever_makes_a_database_writes_that_down_once() {
+    let make: [&dyn Fn(&str); 3] = [
+        &|config| drop(stdout(&estd(&["migrate", "--config", config]))),
+        &|config| drop(stdout(&estd(&["otp", "create", "--config", config]))),
+        &|config| {
+            let listen = ["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"];
+            let mut server = Command::new(ESTD)
+                .args(["run", "--config", config])
+                .args(listen)
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .expect("estd runs");
+            let mut said = BufReader::new(server.stdout.take().expect("a pipe")).lines();
+            assert!(said.any(|line| line.expect("a line").starts_with("listening on")));
+            server.kill().and_then(|()| server.wait()).expect("it ends");
+        },
+    ];
+    for first in make {
+        let (_folder, config) = initialized();
+        first(&config);
+        make.iter().for_each(|again| again(&config));
+        assert_eq!(migrated(&config), [MIGRATIONS]);
+    }
+}
+
+#[test]
+fn a_database_of_an_older_version_is_left_alone_by_all_but_who_serves_and_migrate() {
+    if !is_installed("sqlite3") {
+        return;
+    }
+    let (folder, config) = initialized();
+    let database = folder.path().join("pki/estd.db");
+    let sqlite = |statements: &str| {
+        let output = Command::new("sqlite3").arg(&database).arg(statements).output().expect("sqlite3 runs");
+        stdout(&output)
+    };
+    for (number, name) in [(1, "0001_initial"), (2, "0002_compromised_keys")] {
+        let file = format!("{}/../../est-store/migrations/sqlite/{name}.sql", env!("CARGO_MANIFEST_DIR"));
+        // One that begins with a comment looks like an option.
+        sqlite(&format!("\n{}", std::fs::read_to_string(file).expect("the migration")));
+        sqlite("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT, applied_at INTEGER)");
+        sqlite(&format!("INSERT INTO migrations VALUES ({number}, '{name}', 1700000000)"));
+    }
+    let before = sqlite(".dump");
+    for command in [
+        &["otp", "create"][..],
+        &["otp", "list"],
+        &["certs", "list"],
+        &["requests", "list"],
+        &["audit", "query"],
+        &["audit", "verify"],
+        &["audit", "export"],
+        &["audit", "checkpoint"],
+        &["crl", "--renew"],
+        &["prune"],
+    ] {
+        let output = estd(&[command, &["--config", &config]].concat());
+        assert_eq!(output.status.code(), Some(if command == ["audit", "verify"] { 2 } else { 1 }), "{command:?}");
+        let errors = stderr(&output);
+        assert!(errors.contains("lacks the migrations 0003_operation: run estd migrate"), "{command:?}: {errors}");
+        assert_eq!(sqlite(".dump"), before, "{command:?}");
+    }
+    stdout(&estd(&["migrate", "--config", &config]));
+    assert_eq!(migrated(&config), ["0003_operation"]);
 }
 
 #[test]

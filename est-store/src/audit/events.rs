@@ -87,10 +87,7 @@ pub const EVENTS: [KnownEvent; 47] = [
         "Somebody verified the audit records; a failure says what was changed, or what hides that.",
     ),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
-    success(
-        "store.migrated",
-        "`estd migrate` brought the database to another version; the reason names the migrations.",
-    ),
+    success("store.migrated", "The database was made, or brought to another version; the reason names the migrations."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),
 ];

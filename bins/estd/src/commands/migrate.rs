@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::{ServerEvent, migrations};
+use est_store::migrations;
 
-use super::{actor, count, open_as_it_is, settings};
+use super::{count, open_migrated, settings};
 use crate::output;
 
 pub(crate) async fn run(config: &Path, only_status: bool) -> Result<()> {
@@ -22,12 +22,9 @@ pub(crate) async fn run(config: &Path, only_status: bool) -> Result<()> {
         output::line(format!("{url}: {}", count(status.pending.len(), "pending migration")));
         return Ok(());
     }
-    let applied = migrations::apply(url)?;
-    if !applied.is_empty() {
-        let store = open_as_it_is(&settings)?;
-        store.note_by((&actor()).into(), ServerEvent::Migrated, Some(applied.join(", "))).await?;
-        store.close().await;
-    }
+    let store = open_migrated(&settings).await?;
+    let applied = store.migrated().to_vec();
+    store.close().await;
     applied.iter().for_each(|name| output::line(format!("applied  {name}")));
     output::line(format!("{url}: {} applied", count(applied.len(), "migration")));
     Ok(())

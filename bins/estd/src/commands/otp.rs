@@ -17,7 +17,7 @@ const LISTED_FAILURES: u32 = 1000;
 pub(crate) async fn run(command: Otp) -> Result<()> {
     match command {
         Otp::Create { config, entity, label, names, ttl, uses, count, output } => {
-            let Opened { settings, store } = Opened::open_or_make(&config.config)?;
+            let Opened { settings, store } = Opened::open_or_make(&config.config).await?;
             if !settings.otp.enabled {
                 output::error(
                     "warning: otp.enabled is not true in the configuration: the server will not take this password",

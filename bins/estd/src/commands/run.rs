@@ -182,7 +182,7 @@ pub(crate) async fn serve(
 async fn open_store(settings: &Settings) -> Result<Database> {
     let mut is_known = false;
     loop {
-        let error = match super::open_store(settings) {
+        let error = match super::open_store(settings).await {
             Err(error) if matches!(error.downcast_ref(), Some(StoreError::Unreachable(_))) => error,
             opened => return opened,
         };
