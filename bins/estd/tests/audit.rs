@@ -344,6 +344,49 @@ fn stops_with_a_last_checkpoint_of_a_key_that_nobody_else_can_read() {
 }
 
 #[test]
+fn a_restore_that_is_known_of_is_no_fault_and_one_record_more_or_less_is() {
+    let server = Server::dev(ESTD);
+    let _ = server.password(1);
+    let _ = server.estd(&["audit", "checkpoint"]);
+    let launch = server.kill();
+    let database = launch.folder().join("estd.db");
+    let backup = fs::read(&database).expect("the database");
+    let log = fs::read(database.with_extension("db-wal")).unwrap_or_default();
+
+    let server = launch.start();
+    let _ = server.password(1);
+    let _ = server.estd(&["audit", "checkpoint"]);
+    let launch = server.kill();
+    fs::write(&database, backup).expect("a restore");
+    fs::write(database.with_extension("db-wal"), log).expect("a restore");
+    let _ = fs::remove_file(database.with_extension("db-shm"));
+    // Whatever is written down from here on, and be it that somebody verified, is in a chain of its own.
+    let config = launch.folder().join("estd.toml");
+    let text = fs::read_to_string(&config).expect("the configuration");
+    fs::write(&config, text.replacen("[server]\n", "[server]\nnode = \"restored\"\n", 1)).expect("it can be written");
+
+    let verify = |more: &[&str]| {
+        let output = Command::new(ESTD)
+            .args(["audit", "verify", "--config"])
+            .arg(&config)
+            .args(more)
+            .output()
+            .expect("estd runs");
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, told) = verify(&[]);
+    assert_eq!(code, Some(1), "{told}");
+    assert!(told.contains("and all after it were removed"), "{told}");
+    let (node, rest) = told.split_once(": ").expect("the node");
+    let end: u64 = rest.split(' ').next().and_then(|number| number.parse().ok()).expect("how many records there are");
+    assert_eq!(verify(&["--restored", &format!("{node}:{}", end - 1)]).0, Some(1));
+    assert_eq!(verify(&["--restored", &format!("another:{end}")]).0, Some(1));
+    let (code, told) = verify(&["--restored", &format!("{node}:{end}")]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("where a backup was restored"), "{told}");
+}
+
+#[test]
 fn a_query_is_narrowed_in_every_way() {
     let server = Server::dev(ESTD);
     let _ = server.password(1);
