@@ -43,6 +43,8 @@ pub(crate) struct Serving {
     publisher: Arc<Mutex<CrlPublisher>>,
     /// Bounds on what one client may take.
     pub(crate) limits: Limits,
+    /// How many octets a body has at most.
+    pub(crate) max_body: usize,
     /// Bounds on how often somebody may ask, and how many at once.
     pub(crate) bounds: Bounds,
     /// Whose word on a client's certificate counts.
@@ -105,6 +107,7 @@ impl Serving {
             crls: Crls::new(publisher.published()),
             publisher: Arc::new(Mutex::new(publisher)),
             limits: Limits::of(settings),
+            max_body: settings.server.max_body_bytes,
             bounds,
             proxies: Proxies::new(settings.server.proxies.clone()),
             demanded,

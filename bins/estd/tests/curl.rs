@@ -118,6 +118,33 @@ fn speaks_http_1_and_2_over_tls_1_2_and_1_3_and_nothing_older() {
 }
 
 #[test]
+fn an_answer_that_needs_no_body_reaches_who_sends_one() {
+    if !is_installed("curl") {
+        return;
+    }
+    let (server, shell) = (Server::dev(ESTD), Shell::new());
+    shell.run("head -c 40000 /dev/zero | base64 -w0 > body");
+    let (ca, admin) = (server.ca(), format!("https://localhost:{}/admin", server.admin_port()));
+    for (url, content_type, status) in [
+        (server.est("/nowhere"), "application/pkcs10", 404),
+        (server.est("/simpleenroll"), "text/plain", 415),
+        (server.est("/cacerts"), "application/pkcs10", 405),
+        (format!("{admin}/otp"), "application/json", 401),
+        (format!("{admin}/nowhere"), "application/json", 404),
+    ] {
+        for version in ["--http1.1", "--http2"] {
+            // Whether the answer or the body is faster is a matter of luck.
+            let told = shell.run(&format!(
+                "for try in $(seq 20); do curl -sS {version} --cacert {ca} -H 'Content-Type: {content_type}' \
+                 --data-binary @body -o /dev/null -w '%{{http_code}}\n' {url}; done | sort | uniq -c",
+                ca = ca.display()
+            ));
+            assert_eq!(told.trim(), format!("20 {status}"), "{version} {url}");
+        }
+    }
+}
+
+#[test]
 fn sends_headers_as_old_clients_want_them() {
     if !is_installed("curl") {
         return;

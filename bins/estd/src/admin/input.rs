@@ -15,7 +15,7 @@ use serde_json::Number;
 use super::problem::Problem;
 
 /// The longest body: what is sent here are a few words.
-const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// The highest page that can be asked for by number; beyond it cursors lead.
 const MAX_PAGE: u32 = 100;
 /// The longest page.

@@ -18,8 +18,9 @@ use tower_service::Service as _;
 use tracing::{debug, warn};
 
 use super::caller::Peer;
+use super::input::MAX_BODY_BYTES;
 use super::{Admin, router};
-use crate::server::{Connections, Place, attend, time_to_finish};
+use crate::server::{Connections, Place, attend, lend, time_to_finish};
 use crate::tls::handshake;
 
 /// A bound listener.
@@ -128,9 +129,12 @@ impl One {
             let (work, began) = (working.work(), Instant::now());
             let metrics = admin.metrics.clone();
             request.extensions_mut().insert(caller.clone());
-            let answer = router.clone().call(request);
+            let (head, body) = request.into_parts();
+            let (body, unread) = lend(body, &head.headers, MAX_BODY_BYTES);
+            let answer = router.clone().call(http::Request::from_parts(head, body));
             async move {
                 let answer = answer.await;
+                unread.read().await;
                 if let Ok(answer) = &answer {
                     metrics.answered(Endpoint::Admin, answer.status().as_u16(), began.elapsed());
                 }

@@ -36,6 +36,7 @@ use super::connections::{Place, Wait, Work};
 use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
 use super::leaving::Leaving;
+use super::lent::lend;
 use super::proxy::Sender;
 use super::{Admission, Limits};
 
@@ -271,13 +272,6 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
-        match self.admit(&serving, &parts) {
-            Ok(peer) => parts.extensions.insert(peer),
-            Err(refusal) => {
-                let answer = Box::pin(ready(Ok(serving.est.refuse(refusal))));
-                return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
-            }
-        };
         let body = Arriving {
             body,
             place: self.place.clone(),
@@ -289,9 +283,24 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             room: Arc::default(),
         };
         let room = Some(body.room.clone());
-        let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
-        let answer = serving.est.clone().call(Request::from_parts(parts, body));
-        let answer = span.around(answer, status);
+        let (body, unread) = lend(body, &parts.headers, serving.max_body);
+        let answer = match self.admit(&serving, &parts) {
+            Ok(peer) => {
+                parts.extensions.insert(peer);
+                let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
+                let answer = serving.est.clone().call(Request::from_parts(parts, body));
+                span.around(answer, status)
+            }
+            Err(refusal) => {
+                drop(body);
+                Box::pin(ready(Ok(serving.est.refuse(refusal))))
+            }
+        };
+        let answer = Box::pin(async {
+            let answer = answer.await;
+            unread.read().await;
+            answer
+        });
         Answering { answer, last_answer, is_last, says_close, timing, work, _room: room }
     }
 }
