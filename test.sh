@@ -25,7 +25,7 @@ packages=(
     "libstrongswan-extra-plugins=/usr/lib/ipsec/plugins/libstrongswan-curl.so"
     "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
     "chromium=chromium" "chromium-driver=chromedriver"
-    "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc"
+    "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc" "faketime=faketime"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )
 install_peers() {

@@ -139,6 +139,12 @@ pub enum ServerEvent {
     ConfigLoaded,
     /// Its database was brought to another version.
     Migrated,
+    /// A sink has taken no audit records for a while.
+    SinkFailed,
+    /// A sink of which that was written down takes them again.
+    SinkRestored,
+    /// The system's time was changed.
+    TimeChanged,
 }
 
 impl ServerEvent {
@@ -156,6 +162,9 @@ impl ServerEvent {
             Self::AuditStopped => "audit.stopped",
             Self::ConfigLoaded => "config.loaded",
             Self::Migrated => "store.migrated",
+            Self::SinkFailed => "audit.sink.failed",
+            Self::SinkRestored => "audit.sink.restored",
+            Self::TimeChanged => "time.changed",
         }
     }
 
@@ -167,12 +176,15 @@ impl ServerEvent {
             | Self::AuditStarted
             | Self::AuditStopped
             | Self::ConfigLoaded
-            | Self::Migrated => true,
+            | Self::Migrated
+            | Self::SinkRestored
+            | Self::TimeChanged => true,
             Self::ConfigRejected
             | Self::LimitExceeded
             | Self::AuthFailures
             | Self::CertificateRejected
-            | Self::TlsFailure => false,
+            | Self::TlsFailure
+            | Self::SinkFailed => false,
         }
     }
 }

@@ -1,4 +1,7 @@
-//! What the server does for its audit trail while it serves: says when it begins and ends, and makes checkpoints.
+//! What the server does for its audit trail while it serves: says when it begins and ends, makes checkpoints, and notes when
+//! somebody sets the clock.
+
+mod clock;
 
 use std::path::Path;
 use std::time::Duration;
@@ -19,6 +22,7 @@ pub(crate) struct Trail {
     store: Database,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
+    clock: JoinHandle<()>,
 }
 
 impl Trail {
@@ -39,7 +43,8 @@ impl Trail {
         store.note_cas(settings.cas.iter().map(started).collect(), None).await?;
         let (stop, stopped) = oneshot::channel();
         let task = keep(checkpoints, store.clone(), node, settings.audit.checkpoint_interval, stopped);
-        Ok(Self { store: store.clone(), stop, task: tokio::spawn(task) })
+        let clock = tokio::spawn(clock::watch(store.clone()));
+        Ok(Self { store: store.clone(), stop, task: tokio::spawn(task), clock })
     }
 
     /// Writes down that auditing ends, and makes the last checkpoint.
@@ -47,6 +52,7 @@ impl Trail {
     /// # Errors
     /// When nothing can be written down.
     pub(crate) async fn end(self) -> Result<()> {
+        self.clock.abort();
         self.store.note(ServerEvent::AuditStopped, None).await?;
         // It is gone only if it panicked, which is in the log.
         let _ = self.stop.send(());

@@ -4,11 +4,17 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
-use est_testkit::server::Server;
+use est_store::UnixMicros;
+use est_testkit::peers::is_installed;
+use est_testkit::server::{Launch, Server};
 use serde_json::{Value, json};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// How long the server may take to notice something: much longer than it does.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A server's records as an auditor took them home: an export, a checkpoint from before its end, and the public key.
 struct Taken {
@@ -341,6 +347,36 @@ fn stops_with_a_last_checkpoint_of_a_key_that_nobody_else_can_read() {
     let checkpoints = fs::read_to_string(file(".checkpoints.jsonl")).expect("checkpoints");
     let last: Value = serde_json::from_str(checkpoints.lines().last().expect("one")).expect("JSON");
     assert!(last["sequence"].as_u64().expect("a number") > export_before.lines().count() as u64, "{last}");
+}
+
+#[test]
+fn a_clock_that_is_set_while_the_server_runs_is_on_record() {
+    if !is_installed("faketime") {
+        return;
+    }
+    // What the faketime command does, and besides read again from a file with every look at the clock.
+    let folder = tempfile::tempdir().expect("a folder");
+    let offset = folder.path().join("offset");
+    fs::write(&offset, "+0").expect("a file");
+    let server = Launch::dev(ESTD)
+        .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
+        .env("FAKETIME_TIMESTAMP_FILE", offset.to_str().expect("UTF-8"))
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .start();
+    let records = || server.estd_json(&["audit", "query", "--event", "time.changed"])["events"].clone();
+    assert_eq!(records(), json!([]));
+    fs::write(&offset, "+86400").expect("a file");
+    let started = Instant::now();
+    while records() == json!([]) {
+        assert!(started.elapsed() < PATIENCE, "nobody has noticed");
+    }
+    let records = records();
+    let reason = records[0]["reason"].as_str().expect("a reason");
+    let (from, to) = reason.strip_prefix("from ").and_then(|times| times.split_once(" to ")).expect("two times");
+    let time = |text: &str| text.parse::<UnixMicros>().expect("a time").seconds().0;
+    let set_by = time(to) - time(from);
+    assert!((86_399..=86_401).contains(&set_by), "{reason}");
 }
 
 #[test]

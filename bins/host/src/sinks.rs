@@ -143,6 +143,7 @@ impl Sinks {
                 progress: of_this,
                 reopen: reopen.clone(),
                 pages: 0,
+                outage: None,
             };
             tasks.spawn(shipping.run(stopped.clone()));
         }

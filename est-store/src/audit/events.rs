@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 47] = [
+pub const EVENTS: [KnownEvent; 50] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -86,6 +86,12 @@ pub const EVENTS: [KnownEvent; 47] = [
         "audit.verified",
         "Somebody verified the audit records; a failure says what was changed, or what hides that.",
     ),
+    failure(
+        "audit.sink.failed",
+        "A file or a collector has taken no audit records for a minute; the reason says which, and why.",
+    ),
+    success("audit.sink.restored", "One of which that was written down takes them again."),
+    success("time.changed", "The system's clock was set; the reason has what it would have told, and what it tells."),
     success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
     success("store.migrated", "The database was made, or brought to another version; the reason names the migrations."),
     success("server.startup", "A server started to serve."),

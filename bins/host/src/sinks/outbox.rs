@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use est_core::{PortFuture, Seconds};
-use est_store::{AuditRecord, Database, IssuedCertificate, SinkChain, StoreError};
+use est_store::{AuditRecord, Database, IssuedCertificate, ServerEvent, SinkChain, StoreError};
 use tracing::error;
 
 use super::ChainedRecord;
@@ -25,6 +25,9 @@ pub trait Outbox: Send + Sync {
 
     /// Remembers that `sink` has taken the records of the chain of `of` up to `sequence`.
     fn advance<'a>(&'a self, of: &'a str, sink: &'a str, sequence: u64) -> PortFuture<'a, ()>;
+
+    /// Writes down that `sink` has taken nothing for a while, and why, or that it takes records again.
+    fn note_outage<'a>(&'a self, sink: &'a str, problem: Option<&'a str>) -> PortFuture<'a, ()>;
 
     /// Waits until there may be more records.
     fn more(&self) -> PortFuture<'_, ()>;
@@ -87,6 +90,14 @@ impl Outbox for StoredChains {
 
     fn advance<'a>(&'a self, of: &'a str, sink: &'a str, sequence: u64) -> PortFuture<'a, ()> {
         Box::pin(async move { Ok(self.database.advance_sink(of, sink, sequence).await?) })
+    }
+
+    fn note_outage<'a>(&'a self, sink: &'a str, problem: Option<&'a str>) -> PortFuture<'a, ()> {
+        let (event, reason) = match problem {
+            Some(problem) => (ServerEvent::SinkFailed, format!("{sink}: {problem}")),
+            None => (ServerEvent::SinkRestored, sink.to_owned()),
+        };
+        Box::pin(async move { Ok(self.database.note(event, Some(reason)).await?) })
     }
 
     /// Never: other processes write to the chains, too, and nobody tells of that. Sinks look for more by themselves.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use est_store::{SinkChain, UNREADABLE};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::collector::{Address, Connection, End};
 use super::file::AppendFile;
@@ -38,6 +38,9 @@ pub struct Pace {
     pub first_retry: Duration,
     /// How long to wait at most.
     pub last_retry: Duration,
+    /// For how long a sink has to take nothing until that is written down: one that fails for a moment with every record
+    /// would fail with the record of that, too.
+    pub note_after: Duration,
 }
 
 impl Default for Pace {
@@ -51,6 +54,7 @@ impl Default for Pace {
             lease: Duration::from_secs(30),
             first_retry: Duration::from_secs(1),
             last_retry: Duration::from_secs(60),
+            note_after: Duration::from_secs(60),
         }
     }
 }
@@ -183,6 +187,13 @@ pub(super) struct Shipping {
     pub(super) reopen: Arc<Notify>,
     /// How many pages the sink has taken.
     pub(super) pages: u64,
+    pub(super) outage: Option<Outage>,
+}
+
+/// A sink that takes nothing.
+pub(super) struct Outage {
+    since: Instant,
+    is_noted: bool,
 }
 
 /// Why shipping has stopped for a moment.
@@ -224,6 +235,7 @@ impl Shipping {
             if self.tell(Some(error.clone())) {
                 warn!(sink, %error, "audit records wait: the sink does not take them");
             }
+            self.note_outage(&error).await;
             if *stop.borrow() {
                 return;
             }
@@ -340,7 +352,23 @@ impl Shipping {
         if self.tell(None) {
             info!(sink = self.sink.kind(), "the sink takes audit records again");
         }
+        if self.outage.take().is_some_and(|outage| outage.is_noted) {
+            self.outbox.note_outage(&self.progress.name, None).await?;
+        }
         Ok(true)
+    }
+
+    /// Writes down that the sink takes nothing, once it has taken nothing for a while.
+    async fn note_outage(&mut self, error: &str) {
+        let outage = self.outage.get_or_insert_with(|| Outage { since: Instant::now(), is_noted: false });
+        if outage.is_noted || outage.since.elapsed() < self.pace.note_after {
+            return;
+        }
+        match self.outbox.note_outage(&self.progress.name, Some(error)).await {
+            Ok(()) => outage.is_noted = true,
+            // It is what fails, perhaps.
+            Err(error) => debug!(%error, "that a sink takes no audit records could not be written down"),
+        }
     }
 
     /// Remembers that the sink has taken the records of a chain up to this one.

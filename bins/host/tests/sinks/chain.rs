@@ -25,6 +25,8 @@ pub(crate) struct Chain {
     pub(crate) is_forgetful: AtomicBool,
     /// Tells when something could not be.
     pub(crate) forgot: Notify,
+    /// What was written down of sinks that take nothing.
+    pub(crate) outages: Mutex<Vec<String>>,
 }
 
 impl Chain {
@@ -111,6 +113,11 @@ impl Outbox for Chain {
             assert!(before.is_none_or(|before| before < sequence), "{sink} goes back from {before:?} to {sequence}");
             Ok(())
         })
+    }
+
+    fn note_outage<'a>(&'a self, sink: &'a str, problem: Option<&'a str>) -> PortFuture<'a, ()> {
+        self.outages.lock().unwrap().push(format!("{sink}: {}", problem.unwrap_or("again")));
+        Box::pin(async { Ok(()) })
     }
 
     fn more(&self) -> PortFuture<'_, ()> {

@@ -3,9 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use est_testkit::peers::Directory;
 use host::config::Audit;
+use host::sinks::Pace;
 
 use crate::chain::Chain;
 use crate::{Log, PATIENCE, nothing, pace, run, spawn};
@@ -92,5 +94,35 @@ fn waits_for_a_folder_that_is_away_and_goes_on_where_it_was() {
         log.says("takes audit records again").await;
         sinks.close(PATIENCE).await;
         assert_eq!(sequences(&inner.join("audit.jsonl")), (1..=1_010).collect::<Vec<_>>());
+        assert_eq!(*chain.outages.lock().unwrap(), [""; 0], "it was a short one");
+    });
+}
+
+#[test]
+fn an_outage_that_lasts_is_written_down_once_and_its_end_too() {
+    run(async {
+        let log = Log::begin();
+        let folder = Directory::new();
+        let (inner, aside) = (folder.path().join("log"), folder.path().join("aside"));
+        fs::create_dir(&inner).unwrap();
+        let chain = Chain::with(10);
+        let audit = to_file(inner.join("audit.jsonl"));
+        fs::rename(&inner, &aside).unwrap();
+        let sinks = spawn(&chain, &audit, Pace { note_after: Duration::from_millis(100), ..pace() });
+        log.says("audit records wait").await;
+        let noted = || chain.outages.lock().unwrap().clone();
+        let wait = async {
+            while noted().is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, wait).await.unwrap();
+
+        fs::rename(&aside, &inner).unwrap();
+        log.says("takes audit records again").await;
+        sinks.close(PATIENCE).await;
+        let [failed, again] = &noted()[..] else { panic!("{:?}", noted()) };
+        assert!(failed.starts_with("file: ") && failed.contains("No such file"), "{failed}");
+        assert_eq!(again, "file: again");
     });
 }

@@ -1,0 +1,73 @@
+//! A clock that somebody sets.
+
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use est_store::{Database, ServerEvent, UnixMicros};
+use tokio::time::MissedTickBehavior;
+use tracing::{error, warn};
+
+/// How often to look.
+const EVERY: Duration = Duration::from_secs(5);
+/// A clock that is kept right drifts by less than this in that time.
+const DRIFT: Duration = Duration::from_secs(1);
+
+/// What the two clocks of a machine tell at one moment: the one that somebody may set, and the one that nobody can.
+#[derive(Clone, Copy, Debug)]
+struct Moment {
+    /// Since 1970.
+    time: Duration,
+    steady: Instant,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { time, steady: Instant::now() }
+    }
+
+    /// What the clock would tell at `later` if it had not been set, where it was.
+    fn misses(self, later: Self) -> Option<Duration> {
+        let expected = self.time.saturating_add(later.steady.saturating_duration_since(self.steady));
+        (expected.abs_diff(later.time) > DRIFT).then_some(expected)
+    }
+}
+
+/// Writes down whenever the clock was set, for as long as the server runs.
+pub(super) async fn watch(store: Database) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = Moment::now();
+    loop {
+        ticks.tick().await;
+        let now = Moment::now();
+        if let Some(expected) = last.misses(now) {
+            let reason = format!("from {} to {}", text(expected), text(now.time));
+            warn!("the system's clock was set {reason}: what is valid, due or over goes by the new time");
+            if let Err(error) = store.note(ServerEvent::TimeChanged, Some(reason)).await {
+                error!(%error, "that the clock was set could not be recorded");
+            }
+        }
+        last = now;
+    }
+}
+
+fn text(time: Duration) -> UnixMicros {
+    UnixMicros(u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_goes_its_way_is_no_news_and_one_that_was_set_is() {
+        let first = Moment { time: Duration::from_secs(1_000), steady: Instant::now() };
+        let after = |time| Moment { time: Duration::from_millis(time), steady: first.steady + EVERY };
+        for time in [1_005_000, 1_004_000, 1_006_000] {
+            assert_eq!(first.misses(after(time)), None);
+        }
+        for time in [1_003_999, 1_006_001, 0, 9_000_000] {
+            assert_eq!(first.misses(after(time)), Some(Duration::from_secs(1_005)));
+        }
+    }
+}
