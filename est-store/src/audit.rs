@@ -295,6 +295,10 @@ impl Work for Note {
     }
 }
 
+/// The longest serial number that is written down, in octets: three times what RFC 5280 §4.1.2.2 allows. Whoever makes a
+/// certificate of their own, which is then rejected, may choose any; its fingerprint tells which it was.
+const MAX_SERIAL: usize = 64;
+
 /// An event to write down.
 #[derive(Clone, Copy)]
 pub(crate) struct Event<'a> {
@@ -355,12 +359,14 @@ impl<'a> Event<'a> {
     pub(crate) fn append(&self, chain: &mut Chain, at: UnixMicros) -> Change<'a> {
         let [actor, source, label, ca, reason] =
             [self.actor, self.source, self.label, self.ca, self.reason].map(|text| text.map(plain));
+        let serial = self.serial.filter(|serial| serial.len() <= MAX_SERIAL);
         let event = Event {
             actor: actor.as_deref(),
             source: source.as_deref(),
             label: label.as_deref(),
             ca: ca.as_deref(),
             reason: reason.as_deref(),
+            serial,
             ..*self
         };
         debug_assert!(events::is_known(self.name), "{} is not in the table of events", self.name);
@@ -378,7 +384,7 @@ impl<'a> Event<'a> {
             ca,
             self.method.map(Method::name),
             reason,
-            self.serial,
+            serial,
             self.fingerprint.map(|fingerprint| fingerprint.0),
         ];
         Change {

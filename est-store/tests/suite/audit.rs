@@ -1,12 +1,12 @@
 //! What is on record about what happened.
 
 use est_core::{Entry, Event, EventKind, Operation, Outcome, Principal, Refusal, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, AuditRecord, CaEvent, CaNote, Method, SerialNumber, ServerEvent, UnixMicros};
+use est_store::{Actor, AuditFilter, AuditRecord, CaEvent, CaNote, Instigator, Method, SerialNumber, ServerEvent, UnixMicros};
 
 use super::subject::{Store, Subject};
 use crate::support::{
     START, after, again, certificate_holder, csr, entry, intent, issued, new_password, password_holder, serial,
-    sign_certificate,
+    sign_certificate, with_serial,
 };
 
 async fn read(store: &Store, event: &str) -> Vec<AuditRecord> {
@@ -115,6 +115,20 @@ async fn an_authentication_that_fails_names_the_certificate_that_was_shown_too()
     assert_eq!(record.fingerprint, Some(shown.fingerprint()));
     assert_eq!(record.serial.as_ref().map(SerialNumber::as_bytes), Some(shown.serial()));
     assert_eq!(record.actor, None);
+}
+
+#[tokio::test]
+async fn a_serial_number_that_nobody_may_have_is_left_out_and_the_record_is_not() {
+    let Subject { store, .. } = &Subject::fresh();
+    for (length, is_kept) in [(20, true), (64, true), (65, false), (23_000, false)] {
+        let shown = with_serial(&vec![0x5a; length]);
+        let instigator = Instigator { shown: Some(shown.clone()), ..Instigator::default() };
+        store.note_by(instigator, ServerEvent::CertificateRejected, Some(length.to_string())).await.unwrap();
+        let record = read(store, "auth.mtls.failure").await.pop().unwrap();
+        assert_eq!(record.reason, Some(length.to_string()));
+        assert_eq!(record.fingerprint, Some(shown.fingerprint()));
+        assert_eq!(record.serial.is_some(), is_kept, "{length}");
+    }
 }
 
 #[tokio::test]

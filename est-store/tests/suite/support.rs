@@ -19,6 +19,7 @@ use est_core::{
     Serial, UnixTime,
 };
 use est_store::{Clock, NewPassword, Options, UnixMicros};
+use est_testkit::der;
 
 /// When every test begins.
 pub(crate) const START: UnixTime = UnixTime(1_800_000_000);
@@ -161,6 +162,22 @@ pub(crate) fn sign_certificate(intent: &Intent) -> Arc<Certificate> {
     .to_der();
     let signature = sign(&generate(), &to_be_signed);
     Arc::new(Certificate::parse(&assemble_certificate(to_be_signed, ECDSA_SHA256, &signature)).unwrap())
+}
+
+/// A certificate with another serial number than a CA would give it.
+pub(crate) fn with_serial(contents: &[u8]) -> Arc<Certificate> {
+    let certificate = sign_certificate(&intent(password_holder("odd"), &csr("odd")));
+    let [to_be_signed, algorithm, signature] = parts(certificate.as_der());
+    let (mut elements, serial) = (parts::<8>(to_be_signed), der::value(0x02, &[contents]));
+    elements[1] = &serial;
+    let to_be_signed = der::sequence(&elements);
+    Arc::new(Certificate::parse(&der::sequence(&[&to_be_signed, algorithm, signature])).unwrap())
+}
+
+/// The elements of a SEQUENCE, DER.
+fn parts<const N: usize>(sequence: &[u8]) -> [&[u8]; N] {
+    let contents = est_core::pkix::der::contents(sequence);
+    est_core::pkix::der::parts(contents).collect::<Vec<_>>().try_into().unwrap()
 }
 
 /// Somebody who knows the password `id`, which ends a while after START.

@@ -22,6 +22,9 @@ const CUT: &str = "...";
 const WHOLE: [&str; 9] =
     ["event_type", "outcome", "node", "sequence", "hash", "serial", "fingerprint", "not_before", "not_after"];
 
+/// What is longer than this is none of those, whoever wrote it into the database.
+const MAX_WHOLE: usize = 256;
+
 /// Who sends, in every message.
 #[derive(Clone, Debug)]
 pub(super) struct Sender {
@@ -66,7 +69,8 @@ impl Sender {
                 cut(&mut text, over);
                 continue;
             }
-            let others = fields.iter_mut().filter(|(name, value)| !WHOLE.contains(name) && value.len() > CUT.len());
+            let is_whole = |name, value: &str| WHOLE.contains(&name) && value.len() <= MAX_WHOLE;
+            let others = fields.iter_mut().filter(|(name, value)| !is_whole(*name, value) && value.len() > CUT.len());
             let Some((_, longest)) = others.max_by_key(|(_, value)| value.len()) else { return message };
             cut(longest, over);
         }
