@@ -198,21 +198,23 @@ pub(super) struct Outage {
 
 /// Why shipping has stopped for a moment.
 enum Pause {
-    /// The sink, or the outbox, has failed.
-    Failed(String),
+    /// The sink has failed.
+    Sink(String),
+    /// The outbox has failed.
+    Outbox(String),
     /// Everything has been shipped, and the server is stopping.
     Stopped,
 }
 
 impl From<io::Error> for Pause {
     fn from(error: io::Error) -> Self {
-        Self::Failed(error.to_string())
+        Self::Sink(error.to_string())
     }
 }
 
 impl From<est_core::PortError> for Pause {
     fn from(error: est_core::PortError) -> Self {
-        Self::Failed(error.to_string())
+        Self::Outbox(error.to_string())
     }
 }
 
@@ -225,7 +227,11 @@ impl Shipping {
         loop {
             let before = self.pages;
             let Err(pause) = self.ship(&mut chains, &mut stop).await;
-            let Pause::Failed(error) = pause else { return };
+            let (error, is_the_sinks) = match pause {
+                Pause::Sink(error) => (error, true),
+                Pause::Outbox(error) => (error, false),
+                Pause::Stopped => return,
+            };
             if self.settle(&mut chains).await && !*stop.borrow() {
                 continue;
             }
@@ -235,7 +241,9 @@ impl Shipping {
             if self.tell(Some(error.clone())) {
                 warn!(sink, %error, "audit records wait: the sink does not take them");
             }
-            self.note_outage(&error).await;
+            if is_the_sinks {
+                self.note_outage(&error).await;
+            }
             if *stop.borrow() {
                 return;
             }
@@ -283,6 +291,12 @@ impl Shipping {
                 }
                 return Err(Pause::Stopped);
             } else if has_all {
+                if chains.iter().all(|chain| chain.given == chain.confirmed)
+                    && self.outage.as_ref().is_some_and(|outage| !outage.is_noted)
+                {
+                    // Nothing waited for it.
+                    self.outage = None;
+                }
                 self.wait(stop).await?;
             }
             if self.sink.is_up() {
@@ -352,9 +366,6 @@ impl Shipping {
         if self.tell(None) {
             info!(sink = self.sink.kind(), "the sink takes audit records again");
         }
-        if self.outage.take().is_some_and(|outage| outage.is_noted) {
-            self.outbox.note_outage(&self.progress.name, None).await?;
-        }
         Ok(true)
     }
 
@@ -372,12 +383,24 @@ impl Shipping {
     }
 
     /// Remembers that the sink has taken the records of a chain up to this one.
-    async fn confirm(&self, chain: &mut Held, sequence: u64) -> Result<(), Pause> {
+    async fn confirm(&mut self, chain: &mut Held, sequence: u64) -> Result<(), Pause> {
         if sequence != chain.confirmed {
             self.outbox.advance(&chain.node, &self.progress.name, sequence).await?;
             chain.confirm(sequence);
+            self.end_outage().await;
         }
         Ok(())
+    }
+
+    /// The sink has taken records for good.
+    async fn end_outage(&mut self) {
+        if self.outage.as_ref().is_some_and(|outage| outage.is_noted)
+            && let Err(error) = self.outbox.note_outage(&self.progress.name, None).await
+        {
+            // Once more with the next records.
+            return debug!(%error, "that a sink takes audit records again could not be written down");
+        }
+        self.outage = None;
     }
 
     /// Waits for more records, and watches the sink meanwhile.

@@ -387,6 +387,31 @@ fn is_sent_again_what_it_had_not_read_when_it_closed_the_connection() {
 }
 
 #[test]
+fn one_that_accepts_connections_and_takes_nothing_for_good_is_out_until_it_does() {
+    run(async {
+        let collector = Plain::listen().await;
+        let chain = Chain::with(5);
+        let patient = Pace { settled_after: Duration::ZERO, note_after: Duration::from_millis(100), ..pace() };
+        let sinks = spawn(&chain, &collector.audit(SyslogTransport::Tcp), patient);
+        let noted = || chain.outages.lock().unwrap().clone();
+        let refuse = async {
+            while noted().is_empty() {
+                collector.accept().await.readable().await.unwrap();
+            }
+        };
+        tokio::time::timeout(PATIENCE, refuse).await.expect("it is noticed");
+        assert_eq!(noted().len(), 1, "{:?}", noted());
+        let mut connection = collector.accept().await;
+        assert_eq!(read_until(&mut connection, 5).await, [1, 2, 3, 4, 5]);
+        assert_eq!(noted().len(), 1, "it has not said yet that it has them: {:?}", noted());
+        drop(connection);
+        until(|| noted().len() == 2).await;
+        assert!(noted()[1].ends_with(": again"), "{:?}", noted());
+        sinks.close(PATIENCE).await;
+    });
+}
+
+#[test]
 fn is_not_sent_again_over_tls_what_it_had_when_it_said_that_it_closes() {
     let Some(certificates) = Certificates::find() else { return };
     let chain_of = vec![certificates.certificate("collector").as_der().to_vec().into()];
