@@ -366,7 +366,9 @@ fn a_clock_that_is_set_while_the_server_runs_is_on_record() {
         .start();
     let records = || server.estd_json(&["audit", "query", "--event", "time.changed"])["events"].clone();
     assert_eq!(records(), json!([]));
-    fs::write(&offset, "+86400").expect("a file");
+    // Never half written: it is read with every look at the clock.
+    fs::write(folder.path().join("next"), "+86400").expect("a file");
+    fs::rename(folder.path().join("next"), &offset).expect("a file");
     let started = Instant::now();
     while records() == json!([]) {
         assert!(started.elapsed() < PATIENCE, "nobody has noticed");
