@@ -23,7 +23,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tracing::{debug, info, warn};
 
-pub(crate) use admission::{Admission, Bounds, Buckets, KEYS, Rate, Source};
+pub(crate) use admission::{Admission, Bounds, Buckets, KEYS, Listener, Rate, Source};
 pub(crate) use connection::{attend, time_to_finish};
 pub(crate) use connections::{Connections, Place};
 pub(crate) use crls::Crls;

@@ -115,7 +115,7 @@ impl ClientCertVerifier for Possession {
         let chain: Vec<Vec<u8>> =
             std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.to_vec()).collect();
         path(&chain, UnixTime(now.as_secs())).map(|()| ClientCertVerified::assertion()).map_err(|doubt| {
-            handshake::reject(leaf, doubt);
+            handshake::distrust(leaf, doubt);
             Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
         })
     }
@@ -127,6 +127,7 @@ impl ClientCertVerifier for Possession {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls12_signature(message, certificate, signed, &self.algorithms)
+            .inspect_err(|error| handshake::doubt_possession(certificate, error))
     }
 
     fn verify_tls13_signature(
@@ -136,6 +137,7 @@ impl ClientCertVerifier for Possession {
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
         verify_tls13_signature(message, certificate, signed, &self.algorithms)
+            .inspect_err(|error| handshake::doubt_possession(certificate, error))
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -96,6 +96,7 @@ fn a_session_that_does_not_come_about_is_on_record_with_who_and_why() {
     assert_eq!((&rejected["source"], &rejected["method"]), (&"127.0.0.1".into(), &"certificate".into()));
 
     assert!(!is_heard(&Client::new(server.port(), &server.ca())));
+    records(&server, "tls.failure", 1);
     // A client that does not trust the server, one of the admin API's too, and one that speaks something else.
     assert!(!is_heard(&Client::new(server.port(), &other.ca())));
     records(&server, "tls.failure", 2);
@@ -113,6 +114,31 @@ fn a_session_that_does_not_come_about_is_on_record_with_who_and_why() {
     assert!(begins(reasons[1], "received fatal alert: "), "{reasons:?}");
     assert!(begins(reasons[2], "with the admin API: received fatal alert: "), "{reasons:?}");
     assert!(begins(reasons[3], "received corrupt message"), "{reasons:?}");
+}
+
+#[test]
+fn a_certificate_without_its_key_is_on_record_as_what_it_is() {
+    let server = in_mode("optional").start();
+    let mine = device(&server);
+    let certificate = pem::decode(&std::fs::read_to_string(&mine.0).expect("a file")).expect("PEM")[0].contents.clone();
+    let thief = Client::showing(server.port(), &server.ca(), std::slice::from_ref(&certificate), &Key::p256().to_pem());
+    assert!(!is_heard(&thief));
+    let [stolen] = &records(&server, "auth.mtls.failure", 1)[..] else { panic!("one record") };
+    let reason = stolen["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("client-certificate-unproven (") && reason.ends_with(" as CN=device"), "{reason}");
+    let shown = Certificate::parse(&certificate).expect("a certificate");
+    assert_eq!(stolen["fingerprint"], shown.fingerprint().to_string());
+}
+
+#[test]
+fn a_handshake_that_is_not_completed_in_time_is_on_record() {
+    let limited = |text: String| format!("{text}\n[limits]\nhandshake_timeout = \"1s\"\n");
+    let server = Launch::configured(ESTD, limited).start();
+    let mut slow = TcpStream::connect(("127.0.0.1", server.port())).expect("a connection");
+    slow.write_all(&[22, 3, 1, 2]).expect("sent");
+    let [late] = &records(&server, "tls.failure", 1)[..] else { panic!("one record") };
+    assert_eq!(late["reason"], "it was not complete within limits.handshake_timeout");
+    drop(slow);
 }
 
 #[test]

@@ -20,8 +20,8 @@ use tracing::{debug, warn};
 use super::caller::Peer;
 use super::input::MAX_BODY_BYTES;
 use super::{Admin, router};
-use crate::server::{Connections, Place, attend, lend, time_to_finish};
-use crate::tls::handshake;
+use crate::server::{Connections, Listener as To, Place, attend, lend, time_to_finish};
+use crate::tls::handshake::{self, Failed};
 
 /// A bound listener.
 pub(crate) struct Listener {
@@ -114,9 +114,13 @@ impl One {
             Ok(Err(failed)) => {
                 debug!(%peer, error = %failed.error(), "TLS handshake with the admin API failed");
                 drop(place);
-                return admin.admission.note_session(&admin.store, peer.ip(), "with the admin API: ", failed).await;
+                return admin.admission.note_session(&admin.store, peer.ip(), To::Admin, failed).await;
             }
-            Err(_) => return debug!(%peer, "TLS handshake with the admin API took too long"),
+            Err(_) => {
+                debug!(%peer, "TLS handshake with the admin API took too long");
+                drop(place);
+                return admin.admission.note_session(&admin.store, peer.ip(), To::Admin, Failed::late()).await;
+            }
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
         let caller = Peer {
@@ -134,11 +138,12 @@ impl One {
             let answer = router.clone().call(http::Request::from_parts(head, body));
             async move {
                 let answer = answer.await;
-                unread.read().await;
                 if let Ok(answer) = &answer {
                     metrics.answered(Endpoint::Admin, answer.status().as_u16(), began.elapsed());
                 }
+                // Who keeps back the rest of a request keeps nobody busy.
                 drop(work);
+                unread.read().await;
                 answer
             }
         });

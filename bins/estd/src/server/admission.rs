@@ -25,7 +25,7 @@ pub(crate) use source::Source;
 
 use tally::{Tally, What};
 
-use crate::tls::handshake;
+use crate::tls::handshake::Failed;
 
 /// Sources and principals that are known at a time: a mebibyte for each table of them.
 pub(crate) const KEYS: usize = 65_536;
@@ -61,6 +61,13 @@ impl Bounds {
             queue_timeout: limits.queue_timeout,
         }
     }
+}
+
+/// With whom a TLS session did not come about. What is written down of the one leaves room for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Listener {
+    Est,
+    Admin,
 }
 
 /// Lets in, has wait, or refuses. One for the life of the process: a reload changes the bounds and forgets nobody.
@@ -163,10 +170,14 @@ impl Admission {
         self.writes_down(What::Intruder, Some(source))
     }
 
-    /// Writes down, or counts, that a TLS session did not come about; `at` is where, before the reason.
-    pub(crate) async fn note_session(&self, store: &Database, peer: IpAddr, at: &str, failed: handshake::Failed) {
+    /// Writes down, or counts, that a TLS session did not come about.
+    pub(crate) async fn note_session(&self, store: &Database, peer: IpAddr, with: Listener, failed: Failed) {
         let Some(reason) = failed.reason() else { return };
-        if !self.writes_down(What::Session, Some(peer.into())) {
+        let (what, at) = match with {
+            Listener::Est => (What::Session, ""),
+            Listener::Admin => (What::AdminSession, "with the admin API: "),
+        };
+        if !self.writes_down(what, Some(peer.into())) {
             return;
         }
         let (event, method) = match failed.is_rejection() {

@@ -38,10 +38,10 @@ use super::hello::Overheard;
 use super::leaving::Leaving;
 use super::lent::lend;
 use super::proxy::Sender;
-use super::{Admission, Limits};
+use super::{Admission, Limits, Listener};
 
 use crate::serving::{Current, Serving};
-use crate::tls::handshake;
+use crate::tls::handshake::{self, Failed};
 
 /// What every connection shares.
 #[derive(Clone)]
@@ -96,9 +96,13 @@ impl Context {
             Ok(Err(failed)) => {
                 debug!(%peer, error = %failed.error(), "TLS handshake failed");
                 drop(place);
-                return self.admission.note_session(&self.store, peer.ip(), "", failed).await;
+                return self.admission.note_session(&self.store, peer.ip(), Listener::Est, failed).await;
             }
-            Err(_) => return debug!(%peer, "TLS handshake took too long"),
+            Err(_) => {
+                debug!(%peer, "TLS handshake took too long");
+                drop(place);
+                return self.admission.note_session(&self.store, peer.ip(), Listener::Est, Failed::late()).await;
+            }
         };
         self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;
     }
@@ -268,8 +272,9 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
                 Ok(_) => serving.crls.answer(&request, shell::now()),
                 Err(refusal) => serving.est.refuse(refusal),
             };
+            timing.end(&answer);
             let answer = Box::pin(ready(Ok(answer)));
-            return Answering { answer, last_answer, is_last, says_close, timing, work, _room: None };
+            return Answering { answer, last_answer, is_last, says_close, work, _room: None };
         }
         let (mut parts, body) = request.into_parts();
         let body = Arriving {
@@ -296,12 +301,15 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
                 Box::pin(ready(Ok(serving.est.refuse(refusal))))
             }
         };
-        let answer = Box::pin(async {
+        let answer = Box::pin(async move {
             let answer = answer.await;
+            if let Ok(answer) = &answer {
+                timing.end(answer);
+            }
             unread.read().await;
             answer
         });
-        Answering { answer, last_answer, is_last, says_close, timing, work, _room: room }
+        Answering { answer, last_answer, is_last, says_close, work, _room: room }
     }
 }
 
@@ -368,7 +376,6 @@ struct Answering {
     is_last: bool,
     /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
     says_close: bool,
-    timing: Timing,
     work: Work,
     /// What its body takes, until there is an answer.
     _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
@@ -379,6 +386,12 @@ struct Timing {
     metrics: Arc<Metrics>,
     endpoint: Endpoint,
     began: Instant,
+}
+
+impl Timing {
+    fn end(&self, answer: &Response<Full<Bytes>>) {
+        self.metrics.answered(self.endpoint, answer.status().as_u16(), self.began.elapsed());
+    }
 }
 
 impl Future for Answering {
@@ -396,10 +409,6 @@ impl Future for Answering {
         }
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");
-        if let Ok(answer) = &answer {
-            let Timing { metrics, endpoint, began } = &self.timing;
-            metrics.answered(*endpoint, answer.status().as_u16(), began.elapsed());
-        }
         if answer.as_ref().is_ok_and(|answer| answer.extensions().get::<CloseAfter>().is_some()) {
             self.last_answer.notify_one();
         }

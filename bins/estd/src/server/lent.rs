@@ -18,16 +18,15 @@ use hyper::body::{Body, Bytes, Frame, SizeHint};
 pub(crate) struct Lent<B> {
     body: Option<B>,
     home: Option<Home<B>>,
+    /// How many octets it may have yet.
+    left: usize,
 }
 
-/// Where a body comes back to.
-type Home<B> = Arc<Mutex<Option<B>>>;
+/// Where a body comes back to, with how many octets it may have yet.
+type Home<B> = Arc<Mutex<Option<(B, usize)>>>;
 
 /// What may come back.
-pub(crate) struct Unread<B> {
-    home: Option<Home<B>>,
-    limit: usize,
-}
+pub(crate) struct Unread<B>(Option<Home<B>>);
 
 /// Lends out the body of a request with these `headers`. One that is empty, surely longer than `limit` octets, or sent
 /// only to who wants it (RFC 9110 §10.1.1), does not come back.
@@ -35,7 +34,7 @@ pub(crate) fn lend<B: Body>(body: B, headers: &HeaderMap, limit: usize) -> (Lent
     let is_short = body.size_hint().lower() <= limit as u64;
     let comes_back = is_short && !body.is_end_stream() && !headers.contains_key(EXPECT);
     let home = comes_back.then(Home::default);
-    (Lent { body: Some(body), home: home.clone() }, Unread { home, limit })
+    (Lent { body: Some(body), home: home.clone(), left: limit }, Unread(home))
 }
 
 /// For how long an answer is kept back for its request's body.
@@ -48,17 +47,16 @@ impl<B: Body<Data = Bytes> + Unpin> Unread<B> {
     }
 
     async fn read_within(self, patience: Duration) {
-        let Self { home: Some(home), limit } = self else { return };
+        let Self(Some(home)) = self else { return };
         let returned = home.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(body) = returned {
+        if let Some((body, left)) = returned {
             // The answer does without a body that does not come.
-            let _ = tokio::time::timeout(patience, read_out(body, limit)).await;
+            let _ = tokio::time::timeout(patience, read_out(body, left)).await;
         }
     }
 }
 
-async fn read_out<B: Body<Data = Bytes> + Unpin>(mut body: B, limit: usize) {
-    let mut left = limit;
+async fn read_out<B: Body<Data = Bytes> + Unpin>(mut body: B, mut left: usize) {
     while let Some(Ok(frame)) = body.frame().await {
         let length = frame.data_ref().map_or(0, Bytes::len);
         let Some(rest) = left.checked_sub(length) else { return };
@@ -69,23 +67,26 @@ async fn read_out<B: Body<Data = Bytes> + Unpin>(mut body: B, limit: usize) {
 impl<B> Drop for Lent<B> {
     fn drop(&mut self) {
         if let Some(home) = &self.home {
-            *home.lock().unwrap_or_else(PoisonError::into_inner) = self.body.take();
+            let unread = self.body.take().map(|body| (body, self.left));
+            *home.lock().unwrap_or_else(PoisonError::into_inner) = unread;
         }
     }
 }
 
-impl<B: Body + Unpin> Body for Lent<B> {
-    type Data = B::Data;
+impl<B: Body<Data = Bytes> + Unpin> Body for Lent<B> {
+    type Data = Bytes;
     type Error = B::Error;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(context);
-        if matches!(frame, Poll::Ready(None)) {
-            self.home = None;
+        match &frame {
+            Poll::Ready(None) => self.home = None,
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                self.left = self.left.saturating_sub(length);
+            }
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         frame
     }

@@ -17,7 +17,7 @@ pub(crate) struct Failed {
 /// A client's certificate that is not accepted.
 struct Rejected {
     certificate: Option<Arc<Certificate>>,
-    doubt: Doubt,
+    why: String,
 }
 
 tokio::task_local! {
@@ -25,11 +25,20 @@ tokio::task_local! {
     static REJECTED: RefCell<Option<Rejected>>;
 }
 
-/// Tells why the certificate `leaf` is not accepted in the handshake that is under way.
-pub(super) fn reject(leaf: &CertificateDer<'_>, doubt: Doubt) {
+/// Tells that the certificate `leaf` is not accepted in the handshake that is under way.
+pub(super) fn distrust(leaf: &CertificateDer<'_>, doubt: Doubt) {
+    reject(leaf, Refusal::from(doubt).row().code.to_owned());
+}
+
+/// Tells that the peer has not shown that the key of the certificate `leaf` is its own.
+pub(super) fn doubt_possession(leaf: &CertificateDer<'_>, error: &rustls::Error) {
+    reject(leaf, format!("client-certificate-unproven ({error})"));
+}
+
+fn reject(leaf: &CertificateDer<'_>, why: String) {
     let certificate = Certificate::parse(leaf).ok().map(Arc::new);
     // Outside of `watched` nobody wants to know.
-    let _ = REJECTED.try_with(|slot| slot.replace(Some(Rejected { certificate, doubt })));
+    let _ = REJECTED.try_with(|slot| slot.replace(Some(Rejected { certificate, why })));
 }
 
 /// Runs a handshake.
@@ -45,17 +54,25 @@ pub(crate) async fn watched<T>(handshake: impl Future<Output = io::Result<T>>) -
 }
 
 impl Failed {
+    /// One that took longer than it may.
+    pub(crate) fn late() -> Self {
+        Self { error: io::ErrorKind::TimedOut.into(), rejected: None }
+    }
+
     /// What went wrong, for the log.
     pub(crate) fn error(&self) -> &io::Error {
         &self.error
     }
 
-    /// What went wrong between two that spoke TLS, or that one of them did not; `None` where a connection just ended.
+    /// What went wrong between two that spoke TLS, or that one of them did not, or not in time; `None` where a connection
+    /// just ended.
     pub(crate) fn reason(&self) -> Option<String> {
-        if let Some(Rejected { certificate, doubt }) = &self.rejected {
-            let code = Refusal::from(doubt.clone()).row().code;
+        if let Some(Rejected { certificate, why }) = &self.rejected {
             let claimed = certificate.as_ref().map(|certificate| format!(" as {}", certificate.subject()));
-            return Some(format!("{code}{}", claimed.unwrap_or_default()));
+            return Some(format!("{why}{}", claimed.unwrap_or_default()));
+        }
+        if self.error.kind() == io::ErrorKind::TimedOut {
+            return Some("it was not complete within limits.handshake_timeout".to_owned());
         }
         self.error.get_ref().filter(|error| error.is::<rustls::Error>()).map(ToString::to_string)
     }

@@ -1,6 +1,10 @@
 //! What one caller may take.
 
+use std::io::Write as _;
 use std::process::Command;
+use std::time::{Duration, Instant};
+
+use est_testkit::https::{Client, Response, read_response};
 
 use crate::api::{Api, VIEWER, patient, problem, with};
 
@@ -43,10 +47,37 @@ fn a_page_of_another_origin_changes_nothing() {
 #[test]
 fn connections_over_the_limit_push_out_who_has_waited_longest() {
     let server = with("max_connections = 2").start();
-    let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
+    let client = Client::new(server.admin_port(), &server.ca());
     let idle: Vec<_> = (0..4).map(|_| client.connect().expect("a connection")).collect();
     assert_eq!(Api::bearing(&server, VIEWER).get("/admin/health").status, 200);
     drop(idle);
+}
+
+#[test]
+fn who_keeps_back_the_body_of_a_request_that_was_answered_has_no_place_for_it() {
+    let server = with("max_connections = 2\nmax_requests = 10000").start();
+    let client = Client::new(server.admin_port(), &server.ca());
+    let mut operator = client.connect().expect("a connection");
+    let token = server.admin_token();
+    let mut ask = || {
+        let request =
+            format!("GET /admin/metrics HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n");
+        operator.write_all(request.as_bytes()).and_then(|()| operator.flush()).expect("sent");
+        read_response(&mut operator).expect("an answer")
+    };
+    assert_eq!(ask().status, 200);
+    let mut stranger = client.connect().expect("a connection");
+    let head = b"POST /admin/nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n";
+    stranger.write_all(head).and_then(|()| stranger.flush()).expect("sent");
+    let is_known =
+        |metrics: &Response| metrics.text().lines().any(|line| line.contains("\"4xx\"") && line.contains("admin"));
+    let started = Instant::now();
+    while !is_known(&ask()) {
+        assert!(started.elapsed() < Duration::from_secs(60), "the request is not counted");
+    }
+    let newcomer = client.connect().expect("a connection");
+    assert_eq!(ask().status, 200, "the stranger had to make room, not the operator");
+    drop((stranger, newcomer));
 }
 
 #[test]
@@ -91,7 +122,7 @@ fn a_reload_changes_how_many_connections_may_be_open() {
     std::fs::write(&config, text.replace("max_connections = 60", "max_connections = 2")).expect("written");
     let api = Api::operator(&server);
     assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
-    let client = est_testkit::https::Client::new(server.admin_port(), &server.ca());
+    let client = Client::new(server.admin_port(), &server.ca());
     let idle: Vec<_> = (0..10).map(|_| client.connect().expect("a connection")).collect();
     let metrics = api.get("/admin/metrics");
     let open = metrics.text().lines().find_map(|line| line.strip_prefix("ohia_connections{listener=\"admin\"} "));

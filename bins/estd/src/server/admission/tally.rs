@@ -24,12 +24,14 @@ pub(super) enum What {
     Intruder,
     /// A source with which a TLS session did not come about.
     Session,
+    /// A source with which a TLS session with the admin API did not come about.
+    AdminSession,
 }
 
 impl What {
-    pub(super) const COUNT: usize = 6;
+    pub(super) const COUNT: usize = 7;
     const ALL: [Self; Self::COUNT] =
-        [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder, Self::Session];
+        [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder, Self::Session, Self::AdminSession];
 }
 
 /// Counts, in bounded memory, until they are taken.
@@ -82,14 +84,14 @@ impl Line {
         match self.what {
             What::Source | What::Principal | What::Busy => ServerEvent::LimitExceeded,
             What::Stranger | What::Intruder => ServerEvent::AuthFailures,
-            What::Session => ServerEvent::TlsFailure,
+            What::Session | What::AdminSession => ServerEvent::TlsFailure,
         }
     }
 
     pub(super) fn instigator(&self) -> Instigator {
         let who = self.who.clone().filter(|who| !who.is_empty());
         match self.what {
-            What::Source | What::Stranger | What::Intruder | What::Session => {
+            What::Source | What::Stranger | What::Intruder | What::Session | What::AdminSession => {
                 Instigator { source: who, ..Instigator::default() }
             }
             What::Principal => Instigator { name: who, ..Instigator::default() },
@@ -110,6 +112,9 @@ impl Line {
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
             (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
             (What::Session, _) => format!("{count} more TLS sessions{others} did not come about"),
+            (What::AdminSession, _) => {
+                format!("{count} more TLS sessions{others} with the admin API did not come about")
+            }
         }
     }
 
