@@ -67,11 +67,11 @@ fn brings_hostile_text_through_without_a_raw_control_character() {
 #[test]
 fn a_serial_number_that_nobody_may_have_makes_no_message_too_long() {
     let mut record = sample::issued(9);
-    record.record.serial = Some(SerialNumber::from_contents(&vec![0x5a; 64]));
+    record.record.serial = Some(SerialNumber::from_contents(&[0x5a; 64]));
     let whole = read(&record);
     assert_eq!(whole.parameter("audit@32473", "serial").map(str::len), Some(64 * 3 - 1));
     // The server writes none that is longer; somebody may have written one into its database.
-    record.record.serial = Some(SerialNumber::from_contents(&vec![0x5a; 23_000]));
+    record.record.serial = Some(SerialNumber::from_contents(&[0x5a; 23_000]));
     let message = read(&record);
     assert!(message.parameter("audit@32473", "serial").is_some_and(|serial| serial.ends_with(CUT)));
     assert_eq!(message.parameter("audit@32473", "hash").map(str::len), Some(64));
