@@ -81,6 +81,9 @@ pub(crate) trait Connection: Send {
     /// [`StoreError::NotCommitted`] when there is no transaction any more.
     fn end_piece(&mut self, keep: bool) -> Answer<'_, ()>;
 
+    /// Whether there is a transaction, and nothing is known to have undone it.
+    fn is_whole(&self) -> bool;
+
     /// Whether it can be used for something else: it is open, and no transaction is.
     fn is_usable(&self) -> bool;
 }

@@ -4,9 +4,9 @@
 //! before anything is signed and recorded before anybody hears of it, and it has what an operator asks for beside
 //! that: passwords to create, certificates to list and revoke, requests to decide, events to read.
 //!
-//! All writing is done by one thread. It takes whatever is queued, runs each piece in a savepoint of its own inside one
-//! transaction, and commits once: the disk is waited for once for all who came together, and a piece that fails takes
-//! nothing but itself back. Reading goes through a few connections of its own, which writing never holds up.
+//! All writing is done by one thread. It takes whatever is queued, runs it in one transaction, and commits once: the disk is
+//! waited for once for all who came together. Where a piece fails, they are run once more, each in a savepoint of its own,
+//! and it takes nothing but itself back. Reading goes through a few connections of its own, which writing never holds up.
 //!
 //! With a server, only what leaves an audit record goes through that thread; claims have transactions of their own, on
 //! connections of a pool. Every operation is written once, in one dialect of SQL that each connection translates.

@@ -99,6 +99,11 @@ impl Session {
         self.connection.end_piece(keep).await
     }
 
+    /// Whether there is a transaction, and nothing is known to have undone it.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.connection.is_whole()
+    }
+
     /// Whether it can be used for something else.
     pub(crate) fn is_usable(&self) -> bool {
         self.connection.is_usable()

@@ -287,7 +287,8 @@ async fn in_transaction<W: Work>(
     Ok(answer)
 }
 
-/// Runs a batch in one transaction.
+/// Runs a batch in one transaction: as if nothing in it could fail, since savepoints cost more than some pieces do; and
+/// once more, each piece in a savepoint, if something did.
 async fn commit(
     db: &mut Session,
     node: &str,
@@ -296,17 +297,36 @@ async fn commit(
     deadline: Instant,
 ) -> Result<(), StoreError> {
     until(deadline, async {
-        db.begin_audited(node).await?;
-        for piece in batch {
-            db.save().await?;
-            let keep = piece.run(db, clock.now()).await?;
-            db.end_piece(keep).await?;
+        if !run_together(db, node, clock, batch).await? {
+            db.roll_back().await?;
+            db.begin_audited(node).await?;
+            for piece in batch {
+                db.save().await?;
+                let keep = piece.run(db, clock.now()).await?;
+                db.end_piece(keep).await?;
+            }
         }
         db.end_trail().await
     })
     .await?;
     // Not with the rest: what came of it is not known when it takes too long, and nothing may be done twice.
     db.commit().await
+}
+
+/// Begins a transaction and runs a batch in it; whether all of it may stay.
+async fn run_together(
+    db: &mut Session,
+    node: &str,
+    clock: &Clock,
+    batch: &mut [Box<dyn Piece>],
+) -> Result<bool, StoreError> {
+    db.begin_audited(node).await?;
+    for piece in batch {
+        if !piece.run(db, clock.now()).await? || !db.is_whole() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -341,14 +361,15 @@ mod tests {
         }
     }
 
-    /// Work that takes until it is told.
-    struct Held(std::sync::Mutex<std::sync::mpsc::Receiver<()>>);
+    /// Work that takes until it is told, the first time.
+    struct Held(std::sync::Mutex<Option<std::sync::mpsc::Receiver<()>>>);
 
     impl Work for Held {
         type Answer = ();
 
         async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
-            self.0.lock().unwrap().recv().map_err(|_| StoreError::Closed)
+            let held = self.0.lock().unwrap().take();
+            held.map_or(Ok(()), |held| held.recv().map_err(|_| StoreError::Closed))
         }
     }
 
@@ -390,7 +411,7 @@ mod tests {
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
     fn hold(writer: &Writer) -> std::sync::mpsc::Sender<()> {
         let (release, held) = std::sync::mpsc::channel();
-        drop(writer.write(Held(std::sync::Mutex::new(held))));
+        drop(writer.write(Held(std::sync::Mutex::new(Some(held)))));
         release
     }
 
@@ -418,6 +439,37 @@ mod tests {
         assert!(matches!(failing.await, Err(StoreError::Database(_))));
         after.await.unwrap();
         assert_eq!(rows(&writer).await, 2);
+    }
+
+    /// Counts how often it is run.
+    struct Counted(Arc<std::sync::atomic::AtomicUsize>, i64);
+
+    impl Work for Counted {
+        type Answer = ();
+
+        async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            db.execute("INSERT INTO t VALUES (?1)", &[self.1.into()]).await.map(drop)
+        }
+    }
+
+    #[tokio::test]
+    async fn pieces_are_run_once_and_once_more_where_one_of_them_fails() {
+        for (numbers, runs) in [([1, 2, 3], [1, 1, 1]), ([4, 4, 5], [2, 2, 1])] {
+            let writer = writer();
+            let release = hold(&writer);
+            let counts = numbers.map(|_| Arc::default());
+            let sent: Vec<_> = std::iter::zip(numbers, &counts)
+                .map(|(number, count)| writer.write(Counted(Arc::clone(count), number)))
+                .collect();
+            release.send(()).unwrap();
+            let mut kept = 0;
+            for answer in sent {
+                kept += i64::from(answer.await.is_ok());
+            }
+            assert_eq!(counts.map(|count| count.load(std::sync::atomic::Ordering::SeqCst)), runs);
+            assert_eq!(rows(&writer).await, kept);
+        }
     }
 
     #[tokio::test]

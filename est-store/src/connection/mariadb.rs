@@ -100,7 +100,7 @@ impl Connection for Mariadb {
 
     fn commit(&mut self) -> Answer<'_, ()> {
         Box::pin(async move {
-            if self.transaction != Transaction::Open {
+            if !self.is_whole() {
                 return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
             }
             self.command("COMMIT").await?;
@@ -125,7 +125,7 @@ impl Connection for Mariadb {
 
     fn end_piece(&mut self, keep: bool) -> Answer<'_, ()> {
         Box::pin(async move {
-            if self.transaction != Transaction::Open {
+            if !self.is_whole() {
                 return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
             }
             if !keep {
@@ -133,6 +133,10 @@ impl Connection for Mariadb {
             }
             self.command("RELEASE SAVEPOINT piece").await
         })
+    }
+
+    fn is_whole(&self) -> bool {
+        self.transaction == Transaction::Open
     }
 
     fn is_usable(&self) -> bool {

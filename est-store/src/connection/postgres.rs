@@ -160,6 +160,10 @@ impl Connection for Postgres {
         })
     }
 
+    fn is_whole(&self) -> bool {
+        self.transaction == Transaction::Good
+    }
+
     fn is_usable(&self) -> bool {
         !self.client.is_closed() && self.transaction == Transaction::None
     }

@@ -45,6 +45,10 @@ impl Connection for Silent {
         self.0.end_piece(keep)
     }
 
+    fn is_whole(&self) -> bool {
+        self.0.is_whole()
+    }
+
     fn is_usable(&self) -> bool {
         self.0.is_usable()
     }

@@ -40,6 +40,11 @@ impl Connection for rusqlite::Connection {
         at_once(end_piece(self, keep))
     }
 
+    fn is_whole(&self) -> bool {
+        // A full disk or an I/O error makes SQLite roll back everything, the neighbours' work included.
+        !self.is_autocommit()
+    }
+
     fn is_usable(&self) -> bool {
         self.is_autocommit()
     }
@@ -72,8 +77,7 @@ fn command(db: &rusqlite::Connection, sql: &'static str) -> Result<(), StoreErro
 }
 
 fn end_piece(db: &rusqlite::Connection, keep: bool) -> Result<(), StoreError> {
-    if db.is_autocommit() {
-        // A full disk or an I/O error makes SQLite roll back everything, the neighbours' work included.
+    if !db.is_whole() {
         return Err(StoreError::NotCommitted("the database rolled the transaction back".into()));
     }
     if !keep {
