@@ -136,7 +136,7 @@ fn a_file_that_was_moved_is_made_anew_and_a_server_that_stops_writes_its_last_re
     let after = records(&link);
     let all = [before, after].concat();
     assert_eq!(sequences(&all), (1..=all.len() as u64).collect::<Vec<_>>());
-    assert_eq!(all.first().map(|record| &record["event_type"]), Some(&Value::from("audit.started")));
+    assert_eq!((&all[0]["event_type"], &all[1]["event_type"]), (&"store.migrated".into(), &"audit.started".into()));
     assert_eq!(all.last().map(|record| &record["event_type"]), Some(&Value::from("audit.stopped")));
 }
 
