@@ -1,7 +1,9 @@
 //! What is on record about what happened.
 
 use est_core::{Entry, Event, EventKind, Operation, Outcome, Principal, Refusal, Seconds, Store as _};
-use est_store::{Actor, AuditFilter, AuditRecord, CaEvent, CaNote, Instigator, Method, SerialNumber, ServerEvent, UnixMicros};
+use est_store::{
+    Actor, AuditFilter, AuditRecord, CaEvent, CaNote, Instigator, Method, SerialNumber, ServerEvent, UnixMicros,
+};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -221,7 +223,8 @@ async fn the_trail_survives_a_restart() {
 async fn what_happens_to_a_ca_is_on_record_with_its_certificate() {
     let Subject { store, .. } = &Subject::fresh();
     let Principal::Certificate(certificate) = certificate_holder("ca") else { panic!("a certificate") };
-    let note = |event, certificate, reason: &str| CaNote { ca: "root".into(), event, certificate, reason: reason.into() };
+    let note =
+        |event, certificate, reason: &str| CaNote { ca: "root".into(), event, certificate, reason: reason.into() };
     let made = vec![
         note(CaEvent::KeyGenerated, None, "a key"),
         note(CaEvent::CertificateIssued, Some((*certificate).clone()), "new.pem"),
