@@ -63,18 +63,6 @@ pub enum Handshake {
     Late,
 }
 
-impl Handshake {
-    /// What came of one, and whether it came in time.
-    #[must_use]
-    pub fn of<T, E, L>(ended: &Result<Result<T, E>, L>) -> Self {
-        match ended {
-            Ok(Ok(_)) => Self::Done,
-            Ok(Err(_)) => Self::Failed,
-            Err(_) => Self::Late,
-        }
-    }
-}
-
 /// What a request is counted as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint {

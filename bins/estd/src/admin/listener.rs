@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use host::metrics::{Endpoint, Handshake};
+use host::metrics::Endpoint;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -21,7 +21,7 @@ use super::caller::Peer;
 use super::input::MAX_BODY_BYTES;
 use super::{Admin, router};
 use crate::server::{Connections, Listener as To, Place, attend, lend, time_to_finish};
-use crate::tls::handshake::{self, Failed};
+use crate::tls::handshake;
 
 /// A bound listener.
 pub(crate) struct Listener {
@@ -100,26 +100,22 @@ impl One {
         let Self { router, admin, place, peer } = self;
         let current = admin.current();
         let limits = &current.settings.limits;
-        let handshake = handshake::watched(TlsAcceptor::from(current.tls.clone()).accept(stream));
+        let handshake = TlsAcceptor::from(current.tls.clone()).accept(stream);
+        let handshake = handshake::watched(limits.handshake_timeout, handshake);
         let began = Instant::now();
         let accepted = tokio::select! {
             biased;
             () = place.dismissed() => return,
             () = time_to_finish(stop.clone()) => return,
-            accepted = tokio::time::timeout(limits.handshake_timeout, handshake) => accepted,
+            accepted = handshake => accepted,
         };
-        admin.metrics.handshake("admin", Handshake::of(&accepted), began.elapsed());
+        admin.metrics.handshake("admin", handshake::outcome(&accepted), began.elapsed());
         let stream = match accepted {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(failed)) => {
-                debug!(%peer, error = %failed.error(), "TLS handshake with the admin API failed");
+            Ok(stream) => stream,
+            Err(failed) => {
+                debug!(%peer, error = %failed, "TLS handshake with the admin API failed");
                 drop(place);
                 return admin.admission.note_session(&admin.store, peer.ip(), To::Admin, failed).await;
-            }
-            Err(_) => {
-                debug!(%peer, "TLS handshake with the admin API took too long");
-                drop(place);
-                return admin.admission.note_session(&admin.store, peer.ip(), To::Admin, Failed::late()).await;
             }
         };
         let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();

@@ -180,9 +180,9 @@ impl Admission {
         if !self.writes_down(what, Some(peer.into())) {
             return;
         }
-        let (event, method) = match failed.is_rejection() {
-            true => (ServerEvent::CertificateRejected, Some(Method::Certificate)),
-            false => (ServerEvent::TlsFailure, None),
+        let (event, method) = match failed {
+            Failed::Rejected(_) => (ServerEvent::CertificateRejected, Some(Method::Certificate)),
+            Failed::Late | Failed::Broken(_) => (ServerEvent::TlsFailure, None),
         };
         let instigator = Instigator { name: None, method, source: Some(peer.to_string()), shown: failed.rejected() };
         if let Err(error) = store.note_by(instigator, event, Some(format!("{at}{reason}"))).await {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use est_core::tower::{CloseAfter, NoRoom, Peer, TookTooLong};
 use est_core::{Refusal, TlsExporter};
 use est_store::Database;
-use host::metrics::{Endpoint, Handshake, Metrics};
+use host::metrics::{Endpoint, Metrics};
 use host::shell;
 use host::spans::RequestSpan;
 use http::header::{CONNECTION, HOST, HeaderValue};
@@ -41,7 +41,7 @@ use super::proxy::Sender;
 use super::{Admission, Limits, Listener};
 
 use crate::serving::{Current, Serving};
-use crate::tls::handshake::{self, Failed};
+use crate::tls::handshake;
 
 /// What every connection shares.
 #[derive(Clone)]
@@ -80,8 +80,9 @@ impl Context {
         let _ = stream.set_nodelay(true);
         let (handshake, limits, generation) = {
             let serving = self.current.get();
-            let handshake = handshake::watched(serving.tls.accept(Overheard::new(stream)));
-            (tokio::time::timeout(serving.limits.handshake_timeout, handshake), serving.limits, serving.generation)
+            let handshake = serving.tls.accept(Overheard::new(stream));
+            let handshake = handshake::watched(serving.limits.handshake_timeout, handshake);
+            (handshake, serving.limits, serving.generation)
         };
         let began = Instant::now();
         let accepted = tokio::select! {
@@ -90,18 +91,13 @@ impl Context {
             () = time_to_finish(stop.clone()) => return,
             accepted = handshake => accepted,
         };
-        self.metrics.handshake("est", Handshake::of(&accepted), began.elapsed());
+        self.metrics.handshake("est", handshake::outcome(&accepted), began.elapsed());
         let stream = match accepted {
-            Ok(Ok(stream)) => stream,
-            Ok(Err(failed)) => {
-                debug!(%peer, error = %failed.error(), "TLS handshake failed");
+            Ok(stream) => stream,
+            Err(failed) => {
+                debug!(%peer, error = %failed, "TLS handshake failed");
                 drop(place);
                 return self.admission.note_session(&self.store, peer.ip(), Listener::Est, failed).await;
-            }
-            Err(_) => {
-                debug!(%peer, "TLS handshake took too long");
-                drop(place);
-                return self.admission.note_session(&self.store, peer.ip(), Listener::Est, Failed::late()).await;
             }
         };
         self.speak_http(stream, peer, limits, generation, Arc::new(place), stop).await;

@@ -1,21 +1,28 @@
 //! Why a handshake ended without a session.
 
 use std::cell::RefCell;
-use std::io;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 
 use est_core::pkix::Certificate;
 use est_core::{Doubt, Refusal};
+use host::metrics::Handshake;
 use rustls::pki_types::CertificateDer;
 
 /// A handshake that came to nothing.
-pub(crate) struct Failed {
-    error: io::Error,
-    rejected: Option<Rejected>,
+pub(crate) enum Failed {
+    /// It was not complete in time.
+    Late,
+    /// The client's certificate was not accepted.
+    Rejected(Rejected),
+    /// The two did not agree, or the connection ended.
+    Broken(io::Error),
 }
 
 /// A client's certificate that is not accepted.
-struct Rejected {
+pub(crate) struct Rejected {
+    /// If it can be read.
     certificate: Option<Arc<Certificate>>,
     why: String,
 }
@@ -41,49 +48,63 @@ fn reject(leaf: &CertificateDer<'_>, why: String) {
     let _ = REJECTED.try_with(|slot| slot.replace(Some(Rejected { certificate, why })));
 }
 
-/// Runs a handshake.
+/// Runs a handshake, for as long as `patience` lasts.
 ///
 /// # Errors
 /// Why it failed.
-pub(crate) async fn watched<T>(handshake: impl Future<Output = io::Result<T>>) -> Result<T, Failed> {
+pub(crate) async fn watched<T>(
+    patience: Duration,
+    handshake: impl Future<Output = io::Result<T>>,
+) -> Result<T, Failed> {
     let watched = async {
-        let ended = handshake.await;
-        ended.map_err(|error| Failed { error, rejected: REJECTED.with(RefCell::take) })
+        match tokio::time::timeout(patience, handshake).await {
+            Ok(ended) => {
+                ended.map_err(|error| REJECTED.with(RefCell::take).map_or(Failed::Broken(error), Failed::Rejected))
+            }
+            Err(_) => Err(Failed::Late),
+        }
     };
     REJECTED.scope(RefCell::default(), watched).await
 }
 
+/// What metrics count a handshake as.
+pub(crate) fn outcome<T>(ended: &Result<T, Failed>) -> Handshake {
+    match ended {
+        Ok(_) => Handshake::Done,
+        Err(Failed::Late) => Handshake::Late,
+        Err(Failed::Rejected(_) | Failed::Broken(_)) => Handshake::Failed,
+    }
+}
+
 impl Failed {
-    /// One that took longer than it may.
-    pub(crate) fn late() -> Self {
-        Self { error: io::ErrorKind::TimedOut.into(), rejected: None }
-    }
-
-    /// What went wrong, for the log.
-    pub(crate) fn error(&self) -> &io::Error {
-        &self.error
-    }
-
     /// What went wrong between two that spoke TLS, or that one of them did not, or not in time; `None` where a connection
     /// just ended.
     pub(crate) fn reason(&self) -> Option<String> {
-        if let Some(Rejected { certificate, why }) = &self.rejected {
-            let claimed = certificate.as_ref().map(|certificate| format!(" as {}", certificate.subject()));
-            return Some(format!("{why}{}", claimed.unwrap_or_default()));
+        match self {
+            Self::Late => Some("it was not complete within limits.handshake_timeout".to_owned()),
+            Self::Rejected(Rejected { certificate: Some(certificate), why }) => {
+                Some(format!("{why} as {}", certificate.subject()))
+            }
+            Self::Rejected(Rejected { certificate: None, why }) => Some(why.clone()),
+            Self::Broken(error) => error.get_ref().filter(|error| error.is::<rustls::Error>()).map(ToString::to_string),
         }
-        if self.error.kind() == io::ErrorKind::TimedOut {
-            return Some("it was not complete within limits.handshake_timeout".to_owned());
-        }
-        self.error.get_ref().filter(|error| error.is::<rustls::Error>()).map(ToString::to_string)
     }
 
-    /// Whether it failed for the client's certificate.
-    pub(crate) fn is_rejection(&self) -> bool {
-        self.rejected.is_some()
-    }
-
-    /// The certificate for which it failed, if that can be read.
+    /// The certificate for which it failed, if it did and that can be read.
     pub(crate) fn rejected(self) -> Option<Arc<Certificate>> {
-        self.rejected.and_then(|rejected| rejected.certificate)
+        match self {
+            Self::Rejected(Rejected { certificate, .. }) => certificate,
+            Self::Late | Self::Broken(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.reason(), self) {
+            (Some(reason), _) => f.write_str(&reason),
+            (None, Self::Broken(error)) => error.fmt(f),
+            (None, Self::Late | Self::Rejected(_)) => Ok(()),
+        }
     }
 }
