@@ -28,6 +28,7 @@ pub struct Launch {
     folder: tempfile::TempDir,
     environment: Vec<(String, String)>,
     descriptors: Option<u32>,
+    log: Option<Stdio>,
     dev: bool,
 }
 
@@ -40,6 +41,7 @@ impl Launch {
             folder: tempfile::tempdir().expect("a temporary folder"),
             environment: Vec::new(),
             descriptors: None,
+            log: None,
             dev: true,
         }
     }
@@ -94,14 +96,22 @@ impl Launch {
         self
     }
 
+    /// Has the server log elsewhere than to the test.
+    #[must_use]
+    pub fn log_to(mut self, log: impl Into<Stdio>) -> Self {
+        self.log = Some(log.into());
+        self
+    }
+
     /// Starts the server and waits until it listens.
     ///
     /// # Panics
     /// When it does not come to listen.
     #[must_use]
     pub fn start(self) -> Server {
-        let Self { program, folder, environment, descriptors, dev } = self;
-        Server::spawn(program, folder, &environment, descriptors, dev)
+        let Self { program, folder, environment, descriptors, log, dev } = self;
+        let log = log.unwrap_or_else(Stdio::piped);
+        Server::spawn(program, folder, &environment, descriptors, log, dev)
     }
 
     fn command(&self) -> Command {
@@ -123,6 +133,7 @@ impl Server {
         folder: tempfile::TempDir,
         environment: &[(String, String)],
         descriptors: Option<u32>,
+        log: Stdio,
         dev: bool,
     ) -> Self {
         let mut command = match descriptors {
@@ -145,13 +156,12 @@ impl Server {
         if environment.iter().all(|(name, _)| name != "RUST_LOG") {
             command.env("RUST_LOG", "trace");
         }
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("estd starts");
-        let stderr = child.stderr.take().expect("stderr is piped");
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log).spawn().expect("estd starts");
+        let stderr = child.stderr.take();
         let log = thread::spawn(move || {
             let mut octets = Vec::new();
             // Logs are text, but a reader of evidence takes them as they are.
-            let _ = BufReader::new(stderr).read_to_end(&mut octets);
+            let _ = stderr.map(|stderr| BufReader::new(stderr).read_to_end(&mut octets));
             String::from_utf8_lossy(&octets).into_owned()
         });
         let stdout = child.stdout.take().expect("stdout is piped");
@@ -311,7 +321,7 @@ impl Server {
         let Self { program, folder, child, .. } = self;
         drop(child);
         // The files exist, so that `run` takes them up whoever made them.
-        Launch { program, folder, environment: Vec::new(), descriptors: None, dev: false }
+        Launch { program, folder, environment: Vec::new(), descriptors: None, log: None, dev: false }
     }
 
     /// Waits until it ends by itself, killed by a fault point; returns what is needed to start it again.

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     match start(Cli::parse().command) {
         Ok(code) => code,
         Err(error) => {
-            output::error(format!("estd: {error:#}"));
+            output::last_words(format!("estd: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -48,12 +48,12 @@ fn start(command: Command) -> Result<ExitCode> {
         }
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
-            let _spans = start_logging(&settings)?;
+            let _log = start_logging(&settings)?;
             serve(settings.server.workers, dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings(&options.config.config)?;
-            let _spans = start_logging(&settings)?;
+            let _log = start_logging(&settings)?;
             serve(settings.server.workers, run::run(settings, &options))
         }
         Command::Init(options) => runtime(None)?.block_on(async {
@@ -93,13 +93,13 @@ fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
     #[cfg(feature = "otel")]
     if let Some(endpoint) = &settings.log.otlp_endpoint {
         let spans = telemetry::start_with_spans(level, format, endpoint, &settings.server.node);
-        return spans.map(Some).map_err(anyhow::Error::msg);
+        return spans.map(|(spans, log)| (Some(spans), log)).map_err(anyhow::Error::msg);
     }
-    telemetry::start(level, format).map_err(anyhow::Error::msg)?;
+    let log = telemetry::start(level, format).map_err(anyhow::Error::msg)?;
     #[cfg(feature = "otel")]
-    return Ok(None);
+    return Ok((None, log));
     #[cfg(not(feature = "otel"))]
-    Ok(())
+    Ok(log)
 }
 
 /// Runs a server. What hangs when it has stopped, a write to a file system that is away say, does not keep the process.

@@ -1,9 +1,15 @@
 //! What commands print, for people and for programs.
 
 use std::io::{self, Write as _};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use est_core::Seconds;
 use serde_json::Value;
+
+/// How long the last line of a process may take to be written.
+const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Prints a line. A reader that has gone away is no error.
 pub(crate) fn line(text: impl AsRef<str>) {
@@ -13,6 +19,17 @@ pub(crate) fn line(text: impl AsRef<str>) {
 /// Prints a line to standard error.
 pub(crate) fn error(text: impl AsRef<str>) {
     let _ = writeln!(io::stderr().lock(), "{}", text.as_ref());
+}
+
+/// Prints the last line to standard error. A reader that does not read does not keep the process.
+pub(crate) fn last_words(text: String) {
+    let (sender, written) = mpsc::channel();
+    thread::spawn(move || {
+        error(text);
+        // Nobody waits for it any more only when the process ends.
+        let _ = sender.send(());
+    });
+    let _ = written.recv_timeout(LAST_WORDS_WITHIN);
 }
 
 /// Prints JSON.

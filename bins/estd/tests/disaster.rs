@@ -1,6 +1,8 @@
 //! What the operator's page promises of days on which something is lost.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{Read as _, pipe};
+use std::process::{Command, Stdio};
 
 use est_core::pkix::Certificate;
 use est_testkit::https::{Client, base64};
@@ -55,4 +57,56 @@ fn without_its_database_a_server_knows_from_the_last_crl_who_was_revoked() {
     let verified = server.estd(&["audit", "verify"]);
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     assert!(String::from_utf8_lossy(&verified.stdout).starts_with("est-1-b: "));
+}
+
+/// A server with such a log enrolls and stops as it should. Returns how many lines it has dropped.
+fn serves_with_a_log_to(log: impl Into<Stdio>) -> u64 {
+    let server = Launch::configured(ESTD, |text| text).log_to(log).start();
+    let client = Client::new(server.port(), &server.ca());
+    let password = server.password(1000);
+    for number in 0..100 {
+        let body = base64(&Key::p256().csr(&format!("CN=device-{number}"), &[]));
+        assert_eq!(client.enroll("/simpleenroll", Some(&password), body.as_bytes()).status, 200, "{number}");
+    }
+    assert_eq!(client.enroll("/simpleenroll", Some("wrong"), b"").status, 401);
+    let dropped = dropped_lines(&server);
+    let ended = Command::new("kill").args(["-TERM", &server.pid().to_string()]).status();
+    assert!(ended.expect("kill runs").success());
+    let server = server.ended().start();
+    let stopped = server.estd_json(&["audit", "list", "--event", "audit.stopped"]);
+    assert_eq!(stopped["events"].as_array().map(Vec::len), Some(1), "{stopped}");
+    dropped
+}
+
+fn dropped_lines(server: &Server) -> u64 {
+    let admin = Client::new(server.admin_port(), &server.ca());
+    let token = server.admin_token();
+    let request = format!(
+        "GET /admin/metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n\r\n"
+    );
+    let metrics = admin.exchange(request.as_bytes()).expect("metrics");
+    let dropped = metrics.text().lines().find_map(|line| line.strip_prefix("ohia_log_lines_dropped_total "));
+    dropped.expect("the metric").parse().expect("a number")
+}
+
+#[test]
+fn a_log_that_cannot_be_written_stops_nothing() {
+    let full = File::options().write(true).open("/dev/full").expect("a full disk");
+    assert!(serves_with_a_log_to(full) > 0);
+}
+
+#[test]
+fn a_log_whose_reader_has_gone_stops_nothing() {
+    let (reader, writer) = pipe().expect("a pipe");
+    drop(reader);
+    assert!(serves_with_a_log_to(writer) > 0);
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let (mut reader, writer) = pipe().expect("a pipe");
+    serves_with_a_log_to(writer);
+    let mut read = String::new();
+    reader.read_to_string(&mut read).expect("what the pipe holds");
+    assert!(read.contains("serving") && !read.contains(" stopped"), "the pipe was full long before the end");
 }

@@ -13,6 +13,7 @@ use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
 };
 
+use crate::telemetry;
 use crate::vitals::Vitals;
 
 pub use ports::measured;
@@ -192,6 +193,7 @@ impl Metrics {
                 vitals: Vitals::default(),
                 registry: registry.clone(),
             };
+            registry.register(Box::new(telemetry::dropped()))?;
             for ca in cas {
                 metrics.counted(ca, 0, 0);
                 for result in RESULTS {

@@ -1,6 +1,11 @@
 //! Logs: one event for each exchange, structured, to standard error.
 
+mod lines;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::panic;
 use std::sync::Arc;
+use std::thread;
 
 use est_core::{
     Authenticator, CaBackend, Claimed, Entry, Evidence, Generated, Intent, Issuance, KeyGenerator, KeyWish, Order,
@@ -13,17 +18,53 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use crate::config::LogFormat;
 use crate::spans;
 
+use lines::Lines;
+
+pub(crate) use lines::dropped;
+
+/// The log. When it is dropped, it waits a moment for its last lines to be written.
+#[must_use = "the last lines are lost unless it is kept to the end"]
+pub struct Log(Lines);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 /// Starts to log. `RUST_LOG` wins over `level`.
 ///
+/// Whoever logs never waits and never fails: a thread writes the lines, and those that it cannot write are dropped and
+/// counted in `ohia_log_lines_dropped_total`. Panics are logged likewise.
+///
 /// # Errors
-/// When `level` is no filter, or logging has started before.
-pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
-    let builder = tracing_subscriber::fmt().with_env_filter(filter(level)?).with_writer(std::io::stderr);
+/// When `level` is not a filter, or logging has started before.
+pub fn start(level: &str, format: LogFormat) -> Result<Log, String> {
+    let filter = filter(level)?;
+    let lines = Lines::to_stderr().map_err(|error| format!("no thread to write the log: {error}"))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    // What cannot be logged is not told to standard error instead: that is what cannot be written.
+    let builder = builder.with_writer(lines.clone()).log_internal_errors(false);
     match format {
         LogFormat::Text => builder.with_ansi(false).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     }
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    log_panics();
+    Ok(Log(lines))
+}
+
+/// Logs panics like anything else. The standard library writes to standard error itself, and waits for its reader.
+fn log_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let thread = thread::current();
+        let thread = thread.name().unwrap_or("-");
+        let place = panic.location().map(tracing::field::display);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let backtrace = Backtrace::capture();
+        let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| tracing::field::display(backtrace));
+        error!(thread, place, backtrace, "panicked: {message}");
+    }));
 }
 
 /// As [`start`], and sends spans to a collector; see [`spans::start`].
@@ -31,21 +72,28 @@ pub fn start(level: &str, format: LogFormat) -> Result<(), String> {
 /// # Errors
 /// As [`start`], and when `endpoint` is not that of a collector.
 #[cfg(feature = "otel")]
-pub fn start_with_spans(level: &str, format: LogFormat, endpoint: &str, node: &str) -> Result<spans::Spans, String> {
+pub fn start_with_spans(
+    level: &str,
+    format: LogFormat,
+    endpoint: &str,
+    node: &str,
+) -> Result<(spans::Spans, Log), String> {
     use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
     // A line is read alone: the spans are not in it.
     let events = filter_fn(|metadata| metadata.is_event()).with_max_level_hint(LevelFilter::TRACE);
     let filter = filter(level)?.and(events);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = match format {
-        LogFormat::Text => lines.with_ansi(false).with_filter(filter).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+    let lines = Lines::to_stderr().map_err(|error| format!("no thread to write the log: {error}"))?;
+    let written = tracing_subscriber::fmt::layer().with_writer(lines.clone()).log_internal_errors(false);
+    let written = match format {
+        LogFormat::Text => written.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Json => written.json().flatten_event(true).with_filter(filter).boxed(),
     };
     let (spans, layer) = spans::start(endpoint, node)?;
-    tracing_subscriber::registry().with(lines).with(layer).try_init().map_err(|error| error.to_string())?;
-    Ok(spans)
+    tracing_subscriber::registry().with(written).with(layer).try_init().map_err(|error| error.to_string())?;
+    log_panics();
+    Ok((spans, Log(lines)))
 }
 
 fn filter(level: &str) -> Result<EnvFilter, String> {
