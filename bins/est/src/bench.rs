@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: BenchArguments) -> Result<(), Failure> {
     let requests = requests::prepare(count, &names, cores)?;
     let load = Load::new(&peer, requests, &arguments)?;
     let result = load::run(Arc::new(load), cores.min(arguments.concurrency as usize))?;
-    report::print(&result, &arguments);
+    report::print(&result, &arguments)?;
     if result.tally.enrollments() == 0 {
         return Err(Failure::error("not one enrollment succeeded"));
     }

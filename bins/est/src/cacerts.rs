@@ -26,9 +26,15 @@ pub(crate) async fn run(arguments: CacertsArguments) -> Result<(), Failure> {
 
     // Where the certificates themselves go to standard output, the words about them do not.
     let to_stdout = arguments.out.as_deref() == Some(Path::new("-"));
-    let tell = if to_stdout { note } else { say };
+    let tell = |text: &str| match to_stdout {
+        true => {
+            note(text);
+            Ok(())
+        }
+        false => say(text),
+    };
     for certificate in &certificates {
-        tell(&format!("{}\n", describe(certificate)));
+        tell(&format!("{}\n", describe(certificate)))?;
         if certificate.not_after() < now() {
             note("warning: this certificate has expired\n");
         }
@@ -42,7 +48,7 @@ pub(crate) async fn run(arguments: CacertsArguments) -> Result<(), Failure> {
     }
     let pem = file::certificates_to_pem(kept.iter().map(Certificate::as_der));
     match &arguments.out {
-        Some(_) if to_stdout => say(pem.trim_end()),
+        Some(_) if to_stdout => say(pem.trim_end())?,
         Some(path) => {
             file::write(path, &pem, Readers::Anyone)?;
             note(&format!("wrote {} of these certificates to {}", kept.len(), path.display()));

@@ -22,11 +22,11 @@ pub(crate) async fn run(arguments: CsrattrsArguments) -> Result<(), Failure> {
     if arguments.json {
         let elements: Vec<Value> = elements.iter().map(|element| element_json(element)).collect();
         let advice = advice.as_ref().map_or(Value::Null, advice_json);
-        say(&json!({ "elements": elements, "wanted": advice }).to_string());
+        say(&json!({ "elements": elements, "wanted": advice }).to_string())?;
     } else if elements.is_empty() {
-        say("none");
+        say("none")?;
     } else {
-        elements.iter().for_each(|element| say(&show(element)));
+        elements.iter().try_for_each(|element| say(&show(element)))?;
     }
     advice.map(drop).map_err(|error| Failure::error(error.to_string()))
 }

@@ -61,11 +61,11 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     };
     let issued = Issued::find(certificates, signer.public_key().as_der())?;
     file::write(&certificate_path, &issued.to_pem(&[]), Readers::Anyone)?;
-    say(&describe(&issued.certificate));
+    say(&describe(&issued.certificate))?;
     for difference in issued.differences(&request.subject, request.subject_alt_name.as_ref()) {
         note(&format!("note: {difference}"));
     }
-    say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()));
+    say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()))?;
     Ok(())
 }
 

@@ -26,12 +26,9 @@ use cli::{Cli, Command};
 use output::Failure;
 
 fn main() -> ExitCode {
-    match run(Cli::parse().command) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            output::note(&format!("est: {}", failure.text));
-            ExitCode::from(failure.exit as u8)
-        }
+    match Cli::try_parse() {
+        Ok(Cli { command }) => run(command).map_or_else(|failure| failure.tell(), |()| ExitCode::SUCCESS),
+        Err(told) => output::tell(&told),
     }
 }
 
@@ -40,10 +37,7 @@ fn run(command: Command) -> Result<(), Failure> {
     let command = match command {
         Command::Bench(bench) => return bench::run(bench),
         Command::Man { out } => return manual::pages(out.as_deref()),
-        Command::Completions { shell } => {
-            manual::completions(shell);
-            return Ok(());
-        }
+        Command::Completions { shell } => return manual::completions(shell),
         other => other,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

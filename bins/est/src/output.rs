@@ -1,6 +1,7 @@
 //! What the user sees: results on standard output, everything else on standard error, and how it ends.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, StdoutLock, Write};
+use std::process::ExitCode;
 
 use est_core::pkix::Certificate;
 
@@ -16,6 +17,8 @@ pub(crate) enum Exit {
     Refused = 3,
     /// The server has not decided yet.
     Pending = 4,
+    /// Nobody reads standard output any more: what a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
+    Closed = 141,
 }
 
 /// Why a command ended, for the user.
@@ -33,11 +36,46 @@ impl Failure {
     pub(crate) fn usage(text: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, text: text.into() }
     }
+
+    /// Standard output did not take what was to be printed.
+    fn unwritten(error: &io::Error) -> Self {
+        let exit = if error.kind() == io::ErrorKind::BrokenPipe { Exit::Closed } else { Exit::Failed };
+        Self { exit, text: format!("cannot write to standard output: {error}") }
+    }
+
+    /// Tells why, unless nobody reads any more, which ends a program quietly; and makes the exit code.
+    pub(crate) fn tell(&self) -> ExitCode {
+        if self.exit != Exit::Closed {
+            note(&format!("est: {}", self.text));
+        }
+        ExitCode::from(self.exit as u8)
+    }
 }
 
-/// Writes a line of results. Nobody reading them any more is not an error.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stdout().lock(), "{line}");
+/// Writes results with `write`, down to the file or pipe that standard output is.
+///
+/// # Errors
+/// A command whose results are lost has failed.
+pub(crate) fn print(write: impl FnOnce(&mut StdoutLock<'static>) -> io::Result<()>) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    write(&mut out).and_then(|()| out.flush()).map_err(|error| Failure::unwritten(&error))
+}
+
+/// Writes a line of results.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn say(line: &str) -> Result<(), Failure> {
+    print(|out| writeln!(out, "{line}"))
+}
+
+/// Prints what the parser of the command line has to tell: help, the version, or a mistake.
+pub(crate) fn tell(told: &clap::Error) -> ExitCode {
+    let code = u8::try_from(told.exit_code()).unwrap_or(2);
+    match told.print() {
+        Err(error) if !told.use_stderr() => Failure::unwritten(&error).tell(),
+        Ok(()) | Err(_) => code.into(),
+    }
 }
 
 /// Writes a line for the person who watches.

@@ -36,7 +36,7 @@ pub(crate) async fn run(arguments: ReenrollArguments) -> Result<(), Failure> {
     let current = &identity.leaf;
     let threshold = arguments.if_expires_within.map(|span| now() + Seconds(span.as_secs()));
     if threshold.is_some_and(|threshold| threshold < current.not_after()) {
-        say(&format!("not due: {} is valid until {}", cert.display(), current.not_after()));
+        say(&format!("not due: {} is valid until {}", cert.display(), current.not_after()))?;
         return Ok(());
     }
     if current.not_after() < now() {
@@ -70,10 +70,10 @@ pub(crate) async fn run(arguments: ReenrollArguments) -> Result<(), Failure> {
     let same_issuer = issued.certificate.issuer() == current.issuer();
     let known_chain = if same_issuer { identity.intermediates() } else { &[] };
     pair.replace(&issued.to_pem(known_chain))?;
-    say(&describe(&issued.certificate));
+    say(&describe(&issued.certificate))?;
     for difference in issued.differences(&subject, names.as_ref()) {
         note(&format!("note: {difference}"));
     }
-    say(&format!("certificate  {}\nkey          {}", cert.display(), key_path.display()));
+    say(&format!("certificate  {}\nkey          {}", cert.display(), key_path.display()))?;
     Ok(())
 }

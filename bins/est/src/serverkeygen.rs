@@ -62,14 +62,14 @@ pub(crate) async fn run(arguments: ServerkeygenArguments) -> Result<(), Failure>
         return Err(Failure::error(format!("{} has come to be there meanwhile", key_path.display())));
     }
     file::write(&certificate_path, &issued.to_pem(&[]), Readers::Anyone)?;
-    say(&describe(&issued.certificate));
+    say(&describe(&issued.certificate))?;
     for difference in issued.differences(&arguments.subject, names.as_ref()) {
         note(&format!("note: {difference}"));
     }
     if let Some(wanted) = arguments.key_type.filter(|wanted| *wanted != made.public_key().key_type()) {
         note(&format!("note: the server made a key of type {}, not {wanted}", made.public_key().key_type()));
     }
-    say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()));
+    say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()))?;
     Ok(())
 }
 

@@ -220,3 +220,31 @@ fn links_its_requests_where_the_server_asks_for_it_or_the_user() {
         assert_eq!(linked(), count);
     }
 }
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_a_closed_pipe_ends_quietly() {
+    let (server, folder) = (Server::dev(estd()), Shell::new());
+    let ca = server.ca();
+    let trust = ["--cacert", ca.to_str().expect("UTF-8")];
+    let commands = [
+        est(&folder, &server, "cacerts", &[&trust[..], &["--out", "-"]].concat()),
+        est(&folder, &server, "cacerts", &trust),
+        est(&folder, &server, "csrattrs", &trust),
+    ];
+    let offline = [&["man"][..], &["completions", "bash"], &["--help"]].map(|arguments| {
+        let mut est = Command::new(EST);
+        est.args(arguments);
+        est
+    });
+    for mut command in commands.into_iter().chain(offline) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
+        let lost = command.stdout(full).stderr(Stdio::piped()).output().expect("est runs");
+        assert_eq!(lost.status.code(), Some(1), "{command:?}: {}", text(&lost));
+        assert!(text(&lost).contains("cannot write to standard output: No space"), "{command:?}: {}", text(&lost));
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let closed = command.stdout(writer).stderr(Stdio::piped()).output().expect("est runs");
+        assert_eq!(closed.status.code(), Some(141), "{command:?}: {}", text(&closed));
+        assert!(!text(&closed).contains("est: "), "{command:?}: {}", text(&closed));
+    }
+}

@@ -32,13 +32,11 @@ use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate,
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    match start(Cli::parse().command) {
-        Ok(code) => code,
-        Err(error) => {
-            output::last_words(format!("estd: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let command = match Cli::try_parse() {
+        Ok(Cli { command }) => command,
+        Err(told) => return output::tell(&told),
+    };
+    start(command).unwrap_or_else(|error| output::failed(&error, 1))
 }
 
 fn start(command: Command) -> Result<ExitCode> {
@@ -60,15 +58,12 @@ fn start(command: Command) -> Result<ExitCode> {
             let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
             first.make(host::shell::now()).await?;
             let config = options.dir.join(init::CONFIG);
-            output::line(format!("made {}; next: estd run --config {}", options.dir.display(), config.display()));
+            output::line(format!("made {}; next: estd run --config {}", options.dir.display(), config.display()))?;
             Ok(())
         }),
         Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Health(options) => runtime(None)?.block_on(health::run(&options.config.config, options.address)),
-        Command::Config { command: ConfigFile::Schema } => {
-            output::line(host::config::schema().trim_end());
-            Ok(())
-        }
+        Command::Config { command: ConfigFile::Schema } => Ok(output::line(host::config::schema().trim_end())?),
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
         Command::Migrate(options) => runtime(None)?.block_on(migrate::run(&options.config.config, options.status)),
@@ -78,10 +73,7 @@ fn start(command: Command) -> Result<ExitCode> {
         Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
         Command::Man(options) => manual::pages(options.out.as_deref()),
-        Command::Completions(options) => {
-            manual::completions(options.shell);
-            Ok(())
-        }
+        Command::Completions(options) => manual::completions(options.shell),
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
     }?;
     Ok(ExitCode::SUCCESS)

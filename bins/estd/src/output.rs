@@ -1,6 +1,8 @@
 //! What commands print, for people and for programs.
 
-use std::io::{self, Write as _};
+use std::fmt;
+use std::io::{self, StdoutLock, Write};
+use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -11,9 +13,51 @@ use serde_json::Value;
 /// How long the last line of a process may take to be written.
 const LAST_WORDS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Prints a line. A reader that has gone away is no error.
-pub(crate) fn line(text: impl AsRef<str>) {
-    let _ = writeln!(io::stdout().lock(), "{}", text.as_ref());
+/// Standard output did not take what a command printed.
+#[derive(Debug)]
+pub(crate) struct Unwritten(io::Error);
+
+impl Unwritten {
+    /// Whether the reader of a pipe has closed it: `| head` does when it has seen enough.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.kind() == io::ErrorKind::BrokenPipe
+    }
+}
+
+impl fmt::Display for Unwritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot write to standard output: {}", self.0)
+    }
+}
+
+impl std::error::Error for Unwritten {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// Whether something was printed. A command whose output is lost has failed.
+pub(crate) type Printed = Result<(), Unwritten>;
+
+/// Prints with `write`, down to the file or pipe that standard output is.
+pub(crate) fn print(write: impl FnOnce(&mut StdoutLock<'static>) -> io::Result<()>) -> Printed {
+    let mut out = io::stdout().lock();
+    write(&mut out).and_then(|()| out.flush()).map_err(Unwritten)
+}
+
+/// Prints a line.
+pub(crate) fn line(text: impl AsRef<str>) -> Printed {
+    print(|out| writeln!(out, "{}", text.as_ref()))
+}
+
+/// Prints octets as they are.
+pub(crate) fn octets(octets: &[u8]) -> Printed {
+    print(|out| out.write_all(octets))
+}
+
+/// Prints a line that a server can do without: it serves whether or not anybody reads it.
+pub(crate) fn notice(text: impl AsRef<str>) {
+    let _ = line(text);
 }
 
 /// Prints a line to standard error.
@@ -32,24 +76,57 @@ pub(crate) fn last_words(text: String) {
     let _ = written.recv_timeout(LAST_WORDS_WITHIN);
 }
 
+/// Tells why a command failed, and makes its exit code: `code`, or what a shell reports of a program that a closed pipe
+/// ended (128 + SIGPIPE).
+pub(crate) fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
+    const ENDED_BY_A_CLOSED_PIPE: u8 = 141;
+    match error.downcast_ref::<Unwritten>() {
+        Some(unwritten) if unwritten.is_closed() => ENDED_BY_A_CLOSED_PIPE.into(),
+        _ => {
+            last_words(format!("estd: {error:#}"));
+            code.into()
+        }
+    }
+}
+
+/// Prints what the parser of the command line has to tell: help, the version, or a mistake.
+pub(crate) fn tell(told: &clap::Error) -> ExitCode {
+    let code = u8::try_from(told.exit_code()).unwrap_or(2);
+    if told.use_stderr() {
+        // There is nowhere else to tell it.
+        let _ = told.print();
+        return code.into();
+    }
+    match told.print().map_err(Unwritten) {
+        Ok(()) => code.into(),
+        Err(unwritten) => failed(&unwritten.into(), 1),
+    }
+}
+
 /// Prints JSON.
-pub(crate) fn json(value: &Value) {
-    line(format!("{value:#}"));
+pub(crate) fn json(value: &Value) -> Printed {
+    line(format!("{value:#}"))
 }
 
 /// Prints rows under a heading, in columns.
-pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
+pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> Printed {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(heading.get(column).map(|cell| cell.len())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..heading.len()).map(width).collect();
-    let print = |cells: &mut dyn Iterator<Item = &str>| {
+    let row = |cells: &mut dyn Iterator<Item = &str>| {
         let padded: Vec<String> = cells.zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        line(padded.join("  ").trim_end());
+        line(padded.join("  ").trim_end())
     };
-    print(&mut heading.iter().copied());
-    rows.iter().for_each(|row| print(&mut row.iter().map(String::as_str)));
+    row(&mut heading.iter().copied())?;
+    rows.iter().try_for_each(|cells| row(&mut cells.iter().map(String::as_str)))
+}
+
+/// Prints names and values in two columns.
+pub(crate) fn fields(fields: &[(&str, String)]) -> Printed {
+    let width = fields.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    fields.iter().try_for_each(|(name, value)| line(format!("{name:width$}  {value}")))
 }
 
 /// Reads `30m`, `24h`, `7d`, or whole seconds.

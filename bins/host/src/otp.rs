@@ -97,8 +97,9 @@ impl fmt::Display for CreateError {
 impl std::error::Error for CreateError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Entropy(error) => Some(error),
-            Self::Store(error) => Some(error),
+            // Its text is theirs.
+            Self::Entropy(error) => error.source(),
+            Self::Store(error) => error.source(),
             Self::Invalid { .. } | Self::Hashing(_) => None,
         }
     }

@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
 use crate::cli::BenchArguments;
-use crate::output::{note, say};
+use crate::output::{Failure, note, say};
 
 /// Why a request was not a success.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,7 +124,7 @@ impl Outcome {
     }
 }
 
-pub(super) fn print(outcome: &Outcome, arguments: &BenchArguments) {
+pub(super) fn print(outcome: &Outcome, arguments: &BenchArguments) -> Result<(), Failure> {
     if outcome.has_run_out {
         note(&format!(
             "all {} prepared requests were used up after {:.2} s: --prepare makes more",
@@ -133,9 +133,9 @@ pub(super) fn print(outcome: &Outcome, arguments: &BenchArguments) {
         ));
     }
     if arguments.json {
-        say(&outcome.to_json(arguments.concurrency, arguments.new_connections).to_string());
+        say(&outcome.to_json(arguments.concurrency, arguments.new_connections).to_string())
     } else {
-        say(&outcome.to_text());
+        say(&outcome.to_text())
     }
 }
 

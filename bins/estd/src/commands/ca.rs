@@ -15,7 +15,8 @@ use host::{shell, wiring};
 use super::init::serial;
 use crate::cli::{Ca, Rollover};
 use crate::file::{self, Readers};
-use crate::{output, trail};
+use crate::output::{self, Printed};
+use crate::trail;
 
 const NEW_KEY: &str = "new-key.pem";
 const NEW: &str = "new.pem";
@@ -56,7 +57,7 @@ async fn roll(options: &Rollover) -> Result<()> {
     ] {
         file::write_new(&folder.join(name), &pem::encode("CERTIFICATE", der), Readers::All)?;
     }
-    tell(&settings, ca, &Certificate::parse(&made.new_with_new)?, &Made { folder, config: &options.config.config });
+    tell(&settings, ca, &Certificate::parse(&made.new_with_new)?, &Made { folder, config: &options.config.config })?;
     Ok(())
 }
 
@@ -117,7 +118,7 @@ impl Made<'_> {
 }
 
 /// Says what to write into the configuration, and when.
-fn tell(settings: &Settings, ca: &config::Ca, new: &Certificate, made: &Made<'_>) {
+fn tell(settings: &Settings, ca: &config::Ca, new: &Certificate, made: &Made<'_>) -> Printed {
     let client_auth = &settings.tls.client_auth;
     output::line(format!(
         r#"made the new root of {subject} in {folder}
@@ -144,11 +145,11 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
         cert = made.toml(NEW),
         key = made.toml(NEW_KEY),
         with_old = made.array([OLD, OLD_WITH_NEW, NEW_WITH_OLD]),
-    ));
+    ))?;
     if ca.key.passphrase.is_some() {
         output::line(format!(
             "Take key_passphrase out of it, for {NEW_KEY} is not encrypted; `openssl pkcs8 -topk8` does that.\n"
-        ));
+        ))?;
     }
     if client_auth.trust_anchors.contains(&ca.certificate) {
         output::line(format!(
@@ -156,18 +157,18 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
              trust_anchors = [{}, {}]\n",
             made.toml(NEW),
             made.toml(OLD)
-        ));
+        ))?;
     }
     let shown = settings.tls.certificates.first().and_then(|shown| shown.chain.first());
     if shown.is_some_and(|tls| tls.is_issued_by(&ca.certificate, est_backends::algorithms())) {
         output::line(format!(
             "Append {OLD_WITH_NEW} to the file of tls.cert: clients that trust the new root alone reach the server by it.\n"
-        ));
+        ))?;
     }
     output::line(format!(
         "Step 3: the old root ends at {}. When no certificate of the old key is in use any more, take rollover out.",
         ca.certificate.not_after()
-    ));
+    ))?;
     if new.not_after() <= ca.certificate.not_after() {
         output::error(format!(
             "warning: the new root ends at {}, before the old one: clients take the root that lasts longest for the \
@@ -175,4 +176,5 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
             new.not_after()
         ));
     }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Opened, actor};
 use crate::cli::{CertStatus, Certs};
-use crate::output;
+use crate::output::{self, Printed};
 
 pub(crate) async fn run(command: Certs) -> Result<()> {
     match command {
@@ -28,12 +28,12 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
             let next = page.next.map(|cursor| cursor.to_string());
             if output.json {
                 let certificates: Vec<Value> = page.items.iter().map(to_json).collect();
-                output::json(&json!({ "certificates": certificates, "cursor": next }));
+                output::json(&json!({ "certificates": certificates, "cursor": next }))?;
             } else {
                 let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
-                output::table(&["SERIAL", "STATE", "NOT AFTER", "SUBJECT", "NAMES"], &rows);
+                output::table(&["SERIAL", "STATE", "NOT AFTER", "SUBJECT", "NAMES"], &rows)?;
                 if let Some(next) = next {
-                    output::line(format!("there are more: go on with --after {next}"));
+                    output::line(format!("there are more: go on with --after {next}"))?;
                 }
             }
         }
@@ -44,9 +44,9 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
             if output.json {
                 let mut shown = to_json(&certificate);
                 shown["pem"] = pem::encode("CERTIFICATE", &certificate.der).into();
-                output::json(&shown);
+                output::json(&shown)?;
             } else {
-                show(&certificate);
+                show(&certificate)?;
             }
         }
         Certs::Revoke { config, serial, reason, output } => {
@@ -65,9 +65,9 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
                 Revocation::Unknown => bail!(unknown(&serial)),
             };
             if output.json {
-                output::json(&json!({ "serial": serial.to_string(), "result": done }));
+                output::json(&json!({ "serial": serial.to_string(), "result": done }))?;
             } else {
-                output::line(format!("certificate {serial}: {done}"));
+                output::line(format!("certificate {serial}: {done}"))?;
             }
         }
     }
@@ -119,22 +119,24 @@ fn row(certificate: &IssuedCertificate) -> Vec<String> {
     ]
 }
 
-fn show(certificate: &IssuedCertificate) {
-    let field = |name: &str, value: &str| output::line(format!("{name:12} {value}"));
-    field("serial", &certificate.serial.to_string());
-    field("subject", &certificate.subject);
-    field("names", certificate.names.as_deref().unwrap_or("-"));
-    field("not before", &certificate.not_before.to_string());
-    field("not after", &certificate.not_after.to_string());
-    field("SHA-256", &certificate.fingerprint.to_string());
-    field("CA", &certificate.ca);
-    field("label", certificate.label.as_deref().unwrap_or("-"));
-    field("profile", &certificate.profile);
-    field("issued to", &certificate.principal);
-    field("issued at", &certificate.issued_at.to_string());
-    match &certificate.revoked {
-        Some(revoked) => field("state", &format!("revoked at {} ({})", revoked.at, revoked.reason.name())),
-        None => field("state", status(certificate)),
-    }
-    output::line(pem::encode("CERTIFICATE", &certificate.der).trim_end());
+fn show(certificate: &IssuedCertificate) -> Printed {
+    let state = match &certificate.revoked {
+        Some(revoked) => format!("revoked at {} ({})", revoked.at, revoked.reason.name()),
+        None => status(certificate).to_owned(),
+    };
+    output::fields(&[
+        ("serial", certificate.serial.to_string()),
+        ("subject", certificate.subject.clone()),
+        ("names", certificate.names.clone().unwrap_or_else(|| "-".into())),
+        ("not before", certificate.not_before.to_string()),
+        ("not after", certificate.not_after.to_string()),
+        ("SHA-256", certificate.fingerprint.to_string()),
+        ("CA", certificate.ca.clone()),
+        ("label", certificate.label.clone().unwrap_or_else(|| "-".into())),
+        ("profile", certificate.profile.clone()),
+        ("issued to", certificate.principal.clone()),
+        ("issued at", certificate.issued_at.to_string()),
+        ("state", state),
+    ])?;
+    output::line(pem::encode("CERTIFICATE", &certificate.der).trim_end())
 }

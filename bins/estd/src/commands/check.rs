@@ -24,6 +24,6 @@ pub(crate) fn run(path: &Path) -> Result<()> {
         bail!("{}: {error:#}", path.display());
     }
     let warned = if warnings.is_empty() { String::new() } else { format!(", {}", count(warnings.len(), "warning")) };
-    output::line(format!("{}: no mistakes{warned}", path.display()));
+    output::line(format!("{}: no mistakes{warned}", path.display()))?;
     Ok(())
 }

@@ -1,6 +1,5 @@
 //! `estd crl`.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -39,17 +38,19 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
             "this_update": this_update,
             "next_update": next_update,
             "pem": text,
-        }));
+        }))?;
         return Ok(());
     }
-    let field = |name: &str, value: &str| output::line(format!("{name:12} {value}"));
-    field("CA", &ca.id);
-    field("number", &crl.number.to_string());
-    field("this update", &this_update);
-    field("next update", &next_update);
-    match &options.out {
-        Some(file) => field("written to", &file.display().to_string()),
-        None => output::line(text.trim_end()),
+    let mut fields = vec![
+        ("CA", ca.id.clone()),
+        ("number", crl.number.to_string()),
+        ("this update", this_update),
+        ("next update", next_update),
+    ];
+    fields.extend(options.out.iter().map(|file| ("written to", file.display().to_string())));
+    output::fields(&fields)?;
+    if options.out.is_none() {
+        output::line(text.trim_end())?;
     }
     Ok(())
 }
@@ -57,7 +58,7 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
 /// Writes a file at once: whoever reads it, a web server say, reads the old one or the new one whole.
 fn write(file: &Path, octets: &[u8]) -> Result<()> {
     if file == Path::new("-") {
-        return Ok(std::io::stdout().lock().write_all(octets)?);
+        return Ok(output::octets(octets)?);
     }
     crate::file::replace(file, octets)
 }

@@ -77,7 +77,7 @@ Each password is good for one request within a day. More of them: estd otp creat
         folder = dir.display(),
         password = for_est.clear.reveal(),
         other = for_curl.clear.reveal(),
-    ));
+    ))?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use host::{config, shell};
 use serde_json::json;
 
 use crate::cli::Explain;
-use crate::output;
+use crate::output::{self, Printed};
 
 pub(crate) fn run(arguments: &Explain) -> Result<()> {
     let settings = super::settings(&arguments.config.config)?;
@@ -43,11 +43,11 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
     });
     match decided {
         Ok(plan) => {
-            tell_plan(arguments, &label, &principal, &plan);
+            tell_plan(arguments, &label, &principal, &plan)?;
             Ok(())
         }
         Err(refusal) => {
-            tell_refusal(arguments, &label, &principal, &refusal);
+            tell_refusal(arguments, &label, &principal, &refusal)?;
             bail!("the request would be refused");
         }
     }
@@ -77,7 +77,7 @@ fn principal(arguments: &Explain, expires: est_core::UnixTime) -> Result<Princip
     Ok(Principal::Certificate(Arc::new(certificate)))
 }
 
-fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, plan: &Plan) {
+fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, plan: &Plan) -> Printed {
     let extensions: Vec<(String, bool)> =
         plan.extensions.iter().map(|extension| (described(extension), extension.critical)).collect();
     let dropped: Vec<String> = plan.dropped.iter().map(Oid::to_string).collect();
@@ -104,7 +104,7 @@ fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, plan: &P
     output::line(format!(
         "A certificate would be issued{}.",
         approval(label).map_or(String::new(), |text| format!(", {text}"))
-    ));
+    ))?;
     let mut rows = vec![
         ("asked by", asker(principal)),
         ("issuer", format!("{} (CA {})", label.ca.certificate.subject(), label.ca.id)),
@@ -122,10 +122,10 @@ fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, plan: &P
     rows.extend(
         dropped.into_iter().map(|id| ("dropped", format!("{id}, which was asked for and the profile does not pass"))),
     );
-    print(&rows);
+    print(&rows)
 }
 
-fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refusal: &Refusal) {
+fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refusal: &Refusal) -> Printed {
     let rule = refusal.rule();
     let text = fs::read_to_string(&arguments.config.config).unwrap_or_default();
     let place = rule.and_then(|rule| config::locate(&text, label.name.as_deref(), rule.keys));
@@ -156,7 +156,7 @@ fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refus
             "standard": standard,
         }));
     }
-    output::line("The request would be refused.");
+    output::line("The request would be refused.")?;
     let mut rows = vec![
         ("asked by", asker(principal)),
         ("refusal", refusal.row().code.to_owned()),
@@ -165,13 +165,11 @@ fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refus
     ];
     rows.extend(written.map(|written| ("written", written)));
     rows.extend(standard.map(|standard| ("standard", standard.to_owned())));
-    print(&rows);
+    print(&rows)
 }
 
-fn print(rows: &[(&str, String)]) {
-    for (name, value) in rows {
-        output::line(format!("  {name:<10} {value}"));
-    }
+fn print(rows: &[(&str, String)]) -> Printed {
+    rows.iter().try_for_each(|(name, value)| output::line(format!("  {name:<10} {value}")))
 }
 
 fn approval(label: &Label) -> Option<&'static str> {

@@ -30,7 +30,7 @@ pub(crate) async fn run(config: &Path, address: Option<SocketAddr>) -> Result<()
     let own = own.map(Certificate::fingerprint).collect();
     let answer = tokio::time::timeout(PATIENCE, ask(address, own)).await;
     let answer = answer.unwrap_or_else(|_| bail!("no answer in {} s", PATIENCE.as_secs()));
-    output::line(format!("{address}: {}", answer.with_context(|| address.to_string())?));
+    output::line(format!("{address}: {}", answer.with_context(|| address.to_string())?))?;
     Ok(())
 }
 

@@ -1,6 +1,5 @@
 //! `estd man` and `estd completions`: what an installation takes from the command line itself.
 
-use std::io;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -8,6 +7,7 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
+use crate::output;
 
 /// Prints the manual page, or writes that of each command into a folder: `estd.1`, `estd-run.1`, ….
 pub(crate) fn pages(folder: Option<&Path>) -> Result<()> {
@@ -16,12 +16,15 @@ pub(crate) fn pages(folder: Option<&Path>) -> Result<()> {
             .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
             .with_context(|| format!("cannot write into {}", folder.display())),
         None => {
-            Ok(clap_mangen::Man::new(Cli::command().disable_help_subcommand(true)).render(&mut io::stdout().lock())?)
+            let page = clap_mangen::Man::new(Cli::command().disable_help_subcommand(true));
+            Ok(output::print(|out| page.render(out))?)
         }
     }
 }
 
 /// Prints what a shell completes commands with.
-pub(crate) fn completions(shell: Shell) {
-    clap_complete::generate(shell, &mut Cli::command(), "estd", &mut io::stdout().lock());
+pub(crate) fn completions(shell: Shell) -> Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "estd", &mut script);
+    Ok(output::octets(&script)?)
 }

@@ -25,20 +25,46 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             }
             let request = Request { entity, label, names, ttl, uses };
             let mut created = Vec::new();
-            let mut failed = None;
+            let mut failed: Option<anyhow::Error> = None;
+            // Those that nobody has seen.
+            let mut lost = Vec::new();
             for _ in 0..count.unwrap_or(1) {
                 match host::otp::create(&settings, &store, request.clone(), &actor()).await {
-                    Ok(password) => {
-                        // At once: nobody can ask for it again, whatever becomes of the next one.
-                        if !output.json {
-                            output::line(password.clear.reveal());
+                    // At once: nobody can ask for it again, whatever becomes of the next one.
+                    Ok(password) if !output.json => match output::line(password.clear.reveal()) {
+                        Ok(()) => created.push(password),
+                        Err(error) => {
+                            failed = Some(error.into());
+                            lost.push(password.id);
+                            break;
                         }
-                        created.push(password);
-                    }
+                    },
+                    Ok(password) => created.push(password),
                     Err(error) => {
-                        failed = Some(error);
+                        failed = Some(error.into());
                         break;
                     }
+                }
+            }
+            if output.json {
+                let passwords: Vec<Value> = created.iter().map(created_json).collect();
+                let printed = match (count, passwords.as_slice()) {
+                    (None, []) => Ok(()),
+                    (None, [password, ..]) => output::json(password),
+                    (Some(_), _) => output::json(&json!({ "passwords": passwords })),
+                };
+                if let Err(error) = printed {
+                    lost.extend(created.drain(..).map(|password| password.id));
+                    failed = failed.or(Some(error.into()));
+                }
+            }
+            for id in &lost {
+                match store.revoke_password(id, shell::now(), &actor()).await {
+                    Ok(_) => output::error(format!("password {id}: revoked, because it could not be printed")),
+                    Err(error) => output::error(format!(
+                        "password {id}: it exists, could not be printed, and could not be revoked ({error}): run \
+                         estd otp revoke {id}"
+                    )),
                 }
             }
             store.close().await;
@@ -47,16 +73,8 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                     "warning: whoever has this password may ask for any name that the label allows; --entity or --allow binds it",
                 );
             }
-            match (output.json, count) {
-                (false, _) => {}
-                (true, None) => created.iter().for_each(|password| output::json(&created_json(password))),
-                (true, Some(_)) => {
-                    let passwords: Vec<Value> = created.iter().map(created_json).collect();
-                    output::json(&json!({ "passwords": passwords }));
-                }
-            }
             if let Some(error) = failed {
-                return Err(error.into());
+                return Err(error);
             }
         }
         Otp::List { config, output } => {
@@ -66,18 +84,18 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             if output.json {
                 let passwords: Vec<Value> = passwords.iter().map(to_json).collect();
                 let failures: Vec<Value> = failures.iter().map(failures_json).collect();
-                output::json(&json!({ "passwords": passwords, "failures": failures }));
+                output::json(&json!({ "passwords": passwords, "failures": failures }))?;
             } else {
                 output::table(
                     &["ID", "ENTITY", "LABEL", "USES", "EXPIRES", "STATE"],
                     &passwords.iter().map(row).collect::<Vec<_>>(),
-                );
+                )?;
                 if !failures.is_empty() {
-                    output::line("");
+                    output::line("")?;
                     output::table(
                         &["FAILURES OF", "COUNT", "LAST", "LOCKED OUT UNTIL"],
                         &failures.iter().map(failures_row).collect::<Vec<_>>(),
-                    );
+                    )?;
                 }
             }
         }
@@ -96,9 +114,9 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                 Revocation::Unknown => bail!("there is no password {id}: `estd otp list` shows them"),
             };
             if output.json {
-                output::json(&json!({ "id": id, "result": done }));
+                output::json(&json!({ "id": id, "result": done }))?;
             } else {
-                output::line(format!("password {id}: {done}"));
+                output::line(format!("password {id}: {done}"))?;
             }
         }
         Otp::Unlock { config, who, output } => {
@@ -111,9 +129,9 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
                 bail!("no failures count against {who}: `estd otp list` shows against whom they do");
             }
             if output.json {
-                output::json(&json!({ "unlocked": unlocked }));
+                output::json(&json!({ "unlocked": unlocked }))?;
             } else {
-                unlocked.iter().for_each(|who| output::line(format!("{who}: no failures count any more")));
+                unlocked.iter().try_for_each(|who| output::line(format!("{who}: no failures count any more")))?;
             }
         }
     }
@@ -131,8 +149,7 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
     if as_json {
         let mut shown = to_json(password);
         shown["failures"] = failures.iter().map(failures_json).collect();
-        output::json(&shown);
-        return Ok(());
+        return Ok(output::json(&shown)?);
     }
     let names = if password.names.is_empty() { "-".to_owned() } else { password.names.join(", ") };
     for (name, value) in [
@@ -145,7 +162,7 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
         ("uses", format!("{}/{}", password.uses, password.max_uses)),
         ("state", state(password).to_owned()),
     ] {
-        output::line(format!("{name:<10} {value}"));
+        output::line(format!("{name:<10} {value}"))?;
     }
     for failures in &failures {
         let locked = failures.locked_until.filter(|until| *until > shell::now());
@@ -153,7 +170,7 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
         output::line(format!(
             "{:<10} {} of {}, last at {}{locked}",
             "failures", failures.count, failures.who, failures.last
-        ));
+        ))?;
     }
     Ok(())
 }

@@ -40,7 +40,7 @@ pub(crate) async fn run(options: &Prune) -> Result<()> {
             "certificates": certificates,
             "requests": requests,
             "passwords": passwords,
-        }));
+        }))?;
         return Ok(());
     }
     let done = if options.dry_run { "would be deleted" } else { "deleted" };
@@ -50,7 +50,7 @@ pub(crate) async fn run(options: &Prune) -> Result<()> {
         ("passwords", retention.passwords, passwords),
     ] {
         let what = if kept.is_some() { format!("{count} {done}") } else { "kept for ever".to_owned() };
-        output::line(format!("{kind:12} {what}"));
+        output::line(format!("{kind:12} {what}"))?;
     }
     Ok(())
 }

@@ -17,10 +17,10 @@ pub(crate) async fn run(command: Requests) -> Result<()> {
             let requests = all_pages(|after| store.requests(state, 1000, after)).await?;
             if output.json {
                 let requests: Vec<Value> = requests.iter().map(to_json).collect();
-                output::json(&json!({ "requests": requests }));
+                output::json(&json!({ "requests": requests }))?;
             } else {
                 let rows: Vec<Vec<String>> = requests.iter().map(row).collect();
-                output::table(&["ID", "STATE", "SINCE", "LABEL", "SUBJECT", "NAMES", "WHO ASKS"], &rows);
+                output::table(&["ID", "STATE", "SINCE", "LABEL", "SUBJECT", "NAMES", "WHO ASKS"], &rows)?;
             }
             Ok(())
         }
@@ -40,9 +40,9 @@ async fn decide(config: &Config, id: &str, decision: Decision, output: &Output) 
         (Decided::Unknown, _) => bail!("there is no request {id}: `estd requests list` shows them"),
     };
     if output.json {
-        output::json(&json!({ "id": id, "result": done }));
+        output::json(&json!({ "id": id, "result": done }))?;
     } else {
-        output::line(format!("request {id}: {done}"));
+        output::line(format!("request {id}: {done}"))?;
     }
     Ok(())
 }

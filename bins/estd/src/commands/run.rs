@@ -125,7 +125,7 @@ pub(crate) async fn serve(
     let (admin, administered) = admin.unzip();
     if let Some(http) = settings.server.http_listen {
         let bound = server.bind_plain(http).await.with_context(|| format!("cannot listen on {http}"))?;
-        output::line(format!("CRLs on http://{bound}/crl/"));
+        output::notice(format!("CRLs on http://{bound}/crl/"));
         info!(address = %bound, "serving CRLs over plain HTTP");
     }
     let stop = stop_on_signal()?;
@@ -226,9 +226,9 @@ pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
 /// Prints where the server listens; EST comes last, for whoever waits for it.
 pub(crate) fn tell(bound: Bound) {
     if let Some(admin) = bound.admin {
-        output::line(format!("admin API on https://{admin}"));
+        output::notice(format!("admin API on https://{admin}"));
     }
-    output::line(format!("listening on https://{}", bound.est));
+    output::notice(format!("listening on https://{}", bound.est));
 }
 
 /// Turns true at the first SIGTERM or SIGINT.

@@ -14,7 +14,7 @@ pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
     if options.public_key {
         let Some(checkpoints) = Checkpoints::open(&settings(&options.config.config)?.audit)? else { bail!(NONE) };
         let text = pem::encode("PUBLIC KEY", checkpoints.public_key().as_der());
-        output::line(text.trim_end());
+        output::line(text.trim_end())?;
         return Ok(());
     }
     let Opened { settings, store } = Opened::open(&options.config.config)?;
@@ -26,7 +26,7 @@ pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
         if let Some(end) = store.chain_end(&node).await? {
             let signed = checkpoints.sign(end).await?;
             checkpoints.append(&signed)?;
-            output::line(signed.to_string());
+            output::line(signed.to_string())?;
         }
     }
     store.close().await;

@@ -1,6 +1,6 @@
 //! `estd audit export`: the chains, for who keeps or verifies them elsewhere.
 
-use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::io::{self, BufWriter, StdoutLock, Write as _};
 
 use anyhow::{Context as _, Result};
 use est_store::{AuditRecord, Chain, Database, StoreError, TrailUse};
@@ -35,11 +35,9 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
                 // So that nobody can cut off the end of the export.
                 if let (true, Some(key)) = (is_whole && end.sequence > 0, &key) {
                     let signed = key.sign(end).await?;
-                    output::line(signed.to_string());
+                    output::line(signed.to_string())?;
                 }
             }
-            // A reader that has gone away is no error.
-            Err(error) if is_broken_pipe(&error) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -54,7 +52,6 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
 
 /// Prints the records that are wanted; answers with the end of the chain.
 async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Result<Chain> {
-    let mut out = BufWriter::new(io::stdout());
     let mut end = Chain::genesis(node);
     loop {
         let records = store.chain(node, end.sequence, PIECE).await.map_err(|error| match error {
@@ -62,18 +59,28 @@ async fn write_chain(store: &Database, node: &str, options: &AuditExport) -> Res
             other => other.into(),
         })?;
         if records.is_empty() {
-            out.flush().context("cannot write to standard output")?;
             return Ok(end);
         }
-        for record in &records {
-            let Some(chain) = &record.chain else { continue };
-            if is_wanted(record, options) {
-                serde_json::to_writer(&mut out, &Line::of(record, chain, &end.hash)).map_err(io::Error::from)?;
-                out.write_all(b"\n")?;
-            }
-            end.clone_from(chain);
-        }
+        output::print(|out| write_piece(&mut BufWriter::new(out), &records, &mut end, options))?;
     }
+}
+
+/// Prints the records that are wanted of a piece of a chain that goes on at `end`, and moves that along.
+fn write_piece(
+    out: &mut BufWriter<&mut StdoutLock<'_>>,
+    records: &[AuditRecord],
+    end: &mut Chain,
+    options: &AuditExport,
+) -> io::Result<()> {
+    for record in records {
+        let Some(chain) = &record.chain else { continue };
+        if is_wanted(record, options) {
+            serde_json::to_writer(&mut *out, &Line::of(record, chain, &end.hash))?;
+            out.write_all(b"\n")?;
+        }
+        end.clone_from(chain);
+    }
+    out.flush()
 }
 
 fn is_wanted(record: &AuditRecord, options: &AuditExport) -> bool {
@@ -84,11 +91,4 @@ fn is_wanted(record: &AuditRecord, options: &AuditExport) -> bool {
     since.is_none_or(|since| record.at >= since)
         && until.is_none_or(|until| record.at < until)
         && options.event.as_ref().is_none_or(is_of)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .filter_map(|cause| cause.downcast_ref::<io::Error>())
-        .any(|error| error.kind() == ErrorKind::BrokenPipe)
 }

@@ -27,12 +27,12 @@ pub(super) async fn run(options: AuditList) -> Result<()> {
     let next = page.next.map(|cursor| cursor.to_string());
     if output.json {
         let events: Vec<Value> = page.items.iter().map(to_json).collect();
-        output::json(&json!({ "events": events, "cursor": next }));
+        output::json(&json!({ "events": events, "cursor": next }))?;
     } else {
         let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
-        output::table(&["TIME", "EVENT", "OUTCOME", "ACTOR", "SOURCE", "REASON"], &rows);
+        output::table(&["TIME", "EVENT", "OUTCOME", "ACTOR", "SOURCE", "REASON"], &rows)?;
         if let Some(next) = next {
-            output::line(format!("there are more: go on with --after {next}"));
+            output::line(format!("there are more: go on with --after {next}"))?;
         }
     }
     Ok(())

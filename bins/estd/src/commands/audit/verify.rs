@@ -26,21 +26,19 @@ const CANNOT_TELL: u8 = 2;
 pub(crate) async fn run(options: &AuditVerify) -> ExitCode {
     match verify(options).await {
         Ok(found) => {
-            if options.output.json {
-                output::json(&found.to_json());
-            } else {
-                found.lines().into_iter().for_each(output::line);
-            }
-            match found.outcome() {
-                Outcome::Good => ExitCode::SUCCESS,
-                Outcome::Tampered => TAMPERED.into(),
-                Outcome::CannotTell => CANNOT_TELL.into(),
+            let printed = match options.output.json {
+                true => output::json(&found.to_json()),
+                false => found.lines().into_iter().try_for_each(output::line),
+            };
+            match (found.outcome(), printed) {
+                (Outcome::Tampered, Ok(())) => TAMPERED.into(),
+                (Outcome::Good, Ok(())) => ExitCode::SUCCESS,
+                (Outcome::CannotTell, Ok(())) => CANNOT_TELL.into(),
+                // Whoever asked does not know what was found.
+                (_, Err(error)) => output::failed(&error.into(), CANNOT_TELL),
             }
         }
-        Err(error) => {
-            output::error(format!("estd: {error:#}"));
-            CANNOT_TELL.into()
-        }
+        Err(error) => output::failed(&error, CANNOT_TELL),
     }
 }
 

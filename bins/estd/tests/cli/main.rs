@@ -1,5 +1,7 @@
 //! The operator's commands, as an operator types them.
 
+mod output;
+
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Output, Stdio};
 
