@@ -15,13 +15,16 @@ pub(crate) mod otp;
 pub(crate) mod prune;
 pub(crate) mod requests;
 pub(crate) mod run;
+mod who;
 
 use std::path::Path;
 
 use anyhow::Result;
-use est_store::{Actor, Cursor, Database, Options, Page, Pending, ServerEvent, StoreError};
+use est_store::{Cursor, Database, Options, Page, Pending, ServerEvent, StoreError};
 use host::config::{self, Diagnostic, Settings};
 use host::shell;
+
+pub(crate) use who::actor;
 
 use crate::output;
 
@@ -109,13 +112,6 @@ fn open_database(settings: &Settings, pending: Pending) -> Result<Database> {
         StoreError::File { .. } | StoreError::Unreachable(_) => error.into(),
         other => anyhow::anyhow!("{url}: {other}"),
     })
-}
-
-/// Who runs the command, for the audit record.
-pub(crate) fn actor() -> Actor {
-    let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_default();
-    let uid = rustix::process::getuid().as_raw();
-    Actor::local(if user.is_empty() { format!("local:uid {uid}") } else { format!("local:{user} (uid {uid})") })
 }
 
 /// Reads every page of a listing.

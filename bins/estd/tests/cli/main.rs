@@ -1,5 +1,6 @@
 //! The operator's commands, as an operator types them.
 
+mod actors;
 mod output;
 
 use std::io::{BufRead as _, BufReader};
