@@ -50,15 +50,16 @@ pub(crate) struct Changed {
 }
 
 impl Reloader {
-    /// Reloads the file at `path`, which says `settings` so far.
+    /// Reloads the file at `path`, which says `text` so far, of which `settings` were made.
     pub(crate) fn new(
         path: PathBuf,
+        text: &str,
         settings: Settings,
         base: Base,
         current: Arc<Current>,
         admin: Option<Arc<Admin>>,
     ) -> Self {
-        let footprint = Footprint::of(&path, environment);
+        let footprint = Footprint::of(&path, text, environment);
         Self { path, base, current, admin, in_force: Mutex::new(InForce { settings, footprint }) }
     }
 
@@ -139,8 +140,8 @@ impl Reloader {
         let (before, footprint) = (in_force.settings.clone(), in_force.footprint.clone());
         let shown_before = self.admin.as_ref().map(|admin| admin.shown());
         let prepared = tokio::task::spawn_blocking(move || {
-            let next = footprint.again(&path, environment);
             let text = config::text_of(&path)?;
+            let next = footprint.again(&path, &text, environment);
             let (mut settings, warnings) = config::load_text(&path, &text, environment, shell::now())?;
             warnings.iter().for_each(|warning| warn!(%warning, "configuration"));
             let sections = footprint.changes(&next);

@@ -316,3 +316,32 @@ fn a_reload_goes_on_though_the_operator_who_asked_for_it_hangs_up() {
     let is_served = get("/late/cacerts").replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
     assert!(comes_true(|| client.exchange(is_served.as_bytes()).is_ok_and(|answer| answer.status == 200)));
 }
+
+#[test]
+fn a_reload_records_a_new_token_and_not_the_log_that_the_server_writes() {
+    let launch = Launch::configured(ESTD, |text| text + "\n[audit]\nfile = \"audit.jsonl\"\n");
+    std::fs::copy(launch.folder().join("estd.toml"), launch.folder().join(FIRST)).expect("a copy");
+    let server = launch.start();
+    let operator = Client::new(server.admin_port(), &server.ca());
+    let opens = |token: &str| {
+        let request = format!(
+            "GET /admin/otp HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\nConnection: close\r\n\r\n"
+        );
+        operator.exchange(request.as_bytes()).expect("an answer").status == 200
+    };
+    let old = server.admin_token();
+    assert!(opens(&old));
+    let reloaded = |count: usize| {
+        hang_up(&server);
+        assert!(comes_true(|| reasons(&server, "config.reloaded").len() == count), "nothing was reloaded");
+        reasons(&server, "config.reloaded").remove(0)
+    };
+    assert_eq!(reloaded(1), "nothing changed");
+    let new = "another-token-of-32-characters--";
+    std::fs::write(server.folder().join("admin-token"), new).expect("the token can be written");
+    assert_eq!(reloaded(2), "changed: admin");
+    assert!(opens(new) && !opens(&old));
+    assert_eq!(reloaded(3), "nothing changed");
+    let (_, log) = server.stop();
+    assert!(!log.contains("after a restart") && !log.contains("only a restart"), "{log}");
+}

@@ -111,7 +111,8 @@ pub(crate) async fn serve(
     };
     let mut server =
         Server::bind(listen.est, parts).await.with_context(|| format!("cannot listen on {}", listen.est))?;
-    let shown = config::shown(&std::fs::read_to_string(config).unwrap_or_default());
+    let text = std::fs::read_to_string(config).unwrap_or_default();
+    let shown = config::shown(&text);
     let admin = match settings.admin.enabled {
         true => {
             let administered = admin::Current::of(Arc::new(settings.clone()), shown).context("[admin]")?;
@@ -131,7 +132,7 @@ pub(crate) async fn serve(
     let stop = stop_on_signal()?;
     let node = settings.server.node.clone();
     let trail = Trail::begin(&settings, config, &store).await?;
-    let reloader = Reloader::new(config.to_owned(), settings, base, current.clone(), administered.clone());
+    let reloader = Reloader::new(config.to_owned(), &text, settings, base, current.clone(), administered.clone());
     let reloader = Arc::new(reloader);
     if let Some(administered) = &administered {
         administered.reload_by(reloader.clone().for_admin());

@@ -96,7 +96,7 @@ impl SecretSource {
 
 /// Reads where a secret is: `env:NAME`, `file:PATH`, `credential:NAME`, `prompt`, or the secret itself.
 pub(super) fn source(given: &Given<'_>) -> Result<SecretSource, Fault> {
-    if let Some(source) = elsewhere(given)? {
+    if let Some(source) = place(given)? {
         return Ok(source);
     }
     if given.written()?.is_empty() {
@@ -111,7 +111,7 @@ pub(super) fn source(given: &Given<'_>) -> Result<SecretSource, Fault> {
 /// # Errors
 /// Also when it cannot be had: nothing can be done without it.
 pub(super) fn url(given: &Given<'_>) -> Result<Secret, Fault> {
-    if let Some(source) = elsewhere(given)? {
+    if let Some(source) = place(given)? {
         return source.find().map_err(Fault::new);
     }
     let user = given.written()?.split_once("://").and_then(|(_, rest)| rest.split_once('@'));
@@ -121,30 +121,53 @@ pub(super) fn url(given: &Given<'_>) -> Result<Secret, Fault> {
     given.text().map(Secret::new)
 }
 
-/// The place that the text names; `None` where it is the secret itself. The environment tells no places: what a variable
-/// holds is the secret, whatever it begins with.
-fn elsewhere(given: &Given<'_>) -> Result<Option<SecretSource>, Fault> {
-    let written = given.written()?;
-    let place = match written.split_once(':') {
-        _ if written == "prompt" => Place::Prompt(question(given)),
-        Some(("env", name)) => {
+/// A place that a text names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elsewhere<'a> {
+    /// `env:NAME`.
+    Variable(&'a str),
+    /// `file:PATH`, in which variables may stand.
+    File,
+    /// `credential:NAME`.
+    Credential(&'a str),
+    /// `prompt`.
+    Prompt,
+}
+
+/// The place that a text names as it is written; `None` where it is the secret itself. The environment tells no places:
+/// what a variable holds is the secret, whatever it begins with.
+pub(super) fn elsewhere(written: &str) -> Option<Elsewhere<'_>> {
+    match written.split_once(':') {
+        _ if written == "prompt" => Some(Elsewhere::Prompt),
+        Some(("env", name)) => Some(Elsewhere::Variable(name)),
+        Some(("file", _)) => Some(Elsewhere::File),
+        Some(("credential", name)) => Some(Elsewhere::Credential(name)),
+        _ => None,
+    }
+}
+
+/// The place that a value names; `None` where it is the secret itself.
+fn place(given: &Given<'_>) -> Result<Option<SecretSource>, Fault> {
+    let place = match elsewhere(given.written()?) {
+        Some(Elsewhere::Prompt) => Place::Prompt(question(given)),
+        Some(Elsewhere::Variable(name)) => {
             let name = value::variable_name(name).ok_or_else(|| Fault::new("does not name an environment variable"))?;
             let value = (given.context.env)(name).map(Secret::new);
             Place::Variable { name: name.to_owned(), value }
         }
-        Some(("file", _)) => {
+        Some(Elsewhere::File) => {
             let path = given.context.base_dir.join(given.text()?.split_off("file:".len()));
             files::warn_if_exposed(given, &path);
             Place::File(path)
         }
-        Some(("credential", name)) => {
+        Some(Elsewhere::Credential(name)) => {
             if name.is_empty() || name.contains('/') || name.starts_with('.') {
                 return Err(Fault::new("does not name a credential").help("write \"credential:NAME\""));
             }
             let folder = (given.context.env)("CREDENTIALS_DIRECTORY").map(PathBuf::from);
             Place::Credential { name: name.to_owned(), folder }
         }
-        _ => return Ok(None),
+        None => return Ok(None),
     };
     Ok(Some(SecretSource { key: given.key().to_owned(), place }))
 }
