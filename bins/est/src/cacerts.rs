@@ -6,6 +6,7 @@ use std::time::Duration;
 use est_core::client::{Answer, Call};
 use est_core::pkix::{Certificate, Fingerprint};
 
+use crate::anchors;
 use crate::cli::CacertsArguments;
 use crate::file::{self, Readers};
 use crate::output::{Failure, describe, note, say};
@@ -34,7 +35,7 @@ pub(crate) async fn run(arguments: CacertsArguments) -> Result<(), Failure> {
         false => say(text),
     };
     for certificate in &certificates {
-        tell(&format!("{}\n", describe(certificate)))?;
+        tell(&format!("role         {}\n{}\n", anchors::role(certificate, &certificates), describe(certificate)))?;
         if certificate.not_after() < now() {
             note("warning: this certificate has expired\n");
         }

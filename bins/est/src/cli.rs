@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Arg, Args, Parser, Subcommand, ValueEnum};
 use est_core::pkix::{GeneralName, KeyType, Name, Oid};
 
 use crate::file;
 use crate::server_url::ServerUrl;
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failure, 2 usage, 3 refused by the server, 4 still pending.";
+const EXIT_CODES: &str = "Exit codes: 0 done, or nothing to do; 1 failure; 2 usage; 3 refused by the server; 4 still pending; \
+                          5 the files are in place, but the command of --exec failed.";
+
+const RENEW_HELP: &str = "Trouble that passes (no connection, 429, 503) is tried again after growing pauses, or when the server says. \
+                          What the server refuses (400, 401, 403) is tried again after hours, since only somebody can change \
+                          it; every time a line says why and when.";
 
 /// Gets certificates from any EST server (RFC 7030).
 #[derive(Debug, Parser)]
@@ -47,10 +52,18 @@ pub(crate) enum Command {
     ///
     /// Asks with the certificate in --cert for one with the same subject and subject alternative names, octet for octet,
     /// and by default for a new key. The files of --cert and --key then hold the new pair, and the same names with .old
-    /// the old one. Until both are there, the new ones wait under names that end in .new; whatever interrupts that, the
-    /// same command carries on from there.
-    #[command(mut_arg("cert", |arg| arg.required(true)), mut_arg("key", |arg| arg.required(true)))]
+    /// the old one, all with the owner, group and mode that the files had. Until both are there, the new ones wait under
+    /// names that end in .new; whatever interrupts that, the same command carries on from there.
+    #[command(mut_arg("cert", own_certificate), mut_arg("key", own_key))]
     Reenroll(ReenrollArguments),
+    /// Keeps a certificate from ending: renews it in time, again and again.
+    ///
+    /// Runs until it is stopped, or with --once looks once, for a timer. Renews as `est reenroll` does, at a moment in the
+    /// last third of the certificate's validity that is another for each certificate, so that a fleet does not come all at
+    /// once. Once a day, and before each renewal, it fetches the CA certificates over a connection that --cacert
+    /// verifies, and adds a root to that file when a CA in there vouches for it: so a root can get another key.
+    #[command(mut_arg("cert", own_certificate), mut_arg("key", own_key), after_help = RENEW_HELP)]
+    Renew(RenewArguments),
     /// Measures how many enrollments a server answers.
     ///
     /// Sends certification requests to /simpleenroll as fast as the server answers them. Every request has a P-256 key of
@@ -78,7 +91,7 @@ pub(crate) struct ServerArguments {
     #[arg(long, value_name = "URL", env = "EST_SERVER")]
     pub(crate) server: ServerUrl,
     /// The CA label (RFC 7030 §3.2.2)
-    #[arg(long)]
+    #[arg(long, env = "EST_LABEL")]
     pub(crate) label: Option<String>,
     /// PEM file with the CA certificates that the server is trusted by
     #[arg(long, value_name = "FILE", env = "EST_CACERT")]
@@ -238,15 +251,48 @@ pub(crate) struct KeyId(pub(crate) Vec<u8>);
 
 #[derive(Debug, Args)]
 pub(crate) struct ReenrollArguments {
+    /// Do nothing, successfully, unless the certificate ends within this span: 30d, 12h
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    pub(crate) if_expires_within: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) renewal: RenewalArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RenewArguments {
+    /// Renew if it is time, and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Which new roots that the server lists are added to --cacert: those that a CA in the file vouches for by a
+    /// certificate of the new root's key (RFC 4210 §4.4), any, since the connection was verified, or none
+    #[arg(long, value_name = "WHICH", value_enum, default_value = "vouched-for", env = "EST_NEW_ROOTS")]
+    pub(crate) new_roots: NewRoots,
+    #[command(flatten)]
+    pub(crate) renewal: RenewalArguments,
+}
+
+/// Which roots of a server's answer become trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum NewRoots {
+    VouchedFor,
+    Any,
+    None,
+}
+
+/// How a certificate is renewed.
+#[derive(Debug, Args)]
+pub(crate) struct RenewalArguments {
     /// Ask for a certificate of the key that is there, instead of a new key
     #[arg(long, conflicts_with = "key_type")]
     pub(crate) keep_key: bool,
     /// The type of key to make [default: that of the key in use]
     #[arg(long, value_name = "TYPE", value_parser = key_type)]
     pub(crate) key_type: Option<KeyType>,
-    /// Do nothing, successfully, unless the certificate ends within this span: 30d, 12h
-    #[arg(long, value_name = "SPAN", value_parser = span)]
-    pub(crate) if_expires_within: Option<Duration>,
+    /// Command for /bin/sh to run after files have changed: `systemctl reload nginx`. EST_CERT, EST_KEY and EST_CACERT
+    /// are their paths, EST_CHANGED says which have changed: cacert, certificate, key. It is run again until it has
+    /// succeeded once
+    #[arg(long, value_name = "COMMAND", env = "EST_EXEC")]
+    pub(crate) exec: Option<String>,
     #[command(flatten)]
     pub(crate) linking: LinkingArguments,
     #[command(flatten)]
@@ -274,7 +320,8 @@ pub(crate) enum Linking {
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct PatienceArguments {
-    /// How long to wait in all for a server that has not decided yet: 90s, 10m, 2h; 0s asks once
+    /// How long to try in all while the server cannot be reached, is overloaded or has not decided yet: 90s, 10m, 2h; 0s
+    /// asks once
     #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = span)]
     pub(crate) max_wait: Duration,
 }
@@ -300,6 +347,14 @@ pub(crate) struct BenchArguments {
     pub(crate) server: ServerArguments,
     #[command(flatten)]
     pub(crate) identity: IdentityArguments,
+}
+
+fn own_certificate(arg: Arg) -> Arg {
+    arg.required(true).env("EST_CERT")
+}
+
+fn own_key(arg: Arg) -> Arg {
+    arg.required(true).env("EST_KEY")
 }
 
 /// Reads `500ms`, `30s`, `10m`, `2h`, `30d`; a bare number is seconds.

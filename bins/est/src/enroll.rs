@@ -29,7 +29,11 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
         return Err(Failure::usage("--key-out and --out name the same file"));
     }
 
-    let advice = if arguments.no_csrattrs { CsrAdvice::default() } else { ask_for_advice(&peer).await? };
+    let advice = if arguments.no_csrattrs {
+        CsrAdvice::default()
+    } else {
+        ask_for_advice(&peer, arguments.patience.max_wait).await?
+    };
     let missing = advice.missing(&arguments.subject, &arguments.san);
     if !missing.is_empty() {
         let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
@@ -46,7 +50,7 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
         }
         Some(None) | None => KeyType::EcdsaP256,
     };
-    let signer = key::load_or_make(&key_path, arguments.key_type, usual)?;
+    let signer = key::load_or_make(&key_path, Readers::Owner, arguments.key_type, usual)?;
     if advice.key.as_ref().is_some_and(|key| !key.is_met_by(signer.public_key().key_type())) {
         note(&format!("note: the server asks for a key of another type: {usual}"));
     }
@@ -70,8 +74,8 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
 }
 
 /// What the server wants to see in a request; nothing where it does not say.
-async fn ask_for_advice(peer: &Peer) -> Result<CsrAdvice, Failure> {
-    let elements = match peer.csr_attrs(Duration::ZERO).await {
+async fn ask_for_advice(peer: &Peer, max_wait: Duration) -> Result<CsrAdvice, Failure> {
+    let elements = match peer.csr_attrs(max_wait).await {
         Ok(elements) => elements.unwrap_or_default(),
         // Whether it takes the request is another question.
         Err(failure) if failure.exit == Exit::Refused => {

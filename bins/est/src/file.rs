@@ -1,4 +1,7 @@
 //! Files: read whole, written so that a reader sees the old contents or the new ones and never half of them.
+//!
+//! A file that takes the place of another one is what that was to the programs that use it: it keeps owner, group and
+//! mode, and a symbolic link goes on leading to it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -16,6 +19,58 @@ pub(crate) enum Readers {
     Anyone,
     /// Its owner alone: mode 0600.
     Owner,
+    /// Those who can read another file: same owner, group and mode.
+    Like(Access),
+}
+
+/// To whom a file belongs, and what they may do with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Access {
+    #[cfg(unix)]
+    uid: u32,
+    #[cfg(unix)]
+    gid: u32,
+    #[cfg(unix)]
+    mode: u32,
+}
+
+impl Readers {
+    /// As the file at `path` has it; `otherwise` where there is none.
+    pub(crate) fn like(path: &Path, otherwise: Self) -> Self {
+        fs::metadata(path).map_or(otherwise, |metadata| Self::Like(Access::of(&metadata)))
+    }
+}
+
+impl Access {
+    #[cfg(unix)]
+    fn of(metadata: &fs::Metadata) -> Self {
+        use std::os::unix::fs::MetadataExt;
+        Self { uid: metadata.uid(), gid: metadata.gid(), mode: metadata.mode() & 0o777 }
+    }
+
+    #[cfg(not(unix))]
+    fn of(_: &fs::Metadata) -> Self {
+        Self {}
+    }
+
+    /// Gives a file to the owner and the group, then sets the mode: nobody else can read it in between.
+    #[cfg(unix)]
+    fn give(self, file: &File) -> io::Result<()> {
+        use std::os::unix::fs::{PermissionsExt, fchown};
+        let made = Self::of(&file.metadata()?);
+        if (made.uid, made.gid) != (self.uid, self.gid) {
+            fchown(file, Some(self.uid), Some(self.gid)).map_err(|error| {
+                let to = format!("user {} and group {}", self.uid, self.gid);
+                io::Error::new(error.kind(), format!("it belongs to {to}: run est as that user, or as root ({error})"))
+            })?;
+        }
+        file.set_permissions(fs::Permissions::from_mode(self.mode))
+    }
+
+    #[cfg(not(unix))]
+    fn give(self, _: &File) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
@@ -45,17 +100,25 @@ pub(crate) fn certificates_to_pem<'a>(certificates: impl IntoIterator<Item = &'a
     certificates.into_iter().map(|der| pem::encode("CERTIFICATE", der)).collect()
 }
 
-/// Puts `contents` at `path`, in place of what was there; durable on return.
+/// Puts `contents` at `path`, in place of what was there; durable on return. What [`Readers::Anyone`] may read keeps the
+/// owner, group and mode of the file that it replaces.
 pub(crate) fn write(path: &Path, contents: &str, readers: Readers) -> Result<(), Failure> {
-    let written = stage(path, contents, readers).and_then(|staged| {
-        let renamed = fs::rename(&staged, path);
+    let target = &resolved(path);
+    let readers = if readers == Readers::Anyone { Readers::like(target, readers) } else { readers };
+    let written = stage(target, contents, readers).and_then(|staged| {
+        let renamed = fs::rename(&staged, target);
         if renamed.is_err() {
             let _ = fs::remove_file(&staged);
         }
         renamed?;
-        sync_folder(path)
+        sync_folder(target)
     });
     written.map_err(|error| cannot_write(path, &error))
+}
+
+/// Where symbolic links lead; `path` itself where nothing is there yet.
+pub(crate) fn resolved(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf())
 }
 
 /// Puts `contents` at `path` unless something is there; durable on return. Says whether it was put there.
@@ -105,12 +168,13 @@ fn create(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    if readers == Readers::Owner {
+    if readers != Readers::Anyone {
         use std::os::unix::fs::OpenOptionsExt;
         options.mode(0o600);
     }
     let mut file = options.open(path)?;
-    let written = file.write_all(contents.as_bytes()).and_then(|()| file.sync_all());
+    let given = if let Readers::Like(access) = readers { access.give(&file) } else { Ok(()) };
+    let written = given.and_then(|()| file.write_all(contents.as_bytes())).and_then(|()| file.sync_all());
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -184,6 +248,33 @@ mod tests {
         write(&replaced, "public", Readers::Anyone).unwrap();
         write(&replaced, "secret", Readers::Owner).unwrap();
         assert_eq!((mode(&made), mode(&replaced)), (0o600, 0o600));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn replaces_a_file_by_one_for_the_same_readers() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let scratch = Scratch::new("readers");
+        let (path, link) = (scratch.path("a.pem"), scratch.path("link.pem"));
+        write(&path, "one", Readers::Anyone).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let access = || {
+            let metadata = fs::metadata(&path).unwrap();
+            (metadata.uid(), metadata.gid(), metadata.mode() & 0o777)
+        };
+        // Only root can give a file away.
+        let is_root = access().0 == 0;
+        if is_root {
+            std::os::unix::fs::chown(&path, Some(33), Some(34)).unwrap();
+        }
+        let before = access();
+        write(&link, "two", Readers::Anyone).unwrap();
+        assert_eq!((access(), read_text(&path).unwrap().as_str()), (before, "two"));
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        let beside = scratch.path("a.pem.new");
+        write_new(&beside, "three", Readers::like(&path, Readers::Owner)).unwrap();
+        assert_eq!(Readers::like(&beside, Readers::Owner), Readers::like(&path, Readers::Owner));
     }
 
     #[test]

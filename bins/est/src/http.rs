@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use crate::output::{Again, Failure};
 use crate::server_url::ServerUrl;
 use crate::tls;
 
@@ -137,6 +138,23 @@ impl Broken {
         }
     }
 
+    /// Whether another connection may do better.
+    pub(crate) fn again(&self) -> Again {
+        match self {
+            Self::Connect(_) => Again::Soon,
+            Self::Tls(error) => tls::again(error),
+            // A server that goes away, or a balancer in front of one that has gone, ends the connection.
+            Self::Http(error) => match error.downcast_ref::<hyper::Error>() {
+                Some(error) if error.is_parse() => Again::Later,
+                _ => Again::Soon,
+            },
+        }
+    }
+
+    pub(crate) fn to_failure(&self, server: &ServerUrl) -> Failure {
+        Failure { again: self.again(), ..Failure::error(self.explain(server)) }
+    }
+
     /// A word for statistics.
     pub(crate) fn word(&self) -> &'static str {
         match self {
@@ -158,5 +176,22 @@ mod tests {
         assert!(matches!(broken, Broken::Tls(found) if found == alert));
         let broken = Broken::from_chain(Box::new(io::Error::from(io::ErrorKind::ConnectionReset)));
         assert!(matches!(broken, Broken::Http(_)));
+    }
+
+    #[test]
+    fn asks_again_after_what_passes_and_not_after_a_verdict() {
+        use rustls::{AlertDescription, CertificateError, Error};
+        for kind in [io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof, io::ErrorKind::BrokenPipe] {
+            assert_eq!(Broken::from_chain(Box::new(io::Error::from(kind))).again(), Again::Soon, "{kind}");
+        }
+        assert_eq!(Broken::Connect(io::Error::from(io::ErrorKind::ConnectionRefused)).again(), Again::Soon);
+        for alert in [AlertDescription::InternalError, AlertDescription::CloseNotify] {
+            assert_eq!(Broken::Tls(Error::AlertReceived(alert)).again(), Again::Soon, "{alert:?}");
+        }
+        for alert in [AlertDescription::CertificateRequired, AlertDescription::UnknownCA] {
+            assert_eq!(Broken::Tls(Error::AlertReceived(alert)).again(), Again::Later, "{alert:?}");
+        }
+        let untrusted = Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(Broken::Tls(untrusted).again(), Again::Later);
     }
 }

@@ -16,14 +16,19 @@ pub(crate) fn load(path: &Path) -> Result<FileSigner, Failure> {
     FileSigner::from_pem(&text, None).map_err(|error| Failure::error(format!("{}: {error}", path.display())))
 }
 
-/// Loads the key at `path`, or makes one and writes it there before anything else happens with it: of the type that is
-/// `wanted`, or else of the `usual` one.
-pub(crate) fn load_or_make(path: &Path, wanted: Option<KeyType>, usual: KeyType) -> Result<FileSigner, Failure> {
+/// Loads the key at `path`, or makes one and writes it there, for `readers`, before anything else happens with it: of
+/// the type that is `wanted`, or else of the `usual` one.
+pub(crate) fn load_or_make(
+    path: &Path,
+    readers: Readers,
+    wanted: Option<KeyType>,
+    usual: KeyType,
+) -> Result<FileSigner, Failure> {
     if !path.exists() {
         let made = wanted.unwrap_or(usual);
         let (signer, text) = FileSigner::generate(made)
             .map_err(|error| Failure::error(format!("a key of type {made} cannot be made: {error}")))?;
-        if file::write_new(path, &text, Readers::Owner)? {
+        if file::write_new(path, &text, readers)? {
             note(&format!("made a key of type {made}: {}", path.display()));
             return Ok(signer);
         }
@@ -45,8 +50,10 @@ fn warn_if_exposed(path: &Path) {
     {
         use std::os::unix::fs::PermissionsExt;
         let mode = path.metadata().map_or(0, |metadata| metadata.permissions().mode());
-        if mode & 0o077 != 0 {
-            note(&format!("warning: others than its owner may use {} (mode {:03o})", path.display(), mode & 0o777));
+        // A group that may read it is the service that uses it.
+        if mode & 0o037 != 0 {
+            let text = "warning: others than its owner and its group may use";
+            note(&format!("{text} {} (mode {:03o})", path.display(), mode & 0o777));
         }
     }
     #[cfg(not(unix))]
@@ -99,10 +106,10 @@ mod tests {
     fn uses_the_key_that_is_there() {
         let scratch = Scratch::new("key");
         let path = scratch.path("device.key");
-        let made = load_or_make(&path, None, KeyType::EcdsaP256).unwrap();
-        let again = load_or_make(&path, Some(KeyType::EcdsaP256), KeyType::Ed25519).unwrap();
+        let made = load_or_make(&path, Readers::Owner, None, KeyType::EcdsaP256).unwrap();
+        let again = load_or_make(&path, Readers::Owner, Some(KeyType::EcdsaP256), KeyType::Ed25519).unwrap();
         assert_eq!(made.public_key(), again.public_key());
-        let failure = load_or_make(&path, Some(KeyType::Ed25519), KeyType::Ed25519).err().unwrap();
+        let failure = load_or_make(&path, Readers::Owner, Some(KeyType::Ed25519), KeyType::Ed25519).err().unwrap();
         assert!(failure.text.contains("holds a key of type ecdsa-p256 already"), "{}", failure.text);
     }
 

@@ -22,10 +22,10 @@ pub(crate) struct Link {
 
 impl Link {
     /// Asks the server what it wants to see. Without an answer that can be read, it wants nothing.
-    pub(crate) async fn find(peer: &Peer, wanted: Linking) -> Self {
+    pub(crate) async fn find(peer: &Peer, wanted: Linking, max_wait: Duration) -> Self {
         let elements = match wanted {
             Linking::Never => None,
-            Linking::Asked | Linking::Always => peer.csr_attrs(Duration::ZERO).await.ok().flatten(),
+            Linking::Asked | Linking::Always => peer.csr_attrs(max_wait).await.ok().flatten(),
         };
         let advice = elements.and_then(|elements| CsrAdvice::read(&elements).ok()).unwrap_or_default();
         Self::by(peer, wanted, &advice.attributes)

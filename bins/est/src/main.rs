@@ -1,11 +1,13 @@
 //! The command line of a person or a device that enrolls at an EST server (RFC 7030).
 
+mod anchors;
 mod bench;
 mod cacerts;
 mod cli;
 mod csrattrs;
 mod enroll;
 mod file;
+mod hook;
 mod http;
 mod issued;
 mod key;
@@ -14,6 +16,9 @@ mod manual;
 mod output;
 mod peer;
 mod reenroll;
+mod renew;
+mod renewal;
+mod retry;
 mod server_url;
 mod serverkeygen;
 mod tls;
@@ -49,6 +54,7 @@ fn run(command: Command) -> Result<(), Failure> {
             Command::Enroll(arguments) => enroll::run(arguments).await,
             Command::Serverkeygen(arguments) => serverkeygen::run(arguments).await,
             Command::Reenroll(arguments) => reenroll::run(arguments).await,
+            Command::Renew(arguments) => renew::run(arguments).await,
             Command::Bench(_) | Command::Man { .. } | Command::Completions { .. } => unreachable!("they have run"),
         }
     })

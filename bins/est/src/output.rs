@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal, StdoutLock, Write};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use est_core::pkix::Certificate;
 
@@ -17,8 +18,21 @@ pub(crate) enum Exit {
     Refused = 3,
     /// The server has not decided yet.
     Pending = 4,
+    /// The files are in place, but the command of --exec failed.
+    Hook = 5,
     /// Nobody reads standard output any more: what a shell reports of a program that a closed pipe ended (128 + SIGPIPE).
     Closed = 141,
+}
+
+/// Whether asking again may help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// Soon: the server, or the way to it, has a trouble that passes.
+    Soon,
+    /// After this span, says the server.
+    After(Duration),
+    /// Not before somebody has changed something.
+    Later,
 }
 
 /// Why a command ended, for the user.
@@ -26,21 +40,22 @@ pub(crate) enum Exit {
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     pub(crate) text: String,
+    pub(crate) again: Again,
 }
 
 impl Failure {
     pub(crate) fn error(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Failed, text: text.into() }
+        Self { exit: Exit::Failed, text: text.into(), again: Again::Later }
     }
 
     pub(crate) fn usage(text: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, text: text.into() }
+        Self { exit: Exit::Usage, text: text.into(), again: Again::Later }
     }
 
     /// Standard output did not take what was to be printed.
     fn unwritten(error: &io::Error) -> Self {
         let exit = if error.kind() == io::ErrorKind::BrokenPipe { Exit::Closed } else { Exit::Failed };
-        Self { exit, text: format!("cannot write to standard output: {error}") }
+        Self { exit, ..Self::error(format!("cannot write to standard output: {error}")) }
     }
 
     /// Tells why, unless nobody reads any more, which ends a program quietly; and makes the exit code.

@@ -2,16 +2,18 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use est_core::client::{self, Answer, Call};
-use est_core::{Operation, Secret, TlsExporter, UnixTime};
+use est_core::{Operation, Seconds, Secret, TlsExporter, UnixTime};
+use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use crate::cli::{IdentityArguments, ServerArguments};
 use crate::file;
-use crate::http::{self, Broken, Connection, Reply};
-use crate::output::{Exit, Failure, note};
+use crate::http::{self, Connection, Reply};
+use crate::output::{Again, Exit, Failure, note};
+use crate::retry::{self, Pauses};
 use crate::server_url::ServerUrl;
 use crate::tls::{self, ClientIdentity, Trust};
 
@@ -21,6 +23,12 @@ const MAX_REDIRECTIONS: u32 = 3;
 /// The shortest pause between two questions, whatever the server says.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
+/// The first pause after a trouble that passes, where the server does not say how long to wait.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
 /// A server that can be asked.
 pub(crate) struct Peer {
     pub(crate) url: ServerUrl,
@@ -29,6 +37,7 @@ pub(crate) struct Peer {
     pub(crate) tls: TlsConnector,
     pub(crate) identity: Option<ClientIdentity>,
     basic: Option<(String, Secret)>,
+    renews: bool,
 }
 
 impl Peer {
@@ -77,7 +86,14 @@ impl Peer {
             tls: tls::connector(trust, identity.as_ref(), versions)?,
             identity,
             basic,
+            renews: false,
         })
+    }
+
+    /// Is asked to renew the certificate that it is shown: its refusals are about that.
+    pub(crate) fn renewing(mut self) -> Self {
+        self.renews = true;
+        self
     }
 
     pub(crate) fn base_path(&self) -> &str {
@@ -97,50 +113,71 @@ impl Peer {
         }
     }
 
-    /// Asks once. A refusal, and anything that is no answer, is a failure; so is "not yet" within `max_wait` over.
+    /// Asks. A refusal, and anything that is no answer, is a failure. What may be asked again is, within `max_wait`:
+    /// after a connection that failed, a server that is overloaded, one that has not decided yet.
     pub(crate) async fn ask(&self, call: Call, max_wait: Duration) -> Result<Answer, Failure> {
         let call = self.authorize(call);
         self.ask_on(&self.tls, async |_| Ok(call.clone()), max_wait).await
     }
 
-    /// As [`ask`](Self::ask), with a call that is made anew for each connection, password and all.
+    /// As [`ask`](Self::ask), with a call that is made for each connection, password and all.
     pub(crate) async fn ask_on(
         &self,
         tls: &TlsConnector,
         call: impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
         max_wait: Duration,
     ) -> Result<Answer, Failure> {
+        match self.answer_within(tls, call, max_wait).await? {
+            Answer::Refused { status, text, wants_basic, retry_after } => {
+                Err(self.refused(status, &text, wants_basic, retry_after))
+            }
+            answer => Ok(answer),
+        }
+    }
+
+    /// As [`ask_on`](Self::ask_on), but a refusal that stays one is an answer.
+    async fn answer_within(
+        &self,
+        tls: &TlsConnector,
+        call: impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
+        max_wait: Duration,
+    ) -> Result<Answer, Failure> {
         let begun = Instant::now();
+        let mut pauses = Pauses::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut was_pending = false;
         loop {
-            let (pause, reason, failure) = match self.ask_once(tls, &call).await {
+            let failure = match self.ask_once(tls, &call).await {
                 Ok(Answer::RetryAfter(pause)) => {
                     was_pending = true;
-                    let failure = Failure {
-                        exit: Exit::Pending,
-                        text: "the server has not decided yet: run the same command again later".into(),
-                    };
-                    (Duration::from_secs(pause.0), "the server has not decided yet".to_string(), failure)
+                    pending(pause)
                 }
-                Ok(Answer::Refused { status, text, wants_basic, retry_after }) => {
-                    let failure = self.refused(status, &text, wants_basic);
-                    match retry_after {
-                        Some(pause) => (Duration::from_secs(pause.0), failure.text.clone(), failure),
-                        None => return Err(failure),
-                    }
-                }
-                Ok(answer) => return Ok(answer),
-                // Once the request has been taken, a broken connection is no reason to give up waiting.
-                Err(failure) if was_pending => (Duration::from_secs(10), failure.text.clone(), failure),
-                Err(failure) => return Err(failure),
+                Ok(answer) => match self.passing(&answer) {
+                    Some(failure) => failure,
+                    None => return Ok(answer),
+                },
+                Err(failure) => failure,
             };
-            let pause = pause.max(SHORTEST_PAUSE);
+            let pause = match failure.again {
+                Again::After(pause) => pause.max(SHORTEST_PAUSE),
+                Again::Soon => pauses.next(retry::draw()),
+                // Once the request has been taken, a broken connection is no reason to give up waiting.
+                Again::Later if was_pending => pauses.next(retry::draw()),
+                Again::Later => return Err(failure),
+            };
             if begun.elapsed().saturating_add(pause) > max_wait {
                 return Err(failure);
             }
-            note(&format!("{reason}; asking again in {} s", pause.as_secs()));
+            let reason = if failure.exit == Exit::Pending { "the server has not decided yet" } else { &failure.text };
+            note(&format!("{reason}; asking again in {} s", pause.as_secs_f32().ceil()));
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// The failure that this answer is for now, if it is a refusal that may pass.
+    fn passing(&self, answer: &Answer) -> Option<Failure> {
+        let Answer::Refused { status, text, wants_basic, retry_after } = answer else { return None };
+        let failure = self.refused(*status, text, *wants_basic, *retry_after);
+        (failure.again != Again::Later).then_some(failure)
     }
 
     /// Asks what a request should hold; `None` where the server does not say.
@@ -148,14 +185,16 @@ impl Peer {
     /// A server that checks a one-time password may spend it: the password goes out only when it is asked for.
     pub(crate) async fn csr_attrs(&self, max_wait: Duration) -> Result<Option<Vec<Vec<u8>>>, Failure> {
         let call = Call::csr_attrs(self.base_path(), self.label.as_deref());
-        let once = async |_: TlsExporter| Ok(call.clone());
-        let answer = match self.ask_once(&self.tls, &once).await? {
+        let bare = async |_: TlsExporter| Ok(call.clone());
+        let answer = match self.answer_within(&self.tls, bare, max_wait).await? {
             Answer::Refused { wants_basic: true, .. } if self.basic.is_some() => self.ask(call, max_wait).await?,
             answer => answer,
         };
         match answer {
             Answer::CsrAttrs(elements) => Ok(Some(elements)),
-            Answer::Refused { status, text, wants_basic, .. } => Err(self.refused(status, &text, wants_basic)),
+            Answer::Refused { status, text, wants_basic, retry_after } => {
+                Err(self.refused(status, &text, wants_basic, retry_after))
+            }
             _ => Ok(None),
         }
     }
@@ -167,10 +206,7 @@ impl Peer {
     ) -> Result<Answer, Failure> {
         let mut moved_to = None;
         for _ in 0..=MAX_REDIRECTIONS {
-            let asked = tokio::time::timeout(self.timeout, self.exchange(tls, call, moved_to.as_deref())).await;
-            let (operation, reply) = asked.map_err(|_| {
-                Failure::error(format!("{} did not answer within {:?}", self.url.authority(), self.timeout))
-            })??;
+            let (operation, reply) = self.exchange(tls, call, moved_to.as_deref()).await?;
             let answer = reply.read(|received| client::read(operation, received, now()));
             match answer.map_err(|error| Failure::error(error.to_string()))? {
                 Answer::Redirected { location } => {
@@ -190,29 +226,68 @@ impl Peer {
         call: &impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
         moved_to: Option<&str>,
     ) -> Result<(Operation, Reply), Failure> {
-        let explain = |broken: Broken| Failure::error(broken.explain(&self.url));
-        let mut connection = Connection::open(&self.url, tls).await.map_err(explain)?;
+        let until = Instant::now() + self.timeout;
+        let opened = timeout_at(until, Connection::open(&self.url, tls)).await;
+        let mut connection = opened.map_err(|_| self.is_late())?.map_err(|broken| broken.to_failure(&self.url))?;
         let mut call = call(connection.exporter).await?;
         if let Some(path) = moved_to {
             call.path = path.to_string();
         }
-        let request = http::request(&call, &self.url.authority()).map_err(explain)?;
-        let answer = async { Reply::collect(connection.send(request).await?).await };
-        Ok((call.operation, answer.await.map_err(explain)?))
+        let request = http::request(&call, &self.url.authority()).map_err(|broken| broken.to_failure(&self.url))?;
+        let reply = timeout_at(until, async { Reply::collect(connection.send(request).await?).await }).await;
+        let reply = match reply {
+            Ok(reply) => reply.map_err(|broken| broken.to_failure(&self.url)),
+            Err(_) => Err(self.is_late()),
+        };
+        match reply {
+            Ok(reply) => Ok((call.operation, reply)),
+            // A key is sent once, and may have been.
+            Err(failure) if call.operation == Operation::ServerKeyGen => {
+                Err(Failure { again: Again::Later, ..failure })
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
-    fn refused(&self, status: u16, text: &str, wants_basic: bool) -> Failure {
+    fn is_late(&self) -> Failure {
+        let text = format!("{} did not answer within {:?}", self.url.authority(), self.timeout);
+        Failure { again: Again::Soon, ..Failure::error(text) }
+    }
+
+    fn refused(&self, status: u16, text: &str, wants_basic: bool, retry_after: Option<Seconds>) -> Failure {
         let mut line = format!("the server refused ({status})");
         if !text.is_empty() {
             line.push_str(": ");
             line.push_str(text);
         }
-        if wants_basic && self.basic.is_none() {
+        if status == 401 && self.renews {
+            line.push_str(
+                "\na renewal takes a certificate that the server accepts as the client's own; get one in its place with \
+                 `est enroll` and a password",
+            );
+        } else if wants_basic && self.basic.is_none() {
             line.push_str("\nit takes a password: pass --user and --password-file, or EST_PASSWORD");
         } else if status == 401 && !self.has_credentials() {
             line.push_str("\npass a client certificate by --cert and --key");
         }
-        Failure { exit: Exit::Refused, text: line }
+        Failure { exit: Exit::Refused, text: line, again: again(status, retry_after) }
+    }
+}
+
+/// Whether the same request may be answered otherwise: as the server says, else as the status says (RFC 9110 §15).
+fn again(status: u16, retry_after: Option<Seconds>) -> Again {
+    match (retry_after, status) {
+        (Some(pause), _) => Again::After(Duration::from_secs(pause.0)),
+        (None, 408 | 425 | 429 | 500 | 502 | 503 | 504) => Again::Soon,
+        (None, _) => Again::Later,
+    }
+}
+
+fn pending(pause: Seconds) -> Failure {
+    Failure {
+        exit: Exit::Pending,
+        text: "the server has not decided yet: run the same command again later".into(),
+        again: Again::After(Duration::from_secs(pause.0)),
     }
 }
 

@@ -37,8 +37,8 @@ pub(crate) async fn run(arguments: ServerkeygenArguments) -> Result<(), Failure>
 
     // The key that signs the request is certified for nobody; it makes it the same request when it is sent again.
     let request_path = file::beside(&key_path, ".request");
-    let signer = key::load_or_make(&request_path, arguments.key_type, KeyType::EcdsaP256)?;
-    let link = Link::find(&peer, arguments.linking.link).await;
+    let signer = key::load_or_make(&request_path, Readers::Owner, arguments.key_type, KeyType::EcdsaP256)?;
+    let link = Link::find(&peer, arguments.linking.link, arguments.patience.max_wait).await;
     let call = async |exporter| {
         let texts = link.texts(exporter);
         let (subject, names) = (arguments.subject.clone(), names.clone());

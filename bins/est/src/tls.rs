@@ -16,7 +16,7 @@ use rustls::{
 use tokio_rustls::TlsConnector;
 
 use crate::file;
-use crate::output::Failure;
+use crate::output::{Again, Failure};
 
 /// How the server is known.
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +192,16 @@ impl ServerCertVerifier for Anybody {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Whether another handshake may end better: a verdict on a certificate stays what it is.
+pub(crate) fn again(error: &rustls::Error) -> Again {
+    match error {
+        rustls::Error::AlertReceived(
+            AlertDescription::InternalError | AlertDescription::UserCanceled | AlertDescription::CloseNotify,
+        ) => Again::Soon,
+        _ => Again::Later,
     }
 }
 

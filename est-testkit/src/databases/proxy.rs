@@ -50,6 +50,12 @@ impl FlakyProxy {
         format!("{before}@127.0.0.1:{}/{path}", self.port)
     }
 
+    /// The port that it listens on, at 127.0.0.1.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Breaks every connection, and all that come.
     pub fn refuse(&self) {
         self.with(|state| {

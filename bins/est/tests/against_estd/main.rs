@@ -1,5 +1,7 @@
 //! `est` against a real `estd`.
 
+mod renew;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
