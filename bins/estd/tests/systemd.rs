@@ -186,6 +186,31 @@ fn systemd_accepts_the_unit_without_a_word() {
 }
 
 #[test]
+fn systemd_accepts_the_units_that_renew() {
+    if !is_installed("systemd-analyze") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let packaged = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd");
+    for name in ["est-renew@.service", "est-renew@.timer"] {
+        let text = std::fs::read_to_string(packaged.join(name)).expect("the unit");
+        let name = name.replace('@', "@web");
+        std::fs::write(folder.path().join(name), text.replace("/usr/bin/est", ESTD)).expect("a copy");
+    }
+    let units = ["est-renew@web.service", "est-renew@web.timer"].map(|name| folder.path().join(name));
+    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().expect("it runs");
+    let printed = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && !printed.contains("est-renew"), "{printed}");
+    // In tenths: it is root, and runs a command that the operator chooses.
+    let output = Command::new("systemd-analyze")
+        .args(["security", "--offline=true", "--no-pager", "--threshold=30"])
+        .arg(&units[0])
+        .output()
+        .expect("it runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
 fn systemd_finds_the_unit_well_confined() {
     if !is_installed("systemd-analyze") {
         return;
