@@ -1,10 +1,12 @@
 //! How many certificates there are.
 
+use std::collections::BTreeMap;
+
 use est_core::UnixTime;
 
 use crate::database::{Database, seconds};
 use crate::session::Session;
-use crate::value::values;
+use crate::value::{Value, values};
 use crate::work::Work;
 use crate::{StoreError, UnixMicros};
 
@@ -24,6 +26,10 @@ pub struct Census {
 }
 
 impl Census {
+    fn of(ca: &str) -> Self {
+        Self { ca: ca.to_owned(), issued: 0, current: 0, revoked: 0, recent: 0 }
+    }
+
     /// Those that are good for something.
     #[must_use]
     pub fn active(&self) -> u64 {
@@ -52,28 +58,30 @@ impl Work for Count {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Census>, StoreError> {
         let now = seconds(self.now);
-        let mut counted: Vec<Census> = Vec::new();
-        for mut row in db.query("SELECT ca, count(*) FROM certificates GROUP BY ca ORDER BY ca", &[]).await? {
-            counted.push(Census { ca: row.take(0)?, issued: row.take(1)?, current: 0, revoked: 0, recent: 0 });
+        let mut ids: BTreeMap<String, String> = BTreeMap::new();
+        for mut row in db.query("SELECT name, id FROM authorities", &[]).await? {
+            ids.insert(row.take(0)?, row.take(1)?);
         }
-        let mut count = async |sql: &str, value: i64, set: fn(&mut Census, u64)| {
-            for mut row in db.query(sql, &values![value]).await? {
-                let ca: String = row.take(0)?;
-                if let Some(census) = counted.iter_mut().find(|census| census.ca == ca) {
-                    set(census, row.take(1)?);
-                }
+        let mut counted: BTreeMap<String, Census> = BTreeMap::new();
+        let mut count = async |sql: &str, values: &[Value<'_>], add: fn(&mut Census, u64)| {
+            for mut row in db.query(sql, values).await? {
+                let name: String = row.take(0)?;
+                let ca = ids.get(&name).unwrap_or(&name);
+                add(counted.entry(ca.clone()).or_insert_with(|| Census::of(ca)), row.take(1)?);
             }
             Ok::<(), StoreError>(())
         };
+        let all = "SELECT ca, count(*) FROM certificates GROUP BY ca";
+        count(all, &[], |census, number| census.issued += number).await?;
         let current = "SELECT ca, count(*) FROM certificates WHERE not_after >= ?1 GROUP BY ca";
-        count(current, now, |census, number| census.current = number).await?;
+        count(current, &values![now], |census, number| census.current += number).await?;
         let revoked = "SELECT c.ca, count(*) FROM revocations r JOIN certificates c ON c.number = r.certificate \
                        WHERE c.not_after >= ?1 GROUP BY c.ca";
-        count(revoked, now, |census, number| census.revoked = number).await?;
+        count(revoked, &values![now], |census, number| census.revoked += number).await?;
         // Certificates come in the order of their time: from the last one back to the first that is too old.
         let recent = "SELECT ca, count(*) FROM certificates WHERE number > coalesce((SELECT number FROM certificates \
                       WHERE issued_at < ?1 ORDER BY number DESC LIMIT 1), 0) GROUP BY ca";
-        count(recent, seconds(self.since), |census, number| census.recent = number).await?;
-        Ok(counted)
+        count(recent, &values![seconds(self.since)], |census, number| census.recent += number).await?;
+        Ok(counted.into_values().collect())
     }
 }

@@ -5,7 +5,8 @@
 //!
 //! - parameters are numbered from 1 without a gap, and no text has a question mark in it;
 //! - ` FOR UPDATE` at the end holds the row against other connections; an SQLite that writes is alone anyway; with
-//!   ` SKIP LOCKED` after it rows are left out that somebody else holds;
+//!   ` SKIP LOCKED` after it rows are left out that somebody else holds; ` FOR SHARE` holds it together with others that
+//!   say so, also in a statement of which only that is wanted;
 //! - `ON CONFLICT (…) DO NOTHING` at the end of an `INSERT` tells by the count of rows whether there was one before;
 //! - a truth value is read as a number.
 

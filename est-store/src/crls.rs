@@ -1,4 +1,7 @@
 //! The CRLs of the CAs: what belongs on them, and the last one of each.
+//!
+//! Each key of a CA has CRLs of its own, with the certificates that it issued. It goes by the name of its
+//! [`Authority`](crate::Authority).
 
 use est_core::UnixTime;
 use est_core::pkix::{RevocationReason, RevokedCertificate};
@@ -24,6 +27,8 @@ pub struct Revocations {
 pub struct NewCrl {
     /// The CA's id.
     pub ca: String,
+    /// The name of the key whose certificates it lists.
+    pub authority: String,
     /// The cRLNumber: one more than that of the last one, from 1.
     pub number: u64,
     /// When it was made.
@@ -74,31 +79,31 @@ pub struct PublishedCrl {
 }
 
 impl Database {
-    /// What `ca` issued and was revoked: of certificates that ended before `since` only what was revoked after it.
+    /// What the key of this name issued and was revoked: of certificates that ended before `since` only what was revoked after it.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub async fn revocations(&self, ca: &str, since: UnixTime) -> Result<Revocations, StoreError> {
-        self.read(List { ca: ca.to_owned(), since }).await
+    pub async fn revocations(&self, authority: &str, since: UnixTime) -> Result<Revocations, StoreError> {
+        self.read(List { authority: authority.to_owned(), since }).await
     }
 
-    /// What there is to know of the last CRL of `ca`: two look-ups in small indexes.
+    /// What there is to know of the last CRL of the key of this name: two look-ups in small indexes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn crl_state(&self, ca: &str) -> Result<Option<CrlState>, StoreError> {
-        self.glance(State { ca: ca.to_owned() }).await
+    pub async fn crl_state(&self, authority: &str) -> Result<Option<CrlState>, StoreError> {
+        self.glance(State { authority: authority.to_owned() }).await
     }
 
-    /// The last CRL of `ca`.
+    /// The last CRL of the key of this name.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub async fn crl(&self, ca: &str) -> Result<Option<PublishedCrl>, StoreError> {
-        self.read(Find { ca: ca.to_owned() }).await
+    pub async fn crl(&self, authority: &str) -> Result<Option<PublishedCrl>, StoreError> {
+        self.read(Find { authority: authority.to_owned() }).await
     }
 
-    /// Makes `crl` the last one of its CA, if its number comes next; on `actor`'s behalf, if it was not the server itself.
+    /// Makes `crl` the last one of its key, if its number comes next; on `actor`'s behalf, if it was not the server itself.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
@@ -107,20 +112,20 @@ impl Database {
     }
 }
 
-/// Notes that a certificate of `ca` was revoked.
-pub(crate) async fn count_revocation(db: &mut Session, ca: &str) -> Result<(), StoreError> {
+/// Notes that a certificate of the key of this name was revoked.
+pub(crate) async fn count_revocation(db: &mut Session, authority: &str) -> Result<(), StoreError> {
     let count = "UPDATE revocation_counts SET revocations = revocations + 1 WHERE ca = ?1";
     let begin = "INSERT INTO revocation_counts (ca, revocations) VALUES (?1, 1) ON CONFLICT (ca) DO NOTHING";
     for sql in [count, begin, count] {
-        if db.execute(sql, &values![ca]).await? == 1 {
+        if db.execute(sql, &values![authority]).await? == 1 {
             return Ok(());
         }
     }
-    Err(StoreError::Database("the revocations of a CA cannot be counted".into()))
+    Err(StoreError::Database("the revocations of a key cannot be counted".into()))
 }
 
 struct List {
-    ca: String,
+    authority: String,
     since: UnixTime,
 }
 
@@ -130,12 +135,12 @@ impl Work for List {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Revocations, StoreError> {
         // First, so that what is revoked meanwhile may be listed and not counted, but never the other way round.
         let counted =
-            db.query_one("SELECT revocations FROM revocation_counts WHERE ca = ?1", &values![&self.ca]).await?;
+            db.query_one("SELECT revocations FROM revocation_counts WHERE ca = ?1", &values![&self.authority]).await?;
         let count = counted.map_or(Ok(0), |mut row| row.take(0))?;
         let sql = "SELECT c.serial, r.revoked_at, r.reason FROM revocations r JOIN certificates c \
                    ON c.number = r.certificate WHERE c.ca = ?1 AND (c.not_after >= ?2 OR r.revoked_at >= ?2) \
                    ORDER BY r.certificate";
-        let rows = db.query(sql, &values![&self.ca, seconds(self.since)]).await?;
+        let rows = db.query(sql, &values![&self.authority, seconds(self.since)]).await?;
         let revoked = rows.into_iter().map(|mut row| {
             let reason = RevocationReason::from_code(row.take(2)?);
             Ok(RevokedCertificate {
@@ -149,7 +154,7 @@ impl Work for List {
 }
 
 struct State {
-    ca: String,
+    authority: String,
 }
 
 impl Work for State {
@@ -158,7 +163,7 @@ impl Work for State {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<CrlState>, StoreError> {
         let sql = "SELECT l.number, l.this_update, l.next_update, l.revocations, c.revocations \
                    FROM crls l LEFT JOIN revocation_counts c ON c.ca = l.ca WHERE l.ca = ?1";
-        let Some(mut row) = db.query_one(sql, &values![&self.ca]).await? else { return Ok(None) };
+        let Some(mut row) = db.query_one(sql, &values![&self.authority]).await? else { return Ok(None) };
         let (known, count): (u64, Option<u64>) = (row.take(3)?, row.take(4)?);
         Ok(Some(CrlState {
             number: row.take(0)?,
@@ -170,7 +175,7 @@ impl Work for State {
 }
 
 struct Find {
-    ca: String,
+    authority: String,
 }
 
 impl Work for Find {
@@ -178,7 +183,7 @@ impl Work for Find {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<PublishedCrl>, StoreError> {
         let sql = "SELECT number, this_update, next_update, der FROM crls WHERE ca = ?1";
-        let Some(mut row) = db.query_one(sql, &values![&self.ca]).await? else { return Ok(None) };
+        let Some(mut row) = db.query_one(sql, &values![&self.authority]).await? else { return Ok(None) };
         Ok(Some(PublishedCrl {
             number: row.take(0)?,
             this_update: time(row.take(1)?),
@@ -209,7 +214,7 @@ impl Work for Publish {
         };
         let revocations = i64::try_from(crl.revocations).unwrap_or(i64::MAX);
         let (this_update, next_update) = (seconds(crl.this_update), seconds(crl.next_update));
-        let values = values![&crl.ca, number, this_update, next_update, revocations, &crl.der];
+        let values = values![&crl.authority, number, this_update, next_update, revocations, &crl.der];
         if db.execute(sql, &values).await? == 0 {
             return Ok(Publication::Superseded);
         }

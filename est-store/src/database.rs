@@ -1,10 +1,11 @@
 //! A store in a database.
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
 use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
@@ -35,6 +36,8 @@ pub(crate) struct Inner {
     pub(crate) settled: Settled,
     /// Since when nobody else claims in this database.
     pub(crate) alone_since: OnceLock<UnixMicros>,
+    /// By the ids of the CAs, the names of the keys that they sign with.
+    pub(crate) authorities: RwLock<BTreeMap<String, String>>,
     /// The migrations that opening it applied.
     migrated: Vec<&'static str>,
 }
@@ -179,7 +182,8 @@ impl Database {
     }
 
     fn with(engine: Engine, migrated: Vec<&'static str>) -> Self {
-        let inner = Inner { engine, settled: Settled::new(), alone_since: OnceLock::new(), migrated };
+        let (settled, alone_since) = (Settled::new(), OnceLock::new());
+        let inner = Inner { engine, settled, alone_since, authorities: RwLock::default(), migrated };
         Self { inner: Arc::new(inner) }
     }
 

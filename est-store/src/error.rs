@@ -48,6 +48,9 @@ pub enum StoreError {
     /// Somebody else has the key of the certificate, which was found out while the CA signed: it was revoked as it was
     /// recorded.
     KeyCompromised,
+    /// What the client has authenticated with was revoked while the CA signed: the certificate was revoked as it was
+    /// recorded.
+    CredentialRevoked,
     /// There is a password with this id.
     PasswordExists,
     /// More than one CA has issued a certificate with this serial number: one has to be named.
@@ -85,6 +88,9 @@ impl fmt::Display for StoreError {
             Self::KeyCompromised => {
                 f.write_str("the key was compromised meanwhile: the certificate was revoked at once")
             }
+            Self::CredentialRevoked => f.write_str(
+                "the certificate or password of the client was revoked meanwhile: what was issued for it was revoked at once",
+            ),
             Self::PasswordExists => f.write_str("there is a one-time password with this id"),
             Self::SeveralCertificates { cas } => {
                 write!(

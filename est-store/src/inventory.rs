@@ -3,12 +3,11 @@
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, Fingerprint};
 
-use crate::audit::Event;
 use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
-use crate::{Actor, Cursor, Page, Revocation, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros, crls};
+use crate::{Cursor, Page, RevocationReason, Revoked, SerialNumber, StoreError, UnixMicros};
 
 /// How many certificates one listing looks at: a page may come out short, but nothing is held up by a long search.
 const REACH: i64 = 50_000;
@@ -85,14 +84,6 @@ pub struct CertificateFilter {
 }
 
 impl Database {
-    /// Whether this certificate was issued here and revoked: also one that only differs in its signature's octets.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub async fn is_revoked(&self, certificate: &Certificate) -> Result<bool, StoreError> {
-        self.glance(IsRevoked { contents: certificate.contents_digest() }).await
-    }
-
     /// Whether this certificate was issued here: also one that only differs in its signature's octets.
     ///
     /// # Errors
@@ -136,36 +127,6 @@ impl Database {
     pub async fn count_certificates(&self, filter: CertificateFilter) -> Result<Option<u64>, StoreError> {
         self.read(Count { filter }).await
     }
-
-    /// Revokes the certificate with this serial number, of `ca` if one is named, on `actor`'s behalf.
-    ///
-    /// # Errors
-    /// [`StoreError::SeveralCertificates`] when none is named and it takes one; [`StoreError::Database`],
-    /// [`StoreError::NotCommitted`].
-    pub async fn revoke(
-        &self,
-        serial: &SerialNumber,
-        ca: Option<&str>,
-        reason: RevocationReason,
-        now: UnixTime,
-        actor: &Actor,
-    ) -> Result<Revocation, StoreError> {
-        let certificate = Find { serial: serial.clone(), ca: ca.map(str::to_owned) };
-        self.write(Revoke { certificate, revoked: Revoked { at: now, reason }, actor: actor.clone() }).await
-    }
-}
-
-struct IsRevoked {
-    contents: [u8; 32],
-}
-
-impl Work for IsRevoked {
-    type Answer = bool;
-
-    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
-        let found = db.query_one("SELECT 1 FROM revocations WHERE contents = ?1", &values![&self.contents]).await?;
-        Ok(found.is_some())
-    }
 }
 
 struct WasIssued {
@@ -189,9 +150,10 @@ impl Work for WasIssued {
     }
 }
 
-struct Find {
-    serial: SerialNumber,
-    ca: Option<String>,
+/// The certificate with a serial number, of a CA if one is named.
+pub(crate) struct Find {
+    pub(crate) serial: SerialNumber,
+    pub(crate) ca: Option<String>,
 }
 
 impl Work for Find {
@@ -204,11 +166,10 @@ impl Work for Find {
 
 impl Find {
     /// The certificate and its number.
-    async fn certificate(&self, db: &mut Session) -> Result<Option<(i64, IssuedCertificate)>, StoreError> {
-        let sql = format!("{COLUMNS} FROM certificates c LEFT JOIN revocations r ON r.certificate = number WHERE");
-        let mut query = Query::new(&format!("{sql} serial ="), self.serial.as_bytes());
+    pub(crate) async fn certificate(&self, db: &mut Session) -> Result<Option<(i64, IssuedCertificate)>, StoreError> {
+        let mut query = Query::new(&format!("{COLUMNS} FROM {TABLES} WHERE serial ="), self.serial.as_bytes());
         if let Some(ca) = &self.ca {
-            query.push(" AND ca =", ca);
+            query.push(&format!(" AND {CA} ="), ca);
         }
         let mut found = numbered(query.run(db).await?)?;
         match found.len() {
@@ -221,92 +182,19 @@ impl Find {
     }
 }
 
-struct Revoke {
-    certificate: Find,
-    revoked: Revoked,
-    actor: Actor,
-}
+/// The id of a certificate's CA: what its authority is called now.
+const CA: &str = "coalesce(a.id, c.ca)";
 
-impl Work for Revoke {
-    type Answer = Revocation;
+/// Certificates with what became of them.
+pub(crate) const TABLES: &str = "certificates c LEFT JOIN revocations r ON r.certificate = number \
+     LEFT JOIN authorities a ON a.name = c.ca";
 
-    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Revocation, StoreError> {
-        let Self { certificate, revoked, actor } = self;
-        let Some((number, certificate)) = certificate.certificate(db).await? else { return Ok(Revocation::Unknown) };
-        let parsed =
-            Certificate::parse(&certificate.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-        if revoked.reason == RevocationReason::KeyCompromise {
-            let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
-            db.execute(sql, &values![parsed.key_digest()]).await?;
-        }
-        let event = Event {
-            label: certificate.label.as_deref(),
-            serial: Some(certificate.serial.as_bytes()),
-            fingerprint: Some(certificate.fingerprint),
-            ..Event::by(actor, "cert.revoked")
-        };
-        write_revocation(db, number, &parsed, &certificate.ca, *revoked, event, at).await
-    }
-}
+/// The same for those that were revoked.
+const REVOKED: &str = "revocations r JOIN certificates c ON number = r.certificate \
+     LEFT JOIN authorities a ON a.name = c.ca";
 
-/// Revokes a certificate that was just written down if its key is one that somebody else has, and tells whether it is.
-pub(crate) async fn revoke_if_compromised(
-    db: &mut Session,
-    certificate: &Certificate,
-    ca: &str,
-    label: Option<&str>,
-    at: UnixMicros,
-) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM compromised_keys WHERE digest = ?1";
-    if db.query_one(sql, &values![certificate.key_digest()]).await?.is_none() {
-        return Ok(false);
-    }
-    let sql = "SELECT number FROM certificates WHERE serial = ?1 AND ca = ?2";
-    let row = db.query_one(sql, &values![certificate.serial(), ca]).await?;
-    let number = row.ok_or(StoreError::Damaged { column: "certificates.serial" })?.take(0)?;
-    let revoked = Revoked { at: at.seconds(), reason: RevocationReason::KeyCompromise };
-    let event = Event {
-        name: "cert.revoked",
-        success: true,
-        label,
-        serial: Some(certificate.serial()),
-        fingerprint: Some(certificate.fingerprint()),
-        ..Event::EMPTY
-    };
-    Ok(write_revocation(db, number, certificate, ca, revoked, event, at).await? == Revocation::Revoked)
-}
-
-/// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news.
-async fn write_revocation(
-    db: &mut Session,
-    number: i64,
-    certificate: &Certificate,
-    ca: &str,
-    revoked: Revoked,
-    event: Event<'_>,
-    at: UnixMicros,
-) -> Result<Revocation, StoreError> {
-    let sql = "INSERT INTO revocations (certificate, contents, revoked_at, reason) VALUES (?1, ?2, ?3, ?4) \
-               ON CONFLICT (certificate) DO NOTHING";
-    let values = values![number, certificate.contents_digest(), seconds(revoked.at), revoked.reason.code()];
-    let revocation = if db.execute(sql, &values).await? > 0 {
-        Revocation::Revoked
-    } else if revoked.reason == RevocationReason::KeyCompromise {
-        // Since when it is revoked stays as it was.
-        let sql = "UPDATE revocations SET reason = ?2 WHERE certificate = ?1 AND reason <> ?2";
-        match db.execute(sql, &values![number, revoked.reason.code()]).await? {
-            0 => return Ok(Revocation::AlreadyRevoked),
-            _ => Revocation::NowCompromised,
-        }
-    } else {
-        return Ok(Revocation::AlreadyRevoked);
-    };
-    crls::count_revocation(db, ca).await?;
-    Event { ca: Some(ca), reason: Some(revoked.reason.name()), ..event }.insert(db, at).await?;
-    Ok(revocation)
-}
-
-const COLUMNS: &str = "SELECT number, c.ca, c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
+/// What [`numbered`] reads.
+pub(crate) const COLUMNS: &str = "SELECT number, coalesce(a.id, c.ca), c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
      c.label, c.profile, c.principal, c.issued_at, r.revoked_at, r.reason, c.der";
 
 struct List {
@@ -331,10 +219,8 @@ impl Work for List {
         };
         // The revoked ones are few: from them to their certificates, and in their order.
         let (tables, key) = match filter.status {
-            Some((CertificateStatus::Revoked, _)) => {
-                ("revocations r JOIN certificates c ON number = r.certificate", "r.certificate")
-            }
-            _ => ("certificates c LEFT JOIN revocations r ON r.certificate = number", "number"),
+            Some((CertificateStatus::Revoked, _)) => (REVOKED, "r.certificate"),
+            _ => (TABLES, "number"),
         };
         let mut query = Query::new(&format!("{COLUMNS} FROM {tables} WHERE {key} <"), from);
         query.push(&format!(" AND {key} >="), to);
@@ -349,7 +235,7 @@ impl Work for List {
 }
 
 impl CertificateFilter {
-    /// Adds its conditions to those of a query over `certificates c LEFT JOIN revocations r`.
+    /// Adds its conditions to those of a query over [`TABLES`].
     fn narrow<'a>(&'a self, query: &mut Query<'a>) {
         match self.status {
             Some((CertificateStatus::Valid, now)) => {
@@ -364,7 +250,7 @@ impl CertificateFilter {
             None => {}
         }
         if let Some(ca) = &self.ca {
-            query.push(" AND c.ca =", ca);
+            query.push(&format!(" AND {CA} ="), ca);
         }
         if let Some(since) = self.issued_since {
             query.push(" AND c.issued_at >=", seconds(since));
@@ -390,8 +276,7 @@ impl Work for Count {
         if last_number(db).await? > REACH {
             return Ok(None);
         }
-        let tables = "certificates c LEFT JOIN revocations r ON r.certificate = number";
-        let mut query = Query::new(&format!("SELECT count(*) FROM {tables} WHERE number >"), 0_i64);
+        let mut query = Query::new(&format!("SELECT count(*) FROM {TABLES} WHERE number >"), 0_i64);
         self.filter.narrow(&mut query);
         let row = query.run(db).await?.into_iter().next();
         row.map(|mut row| row.take(0)).transpose()
@@ -404,7 +289,7 @@ async fn last_number(db: &mut Session) -> Result<i64, StoreError> {
 }
 
 /// Certificates, each with its number.
-fn numbered(rows: Vec<Row>) -> Result<Vec<(i64, IssuedCertificate)>, StoreError> {
+pub(crate) fn numbered(rows: Vec<Row>) -> Result<Vec<(i64, IssuedCertificate)>, StoreError> {
     rows.into_iter().map(|mut row| Ok((row.take(0)?, certificate(row)?))).collect()
 }
 

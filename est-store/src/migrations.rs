@@ -36,8 +36,12 @@ macro_rules! migration {
     };
 }
 
-static ALL: &[Migration] =
-    &[migration!(1, "0001_initial"), migration!(2, "0002_compromised_keys"), migration!(3, "0003_operation")];
+static ALL: &[Migration] = &[
+    migration!(1, "0001_initial"),
+    migration!(2, "0002_compromised_keys"),
+    migration!(3, "0003_operation"),
+    migration!(4, "0004_keys"),
+];
 
 /// Which migrations a database has, and which it lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]

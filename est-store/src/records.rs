@@ -9,22 +9,23 @@ use crate::audit::{self, Method};
 use crate::claims::Held;
 use crate::database::{Database, seconds};
 use crate::failures::{self, LockedOut};
-use crate::inventory::revoke_if_compromised;
+use crate::revoking::revoke_at_once;
 use crate::session::{Change, Session};
 use crate::value::values;
 use crate::work::Work;
-use crate::{StoreError, UnixMicros};
+use crate::{RevocationReason, StoreError, UnixMicros};
 
 impl Database {
     pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
-        let recorded = self.write(Record::of(entry)).await?;
+        let recorded = self.write(Record::of(entry, self.authority(&entry.ca))).await?;
         if let Some(intent) = &entry.intent {
             self.inner.settled.bell(&intent.identity.0).notify_waiters();
         }
         match recorded {
             Recorded::AsItIs => Ok(()),
             // What was signed is in the inventory, and nobody gets it.
-            Recorded::Revoked => Err(StoreError::KeyCompromised),
+            Recorded::Revoked(Flaw::Key) => Err(StoreError::KeyCompromised),
+            Recorded::Revoked(Flaw::Credential) => Err(StoreError::CredentialRevoked),
         }
     }
 }
@@ -35,6 +36,8 @@ struct Record {
     source: Option<String>,
     label: Option<String>,
     ca: String,
+    /// The name of the key that the CA signs with.
+    authority: String,
     method: Option<Method>,
     shown: Option<Arc<Certificate>>,
     events: Vec<Event>,
@@ -43,7 +46,26 @@ struct Record {
     /// Whose failures are forgotten.
     cleared: Vec<String>,
     issued: Option<Arc<Certificate>>,
+    /// What whoever holds the claim has authenticated with.
+    credential: Option<Credential>,
     closing: Option<(Held, Closing)>,
+}
+
+/// What somebody has authenticated with.
+enum Credential {
+    Certificate { contents: [u8; 32], key: [u8; 32] },
+    Password { id: String },
+}
+
+impl From<&Principal> for Credential {
+    fn from(principal: &Principal) -> Self {
+        match principal {
+            Principal::Certificate(certificate) => {
+                Self::Certificate { contents: certificate.contents_digest(), key: certificate.key_digest() }
+            }
+            Principal::OneTimePassword { id, .. } => Self::Password { id: id.clone() },
+        }
+    }
 }
 
 /// What becomes of the claim.
@@ -65,7 +87,7 @@ struct Issued {
 }
 
 impl Record {
-    fn of(entry: &Entry) -> Self {
+    fn of(entry: &Entry, authority: String) -> Self {
         let closing = entry.intent.as_deref().and_then(|intent| {
             let held = Held { identity: intent.identity.0, serial: intent.serial };
             Closing::of(&entry.outcome, intent).map(|closing| (held, closing))
@@ -85,22 +107,24 @@ impl Record {
             source: entry.source.clone(),
             label: entry.label.clone(),
             ca: entry.ca.clone(),
+            authority,
             method,
             shown,
             events: entry.events.clone(),
             guess: entry.guess.clone(),
             cleared: entry.principal.as_ref().map(Principal::clears).unwrap_or_default(),
             issued,
+            credential: entry.intent.as_deref().map(|intent| Credential::from(&intent.principal)),
             closing,
         }
     }
 
     /// The statements that write the certificate down and answer the request with it.
-    fn finish<'a>(&'a self, held: Held, issued: &'a Issued) -> [Change<'a>; 2] {
+    fn finish<'a>(&'a self, held: Held, issued: &'a Issued) -> [Change<'a>; 3] {
         let certificate = &issued.certificate;
         let values = values![
             certificate.serial(),
-            &self.ca,
+            &self.authority,
             certificate.fingerprint().0,
             &issued.subject,
             &issued.names,
@@ -111,15 +135,23 @@ impl Record {
             &issued.principal,
             seconds(issued.at),
             certificate.as_der(),
+            certificate.key_digest(),
         ];
+        // Nothing is revoked while it is written down: neither misses the other.
+        let hold = Change {
+            sql: "SELECT 1 FROM authorities WHERE name = ?1 FOR SHARE",
+            values: vec![(&self.authority).into()],
+            otherwise: None,
+        };
         let insert = Change {
             sql: "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
-                  profile, principal, issued_at, der) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                  profile, principal, issued_at, der, key_digest) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
                   ON CONFLICT (serial, ca) DO NOTHING",
             values: values.into(),
             otherwise: Some(StoreError::CertificateExists),
         };
-        [insert, held.finish(certificate.serial(), &self.ca)]
+        [hold, insert, held.finish(certificate.serial(), &self.authority)]
     }
 
     fn event<'a>(&'a self, event: &'a Event) -> audit::Event<'a> {
@@ -142,8 +174,52 @@ impl Record {
 /// What became of an entry.
 enum Recorded {
     AsItIs,
-    /// Its certificate is revoked already: somebody has the key, which was found out while the CA signed.
-    Revoked,
+    /// Its certificate is revoked already.
+    Revoked(Flaw),
+}
+
+/// What was found out while the CA signed.
+#[derive(Clone, Copy)]
+enum Flaw {
+    /// Somebody else has the key.
+    Key,
+    /// What the client has authenticated with was revoked.
+    Credential,
+}
+
+impl Record {
+    /// What is wrong with a certificate by now, or with who asked for it.
+    async fn flaw(&self, db: &mut Session, certificate: &Certificate) -> Result<Option<Flaw>, StoreError> {
+        let (contents, key, password) = match &self.credential {
+            Some(Credential::Certificate { contents, key }) => (Some(contents), Some(key), None),
+            Some(Credential::Password { id }) => (None, None, Some(id)),
+            None => (None, None, None),
+        };
+        let sql = "SELECT EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?1), \
+                   EXISTS (SELECT 1 FROM revocations WHERE contents = ?2) \
+                   OR EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?3) \
+                   OR EXISTS (SELECT 1 FROM passwords WHERE id = ?4 AND revoked_at IS NOT NULL)";
+        let values = values![certificate.key_digest(), contents, key, password];
+        let Some(mut row) = db.query_one(sql, &values).await? else { return Ok(None) };
+        let flaws = [(row.take(0)?, Flaw::Key), (row.take(1)?, Flaw::Credential)];
+        Ok(flaws.into_iter().find_map(|(is_so, flaw): (bool, _)| is_so.then_some(flaw)))
+    }
+
+    /// Revokes what was just written down, for a flaw.
+    async fn take_back(
+        &self,
+        db: &mut Session,
+        certificate: &Certificate,
+        flaw: Flaw,
+        at: UnixMicros,
+    ) -> Result<(), StoreError> {
+        let reason = match flaw {
+            Flaw::Key => RevocationReason::KeyCompromise,
+            Flaw::Credential => RevocationReason::PrivilegeWithdrawn,
+        };
+        let event = audit::Event { ca: Some(&self.ca), label: self.label.as_deref(), ..audit::Event::EMPTY };
+        revoke_at_once(db, certificate, &self.authority, reason, event, at).await
+    }
 }
 
 impl Work for Record {
@@ -164,9 +240,10 @@ impl Work for Record {
         changes.extend(self.events.iter().map(|event| self.event(event).append(trail, at)));
         db.change(changes).await?;
         if let Some((_, Closing::Finish(issued))) = &self.closing
-            && revoke_if_compromised(db, &issued.certificate, &self.ca, self.label.as_deref(), at).await?
+            && let Some(flaw) = self.flaw(db, &issued.certificate).await?
         {
-            return Ok(Recorded::Revoked);
+            self.take_back(db, &issued.certificate, flaw, at).await?;
+            return Ok(Recorded::Revoked(flaw));
         }
         let Some(guess) = &self.guess else { return Ok(Recorded::AsItIs) };
         for locked_out in failures::count(db, guess, at.seconds()).await? {

@@ -27,6 +27,8 @@ macro_rules! suite {
         mod failures;
         #[path = "suite/inventory.rs"]
         mod inventory;
+        #[path = "suite/keys.rs"]
+        mod keys;
         #[path = "suite/passwords.rs"]
         mod passwords;
         #[path = "suite/prune.rs"]

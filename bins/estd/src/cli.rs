@@ -338,7 +338,7 @@ pub(crate) enum Certs {
         #[command(flatten)]
         output: Output,
     },
-    /// Show one certificate.
+    /// Show one certificate, and those that its holder got with it.
     Show {
         #[command(flatten)]
         config: Config,
@@ -348,6 +348,8 @@ pub(crate) enum Certs {
         output: Output,
     },
     /// Revoke a certificate: it can neither enroll nor renew from now on.
+    ///
+    /// With --reason keyCompromise every other certificate for its key is revoked too, and the key is refused for ever.
     Revoke {
         #[command(flatten)]
         config: Config,
@@ -356,6 +358,9 @@ pub(crate) enum Certs {
         /// Why, by its RFC 5280 name.
         #[arg(long, value_name = "REASON", default_value = "unspecified")]
         reason: String,
+        /// Also revoke what its holder got with it: after keyCompromise as privilegeWithdrawn.
+        #[arg(long)]
+        with_successors: bool,
         #[command(flatten)]
         output: Output,
     },

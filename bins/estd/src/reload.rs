@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Reload, Reloaded};
+use crate::commands::run;
 use crate::serving::{Base, Current, Serving};
 use crate::{notify, trail};
 
@@ -79,6 +80,9 @@ impl Reloader {
         // Before it takes effect: nothing is done that is not written down.
         let store = &self.base.store;
         let recorded = async {
+            if let Ok(prepared) = &outcome {
+                run::know_cas(&prepared.in_force.settings, store).await?;
+            }
             store.note_cas(cas.unwrap_or_default(), Some(actor)).await?;
             store.note_by(Instigator::from(actor), event, Some(reason)).await
         };

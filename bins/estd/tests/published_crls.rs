@@ -177,6 +177,34 @@ fn its_numbers_only_grow_whoever_makes_the_next_one() {
 }
 
 #[test]
+fn a_ca_with_another_id_goes_on_with_its_revocations_and_its_number() {
+    let mut server = launch("").start();
+    let address = plain(&mut server);
+    let first = crl_until(&address, |answer| answer.status == 200);
+    let certificate = enroll(&server, "device");
+    revoke(&server, &certificate, "superseded");
+    crl_after(&address, &first);
+    let before = server.estd_json(&["crl"]);
+    let stopped = server.kill();
+    let file = stopped.folder().join("estd.toml");
+    let text = fs::read_to_string(&file).expect("the configuration").replace("\"factory\"", "\"devices\"");
+    fs::write(&file, text).expect("written");
+    let server = stopped.start();
+    let (after, entries) = (server.estd_json(&["crl"]), "Serial Number");
+    assert_eq!((&after["ca_id"], &after["number"], &after["pem"]), (&"devices".into(), &2.into(), &before["pem"]));
+    let renewed = server.estd_json(&["crl", "--renew"]);
+    assert_eq!(renewed["number"], 3);
+    if is_installed("openssl") {
+        let shell = Shell::new();
+        fs::write(shell.folder().join("crl.pem"), renewed["pem"].as_str().expect("PEM")).expect("written");
+        assert_eq!(shell.run("openssl crl -in crl.pem -noout -text").matches(entries).count(), 1);
+    }
+    assert_eq!(server.estd_json(&["certs", "list"])["certificates"][0]["ca_id"], "devices");
+    let renamed = server.estd_json(&["audit", "list", "--event", "ca.renamed"]);
+    assert_eq!(renamed["events"].as_array().map(Vec::len), Some(1), "{renamed}");
+}
+
+#[test]
 fn serves_the_last_one_while_the_key_is_out_of_reach() {
     let mut server = launch("").start();
     let address = plain(&mut server);

@@ -173,7 +173,8 @@ impl CrlPublisher {
 
 impl Publishing {
     async fn look(&mut self, store: &Database, slot: &Slot, now: UnixTime) -> Result<(), CrlError> {
-        let state = store.crl_state(&self.ca.id).await?;
+        let authority = store.authority(&self.ca.id);
+        let state = store.crl_state(&authority).await?;
         self.take_up(store, slot, state).await?;
         let is_due = is_due(state, self.rules, now) || slot.crl().is_some_and(|crl| !self.has_signed(&crl));
         if is_due && now < self.not_before {
@@ -181,7 +182,7 @@ impl Publishing {
         }
         if is_due {
             renew(store, &self.ca, now, None).await?;
-            self.take_up(store, slot, store.crl_state(&self.ca.id).await?).await?;
+            self.take_up(store, slot, store.crl_state(&authority).await?).await?;
         }
         (self.failures, self.not_before) = (0, UnixTime(0));
         slot.lock().trouble = None;
@@ -192,7 +193,7 @@ impl Publishing {
     async fn take_up(&self, store: &Database, slot: &Slot, last: Option<CrlState>) -> Result<(), CrlError> {
         let known = slot.crl().map(|crl| (crl.number, crl.this_update));
         if last.map(|last| (last.number, last.this_update)) != known {
-            let crl = store.crl(&self.ca.id).await?;
+            let crl = store.crl(&store.authority(&self.ca.id)).await?;
             slot.lock().crl = crl.map(Arc::new);
         }
         Ok(())
@@ -249,11 +250,12 @@ pub async fn renew(
     actor: Option<&Actor>,
 ) -> Result<Publication, CrlError> {
     let rules = ca.crls.ok_or_else(|| CrlError::NotWanted { ca: ca.id.clone() })?;
-    let last = store.crl_state(&ca.id).await?;
+    let authority = store.authority(&ca.id);
+    let last = store.crl_state(&authority).await?;
     // RFC 5280 §3.3: an entry stays until a CRL was made on schedule after its certificate ended.
     let since =
         last.map_or(UnixTime(0), |last| UnixTime(now.0.saturating_sub(rules.validity.0).min(last.this_update.0)));
-    let listed = store.revocations(&ca.id, since).await?;
+    let listed = store.revocations(&authority, since).await?;
     let signer = wiring::ca_signer(ca).map_err(CrlError::Key)?;
     let signer = CrlSigner::new(identity(ca), Arc::new(signer))
         .map_err(|error| CrlError::Key(WiringError::about(&ca.key.path, &error)))?;
@@ -268,6 +270,7 @@ pub async fn renew(
     let der = signer.sign(&list).await.map_err(CrlError::Signature)?;
     let crl = NewCrl {
         ca: ca.id.clone(),
+        authority,
         number: list.number,
         this_update,
         next_update: list.next_update,

@@ -17,4 +17,4 @@ pub mod telemetry;
 pub mod vitals;
 pub mod wiring;
 
-pub use site::{SiteError, site};
+pub use site::{SiteError, configured_cas, site};

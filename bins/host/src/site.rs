@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use est_core::policy::Profile;
 use est_core::{Algorithms, Approval, NameBinding, Site};
+use est_store::ConfiguredCa;
 
 use crate::config::{self, Settings};
 
@@ -32,6 +33,17 @@ impl fmt::Display for SiteError {
 }
 
 impl std::error::Error for SiteError {}
+
+/// The CAs of `settings`, as the store is to know them.
+#[must_use]
+pub fn configured_cas(settings: &Settings) -> Vec<ConfiguredCa> {
+    let configured = |ca: &config::Ca| ConfiguredCa {
+        id: ca.id.clone(),
+        certificate: ca.certificate.clone(),
+        others: ca.rollover.clone(),
+    };
+    settings.cas.iter().map(configured).collect()
+}
 
 /// Builds the site that `settings` describe.
 ///

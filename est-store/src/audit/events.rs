@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 50] = [
+pub const EVENTS: [KnownEvent; 51] = [
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -67,6 +67,10 @@ pub const EVENTS: [KnownEvent; 50] = [
         "A CRL was due and could not be made; the reason says why. One for all tries until one is made.",
     ),
     success("ca.started", "A CA is ready to sign, from the start of a server or a reload on; the reason has its key."),
+    success(
+        "ca.renamed",
+        "The configuration gives a CA's key another id than before; its certificates and CRLs go along. The reason has the old id.",
+    ),
     success("ca.key.generated", "A key was made for a CA by `estd ca rollover`; the reason has it."),
     success("ca.cert.issued", "A certificate was made for a CA's next key, or by it for the one before."),
     either("admin.access", "Somebody used the admin API."),

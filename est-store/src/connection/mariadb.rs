@@ -152,6 +152,7 @@ fn translated(sql: &str, values: &[Value<'_>]) -> (String, Params) {
         Some(clause) if sql.ends_with(DO_NOTHING) => &sql[..clause],
         _ => sql,
     };
+    let (sql, share) = sql.strip_suffix(" FOR SHARE").map_or((sql, ""), |sql| (sql, " LOCK IN SHARE MODE"));
     let mut parts = sql.split('?');
     let mut text = parts.next().unwrap_or_default().to_owned();
     let mut parameters = Vec::new();
@@ -162,6 +163,7 @@ fn translated(sql: &str, values: &[Value<'_>]) -> (String, Params) {
         text.push('?');
         text.push_str(rest);
     }
+    text.push_str(share);
     (text, if parameters.is_empty() { Params::Empty } else { Params::Positional(parameters) })
 }
 

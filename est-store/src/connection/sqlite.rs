@@ -68,7 +68,12 @@ fn query(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<V
 }
 
 fn execute(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
-    Ok(db.prepare_cached(translated(sql))?.execute(parameters(values))? as u64)
+    let mut statement = db.prepare_cached(translated(sql))?;
+    if statement.column_count() > 0 {
+        // It was only to hold rows, and who writes here is alone.
+        return Ok(0);
+    }
+    Ok(statement.execute(parameters(values))? as u64)
 }
 
 fn command(db: &rusqlite::Connection, sql: &'static str) -> Result<(), StoreError> {
@@ -88,7 +93,7 @@ fn end_piece(db: &rusqlite::Connection, keep: bool) -> Result<(), StoreError> {
 
 fn translated(sql: &str) -> &str {
     let sql = sql.strip_suffix(" SKIP LOCKED").unwrap_or(sql);
-    sql.strip_suffix(" FOR UPDATE").unwrap_or(sql)
+    sql.strip_suffix(" FOR UPDATE").or_else(|| sql.strip_suffix(" FOR SHARE")).unwrap_or(sql)
 }
 
 fn parameters<'a>(values: &'a [Value<'a>]) -> ParamsFromIter<impl Iterator<Item = &'a Value<'a>>> {

@@ -31,6 +31,7 @@ fn entry(intent: &Intent, reason: RevocationReason, revocation_date: UnixTime) -
 fn crl(number: u64, revocations: u64) -> NewCrl {
     NewCrl {
         ca: "root".into(),
+        authority: "root".into(),
         number,
         this_update: after(number),
         next_update: after(1_000 + number),

@@ -240,7 +240,7 @@ async fn a_certificate_stays_revoked_under_another_signature() {
     let other = sign_certificate(&again(&intent, START));
     assert_ne!(twin.fingerprint(), store.certificate(&number(&intent), None).await.unwrap().unwrap().fingerprint);
     store
-        .revoke(&number(&intent), None, RevocationReason::KeyCompromise, after(9), &Actor::local("alice"))
+        .revoke(&number(&intent), None, RevocationReason::Superseded, after(9), &Actor::local("alice"))
         .await
         .unwrap();
     assert!(store.is_revoked(&twin).await.unwrap());

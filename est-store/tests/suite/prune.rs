@@ -116,6 +116,7 @@ async fn a_revoked_certificate_stays_until_no_crl_has_it_any_more() {
         let next_update = this_update + CRL_VALIDITY;
         let crl = NewCrl {
             ca: "root".into(),
+            authority: "root".into(),
             number,
             this_update,
             next_update,

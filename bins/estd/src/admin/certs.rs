@@ -7,7 +7,10 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, pem};
-use est_store::{AuditFilter, CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason};
+use est_store::{
+    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason,
+    Withdrawal, Withdrawn,
+};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -94,7 +97,7 @@ struct OfCa {
 }
 
 /// Why a certificate is revoked.
-#[derive(Deserialize, JsonSchema)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Reason {
     /// By its name in RFC 5280; `unspecified` if it is left out.
@@ -103,6 +106,9 @@ struct Reason {
     #[serde(alias = "ca")]
     #[schemars(length(max = 64))]
     ca_id: Option<String>,
+    /// Also revoke what its holder got with it: after keyCompromise as privilegeWithdrawn.
+    #[serde(default)]
+    with_successors: bool,
 }
 
 /// A certificate to revoke.
@@ -118,6 +124,9 @@ struct RevokeSerial {
     #[serde(alias = "ca")]
     #[schemars(length(max = 64))]
     ca_id: Option<String>,
+    /// Also revoke what its holder got with it: after keyCompromise as privilegeWithdrawn.
+    #[serde(default)]
+    with_successors: bool,
 }
 
 /// Why a certificate is revoked (RFC 5280 §5.3.1).
@@ -245,6 +254,8 @@ struct CertificateDetail {
     fingerprint: String,
     /// The certificate, PEM.
     pem: String,
+    /// What its holder got with it, and with that, and so on, the earliest first.
+    successors: Vec<CertificateSummary>,
     /// What happened to it, the latest first; not for viewers, as all of the audit trail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     events: Option<Vec<Record>>,
@@ -262,6 +273,8 @@ struct Revoked {
     revocation_time: Option<Time>,
     /// Why.
     revocation_reason: Option<&'static str>,
+    /// What else was revoked: certificates for the same key, and successors.
+    also_revoked: Vec<CertificateSummary>,
 }
 
 impl CertificateSummary {
@@ -324,13 +337,18 @@ async fn show(
     let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
     let found = found.ok_or_else(|| unknown(&number))?;
     let events = if Access::Auditor.includes(caller.role) {
-        let filter = AuditFilter { serial: Some(number), ca: Some(found.ca.clone()), ..AuditFilter::default() };
-        let events = admin.store.audit(filter, 100, None).await?;
-        Some(events.items.into_iter().map(Record::of).collect())
+        // Not by the id of the CA, which may have had another one at the time.
+        let filter = AuditFilter { serial: Some(number), ..AuditFilter::default() };
+        let events = admin.store.audit(filter, 100, None).await?.items.into_iter();
+        let is_its =
+            |event: &AuditRecord| event.ca.as_ref() == Some(&found.ca) || event.fingerprint == Some(found.fingerprint);
+        Some(events.filter(is_its).map(Record::of).collect())
     } else {
         None
     };
+    let successors = admin.store.successors(&found).await?;
     Ok(Json(CertificateDetail {
+        successors: successors.into_iter().map(|one| CertificateSummary::of(one, shell::now())).collect(),
         fingerprint: found.fingerprint.to_string(),
         pem: pem::encode("CERTIFICATE", &found.der),
         events,
@@ -344,8 +362,8 @@ async fn revoke(
     Segment(serial): Segment,
     Body(body): Body<Option<Reason>>,
 ) -> Result<Json<Revoked>, Problem> {
-    let (reason, ca_id) = body.map_or((None, None), |body| (body.reason, body.ca_id));
-    admin.revoke(&caller, RevokeSerial { serial, reason, ca_id }).await
+    let Reason { reason, ca_id, with_successors } = body.unwrap_or_default();
+    admin.revoke(&caller, RevokeSerial { serial, reason, ca_id, with_successors }).await
 }
 
 async fn revoke_serial(
@@ -360,10 +378,18 @@ impl Admin {
     async fn revoke(&self, caller: &Caller, wanted: RevokeSerial) -> Result<Json<Revoked>, Problem> {
         let number = serial(&wanted.serial)?;
         at_most(64, "ca_id", &wanted.ca_id)?;
-        let ca = wanted.ca_id.as_deref();
         let reason = wanted.reason.map_or(RevocationReason::Unspecified, Into::into);
-        let revocation = self.store.revoke(&number, ca, reason, shell::now(), &caller.actor).await?;
-        let found = self.store.certificate(&number, ca).await?;
+        let withdrawal = Withdrawal {
+            serial: number.clone(),
+            ca: wanted.ca_id.clone(),
+            reason,
+            with_successors: wanted.with_successors,
+        };
+        let Withdrawn { revocation, others } = self.store.withdraw(withdrawal, shell::now(), &caller.actor).await?;
+        let found = self.store.certificate(&number, wanted.ca_id.as_deref()).await?;
+        for (one, revoked) in others.iter().filter_map(|one| Some((one, one.revoked?))) {
+            self.metrics.revoked(&one.ca, revoked.reason.name());
+        }
         match (revocation, found) {
             (Revocation::Unknown, _) | (_, None) => Err(unknown(&number)),
             (Revocation::Revoked | Revocation::AlreadyRevoked | Revocation::NowCompromised, Some(found)) => {
@@ -375,6 +401,7 @@ impl Admin {
                     status: Status::Revoked,
                     revocation_time: found.revoked.map(|revoked| Time(revoked.at)),
                     revocation_reason: found.revoked.map(|revoked| revoked.reason.name()),
+                    also_revoked: others.into_iter().map(|one| CertificateSummary::of(one, shell::now())).collect(),
                 }))
             }
         }

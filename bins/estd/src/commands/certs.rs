@@ -2,7 +2,9 @@
 
 use anyhow::{Result, bail};
 use est_core::pkix::pem;
-use est_store::{CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason, SerialNumber};
+use est_store::{
+    CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason, SerialNumber, Withdrawal,
+};
 use host::shell;
 use serde_json::{Value, json};
 
@@ -41,33 +43,40 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
             let Opened { store, .. } = Opened::open(&config.config)?;
             let serial = parse_serial(&serial)?;
             let Some(certificate) = store.certificate(&serial, None).await? else { bail!(unknown(&serial)) };
+            let successors = store.successors(&certificate).await?;
             if output.json {
                 let mut shown = to_json(&certificate);
                 shown["pem"] = pem::encode("CERTIFICATE", &certificate.der).into();
+                shown["successors"] = successors.iter().map(to_json).collect();
                 output::json(&shown)?;
             } else {
-                show(&certificate)?;
+                show(&certificate, &successors)?;
             }
         }
-        Certs::Revoke { config, serial, reason, output } => {
+        Certs::Revoke { config, serial, reason, with_successors, output } => {
             let reason: RevocationReason = reason.parse().map_err(|_| {
                 let known: Vec<&str> = RevocationReason::ALL.iter().map(|reason| reason.name()).collect();
                 anyhow::anyhow!("--reason {reason}: use one of {}", known.join(", "))
             })?;
             let Opened { store, .. } = Opened::open(&config.config)?;
             let serial = parse_serial(&serial)?;
-            let revocation = store.revoke(&serial, None, reason, shell::now(), &actor()).await?;
+            let withdrawal = Withdrawal { serial: serial.clone(), ca: None, reason, with_successors };
+            let withdrawn = store.withdraw(withdrawal, shell::now(), &actor()).await?;
             store.close().await;
-            let done = match revocation {
+            let done = match withdrawn.revocation {
                 Revocation::Revoked => "revoked",
                 Revocation::AlreadyRevoked => "already revoked",
                 Revocation::NowCompromised => "already revoked; from now on because its key is compromised",
                 Revocation::Unknown => bail!(unknown(&serial)),
             };
             if output.json {
-                output::json(&json!({ "serial": serial.to_string(), "result": done }))?;
+                let also: Vec<Value> = withdrawn.others.iter().map(to_json).collect();
+                output::json(&json!({ "serial": serial.to_string(), "result": done, "also_revoked": also }))?;
             } else {
                 output::line(format!("certificate {serial}: {done}"))?;
+                for other in &withdrawn.others {
+                    output::line(format!("certificate {}: {}", other.serial, status(other)))?;
+                }
             }
         }
     }
@@ -119,7 +128,7 @@ fn row(certificate: &IssuedCertificate) -> Vec<String> {
     ]
 }
 
-fn show(certificate: &IssuedCertificate) -> Printed {
+fn show(certificate: &IssuedCertificate, successors: &[IssuedCertificate]) -> Printed {
     let state = match &certificate.revoked {
         Some(revoked) => format!("revoked at {} ({})", revoked.at, revoked.reason.name()),
         None => status(certificate).to_owned(),
@@ -138,5 +147,9 @@ fn show(certificate: &IssuedCertificate) -> Printed {
         ("issued at", certificate.issued_at.to_string()),
         ("state", state),
     ])?;
+    for one in successors {
+        let text = format!("{} ({}) {}", one.serial, status(one), one.subject);
+        output::fields(&[("successor", text)])?;
+    }
     output::line(pem::encode("CERTIFICATE", &certificate.der).trim_end())
 }

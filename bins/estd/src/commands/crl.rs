@@ -7,19 +7,20 @@ use est_core::pkix::pem;
 use host::{crl_publisher, shell};
 use serde_json::json;
 
-use super::{Opened, actor, ca};
+use super::{Opened, actor, ca, run as server};
 use crate::cli::Crl;
 use crate::output;
 
 /// Prints the last CRL of a CA, or writes it to a file; makes the next one first if that is wanted.
 pub(crate) async fn run(options: &Crl) -> Result<()> {
     let Opened { settings, store } = Opened::open(&options.config.config)?;
+    server::know_cas(&settings, &store).await?;
     let ca = ca::find(&settings.cas, options.ca.as_deref())?;
     if options.renew {
         // Whoever else has just made one has made the next one.
         crl_publisher::renew(&store, ca, shell::now(), Some(&actor())).await?;
     }
-    let Some(crl) = store.crl(&ca.id).await? else {
+    let Some(crl) = store.crl(&store.authority(&ca.id)).await? else {
         bail!("CA `{}` has no CRL yet: `estd run` makes it, or `estd crl --renew`", ca.id);
     };
     store.close().await;

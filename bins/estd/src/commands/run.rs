@@ -12,7 +12,7 @@ use est_store::{Database, ServerEvent, StoreError};
 use host::config::{self, Settings};
 use host::metrics::Metrics;
 use host::sinks::{self, Sinks, StoredChains};
-use host::wiring;
+use host::{shell, wiring};
 use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -93,6 +93,7 @@ pub(crate) async fn serve(
     if is_file {
         store.serve_alone().await?;
     }
+    know_cas(&settings, &store).await?;
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
@@ -194,6 +195,17 @@ async fn open_store(settings: &Settings) -> Result<Database> {
         notify::waiting(&format!("waiting: {error}"), settings.db.connect_timeout + 60 * TRY_TO_OPEN_EVERY);
         tokio::time::sleep(TRY_TO_OPEN_EVERY).await;
     }
+}
+
+/// Tells the store which keys the CAs have.
+///
+/// # Errors
+/// When it cannot be written down.
+pub(crate) async fn know_cas(settings: &Settings, store: &Database) -> Result<(), StoreError> {
+    for renamed in store.know_cas(&host::configured_cas(settings), shell::now()).await? {
+        warn!(from = renamed.from, to = renamed.to, "a CA has another id: its certificates and CRLs go along");
+    }
+    Ok(())
 }
 
 /// Has `metrics` show how busy the database and those are who hash passwords.

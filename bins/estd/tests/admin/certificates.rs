@@ -79,6 +79,38 @@ fn a_certificate_that_was_revoked_opens_nothing() {
 }
 
 #[test]
+fn a_stolen_key_opens_nothing_and_enrolls_nothing_with_any_of_its_certificates() {
+    let server = with("both", ALICE).start();
+    let (first, alice) = holder(&server, "CN=alice");
+    let folder = server.folder();
+    let path = |name: String| folder.join(name);
+    let key = path(format!("{}.key", first.serial_text()));
+    let text = std::fs::read_to_string(&key).expect("a key");
+    let pair = Key::p256_from_pkcs8(&pem::decode(&text).expect("PEM")[0].contents);
+    let own =
+        Client::with_certificate(server.port(), &server.ca(), &path(format!("{}.pem", first.serial_text())), &key);
+    let renewed = own.enroll("/simplereenroll", None, base64(&pair.csr("CN=alice", &[])).as_bytes()).certificate();
+    let second = Certificate::parse(&renewed).expect("a certificate");
+    let file = path("second.pem".to_owned());
+    std::fs::write(&file, pem::encode("CERTIFICATE", &renewed)).expect("a file");
+    let thief = Api::of(Client::with_certificate(server.admin_port(), &server.ca(), &file, &key));
+    assert_eq!(thief.get("/admin/certs").status, 200);
+    let operator = Api::operator(&server);
+    let shown = operator.read(&format!("/admin/certs/{}", first.serial_text()));
+    assert_eq!(shown["successors"][0]["serial"], second.serial_text());
+    let revoke = format!("/admin/certs/{}/revoke", first.serial_text());
+    let answer = operator.post(&revoke, &json!({ "reason": "keyCompromise" }));
+    assert_eq!(answer.status, 200);
+    assert!(answer.text().contains(&second.serial_text()), "{}", answer.text());
+    for api in [&thief, &Api::of(alice)] {
+        assert_eq!(api.get("/admin/certs").status, 401);
+    }
+    let thief = Client::with_certificate(server.port(), &server.ca(), &file, &key);
+    let refused = thief.enroll("/simplereenroll", None, base64(&Key::p256().csr("CN=alice", &[])).as_bytes());
+    assert_eq!((refused.status, refused.text().trim()), (403, "the client certificate has been revoked"));
+}
+
+#[test]
 fn a_fingerprint_lists_one_certificate_and_not_its_namesake() {
     let server = with("both", ALICE).start();
     let config = server.folder().join("estd.toml");

@@ -6,7 +6,7 @@ use super::{Section, key};
 pub(in crate::config) static CA: Section = Section {
     name: "ca",
     repeated: true,
-    about: "A certification authority. The first one also serves requests without a label.",
+    about: "A certification authority. The first one also serves requests without a label. A CA is its key: with another `id` it keeps its inventory, its revocations and its CRLs, and two with one key are refused.",
     keys: &[
         key("id", "string", Mistake, "What labels call it.").also(&["ca_id"]),
         key("name", "string", Means("the id"), "What people call it.").also(&["display_name", "description"]),

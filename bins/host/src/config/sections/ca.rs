@@ -46,12 +46,24 @@ pub(super) fn read(root: &Reader<'_>) -> Cas {
         if id.is_some() && cas.iter().any(|(known, _)| *known == id) {
             section.fault("id", Fault::new("another [[ca]] has this id"));
         }
+        if let Some(own) = &ca
+            && let Some(other) = same_key(&cas, own)
+        {
+            let fault = Fault::new(format!("its key is that of the [[ca]] `{}`: a CA is its key", other.id));
+            section.fault("cert", fault.help("keep one of the two; labels may share a CA, with profiles of their own"));
+        }
         cas.push((id, ca));
     }
     if !root.has("ca") {
         root.fault("ca", Fault::new("missing").help("write at least one [[ca]]"));
     }
     Cas(cas)
+}
+
+/// The CA that has the key of `own`: both would make CRLs in one name, each without the other's entries.
+fn same_key<'a>(cas: &'a [(Option<String>, Option<Ca>)], own: &Ca) -> Option<&'a Ca> {
+    let key = own.certificate.key_digest();
+    cas.iter().filter_map(|(_, ca)| ca.as_ref()).find(|ca| ca.certificate.key_digest() == key)
 }
 
 fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
