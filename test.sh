@@ -26,6 +26,7 @@ packages=(
     "rsyslog=/usr/sbin/rsyslogd" "rsyslog-gnutls=/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so"
     "chromium=chromium" "chromium-driver=chromedriver"
     "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc" "faketime=faketime"
+    "nginx-light=nginx" "haproxy=haproxy" "prometheus=promtool" "freeradius=freeradius" "eapoltest=eapol_test"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
 )
 install_peers() {

@@ -1,5 +1,7 @@
 //! Client certificates that a proxy forwards (RFC 9440), and those that somebody else makes up.
 
+mod packaged;
+
 use std::path::PathBuf;
 
 use est_core::pkix::pem;

@@ -1,20 +1,13 @@
 //! The Containerfile, as far as it can be checked where nothing can be pulled: an image is built elsewhere.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+use est_testkit::python::Python;
+use est_testkit::shell::Shell;
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the workspace")
-}
-
-fn read(name: &str) -> String {
-    fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
+use crate::{ESTD, read, root};
 
 /// The instructions, in their stages: the keyword, and what follows it.
 fn stages() -> Vec<Vec<(String, String)>> {
@@ -84,7 +77,7 @@ fn the_image_has_what_the_documented_build_makes() {
         };
         assert!(is_made, "{path} is copied and never made");
     }
-    assert_eq!(copied.len(), 3);
+    assert_eq!(copied.len(), 4);
     assert_eq!(all(build, "COPY"), [". ."]);
 }
 
@@ -126,4 +119,70 @@ fn what_is_sent_to_the_builder_is_the_workspace_and_nothing_else() {
         .output()
         .expect("cargo runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// What a page says about a container, with a folder in the place of `/etc/ohia` and no container.
+fn commands(page: &str, begin: &str, folder: &str, etc: &str) -> String {
+    let block = page.split("\n```\n").find(|block| block.starts_with(begin)).expect("the block");
+    let est = std::path::Path::new(ESTD).display().to_string();
+    block
+        .replace("podman run --rm --volume /etc/ohia:/etc/ohia ohia", &est)
+        .replace("podman run --rm --volume ./ohia:/etc/ohia ohia", &est)
+        .replace("init /etc/ohia", &format!("init {etc}"))
+        .replace("-o 65532 -g 65532 ", "")
+        .replace("/etc/ohia", etc)
+        .replace("cd packaging/container", &format!("cd {folder}"))
+        .replace("podman compose up --detach", "")
+}
+
+#[test]
+fn the_page_fills_the_folder_of_a_container_so_that_it_can_run_there() {
+    let (shell, page) = (Shell::new(), read("docs/operate.md"));
+    let etc = shell.folder().join("ohia").display().to_string();
+    shell.run(&commands(&page, "install -d -o 65532 -g 65532 -m 750 /etc/ohia\n", "", &etc));
+    let text = std::fs::read_to_string(shell.folder().join("ohia/estd.toml")).expect("a configuration");
+    for line in ["node = \"est-1\"", "admin_listen = \"0.0.0.0:9443\"", "url = \"sqlite:///var/lib/ohia/estd.db\""] {
+        assert!(text.lines().any(|found| found == line), "{line} in {text}");
+    }
+    let checked = text.replace("/var/lib/ohia", &etc);
+    std::fs::write(shell.folder().join("ohia/estd.toml"), checked).expect("a file");
+    shell.run(&format!("{ESTD} check --config {etc}/estd.toml"));
+}
+
+#[test]
+fn the_page_fills_the_folders_of_the_composition() {
+    let (shell, page) = (Shell::new(), read("docs/operate.md"));
+    let folder = shell.folder().display().to_string();
+    let etc = format!("{folder}/ohia");
+    shell.run(&commands(&page, "cd packaging/container\n", &folder, &etc));
+    let text = std::fs::read_to_string(shell.folder().join("ohia/estd.toml")).expect("a configuration");
+    let text = text.replace("/run/secrets", &format!("{folder}/secrets"));
+    std::fs::write(shell.folder().join("ohia/estd.toml"), text).expect("a file");
+    let checked = shell.run(&format!("OHIA_NODE=est-1 {ESTD} check --config {etc}/estd.toml 2>&1"));
+    assert!(!checked.contains("error"), "{checked}");
+    shell.fails(&format!("{ESTD} check --config {etc}/estd.toml"));
+}
+
+#[test]
+fn the_composition_names_what_there_is() {
+    let Some(python) = Python::with(&["yaml"]) else { return };
+    let script = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1]))))";
+    let path = root().join("packaging/container/compose.yaml");
+    let text = python.run(script, &root(), &[path.to_str().expect("UTF-8")]);
+    let read: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for node in ["est-1", "est-2"] {
+        let service = &read["services"][node];
+        assert_eq!(service["environment"]["OHIA_NODE"], node);
+        assert_eq!(service["depends_on"]["db"]["condition"], "service_healthy");
+        assert_eq!((&service["read_only"], &service["cap_drop"][0]), (&true.into(), &"ALL".into()));
+        let file = service["build"]["dockerfile"].as_str().expect("a path");
+        assert!(root().join(file).exists(), "{file}");
+        for secret in service["secrets"].as_array().expect("a list") {
+            let name = secret["source"].as_str().expect("a name");
+            assert!(read["secrets"][name]["file"].as_str().is_some(), "{name}");
+        }
+        let volume = service["volumes"][1].as_str().and_then(|volume| volume.split_once(':')).expect("a volume");
+        assert!(read["volumes"].get(volume.0).is_some(), "{volume:?}");
+    }
+    assert!(read["services"]["db"]["healthcheck"]["test"].is_array());
 }

@@ -1,0 +1,84 @@
+//! Pages whose commands do what they say.
+
+use est_testkit::peers::is_installed;
+use est_testkit::server::{Launch, Server};
+use est_testkit::shell::Shell;
+
+use crate::{ESTD, blocks, read};
+
+fn est() -> String {
+    let est = std::path::Path::new(ESTD).with_file_name("est");
+    assert!(est.exists(), "build it first: cargo build --workspace --all-features --bins");
+    est.display().to_string()
+}
+
+#[test]
+fn a_ca_below_an_offline_root_is_made_and_replaced_by_the_commands_of_the_page() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let (page, shell) = (read("docs/two-tier.md"), Shell::new());
+    let settings = blocks(&page, "ini");
+    std::fs::write(shell.folder().join("root.cnf"), settings[0].replace("est.example.com", "localhost"))
+        .expect("a file");
+    std::fs::write(shell.folder().join("passphrase"), "a long one\n").expect("a file");
+    let commands = blocks(&page, "sh");
+    let [setup @ .., revocation] = &commands[..] else { panic!("commands") };
+    let configuration = blocks(&page, "toml")[0];
+    let launch = Launch::configured(ESTD, |text| {
+        let (before, rest) = text.split_once("[tls]").expect("a section");
+        let (database, rest) =
+            rest.split_once("[db]").and_then(|(_, rest)| rest.split_once("[[ca]]")).expect("sections");
+        let (_, rest) = rest.split_once("[otp]").expect("a section");
+        format!("{before}{configuration}\n[db]{database}\n[otp]{rest}")
+    });
+    let etc = launch.folder().display().to_string();
+    for block in setup {
+        shell.run(&block.replace("/etc/ohia", &etc).replace("est.example.com", "localhost"));
+    }
+    shell.run(&format!("chmod 600 {etc}/*-key.pem; {ESTD} check --config {etc}/estd.toml"));
+    let server = launch.start();
+    let password = server.password(1);
+    // Who knows the root alone gets a certificate, and gets from that to the root.
+    shell.run(&format!(
+        "{} enroll --server {} --cacert root.pem --password {password} --subject CN=device-1 --out device.pem
+         openssl verify -x509_strict -purpose sslclient -CAfile root.pem -untrusted issuing.pem device.pem
+         {} crl --config {etc}/estd.toml --out main.crl
+         openssl crl -inform DER -in main.crl -out main.crl.pem 2>/dev/null || cp main.crl main.crl.pem
+         openssl verify -crl_check_all -CRLfile root.crl.pem -CRLfile main.crl.pem -CAfile root.pem \
+             -untrusted issuing.pem device.pem",
+        est(),
+        server.url().replace("127.0.0.1", "localhost"),
+        ESTD,
+    ));
+    shell.run(revocation);
+    shell.fails(
+        "openssl verify -crl_check_all -CRLfile root.crl.pem -CRLfile main.crl.pem -CAfile root.pem \
+             -untrusted issuing.pem device.pem",
+    );
+}
+
+#[test]
+fn strongswan_gets_its_certificate_by_the_commands_of_the_page() {
+    if !is_installed("pki") || !is_installed("openssl") {
+        return;
+    }
+    let (server, shell) = (Server::dev(ESTD), Shell::new());
+    let page = read("docs/devices/strongswan.md");
+    let ca = server.ca().display().to_string();
+    let etc = shell.folder().display().to_string();
+    shell.run(&format!("mkdir x509 private x509ca && printf %s '{}' > password", server.password(1)));
+    for block in blocks(&page, "sh") {
+        shell.run(
+            &block
+                .replace("https://est.example.com:8443", &server.url().replace("127.0.0.1", "localhost"))
+                .replace("/etc/swanctl", &etc)
+                .replace("--cacert ca.pem", &format!("--cacert {ca}"))
+                .replace("swanctl --load-creds", "true"),
+        );
+    }
+    let names = shell.run("openssl x509 -in x509/gateway.pem -noout -subject -ext subjectAltName");
+    assert!(names.contains("CN = gateway") && names.contains("DNS:vpn.example.com"), "{names}");
+    shell.run(&format!("openssl verify -x509_strict -CAfile {ca} x509/gateway.pem"));
+    assert!(shell.run("ls x509ca").lines().count() > 0);
+}
