@@ -117,6 +117,34 @@ fn a_session_that_does_not_come_about_is_on_record_with_who_and_why() {
 }
 
 #[test]
+fn a_handshake_without_a_common_suite_or_group_is_logged_by_its_reason() {
+    if !est_testkit::peers::is_installed("openssl") {
+        return;
+    }
+    let server = in_mode("optional").start();
+    let offers = [
+        ["-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA"],
+        ["-tls1_2", "-cipher", "AES128-GCM-SHA256"],
+        ["-tls1_3", "-groups", "X448"],
+    ];
+    for offer in offers {
+        let mut openssl = std::process::Command::new("openssl");
+        openssl.args(["s_client", "-connect", &format!("127.0.0.1:{}", server.port())]).args(offer);
+        let output = openssl.stdin(std::process::Stdio::null()).output().expect("openssl runs");
+        assert!(!output.status.success(), "{offer:?}");
+    }
+    let records = records(&server, "tls.failure", offers.len());
+    let (_, log) = server.stop();
+    assert!(!log.contains("tls.additional"), "{log}");
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("a TLS handshake failed")).collect();
+    assert_eq!(lines.len(), offers.len(), "{log}");
+    for record in records {
+        let reason = record["reason"].as_str().expect("a reason");
+        assert!(lines.iter().any(|line| line.contains(reason)), "{reason} is not in {lines:?}");
+    }
+}
+
+#[test]
 fn a_certificate_without_its_key_is_on_record_as_what_it_is() {
     let server = in_mode("optional").start();
     let mine = device(&server);

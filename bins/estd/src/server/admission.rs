@@ -18,7 +18,7 @@ use est_store::{Database, Instigator, Method, ServerEvent};
 use host::config::{Frequency, Settings};
 use host::metrics::Metrics;
 use tokio::time::MissedTickBehavior;
-use tracing::error;
+use tracing::{error, info};
 
 pub(crate) use buckets::{Buckets, Rate};
 pub(crate) use source::Source;
@@ -180,6 +180,7 @@ impl Admission {
         if !self.writes_down(what, Some(peer.into())) {
             return;
         }
+        info!(%peer, reason, "a TLS handshake failed");
         let (event, method) = match failed {
             Failed::Rejected(_) => (ServerEvent::CertificateRejected, Some(Method::Certificate)),
             Failed::Late | Failed::Broken(_) => (ServerEvent::TlsFailure, None),

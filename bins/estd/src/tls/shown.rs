@@ -60,11 +60,15 @@ impl ResolvesServerCert for ShownCertificates {
         if let Some(shown) = trusted.or_else(|| verifiable.next()) {
             return Some(shown.certified.clone());
         }
-        info!(
-            offered = ?schemes,
-            "a client can verify no signature of this server's keys: [[tls.additional]] takes a certificate with \
-             another type of key, ECDSA or RSA say"
-        );
+        // What is left are the schemes that go with a cipher suite of both; without one, it is not for the keys that the
+        // handshake fails.
+        if !schemes.is_empty() {
+            info!(
+                offered = ?schemes,
+                "a client can verify no signature of this server's keys: add a certificate with another type of key, \
+                 for example ECDSA or RSA, as [[tls.additional]]"
+            );
+        }
         // With a certificate that it cannot use the handshake ends as it should: handshake_failure, not access_denied.
         self.0.first().map(|shown| shown.certified.clone())
     }
