@@ -14,7 +14,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::pkix::{read_certs_only, read_csr_attrs};
+use crate::pkix::{pem, read_certs_only, read_csr_attrs};
 use crate::wire::http::{PKCS10, percent_encode};
 use crate::{Body, KeyPart, Operation, Refusal, Seconds, Secret, UnixTime, base64};
 
@@ -286,6 +286,11 @@ fn read_attributes(body: &[u8]) -> Result<Answer, ClientError> {
 fn read_body(body: &[u8]) -> Result<Vec<u8>, ClientError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(ClientError::BodyTooLarge);
+    }
+    // PEM of whatever label: servers have been seen to answer with it.
+    let blocks = core::str::from_utf8(body).ok().and_then(pem::decode).unwrap_or_default();
+    if let [block] = &blocks[..] {
+        return Ok(block.contents.clone());
     }
     let is_strict = false;
     Body::Text(body.to_vec())

@@ -19,6 +19,7 @@ mod name;
 mod name_constraints;
 pub mod oid;
 pub mod pem;
+mod string;
 mod time;
 
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
@@ -32,10 +33,11 @@ pub use csrattrs::{
     SingleAttributeTemplate, csr_attrs, read_csr_attrs,
 };
 pub use extension::{Extension, KeyUsage};
-pub(crate) use general_name::text_of;
-pub use general_name::{GeneralName, GeneralNames};
+pub use general_name::{AlternativeNameError, AlternativeNameFault, GeneralName, GeneralNames};
+pub(crate) use general_name::{hardware_module, text_of};
 pub use key::{BlocklistError, KeyBlocklist, KeyError, KeyType, SubjectPublicKeyInfo};
 pub use name::{Name, NameError};
 pub(crate) use name::{is_treacherous, keyword};
 pub use name_constraints::NameConstraints;
 pub use oid::Oid;
+pub use string::StringType;

@@ -5,6 +5,7 @@ mod attributes;
 mod authority;
 mod baseline;
 mod constraint;
+mod der;
 mod explanation;
 mod extension;
 mod host;
@@ -26,7 +27,7 @@ use alloc::vec::Vec;
 use crate::pkix::{
     Certificate, Csr, Extension, GeneralNames, KeyUsage, Name, Oid, SubjectPublicKeyInfo, TbsCertificate, oid,
 };
-use crate::{Label, NameBinding, Principal, Refusal, Serial, UnixTime};
+use crate::{Label, Linking, NameBinding, Principal, Refusal, Serial, UnixTime};
 
 use allowance::Own;
 
@@ -45,7 +46,7 @@ pub use profile::{CommonName, KeyReuse, NameRule, NameRules, Profile, Requiremen
 pub struct Plan {
     /// The name of the profile.
     pub profile: String,
-    /// The subject, carried over from the request octet for octet.
+    /// The subject, carried over from the request; each RDN in the order of DER.
     pub subject: Name,
     /// The key, carried over from the request octet for octet.
     pub public_key: SubjectPublicKeyInfo,
@@ -92,7 +93,7 @@ impl<'a> Wanted<'a> {
 /// them have others. Who may change the names asks for others with ChangeSubjectName (RFC 6402 §2.8).
 ///
 /// # Errors
-/// The first rule that forbids it. The order is: the key, whose names they are, the names, the CAs' constraints, the
+/// The first rule that forbids it. The order is: what links the request, the key, whose names they are, the names, the CAs' constraints, the
 /// extensions, the CA's own time.
 pub fn decide(
     label: &Label,
@@ -118,6 +119,9 @@ pub fn decide_for(
     now: UnixTime,
 ) -> Result<Plan, Refusal> {
     let profile = &label.profile;
+    if label.linking() != Linking::Off {
+        csr.challenges().check().map_err(Refusal::Csr)?;
+    }
     key::check(profile, &label.ca, csr, renewing)?;
     let wanted = Wanted::by(csr);
     let own = principal.certificate();
@@ -143,6 +147,7 @@ pub fn decide_for(
         baseline::check(&wanted).map_err(Refusal::Baseline)?;
     }
     constraint::check(&label.ca, &wanted)?;
+    der::check(&wanted)?;
     let extension::Decided { extensions, dropped } = extension::decide(profile, &wanted)?;
     let validity = validity::decide(profile, &label.ca.certificate, now)?;
     Ok(Plan {

@@ -3,6 +3,7 @@
 mod rule;
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword, oid};
@@ -95,6 +96,10 @@ pub enum Refusal {
     EmptyBody,
     /// The body is not base64.
     NotBase64,
+    /// The body is PEM without a certification request.
+    NoRequestInPem,
+    /// The body is PEM with more than one certification request.
+    SeveralRequests,
     /// The body is PEM or raw DER, which the server was told not to take.
     EncodingNotAllowed,
     /// The body is not a certification request that can be acted on.
@@ -134,10 +139,15 @@ pub enum Refusal {
     SubjectAttributeRequired(Oid),
     /// The label wants a subjectAltName.
     SubjectAltNameRequired,
-    /// The subjectAltName lists a name twice.
-    DuplicateName,
     /// The subjectAltName holds a name that no certificate may carry.
     MalformedName(String),
+    /// The subjectAltName holds a name that is not in the form of its kind.
+    NameForm {
+        /// The name.
+        name: String,
+        /// What it must be, or what is wrong with it.
+        fault: String,
+    },
     /// The label does not give names of this kind.
     NameKindNotAllowed {
         /// The name.
@@ -187,6 +197,15 @@ pub enum Refusal {
     },
     /// The requested keyUsage cannot be read.
     MalformedKeyUsage,
+    /// None of the requested extended key usages is one that the label gives.
+    ExtKeyUsage {
+        /// Those asked for.
+        wished: Vec<Oid>,
+        /// Those it gives.
+        allowed: Vec<Oid>,
+    },
+    /// The requested extKeyUsage cannot be read.
+    MalformedExtKeyUsage,
     /// Subject or subjectAltName differ from those of the certificate that authenticates (RFC 7030 §4.2.2).
     NamesDiffer {
         /// The names of the certificate.
@@ -302,6 +321,8 @@ impl Refusal {
             Self::CertificateRequired => ("certificate-required", 403, (4, 3)),
             Self::EmptyBody => ("empty-body", 400, (4, 0)),
             Self::NotBase64 => ("not-base64", 400, (4, 0)),
+            Self::NoRequestInPem => ("no-request-in-pem", 400, (4, 0)),
+            Self::SeveralRequests => ("several-requests", 400, (4, 0)),
             Self::EncodingNotAllowed => ("encoding-not-allowed", 400, (4, 0)),
             Self::Csr(error) => (csr_code(error), 400, (4, 0)),
             Self::LinkingRequired => ("linking-required", 400, (4, 0)),
@@ -318,8 +339,7 @@ impl Refusal {
             Self::SubjectAttributeNotAllowed(_) => ("subject-attribute-not-allowed", 400, (4, 0)),
             Self::SubjectAttributeRequired(_) => ("subject-attribute-required", 400, (4, 0)),
             Self::SubjectAltNameRequired => ("subject-alt-name-required", 400, (4, 0)),
-            Self::DuplicateName => ("duplicate-name", 400, (4, 0)),
-            Self::MalformedName(_) => ("malformed-name", 400, (4, 0)),
+            Self::MalformedName(_) | Self::NameForm { .. } => ("malformed-name", 400, (4, 0)),
             Self::NameKindNotAllowed { .. } => ("name-kind-not-allowed", 400, (4, 0)),
             Self::NameRequired(_) => ("name-required", 400, (4, 0)),
             Self::NamePattern { .. } => ("name-pattern", 400, (4, 0)),
@@ -334,6 +354,8 @@ impl Refusal {
             Self::CaCertificate => ("ca-certificate", 400, (4, 0)),
             Self::KeyUsage { .. } => ("key-usage", 400, (4, 0)),
             Self::MalformedKeyUsage => ("malformed-key-usage", 400, (4, 0)),
+            Self::ExtKeyUsage { .. } => ("ext-key-usage", 400, (4, 0)),
+            Self::MalformedExtKeyUsage => ("malformed-ext-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
             Self::NameNotBound { .. } => ("name-not-bound", 403, (4, 3)),
             Self::NotForLabel { .. } => ("not-for-label", 403, (4, 3)),
@@ -360,6 +382,16 @@ impl Refusal {
         Row { code, http_status, coap_code }
     }
 
+    /// What a name or a subject had to match: for operators, whose rules are none of the client's business.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&str> {
+        if let Self::NamePattern { pattern, .. } | Self::SubjectPattern { pattern } = self {
+            Some(pattern)
+        } else {
+            None
+        }
+    }
+
     /// When it is worth asking again with the same request; `None` when it never is.
     #[must_use]
     pub fn retry_after(&self) -> Option<Seconds> {
@@ -378,9 +410,18 @@ fn purpose_name(purpose: &Oid) -> String {
     match purpose {
         id if *id == oid::SERVER_AUTH => "serverAuth".into(),
         id if *id == oid::CLIENT_AUTH => "clientAuth".into(),
+        id if *id == oid::CODE_SIGNING => "codeSigning".into(),
+        id if *id == oid::EMAIL_PROTECTION => "emailProtection".into(),
+        id if *id == oid::TIME_STAMPING => "timeStamping".into(),
+        id if *id == oid::OCSP_SIGNING => "OCSPSigning".into(),
+        id if *id == oid::CMC_RA => "cmcRA".into(),
         id if *id == oid::ANY_EXT_KEY_USAGE => "every purpose".into(),
         id => keyword(id),
     }
+}
+
+fn purpose_names(purposes: &[Oid]) -> String {
+    purposes.iter().map(purpose_name).collect::<Vec<_>>().join(", ")
 }
 
 fn csr_code(error: &CsrError) -> &'static str {
@@ -391,12 +432,17 @@ fn csr_code(error: &CsrError) -> &'static str {
         CsrError::Subject(_) => "csr-subject",
         CsrError::Key(error) => error.code(),
         CsrError::WeakHash => "weak-hash",
-        CsrError::SignatureAlgorithm(_) => "signature-algorithm",
+        CsrError::SignatureHash(_)
+        | CsrError::SignatureAlgorithm(_)
+        | CsrError::SignatureKey { .. }
+        | CsrError::SignatureParameters(_)
+        | CsrError::MaskHash
+        | CsrError::SaltLength { .. } => "signature-algorithm",
         CsrError::Possession => "possession",
         CsrError::Attribute(_) | CsrError::NotText(_) => "csr-attribute",
-        CsrError::Extensions => "csr-extensions",
+        CsrError::Extensions | CsrError::ExtensionRequestsDiffer | CsrError::ExtensionValue(..) => "csr-extensions",
         CsrError::DuplicateExtension(_) => "duplicate-extension",
-        CsrError::SubjectAltName => "csr-subject-alt-name",
+        CsrError::SubjectAltName(_) => "csr-subject-alt-name",
         CsrError::ChangeSubjectName => "csr-change-subject-name",
         CsrError::CapabilitiesMissing => "capabilities-missing",
         CsrError::KeyIdentifierMissing => "key-identifier-missing",
@@ -452,6 +498,12 @@ impl fmt::Display for Refusal {
             }
             Self::EmptyBody => f.write_str("the body is empty: send a PKCS #10 certification request, base64 of DER"),
             Self::NotBase64 => f.write_str("the body is not base64 of a PKCS #10 certification request"),
+            Self::NoRequestInPem => {
+                f.write_str("the PEM text holds no CERTIFICATE REQUEST: send a PKCS #10 certification request")
+            }
+            Self::SeveralRequests => {
+                f.write_str("the PEM text holds several certification requests: send each in a request of its own")
+            }
             Self::EncodingNotAllowed => f.write_str("the body must be base64 of DER: neither PEM nor raw DER"),
             Self::Csr(error) => error.fmt(f),
             Self::LinkingRequired => f.write_str(
@@ -480,13 +532,15 @@ impl fmt::Display for Refusal {
             Self::SubjectAttributeNotAllowed(id) => write!(f, "this label gives no subject with {}", keyword(id)),
             Self::SubjectAttributeRequired(id) => write!(f, "ask for a subject with {}: this label requires it", keyword(id)),
             Self::SubjectAltNameRequired => f.write_str("ask for a subjectAltName: this label requires one"),
-            Self::DuplicateName => f.write_str("the subjectAltName lists a name twice"),
             Self::MalformedName(name) => write!(f, "the subjectAltName holds {name}, which is not a name of its kind"),
+            Self::NameForm { name, fault } => write!(f, "the subjectAltName holds {name}: {fault}"),
             Self::NameKindNotAllowed { name, allowed } => {
                 write!(f, "this label does not give names like {name}, only of these kinds: {allowed}")
             }
             Self::NameRequired(kind) => write!(f, "ask for a subjectAltName of kind {kind}: this label requires one"),
-            Self::NamePattern { name, pattern } => write!(f, "{name} does not match {pattern}"),
+            Self::NamePattern { name, .. } => {
+                write!(f, "{name} is not a name that this label gives: ask its operator which names it gives")
+            }
             Self::Wildcard(name) => write!(f, "{name} is a wildcard, which this label does not give"),
             Self::CommonNameNotInSan(name) => {
                 write!(f, "the commonName {name} must be one of the subjectAltName's names, character for character")
@@ -502,12 +556,21 @@ impl fmt::Display for Refusal {
             Self::ChangeSubjectName => {
                 f.write_str("this label does not let the names of a certificate be changed: leave ChangeSubjectName out")
             }
-            Self::SubjectPattern { pattern } => write!(f, "the subject does not match {pattern}"),
+            Self::SubjectPattern { .. } => {
+                f.write_str("the subject is not one that this label gives: ask its operator which subjects it gives")
+            }
             Self::CaCertificate => {
                 f.write_str("CA certificates are not issued here: ask neither for CA:TRUE nor for keyCertSign or cRLSign")
             }
             Self::KeyUsage { allowed } => write!(f, "the requested key usage is not given here: {allowed} is"),
             Self::MalformedKeyUsage => f.write_str("the requested keyUsage is malformed"),
+            Self::ExtKeyUsage { wished, allowed } => write!(
+                f,
+                "the requested extended key usage ({}) is not given here: {} is; ask for that, or for none",
+                purpose_names(wished),
+                purpose_names(allowed)
+            ),
+            Self::MalformedExtKeyUsage => f.write_str("the requested extKeyUsage is malformed"),
             Self::NamesDiffer { expected } => {
                 write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
             }

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::pkix::{der, pem};
 use crate::{Evidence, Refusal, base64};
 
 /// The operations of RFC 7030 §3.2.2 that are served.
@@ -86,38 +87,56 @@ impl fmt::Debug for Body {
 impl Body {
     /// Decodes to DER.
     ///
-    /// Besides base64, raw DER (it begins with 0x30, which base64 text may do as well: `0`) and PEM are
-    /// understood unless `strict`.
+    /// Unless `strict`, raw DER (it begins with 0x30, which base64 text may do as well: `0`) and PEM with text around it
+    /// (RFC 7468 §2) are understood, too, where base64 is wanted.
     ///
     /// # Errors
-    /// [`Refusal::EmptyBody`], [`Refusal::NotBase64`], [`Refusal::EncodingNotAllowed`].
+    /// [`Refusal::EmptyBody`], [`Refusal::NotBase64`], [`Refusal::NoRequestInPem`], [`Refusal::SeveralRequests`],
+    /// [`Refusal::EncodingNotAllowed`].
     pub fn into_der(self, strict: bool) -> Result<Vec<u8>, Refusal> {
         let text = match self {
             Self::Der(der) if der.is_empty() => return Err(Refusal::EmptyBody),
             Self::Der(der) => return Ok(der),
             Self::Text(text) => text,
         };
-        let trimmed = text.trim_ascii();
+        let trimmed = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&text).trim_ascii();
         if trimmed.is_empty() {
             return Err(Refusal::EmptyBody);
         }
-        let other = if trimmed.starts_with(b"-----BEGIN ") {
-            pem_contents(trimmed).and_then(base64::decode).ok_or(Refusal::NotBase64)
-        } else if let Some(der) = base64::decode(trimmed) {
+        if let Some(der) = base64::decode(trimmed) {
             return Ok(der);
-        } else if text.first() == Some(&0x30) {
-            Ok(text)
+        }
+        let begins_as_der = text.first() == Some(&0x30);
+        let other = if begins_as_der && der::check(&text).is_ok() {
+            text
+        } else if has_pem(trimmed) {
+            from_pem(trimmed)?
+        } else if begins_as_der {
+            text
         } else {
-            Err(Refusal::NotBase64)
-        }?;
+            return Err(Refusal::NotBase64);
+        };
         if strict { Err(Refusal::EncodingNotAllowed) } else { Ok(other) }
     }
 }
 
-/// The base64 text between the first pair of PEM boundaries (RFC 7468).
-fn pem_contents(text: &[u8]) -> Option<&[u8]> {
-    let text = core::str::from_utf8(text).ok()?;
-    let (_, after) = text.strip_prefix("-----BEGIN ")?.split_once("-----")?;
-    let (contents, _) = after.split_once("-----END ")?;
-    Some(contents.as_bytes())
+/// U+FEFF in UTF-8, which some editors put before text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+fn has_pem(text: &[u8]) -> bool {
+    const BEGIN: &[u8] = b"-----BEGIN ";
+    text.windows(BEGIN.len()).any(|octets| octets == BEGIN)
+}
+
+/// The one certification request in a PEM text (RFC 7468 §7). What stands around it may be in any encoding.
+fn from_pem(text: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let blocks = pem::decode(&String::from_utf8_lossy(text)).ok_or(Refusal::NotBase64)?;
+    // `NEW CERTIFICATE REQUEST` is what older software writes.
+    let mut requests = blocks.iter().filter(|block| block.label.ends_with("CERTIFICATE REQUEST"));
+    match (requests.next(), requests.next()) {
+        (Some(request), None) if request.has_headers => Err(Refusal::NotBase64),
+        (Some(request), None) => Ok(request.contents.clone()),
+        (Some(_), Some(_)) => Err(Refusal::SeveralRequests),
+        (None, _) => Err(Refusal::NoRequestInPem),
+    }
 }

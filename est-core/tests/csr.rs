@@ -5,7 +5,8 @@
 use est_core::Secret;
 use est_core::pkix::der::DerError;
 use est_core::pkix::{
-    Csr, CsrError, CsrTemplate, GeneralName, KeyError, KeyType, NameError, Oid, SubjectPublicKeyInfo, assemble_csr, oid,
+    AlternativeNameError, Csr, CsrError, CsrTemplate, GeneralName, KeyError, KeyType, NameError, Oid,
+    SubjectPublicKeyInfo, assemble_csr, oid,
 };
 use est_testkit::der;
 use est_testkit::peers::OpenSsl;
@@ -207,23 +208,59 @@ fn refuses_weak_hashes_that_openssl_signs_with() {
     }
     let pss = "-sha1 -sigopt rsa_padding_mode:pss";
     openssl.run(&format!("req -new -newkey rsa:2048 -nodes -keyout k.pem {pss} -subj /CN=a -outform DER -out r.der"));
-    assert!(matches!(refused(&openssl.read("r.der")), CsrError::SignatureAlgorithm(_)));
+    assert_eq!(refused(&openssl.read("r.der")), CsrError::WeakHash);
+}
+
+#[test]
+fn names_the_hash_and_the_salt_that_openssl_signs_with() {
+    let Some(openssl) = OpenSsl::find() else { return };
+    for (options, text) in [
+        ("rsa:2048 -sha224", "is signed with SHA-224: use SHA-256"),
+        ("rsa:2048 -sha512-256", "is signed with SHA-512/256: use"),
+        ("rsa:2048 -sha3-256", "is signed with SHA3-256: use"),
+        ("ec -pkeyopt ec_paramgen_curve:P-256 -sha224", "is signed with SHA-224: use"),
+        ("ec -pkeyopt ec_paramgen_curve:P-256 -sha3-384", "is signed with SHA3-384: use"),
+        ("rsa:2048 -sha256 -sigopt rsa_padding_mode:pss", "a salt of 222 octets: use as many as SHA-256 has, 32"),
+        (
+            "rsa:2048 -sha384 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:0",
+            "a salt of 0 octets: use as many as SHA-384 has, 48",
+        ),
+        ("rsa:2048 -sha224 -sigopt rsa_padding_mode:pss", "is signed with SHA-224: use"),
+        (
+            "rsa:2048 -sha256 -sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest -sigopt rsa_mgf1_md:sha1",
+            "MGF1 with another hash",
+        ),
+    ] {
+        openssl.run(&format!("req -new -newkey {options} -nodes -keyout k.pem -subj /CN=a -outform DER -out r.der"));
+        let said = refused(&openssl.read("r.der")).to_string();
+        assert!(said.contains(text), "{options}: {said}");
+    }
 }
 
 #[test]
 fn refuses_a_signature_algorithm_that_does_not_fit_the_key() {
     let key = Key::p256();
     let info = der::sequence(&[b"\x02\x01\x00", b"\x30\x00", key.public_key().as_der(), b"\xa0\x00"]);
-    for algorithm in [Key::generate(KeyType::Ed25519).signature_algorithm(), &der::sequence(&[&uuid_oid()])] {
-        let der = assemble_csr(info.clone(), algorithm, &key.sign(&info));
-        assert!(matches!(refused(&der), CsrError::SignatureAlgorithm(_)));
+    let refused_as = |algorithm: &[u8]| refused(&assemble_csr(info.clone(), algorithm, &key.sign(&info)));
+    let ed25519 = Key::generate(KeyType::Ed25519);
+    assert!(matches!(refused_as(ed25519.signature_algorithm()), CsrError::SignatureKey { .. }));
+    assert!(matches!(refused_as(&der::sequence(&[&uuid_oid()])), CsrError::SignatureAlgorithm(_)));
+}
+
+#[test]
+fn takes_null_for_no_parameters_of_ecdsa_and_nothing_else() {
+    for key_type in [KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::EcdsaP521] {
+        let key = Key::generate(key_type);
+        let info = der::sequence(&[b"\x02\x01\x00", name("CN=a").as_der(), key.public_key().as_der(), b"\xa0\x00"]);
+        let identifier = &key.signature_algorithm()[2..];
+        let with =
+            |parameters: &[u8]| assemble_csr(info.clone(), &der::sequence(&[identifier, parameters]), &key.sign(&info));
+        assert_eq!(parse_csr(&with(b"\x05\x00")).public_key().key_type(), key_type);
+        for other in [&b"\x30\x00"[..], b"\x04\x00", oid::EC_PUBLIC_KEY.as_der()] {
+            let said = refused(&with(other)).to_string();
+            assert!(said.contains("has parameters that it cannot have"), "{said}");
+        }
     }
-    // NULL parameters do not belong to ECDSA (RFC 5758 §3.2).
-    let with_null = der::sequence(&[b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"]);
-    assert!(matches!(
-        refused(&assemble_csr(info.clone(), &with_null, &key.sign(&info))),
-        CsrError::SignatureAlgorithm(_)
-    ));
 }
 
 #[test]
@@ -292,6 +329,10 @@ fn refuses_other_versions() {
         let info = der::sequence(&[version, b"\x30\x00", key.public_key().as_der(), b"\xa0\x00"]);
         assert_eq!(refused(&key.signed(info)), CsrError::Version);
     }
+    for no_integer in [&b"\x02\x00"[..], b"\x02\x02\x00\x00"] {
+        let info = der::sequence(&[no_integer, b"\x30\x00", key.public_key().as_der(), b"\xa0\x00"]);
+        assert_eq!(refused(&key.signed(info)), CsrError::Version, "which is not DER either");
+    }
 }
 
 #[test]
@@ -323,8 +364,14 @@ fn refuses_parts_that_do_not_belong_there() {
     let signature = der::bit_string(&key.sign(&info));
     let four = der::sequence(&[&info, key.signature_algorithm(), &signature, b"\x05\x00"]);
     assert_eq!(refused(&four), CsrError::NotACsr, "after the signature");
-    let missing = der::sequence(&parts[..3]);
-    assert_eq!(refused(&key.signed(missing)), CsrError::NotACsr, "no attributes at all");
+}
+
+#[test]
+fn reads_a_request_that_leaves_the_attributes_out() {
+    let key = Key::p256();
+    let info = der::sequence(&[b"\x02\x01\x00", name("CN=a").as_der(), key.public_key().as_der()]);
+    let csr = parse_csr(&key.signed(info));
+    assert_eq!((csr.subject().common_name(), csr.extensions().len()), (Some("a"), 0));
 }
 
 #[test]
@@ -347,8 +394,7 @@ fn refuses_an_attribute_that_stands_there_twice() {
     let unknown = der::attribute(&uuid_oid(), &[b"\x05\x00"]);
     for (attributes, id) in [
         ([&request, &request], oid::EXTENSION_REQUEST),
-        ([&request, &microsofts], oid::MS_EXTENSION_REQUEST),
-        ([&microsofts, &request], oid::EXTENSION_REQUEST),
+        ([&microsofts, &microsofts], oid::MS_EXTENSION_REQUEST),
         ([&unknown, &unknown], Oid::from_der(&uuid_oid()).unwrap()),
     ] {
         let attributes = attributes.map(Vec::as_slice);
@@ -357,16 +403,39 @@ fn refuses_an_attribute_that_stands_there_twice() {
 }
 
 #[test]
+fn takes_both_extension_requests_where_they_ask_for_the_same() {
+    let usage = der::extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, b"\x30\x03\x82\x01a");
+    let asking = |id: &Oid, extensions: &[&[u8]]| der::attribute(id.as_der(), &[&der::sequence(extensions)]);
+    let one = asking(&oid::EXTENSION_REQUEST, &[&usage, &san]);
+    for same in [[&usage[..], &san], [&san, &usage]] {
+        let other = asking(&oid::MS_EXTENSION_REQUEST, &same);
+        for both in [[&one[..], &other], [&other, &one]] {
+            assert_eq!(parse_csr(&with_attributes(&both)).extensions().len(), 2);
+        }
+    }
+    for different in
+        [&[&usage[..]][..], &[], &[&usage, &der::extension(oid::SUBJECT_ALT_NAME.as_der(), true, b"\x30\x03\x82\x01a")]]
+    {
+        let refused = refused(&with_attributes(&[&one, &asking(&oid::MS_EXTENSION_REQUEST, different)]));
+        assert_eq!(refused, CsrError::ExtensionRequestsDiffer);
+        let text = refused.to_string();
+        assert!(text.contains("1.2.840.113549.1.9.14") && text.contains("1.3.6.1.4.1.311.2.1.14"), "{text}");
+    }
+}
+
+#[test]
 fn refuses_an_attribute_without_exactly_one_value() {
-    for (id, value) in [
-        (oid::EXTENSION_REQUEST, b"\x30\x00".to_vec()),
-        (oid::MS_EXTENSION_REQUEST, b"\x30\x00".to_vec()),
-        (oid::CHALLENGE_PASSWORD, der::utf8("x")),
-    ] {
-        for values in [&[][..], &[&value[..], &value[..]]] {
+    for id in [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST] {
+        for values in [&[][..], &[&b"\x30\x00"[..], b"\x30\x00"]] {
             let attribute = der::attribute(id.as_der(), values);
             assert_eq!(refused(&with_attributes(&[&attribute])), CsrError::Attribute(id.clone()));
         }
+    }
+    let password = der::utf8("x");
+    for values in [&[][..], &[&password[..], &password[..]]] {
+        let csr = parse_csr(&with_attributes(&[&der::attribute(oid::CHALLENGE_PASSWORD.as_der(), values)]));
+        assert_eq!(csr.challenges().check(), Err(CsrError::Attribute(oid::CHALLENGE_PASSWORD)));
     }
 }
 
@@ -405,7 +474,7 @@ fn refuses_a_san_that_is_none() {
         b"\x30\x03\x82\x01a\x00",
         b"\x30\x81\x03\x82\x01a",
     ] {
-        assert_eq!(refused(&with_san(names)), CsrError::SubjectAltName, "{names:02x?}");
+        assert!(matches!(refused(&with_san(names)), CsrError::SubjectAltName(_)), "{names:02x?}");
     }
 }
 
@@ -426,19 +495,94 @@ fn refuses_other_names_and_registered_ids_that_are_malformed() {
         b"\x88\x01\x81",
         b"\x88\x02\x80\x01",
     ] {
-        assert_eq!(refused(&with_san(&der::sequence(&[malformed]))), CsrError::SubjectAltName, "{malformed:02x?}");
+        let refused = refused(&with_san(&der::sequence(&[malformed])));
+        assert!(matches!(refused, CsrError::SubjectAltName(_)), "{malformed:02x?}");
     }
     for sound in [&upn("u")[..], b"\xa0\x07\x06\x01\x2a\xa0\x02\x05\x00", b"\x88\x03\x2a\x03\x04"] {
         assert!(Csr::parse(&with_san(&der::sequence(&[sound])), ALGORITHMS).is_ok(), "{sound:02x?}");
     }
 }
 
+#[test]
+fn says_which_name_is_malformed_and_what_it_must_be() {
+    let sound = b"\x82\x01a";
+    for (name, said) in [
+        (&b"\x87\x09192.0.2.7"[..], "entry 2 is an iPAddress of 9 octets, an address as text: it must be the 4 octets"),
+        (b"\x87\x08\x0a\0\0\0\xff\0\0\0", "entry 2 is an iPAddress of 8 octets, an address with a mask: it must"),
+        (b"\x87\x00", "entry 2 is an iPAddress of 0 octets, neither: it must"),
+        (b"\x82\x02\xc3\xab", "entry 2 is a dNSName with letters beyond ASCII: write the host's name in A-labels"),
+        (b"\x81\x02\xc3\xab", "entry 2 is a rfc822Name with letters beyond ASCII"),
+        (b"\x86\x02\xc3\xab", "entry 2 is a uniformResourceIdentifier with letters beyond ASCII: percent-encode"),
+        (b"\x88\x01\x81", "entry 2 is a registeredID that is not an OBJECT IDENTIFIER"),
+        (b"\xa0\x02\x05\x00", "entry 2 is an otherName without a type and a value"),
+        (b"\xa4\x04\x30\x02\x31\x00", "entry 2 is a directoryName that is not accepted: the name is malformed"),
+        (b"\x89\x01a", "entry 2 has the tag 89, which no kind of name has"),
+    ] {
+        let text = refused(&with_san(&der::sequence(&[sound, name]))).to_string();
+        assert!(text.starts_with("the requested subjectAltName's ") && text.contains(said), "{text}");
+    }
+}
+
+// What goes into certificates is DER.
+
+#[test]
+fn sorts_each_rdn_of_a_subject_and_of_a_directory_name() {
+    let key = Key::p256();
+    let attribute = |id: &Oid, text: &str| der::sequence(&[id.as_der(), &der::utf8(text)]);
+    let (organization, common) = (attribute(&oid::ORGANIZATION, "Example"), attribute(&oid::COMMON_NAME, "meter-7"));
+    let of = |attributes: &[&[u8]]| der::sequence(&[&der::set(attributes)]);
+    let (unsorted, sorted) = (of(&[&organization, &common]), of(&[&common, &organization]));
+    assert_eq!(der_fault(&unsorted), Some(DerError::SetOrder));
+    let with = |name: &[u8]| {
+        let names = der::sequence(&[&der::value(0xa4, &[name])]);
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &names);
+        let request = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&der::sequence(&[&san])]);
+        let change = der::sequence(&[name, &der::value(0xa1, &[&der::value(0xa4, &[name])])]);
+        let change = der::attribute(oid::CHANGE_SUBJECT_NAME.as_der(), &[&change]);
+        parse_csr(&key.csr_with_attributes(name, &[&request, &change]))
+    };
+    let (one, other) = (with(&unsorted), with(&sorted));
+    assert_eq!(one.subject().as_der(), sorted);
+    assert_eq!((one.subject(), one.subject_alt_name()), (other.subject(), other.subject_alt_name()));
+    assert_eq!(one.change_subject_name(), other.change_subject_name());
+    assert_eq!(der_fault(one.subject_alt_name().unwrap().as_der()), None);
+}
+
+#[test]
+fn refuses_a_type_of_attribute_that_an_rdn_has_twice() {
+    let common = |text: &str| der::sequence(&[oid::COMMON_NAME.as_der(), &der::utf8(text)]);
+    let twice = der::sequence(&[&der::set(&[&common("a"), &common("b")])]);
+    let said = refused(&Key::p256().csr_with_attributes(&twice, &[]));
+    assert_eq!(said, CsrError::Subject(NameError::TypeTwice(oid::COMMON_NAME)));
+    let said = refused(&with_san(&der::sequence(&[&der::value(0xa4, &[&twice])]))).to_string();
+    assert!(
+        said.contains("entry 1 is a directoryName that is not accepted: the name has CN twice in one RDN"),
+        "{said}"
+    );
+}
+
+#[test]
+fn lists_a_name_once_that_is_asked_for_twice() {
+    let csr = parse_csr(&Key::p256().csr("CN=a", &["DNS:b.example", "DNS:a.example", "DNS:b.example"]));
+    assert_eq!(csr.subject_alt_name(), general_names(&["DNS:b.example", "DNS:a.example"]).as_ref());
+}
+
+fn der_fault(der: &[u8]) -> Option<DerError> {
+    est_core::pkix::der::check_distinguished(der).err()
+}
+
 // Limits.
 
 #[test]
 fn refuses_an_rdn_of_20_000_values_before_it_is_taken_apart() {
-    let value = der::sequence(&[oid::COMMON_NAME.as_der(), &der::utf8("x")]);
-    let subject = |count: usize| der::sequence(&[&der::set(&vec![&value[..]; count])]);
+    let value = |number: usize| {
+        let id = Oid::from_dotted(&format!("1.3.6.1.4.1.99999.{number}")).unwrap();
+        der::sequence(&[id.as_der(), &der::utf8("x")])
+    };
+    let subject = |count: usize| {
+        let values: Vec<_> = (0..count).map(value).collect();
+        der::sequence(&[&der::set(&values.iter().map(Vec::as_slice).collect::<Vec<_>>())])
+    };
     let key = Key::p256();
     let refused_subject = |count| refused(&key.csr_with_attributes(&subject(count), &[]));
     assert_eq!(refused_subject(20_000), CsrError::Der(DerError::TooMany));
@@ -450,7 +594,8 @@ fn refuses_an_rdn_of_20_000_values_before_it_is_taken_apart() {
 #[test]
 fn refuses_a_san_of_20_000_names_before_it_is_taken_apart() {
     let names = der::sequence(&vec![&b"\x82\x01a"[..]; 20_000]);
-    assert_eq!(refused(&with_san(&names)), CsrError::SubjectAltName);
+    let refused = refused(&with_san(&names)).to_string();
+    assert_eq!(refused, "the requested subjectAltName has more than 4095 names");
 }
 
 #[test]
@@ -473,7 +618,7 @@ fn says_what_is_wrong_in_one_line() {
         CsrError::Attribute(oid::CHALLENGE_PASSWORD),
         CsrError::Extensions,
         CsrError::DuplicateExtension(oid::KEY_USAGE),
-        CsrError::SubjectAltName,
+        CsrError::SubjectAltName(AlternativeNameError::Empty),
     ] {
         let text = error.to_string();
         assert!(!text.is_empty() && !text.contains('\n'), "{text}");

@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, NameError, Oid, oid};
+use est_core::pkix::der::check_distinguished;
+use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, NameError, Oid, StringType, oid};
 use est_core::policy::{NameRules, Pattern, Plan, Profile, SubjectRules, decide};
-use est_core::{Label, NameBinding, Principal, Refusal, Seconds, UnixTime};
+use est_core::{Label, Linking, NameBinding, Principal, Refusal, Seconds, UnixTime};
 use est_testkit::der;
 use est_testkit::pki::{Key, NOW, TestCa, general_names, name, parse_csr, password_holder, profile};
 
@@ -72,15 +73,17 @@ fn refuses_subjects_that_are_no_text() {
     };
     assert_eq!(with_value(&der::utf8("")), Refusal::Subject(NameError::Empty(oid::COMMON_NAME)));
     assert_eq!(with_value(&der::utf8("a\nb")), Refusal::Subject(NameError::ControlCharacter(oid::COMMON_NAME)));
-    for value in [&b"\x14\x01a"[..], b"\x1e\x02\0a", b"\x0c\x01\xff", b"\x30\x00", b"\x02\x01\x05"] {
+    for value in [&b"\x0c\x01\xff"[..], b"\x30\x00", b"\x02\x01\x05"] {
         assert_eq!(with_value(value), Refusal::Subject(NameError::NotText(oid::COMMON_NAME)), "{value:02x?}");
     }
-}
-
-#[test]
-fn refuses_a_name_that_stands_there_twice() {
-    let twice = Key::p256().csr("CN=a", &["DNS:a.example", "DNS:b.example", "DNS:a.example"]);
-    assert_eq!(decided(profile(), &twice).unwrap_err(), Refusal::DuplicateName);
+    for (value, found) in [(&b"\x14\x01a"[..], StringType::Teletex), (b"\x1e\x02\0a", StringType::Bmp)] {
+        let fault = NameError::StringType { id: oid::COMMON_NAME, found };
+        assert_eq!(with_value(value), Refusal::Subject(fault), "{value:02x?}");
+    }
+    for (character, text) in [('_', b"\x13\x03a_b"), ('@', b"\x13\x03a@b"), ('*', b"\x13\x03*.b")] {
+        let said = with_value(text).to_string();
+        assert!(said.contains(&format!("CN has the character {character}, which a PrintableString")), "{said}");
+    }
 }
 
 #[test]
@@ -203,18 +206,193 @@ fn refuses_key_usage_that_cannot_be_read() {
 }
 
 #[test]
-fn gives_the_ext_key_usage_of_the_profile_whatever_is_requested() {
+fn narrows_ext_key_usage_to_the_requested_ones() {
     let key = Key::p256();
     let asking = |purposes: &[Oid]| with_extensions(&key, &[Extension::ext_key_usage(purposes)]);
-    let given = Extension::ext_key_usage(&[oid::CLIENT_AUTH, oid::SERVER_AUTH]);
-    let plan = decided(profile(), &asking(&[oid::CODE_SIGNING])).unwrap();
-    assert_eq!(*extension(&plan, &oid::EXT_KEY_USAGE), given);
-    assert_eq!(plan.dropped, [oid::EXT_KEY_USAGE]);
-    let plan = decided(profile(), &asking(&[oid::CLIENT_AUTH, oid::SERVER_AUTH])).unwrap();
-    assert_eq!((extension(&plan, &oid::EXT_KEY_USAGE), plan.dropped.as_slice()), (&given, &[][..]));
+    let all = [oid::CLIENT_AUTH, oid::SERVER_AUTH];
+    for (wished, given, is_dropped) in [
+        (&[oid::CLIENT_AUTH][..], &[oid::CLIENT_AUTH][..], false),
+        (&[oid::CLIENT_AUTH, oid::SERVER_AUTH], &all, false),
+        (&[oid::SERVER_AUTH, oid::CLIENT_AUTH], &all, true),
+        (&[oid::CODE_SIGNING, oid::SERVER_AUTH], &[oid::SERVER_AUTH], true),
+        (&[oid::ANY_EXT_KEY_USAGE], &all, true),
+    ] {
+        let plan = decided(profile(), &asking(wished)).unwrap();
+        assert_eq!(*extension(&plan, &oid::EXT_KEY_USAGE), Extension::ext_key_usage(given), "{wished:?}");
+        assert_eq!(plan.dropped == [oid::EXT_KEY_USAGE], is_dropped, "{wished:?}");
+    }
+    let insisting = Profile { required_ext_key_usage: vec![oid::SERVER_AUTH], ..profile() };
+    let plan = decided(insisting, &asking(&[oid::CLIENT_AUTH])).unwrap();
+    assert_eq!(*extension(&plan, &oid::EXT_KEY_USAGE), Extension::ext_key_usage(&all));
     let without = Profile { ext_key_usage: Vec::new(), ..profile() };
     let plan = decided(without, &asking(&[oid::CLIENT_AUTH])).unwrap();
     assert!(plan.extensions.iter().all(|extension| extension.id != oid::EXT_KEY_USAGE));
+}
+
+#[test]
+fn refuses_ext_key_usage_of_which_the_profile_gives_nothing() {
+    let key = Key::p256();
+    let ipsec = Oid::from_dotted("1.3.6.1.5.5.7.3.17").unwrap();
+    let refused = decided(profile(), &with_extensions(&key, &[Extension::ext_key_usage(&[ipsec])])).unwrap_err();
+    assert_eq!(refused.row().code, "ext-key-usage");
+    let text = "the requested extended key usage (1.3.6.1.5.5.7.3.17) is not given here: clientAuth, serverAuth is; \
+                ask for that, or for none";
+    assert_eq!(refused.to_string(), text);
+    for malformed in [&b""[..], b"\x30\x00", b"\x05\x00", b"\x30\x02\x05\x00"] {
+        let asked = Extension { id: oid::EXT_KEY_USAGE, critical: false, value: malformed.to_vec() };
+        let refused = decided(profile(), &with_extensions(&key, &[asked])).unwrap_err();
+        assert_eq!(refused, Refusal::MalformedExtKeyUsage, "{malformed:02x?}");
+    }
+}
+
+#[test]
+fn refuses_key_usage_that_serves_none_of_the_purposes_that_are_left() {
+    let rsa = Key::generate(KeyType::Rsa(2048));
+    let asking = |purpose: Oid| {
+        let usage = Extension::key_usage(KeyUsage::KEY_ENCIPHERMENT);
+        decided(profile(), &with_extensions(&rsa, &[usage, Extension::ext_key_usage(&[purpose])]))
+    };
+    assert!(asking(oid::SERVER_AUTH).is_ok());
+    assert_eq!(asking(oid::CLIENT_AUTH).unwrap_err().row().code, "key-usage");
+}
+
+#[test]
+fn an_end_entity_may_say_that_it_is_none_of_a_ca_in_any_way() {
+    let key = Key::p256();
+    for value in
+        [&b"\x30\x00"[..], b"\x30\x03\x01\x01\x00", b"\x30\x03\x02\x01\x00", b"\x30\x06\x01\x01\x00\x02\x01\x05"]
+    {
+        for critical in [true, false] {
+            let asked = Extension { id: oid::BASIC_CONSTRAINTS, critical, value: value.to_vec() };
+            let plan = decided(profile(), &with_extensions(&key, &[asked])).unwrap();
+            assert_eq!(*extension(&plan, &oid::BASIC_CONSTRAINTS), Extension::end_entity(), "{value:02x?}");
+        }
+    }
+}
+
+// What is issued is DER, whatever is asked for.
+
+#[test]
+fn issues_no_other_name_or_extension_that_is_not_der_to_its_last_octet() {
+    let key = Key::p256();
+    let private = Oid::from_dotted("1.3.6.1.4.1.99999.1").unwrap();
+    let passing = Profile { passes: vec![private.clone()], ..profile() };
+    let set = |parts: &[&[u8]]| der::set(parts);
+    for (value, is_der) in [
+        (der::utf8("Zoë"), true),
+        (der::value(0x0c, &[b"\xff"]), false),
+        (der::sequence(&[&der::value(0x0c, &[b"a\xc3"])]), false),
+        (set(&[b"\x02\x01\x01", b"\x02\x01\x02"]), true),
+        (set(&[b"\x02\x01\x02", b"\x02\x01\x01"]), false),
+        (der::sequence(&[&set(&[&der::utf8("b"), &der::utf8("a")])]), false),
+        (der::value(0x13, &[b"a@b"]), false),
+        (der::value(0x16, &[b"\x80"]), false),
+        (der::value(0x1e, &[b"abc"]), false),
+        (der::value(0x18, &[b"20261121093000"]), false),
+    ] {
+        let other = der::value(0xa0, &[private.as_der(), &der::value(0xa0, &[&value])]);
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[&other]));
+        let named = decided(passing.clone(), &key.csr_with_extensions("CN=a", &[&san]));
+        let asked = der::extension(private.as_der(), false, &value);
+        let passed = decided(passing.clone(), &key.csr_with_extensions("CN=a", &[&asked]));
+        if is_der {
+            assert!(named.is_ok() && passed.is_ok(), "{value:02x?}");
+            continue;
+        }
+        let (named, passed) = (named.unwrap_err(), passed.unwrap_err());
+        assert_eq!((named.row().code, passed.row().code), ("malformed-name", "csr-extensions"), "{value:02x?}");
+        assert!(named.to_string().contains("its value is not DER"), "{named}");
+        assert!(passed.to_string().contains("1.3.6.1.4.1.99999.1 is not DER"), "{passed}");
+    }
+}
+
+#[test]
+fn issues_names_in_der_and_renews_certificates_that_have_them_unsorted() {
+    let attribute = |id: &Oid, text: &str| der::sequence(&[id.as_der(), &der::utf8(text)]);
+    let (organization, common) = (attribute(&oid::ORGANIZATION, "Example"), attribute(&oid::COMMON_NAME, "meter-7"));
+    let of = |attributes: &[&[u8]]| der::sequence(&[&der::set(attributes)]);
+    let (unsorted, sorted) = (of(&[&organization, &common]), of(&[&common, &organization]));
+    let key = Key::p256();
+    let csr = |name: &[u8]| {
+        let names = der::sequence(&[&der::value(0xa4, &[name]), b"\x82\x01a"]);
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &names);
+        let request = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&der::sequence(&[&san])]);
+        key.csr_with_attributes(name, &[&request])
+    };
+    let ca = TestCa::new();
+    let plan = decided(profile(), &csr(&unsorted)).unwrap();
+    assert_eq!(plan.subject.as_der(), sorted);
+    let issued = ca.issue(&plan, est_testkit::pki::serial(9));
+    assert_eq!(check_distinguished(&issued), Ok(()));
+    let san = extension(&plan, &oid::SUBJECT_ALT_NAME);
+    assert_eq!(check_distinguished(&san.value), Ok(()));
+
+    // One that another CA issued, with everything as it was asked for.
+    let mut old = plan.clone();
+    old.subject = est_core::pkix::Name::parse(&unsorted).unwrap();
+    let names = der::sequence(&[&der::value(0xa4, &[&unsorted]), b"\x82\x01a"]);
+    old.extensions.iter_mut().filter(|one| one.id == oid::SUBJECT_ALT_NAME).for_each(|one| one.value = names.clone());
+    let old = Arc::new(Certificate::parse(&ca.issue(&old, est_testkit::pki::serial(10))).unwrap());
+    let label = ca.label(None);
+    for asked in [&unsorted, &sorted] {
+        let csr = parse_csr(&csr(asked));
+        let renewed = decide(&label, &Principal::Certificate(old.clone()), &csr, Some(&old), NOW).unwrap();
+        assert_eq!(renewed.subject.as_der(), sorted);
+        assert_eq!(extension(&renewed, &oid::SUBJECT_ALT_NAME).value, san.value);
+    }
+}
+
+#[test]
+fn says_what_a_known_other_name_must_be() {
+    let key = Key::p256();
+    let asking = |id: &Oid, value: &[u8]| {
+        let other = der::value(0xa0, &[id.as_der(), &der::value(0xa0, &[value])]);
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(&[&other]));
+        decided(profile(), &key.csr_with_extensions("CN=a", &[&san])).unwrap_err().to_string()
+    };
+    for (id, value, said) in [
+        (&oid::UPN, b"\x16\x03a@b".to_vec(), "holds upn:a@b: a UPN is a UTF8String"),
+        (&oid::UPN, b"\x0c\x00".to_vec(), "holds upn:: a UPN is a UTF8String"),
+        (
+            &oid::HARDWARE_MODULE_NAME,
+            der::sequence(&[b"\x06\x03\x2a\x03\x04", &der::utf8("7")]),
+            "an OCTET STRING, the hwSerialNum (RFC 4108 §5)",
+        ),
+        (
+            &oid::SMTP_UTF8_MAILBOX,
+            der::utf8("a@b.example"),
+            "an SmtpUTF8Mailbox is a UTF8String with letters beyond ASCII",
+        ),
+    ] {
+        let text = asking(id, &value);
+        assert!(text.contains(said), "{text}");
+    }
+}
+
+#[test]
+fn keeps_the_operators_patterns_from_clients() {
+    let pattern = || Pattern::new("^secret-[a-z]+$").unwrap();
+    let names = est_core::policy::NameRule { kind: est_core::policy::NameKind::Dns, pattern: Some(pattern()) };
+    let by_name = Profile { names: NameRules { allowed: Some(vec![names]), ..NameRules::default() }, ..profile() };
+    let by_subject = Profile { subject: matching(pattern()), ..profile() };
+    for profile in [by_name, by_subject] {
+        let refused = decided(profile.clone(), &Key::p256().csr("CN=a", &["DNS:a.example"])).unwrap_err();
+        assert!(!refused.to_string().contains("secret"), "{refused}");
+        assert!(refused.explanation(&profile).contains("it must match ^secret-[a-z]+$"));
+    }
+}
+
+#[test]
+fn does_not_look_at_a_challenge_password_where_nothing_is_linked() {
+    let odd = [&b"\x13\x00"[..], b"\x04\x01a", b"\x02\x01\x05", &der::utf8(&"a".repeat(256))];
+    let ca = TestCa::new();
+    for value in odd {
+        let password = der::attribute(oid::CHALLENGE_PASSWORD.as_der(), &[value]);
+        let csr = parse_csr(&Key::p256().csr_with_attributes(name("CN=a").as_der(), &[&password]));
+        let ask = |linking| decide(&ca.label(None).with_linking(linking), &password_holder("a"), &csr, None, NOW);
+        assert!(ask(Linking::Off).is_ok(), "{value:02x?}");
+        assert_eq!(ask(Linking::Optional).unwrap_err().row().code, "csr-attribute", "{value:02x?}");
+    }
 }
 
 #[test]
@@ -237,6 +415,10 @@ fn refuses_to_make_a_ca() {
         Extension::certificate_authority(),
         constraints(b"\x30\x06\x01\x01\xff\x02\x01\x00"),
         constraints(b"garbage"),
+        constraints(b""),
+        constraints(b"\x30\x03\x01\x01\x01"),
+        constraints(b"\x30\x05\x02\x01\x00\x05\x00"),
+        constraints(b"\x30\x06\x02\x01\x00\x01\x01\x00"),
         Extension::key_usage(KeyUsage::KEY_CERT_SIGN),
         Extension::key_usage(KeyUsage::CRL_SIGN),
         Extension::key_usage(KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_CERT_SIGN)),

@@ -268,10 +268,43 @@ fn refuses_bodies_that_are_no_encoding_of_anything() {
         "-----BEGIN CERTIFICATE REQUEST-----",
         "-----BEGIN CERTIFICATE REQUEST-----\n-----END CERTIFICATE REQUEST-----",
         "-----BEGIN X-----\n!!\n-----END X-----",
-        "\u{feff}MAA=",
     ] {
         assert_eq!(Body::Text(text.into()).into_der(false), Err(Refusal::NotBase64), "{text}");
     }
+}
+
+#[test]
+fn reads_pem_with_anything_around_it() {
+    let begin = "-----BEGIN CERTIFICATE REQUEST-----";
+    let pem = format!("{begin}\nMAA=\n-----END CERTIFICATE REQUEST-----\n");
+    let new = pem.replace("CERTIFICATE", "NEW CERTIFICATE");
+    let text = "PKCS #10 Certificate Request Information:\n\tVersion: 1\n";
+    let certificate = "-----BEGIN CERTIFICATE-----\nBQA=\n-----END CERTIFICATE-----\n";
+    for body in [
+        pem.clone(),
+        new.clone(),
+        format!("{text}\n{pem}"),
+        format!("{text}\n{new}{text}"),
+        format!("\u{feff}{pem}"),
+        "\u{feff}MAA=".to_owned(),
+        pem.replace('\n', "\r\n"),
+        format!("0 is how this begins\n{pem}"),
+        format!("{certificate}{pem}"),
+    ] {
+        assert_eq!(Body::Text(body.clone().into_bytes()).into_der(false), Ok(b"0\0".to_vec()), "{body}");
+    }
+    // Whatever the encoding of what stands around it.
+    let latin = [b"Subject: Zo\xeb\n", pem.as_bytes()].concat();
+    assert_eq!(Body::Text(latin).into_der(false), Ok(b"0\0".to_vec()));
+    for (body, refusal) in [
+        (format!("{pem}{pem}"), Refusal::SeveralRequests),
+        (format!("{pem}{text}{new}"), Refusal::SeveralRequests),
+        (certificate.to_owned(), Refusal::NoRequestInPem),
+        (format!("{text}{begin}\nMAA="), Refusal::NotBase64),
+    ] {
+        assert_eq!(Body::Text(body.clone().into_bytes()).into_der(false), Err(refusal), "{body}");
+    }
+    assert_eq!(Body::Text(format!("{text}{pem}").into_bytes()).into_der(true), Err(Refusal::EncodingNotAllowed));
 }
 
 // Answers.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use est_core::Label;
-use est_core::pkix::{Certificate, Csr};
+use est_core::pkix::{Certificate, Csr, der, oid};
 use est_core::policy::decide;
 use est_testkit::pki::{ALGORITHMS, NOW, TestCa, password_holder, serial};
 use est_testkit::trusting::TRUSTING;
@@ -44,6 +44,9 @@ pub fn run(input: &[u8]) {
             let der = ca.issue(&plan, serial(1));
             let certificate = Certificate::parse(&der).expect("a certificate that we made is one that we read");
             assert!(plan.is_met_by(&certificate));
+            assert_eq!(der::check_distinguished(&der), Ok(()), "what is issued is DER");
+            let san = certificate.extension(&oid::SUBJECT_ALT_NAME);
+            assert_eq!(san.map_or(Ok(()), der::check_distinguished), Ok(()), "what is issued is DER");
             assert_eq!(certificate.subject_alt_name(), csr.subject_alt_name());
             let theirs = x509_cert::Certificate::from_der(&der);
             if let Err(error) = theirs {
@@ -68,10 +71,11 @@ pub fn agrees_with_x509_cert(csr: &Csr) {
     let subject = theirs.info.subject.to_der().expect("it was read");
     assert_eq!(with_sorted_sets(&subject), with_sorted_sets(csr.subject().as_der()));
     assert_eq!(theirs.info.public_key.to_der().expect("it was read"), csr.public_key().as_der());
-    let is_request = |oid: &str| oid == "1.2.840.113549.1.9.14" || oid == "1.3.6.1.4.1.311.2.1.14";
-    let requests = theirs.info.attributes.iter().filter(|attribute| is_request(&attribute.oid.to_string()));
+    // Where both are there, they ask for the same.
+    let request = |id: &str| theirs.info.attributes.iter().find(|attribute| attribute.oid.to_string() == id);
+    let request = request("1.2.840.113549.1.9.14").or_else(|| request("1.3.6.1.4.1.311.2.1.14"));
     let mut listed = Vec::new();
-    for value in requests.flat_map(|attribute| attribute.values.iter()) {
+    for value in request.iter().flat_map(|attribute| attribute.values.iter()) {
         match value.decode_as::<x509_cert::ext::Extensions>() {
             Ok(extensions) => listed.extend(extensions),
             Err(error) => {

@@ -1,6 +1,6 @@
 //! What the readers are compared with, and in what they are known to differ.
 
-use est_core::pkix::Extension;
+use est_core::pkix::{Extension, der};
 use x509_cert::der::asn1::{AnyRef, ObjectIdentifier};
 use x509_cert::der::{Decode, Encode};
 
@@ -22,7 +22,7 @@ pub fn same_extensions(ours: &[Extension], theirs: &[x509_cert::ext::Extension])
 pub type Difference = (&'static str, fn(u8, &[u8]) -> bool);
 
 /// Why `x509-cert` is known to refuse what we read: because of a value that stands somewhere in it.
-pub const KNOWN_DIFFERENCES: [Difference; 4] = [
+pub const KNOWN_DIFFERENCES: [Difference; 5] = [
     ("it knows no object identifier with a first or a later arc of more than its integers hold", |tag, contents| {
         tag == 0x06 && ObjectIdentifier::from_bytes(contents).is_err()
     }),
@@ -33,6 +33,11 @@ pub const KNOWN_DIFFERENCES: [Difference; 4] = [
         0x17 => (b"50".as_slice()..b"70".as_slice()).contains(&&contents[..contents.len().min(2)]),
         0x18 => contents < b"1970".as_slice(),
         _ => false,
+    }),
+    ("it wants the attributes of a request, which we let clients leave out", |tag, contents| {
+        tag == 0x30
+            && contents.starts_with(b"\x02\x01\x00")
+            && der::parts(contents).map(|part| part[0]).eq([0x02, 0x30, 0x30])
     }),
     ("it knows no universal type under this tag", |tag, _| {
         matches!(tag, 0x04..0x1f) && AnyRef::from_der(&[tag, 0]).is_err()

@@ -379,7 +379,8 @@ fn subject(text: &str) -> Result<Name, String> {
 }
 
 fn san(text: &str) -> Result<GeneralName, String> {
-    GeneralName::from_text(text).ok_or_else(|| "write DNS:name, IP:address, email:address or URI:uri".to_string())
+    GeneralName::from_text(text)
+        .ok_or_else(|| "write DNS:name, IP:address, email:address, URI:uri, upn:name or smtp-utf8:address".to_string())
 }
 
 fn key_id(text: &str) -> Result<KeyId, String> {

@@ -41,7 +41,7 @@ impl Issued {
     /// What is not as it was asked for; the CA has the last word on it.
     pub(crate) fn differences(&self, subject: &Name, subject_alt_name: Option<&GeneralNames>) -> Vec<String> {
         let mut differences = Vec::new();
-        if self.certificate.subject() != subject {
+        if !self.certificate.subject().is_same_as(subject) {
             differences.push(format!("the CA chose the subject {}", self.certificate.subject()));
         }
         let same_names = match (self.certificate.subject_alt_name(), subject_alt_name) {

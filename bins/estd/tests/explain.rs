@@ -22,6 +22,11 @@ name = "plcs"
 ca_id = "main"
 profile = "plc"
 require_san = true
+
+[[est.label]]
+name = "people"
+ca_id = "main"
+require_san = false
 "#;
 
 fn served() -> Server {
@@ -85,6 +90,49 @@ fn tells_which_rule_refuses_and_where_it_is_written() {
         let text = text(&output);
         assert!(text.contains(code) && text.contains(&place), "{code} and {place} are not in:\n{text}");
     }
+}
+
+#[test]
+fn shows_other_names_as_people_know_them_and_finds_them() {
+    let server = served();
+    let csr = Key::p256().csr("CN=mia", &["upn:mia@corp.example", "smtp-utf8:zoë@example.org"]);
+    let explained = text(&explain(&config(&server), &csr, &["--label", "people"]));
+    let names = "upn:mia@corp.example, smtp-utf8:zoë@example.org";
+    assert!(explained.contains(&format!("subjectAltName: {names}")), "{explained}");
+    let client = Client::new(server.port(), &server.ca());
+    let answer = client.enroll("/people/simpleenroll", Some(&server.password(1)), base64(&csr).as_bytes());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    for part in ["mia@corp", "zoë@", "upn:mia"] {
+        let listed = server.estd_json(&["certs", "list", "--find", part]).to_string();
+        assert!(listed.contains(names), "{part}: {listed}");
+    }
+    assert!(!server.estd_json(&["certs", "list", "--find", "a020060a2b"]).to_string().contains(names));
+    assert!(server.estd_json(&["audit", "list"]).to_string().contains(names));
+}
+
+#[test]
+fn tells_a_request_in_any_text_from_two_requests() {
+    let server = served();
+    let explained = |body: &str| {
+        let file = server.folder().join("request.txt");
+        fs::write(&file, body).expect("a file");
+        let (config, file) = (config(&server), file.display().to_string());
+        let arguments = ["explain", "--label", "people", "--config", &config.display().to_string(), "--csr", &file];
+        text(&Command::new(ESTD).args(arguments).output().expect("estd runs"))
+    };
+    let pem = est_core::pkix::pem::encode("NEW CERTIFICATE REQUEST", &Key::p256().csr("CN=a", &[]));
+    let with_text = format!("\u{feff}PKCS #10 Certificate Request Information:\r\n\tVersion: 1\r\n{pem}");
+    assert!(explained(&with_text).contains("A certificate would be issued"));
+    assert!(explained(&format!("{pem}{pem}")).contains("several-requests"));
+}
+
+#[test]
+fn tells_the_operator_the_pattern_that_clients_do_not_hear() {
+    let server = served();
+    let output = explain(&config(&server), &Key::p256().csr("CN=a", &["DNS:a.office.example"]), &["--label", "plcs"]);
+    let text = text(&output);
+    let pattern = r"pattern    ^[a-z0-9-]+\.plant\.example$";
+    assert!(text.contains(pattern) && text.contains("text       DNS:a.office.example is not a name"), "{text}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ use host::config;
 use toml_edit::DocumentMut;
 
 /// Every rule that a request can break.
-const RULES: [&str; 59] = [
+const RULES: [&str; 60] = [
     "br-attribute-order",
     "br-attribute-twice",
     "br-internal-name",
@@ -42,7 +42,6 @@ const RULES: [&str; 59] = [
     "csr-subject-alt-name",
     "csr-version",
     "duplicate-extension",
-    "duplicate-name",
     "ec-compressed",
     "ec-explicit-parameters",
     "ec-form",
@@ -50,6 +49,7 @@ const RULES: [&str; 59] = [
     "ec-point-not-on-curve",
     "ed25519-small-order",
     "email-address-not-in-san",
+    "ext-key-usage",
     "key-length",
     "key-malformed",
     "key-of-ca",
@@ -59,6 +59,7 @@ const RULES: [&str; 59] = [
     "key-unsupported",
     "key-usage",
     "malformed-der",
+    "malformed-ext-key-usage",
     "malformed-key-usage",
     "malformed-name",
     "name-constraint",

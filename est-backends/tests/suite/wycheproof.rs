@@ -152,7 +152,15 @@ fn judge(vector: &Vector, identifier: &[u8]) -> Ours {
     match Csr::parse(&csr, &known) {
         Ok(_) => Ours::Accepted,
         Err(CsrError::Possession) => Ours::Refused,
-        Err(CsrError::SignatureAlgorithm(_)) => Ours::Algorithm,
+        Err(
+            CsrError::SignatureAlgorithm(_)
+            | CsrError::SignatureHash(_)
+            | CsrError::SignatureKey { .. }
+            | CsrError::SignatureParameters(_)
+            | CsrError::MaskHash
+            | CsrError::SaltLength { .. }
+            | CsrError::WeakHash,
+        ) => Ours::Algorithm,
         Err(error) => panic!("{} {}: {error}", vector.set, vector.id),
     }
 }

@@ -66,7 +66,7 @@ fn sends_basic_credentials_in_utf_8_and_keeps_them_out_of_debug() {
 fn reads_certificates_however_they_are_wrapped() {
     let line = base64::encode(CERTS_ONLY, None);
     let wrapped = base64::encode(CERTS_ONLY, Some(20)).replace('\n', " \t\r\n");
-    let pem = crate::pkix::pem::encode("PKCS7", CERTS_ONLY);
+    let pem = pem::encode("PKCS7", CERTS_ONLY);
     let expected = Ok(Answer::Certificates(alloc::vec![CERTIFICATE.to_vec()]));
     assert_eq!(enrolled(&line), expected);
     assert_eq!(enrolled(line.trim_end()), expected);

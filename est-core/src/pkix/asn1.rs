@@ -20,26 +20,28 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// The one of `algorithms` that fits both what it names and the key.
-    pub(super) fn fitting<'a>(
-        &self,
-        key: &PublicKey,
-        algorithms: &[&'a dyn SignatureVerificationAlgorithm],
-    ) -> Option<&'a dyn SignatureVerificationAlgorithm> {
-        let identifier = der::contents(self.algorithm.as_bytes());
-        algorithms.iter().copied().find(|known| {
-            known.signature_alg_id().as_ref() == identifier && known.public_key_alg_id().as_ref() == key.algorithm()
-        })
-    }
-
     /// Whether the signature is one of `key`.
     pub(super) fn is_signed_with(&self, key: &PublicKey, algorithms: &[&dyn SignatureVerificationAlgorithm]) -> bool {
-        self.signature.len().is_multiple_of(8)
-            && self.fitting(key, algorithms).is_some_and(|algorithm| {
-                let signature = self.signature.as_raw_slice();
-                algorithm.verify_signature(key.key(), self.to_be_signed.as_bytes(), signature).is_ok()
-            })
+        let identifier = der::contents(self.algorithm.as_bytes());
+        fitting(identifier, key, algorithms).is_some_and(|algorithm| self.verifies(key, algorithm))
     }
+
+    /// Whether `key` made the signature, by this algorithm.
+    pub(super) fn verifies(&self, key: &PublicKey, algorithm: &dyn SignatureVerificationAlgorithm) -> bool {
+        let (signed, signature) = (self.to_be_signed.as_bytes(), self.signature.as_raw_slice());
+        self.signature.len().is_multiple_of(8) && algorithm.verify_signature(key.key(), signed, signature).is_ok()
+    }
+}
+
+/// The one of `algorithms` that has this identifier, the contents of an AlgorithmIdentifier, and fits the key.
+pub(super) fn fitting<'a>(
+    identifier: &[u8],
+    key: &PublicKey,
+    algorithms: &[&'a dyn SignatureVerificationAlgorithm],
+) -> Option<&'a dyn SignatureVerificationAlgorithm> {
+    algorithms.iter().copied().find(|known| {
+        known.signature_alg_id().as_ref() == identifier && known.public_key_alg_id().as_ref() == key.algorithm()
+    })
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug)]
@@ -47,8 +49,9 @@ pub(super) struct CertificationRequestInfo {
     pub(super) version: Integer,
     pub(super) subject: Any,
     pub(super) public_key: Any,
+    /// Not OPTIONAL, but left out by many clients that have nothing to put there.
     #[rasn(tag(0))]
-    pub(super) attributes: SetOf<Attribute>,
+    pub(super) attributes: Option<SetOf<Attribute>>,
 }
 
 #[derive(AsnType, Decode, Encode, Clone, Debug, PartialEq, Eq, Hash)]

@@ -1,10 +1,10 @@
 //! The attributes of a request that carry one text each: challengePassword (PKCS #9) and those of RFC 7894.
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 
 use rasn::types::SetOf;
 
-use super::{CsrError, Oid, asn1, der, oid};
+use super::{CsrError, Oid, asn1, oid, text_of};
 use crate::Secret;
 
 /// As many characters at most (RFC 2985 §5.4.1, RFC 7894 §3).
@@ -22,6 +22,8 @@ pub struct Challenges {
     pub otp_challenge: Option<Secret>,
     /// revocationChallenge: by what the certificate may be revoked one day (RFC 7894 §3.2).
     pub revocation_challenge: Option<Secret>,
+    /// Why one of them cannot be read.
+    fault: Option<CsrError>,
 }
 
 impl Challenges {
@@ -36,13 +38,27 @@ impl Challenges {
             let id = Oid::from_der(attribute.id.as_bytes()).ok_or(CsrError::NotACsr)?;
             let Some(place) = found.place(&id) else { continue };
             let mut values = attribute.values.iter();
-            let (Some(value), None) = (values.next(), values.next()) else { return Err(CsrError::Attribute(id)) };
-            match directory_string(value.as_bytes()) {
-                Some(text) => *place = Some(Secret::new(text)),
-                None => return Err(CsrError::NotText(id)),
-            }
+            let fault = match (values.next(), values.next()) {
+                (Some(value), None) => match text(value.as_bytes()) {
+                    Some(text) => {
+                        *place = Some(Secret::new(text));
+                        continue;
+                    }
+                    None => CsrError::NotText(id),
+                },
+                _ => CsrError::Attribute(id),
+            };
+            found.fault.get_or_insert(fault);
         }
         Ok(found)
+    }
+
+    /// Checks that each of them that is there can be read: for where they are looked at.
+    ///
+    /// # Errors
+    /// [`CsrError::Attribute`], [`CsrError::NotText`].
+    pub fn check(&self) -> Result<(), CsrError> {
+        self.fault.clone().map_or(Ok(()), Err)
     }
 
     fn place(&mut self, id: &Oid) -> Option<&mut Option<Secret>> {
@@ -56,24 +72,7 @@ impl Challenges {
     }
 }
 
-/// Reads a DirectoryString of 1 to [`MAX_CHARS`] characters, or an IA5String, which some clients send instead.
-fn directory_string(der: &[u8]) -> Option<String> {
-    let contents = der::contents(der);
-    let text = match der.first()? {
-        0x0c => core::str::from_utf8(contents).ok()?.to_string(),
-        0x13 | 0x16 if contents.is_ascii() => contents.iter().copied().map(char::from).collect(),
-        // A TeletexString is read as Latin-1, as everybody does.
-        0x14 => contents.iter().copied().map(char::from).collect(),
-        0x1e => of_units::<2>(contents)?,
-        0x1c => of_units::<4>(contents)?,
-        _ => return None,
-    };
-    (1..=MAX_CHARS).contains(&text.chars().count()).then_some(text)
-}
-
-/// Reads a BMPString or a UniversalString: characters of so many octets each.
-fn of_units<const OCTETS: usize>(contents: &[u8]) -> Option<String> {
-    let (units, rest) = contents.as_chunks::<OCTETS>();
-    let number = |unit: &[u8; OCTETS]| unit.iter().fold(0, |number: u32, octet| number << 8 | u32::from(*octet));
-    rest.is_empty().then(|| units.iter().map(|unit| char::from_u32(number(unit))).collect())?
+/// Reads text of 1 to [`MAX_CHARS`] characters: a DirectoryString, or another string, which some clients send instead.
+fn text(der: &[u8]) -> Option<String> {
+    text_of(der).filter(|text| (1..=MAX_CHARS).contains(&text.chars().count()))
 }

@@ -1,7 +1,12 @@
 //! The strict gate before every parser: is this one well-formed DER value, and a small one?
 
+mod distinguished;
+
 use alloc::vec::Vec;
 use core::fmt;
+
+pub use distinguished::check_distinguished;
+pub(super) use distinguished::is_generalized_time;
 
 /// Values nested deeper than this are refused.
 pub const MAX_DEPTH: usize = 24;
@@ -26,6 +31,10 @@ pub enum DerError {
     TooDeep,
     /// More values than [`MAX_VALUES`].
     TooMany,
+    /// A SET whose parts are not in order.
+    SetOrder,
+    /// A string or a time that is not one of its type.
+    Text,
 }
 
 impl fmt::Display for DerError {
@@ -38,6 +47,8 @@ impl fmt::Display for DerError {
             Self::Value => "it has a value that is not in its distinguished form",
             Self::TooDeep => "it is nested too deeply",
             Self::TooMany => "it has too many parts",
+            Self::SetOrder => "it has a SET whose parts are not in order",
+            Self::Text => "it has a string or a time that its type does not allow",
         })
     }
 }
@@ -47,7 +58,8 @@ impl core::error::Error for DerError {}
 /// Checks that `input` is exactly one DER value, down to the last nested one.
 ///
 /// Minimal tags and lengths, the right form bit, minimal INTEGERs and OIDs, BOOLEAN 00 or FF, zeroed BIT STRING
-/// padding. The order of a SET OF is not checked: clients get it wrong, and nothing of ours re-encodes it.
+/// padding. The order of a SET OF and the contents of strings are not checked, since clients get them wrong;
+/// [`check_distinguished`] checks them, too, in what goes into a certificate.
 /// Takes time linear in the input and a fixed amount of stack; allocates nothing.
 ///
 /// # Errors

@@ -1,13 +1,19 @@
 //! subjectAltName and its names (RFC 5280 §4.2.1.6).
 
+mod error;
+mod text;
+
+use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use rasn::types::{Any, OctetString, SequenceOf};
 
 use super::{Name, Oid, asn1, der};
+
+pub use error::{AlternativeNameError, AlternativeNameFault};
+pub(crate) use text::{hardware_module, text_of};
 
 /// One name of a subjectAltName.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +37,7 @@ pub enum GeneralName {
 pub struct GeneralNames {
     der: Vec<u8>,
     names: Vec<GeneralName>,
-    /// The octets of each name, sorted: what a set of names is compared by.
+    /// The octets of each name in its distinguished form, once, sorted: what a set of names is compared by.
     sorted: Vec<Vec<u8>>,
 }
 
@@ -39,11 +45,53 @@ impl GeneralNames {
     /// Reads the DER of GeneralNames; `None` when it is malformed or empty.
     #[must_use]
     pub fn parse(der: &[u8]) -> Option<Self> {
-        let values: SequenceOf<Any> = asn1::decode(der).ok()?;
-        let names = values.iter().map(|value| GeneralName::read(value.as_bytes())).collect::<Option<Vec<_>>>()?;
-        let mut sorted: Vec<Vec<u8>> = values.into_iter().map(Any::into_bytes).collect();
+        Self::read(der).ok()
+    }
+
+    /// Reads the names that are asked for, and makes DER of them: directoryNames are put in order, and a name that is
+    /// listed twice is listed once.
+    ///
+    /// # Errors
+    /// What is wrong with which of them.
+    pub(crate) fn requested(der: &[u8]) -> Result<Self, AlternativeNameError> {
+        let read = Self::read(der)?;
+        let mut distinguished: Vec<GeneralName> = Vec::with_capacity(read.names.len());
+        for (index, name) in read.names.iter().enumerate() {
+            let GeneralName::Directory(directory) = name else {
+                distinguished.push(name.clone());
+                continue;
+            };
+            let directory = Name::requested(directory.as_der()).map_err(|error| AlternativeNameError::Name {
+                entry: index + 1,
+                fault: AlternativeNameFault::Directory(error),
+            })?;
+            distinguished.push(GeneralName::Directory(directory));
+        }
+        if read.sorted.len() == distinguished.len() && distinguished == read.names {
+            return Ok(read);
+        }
+        let mut left = read.sorted;
+        distinguished.retain(|name| {
+            let found = left.binary_search(&name.to_der());
+            found.map(|index| left.remove(index)).is_ok()
+        });
+        Self::from_names(&distinguished).ok_or(AlternativeNameError::Empty)
+    }
+
+    fn read(der: &[u8]) -> Result<Self, AlternativeNameError> {
+        let values: SequenceOf<Any> = asn1::decode(der)?;
+        let mut names = Vec::with_capacity(values.len());
+        for (index, value) in values.iter().enumerate() {
+            let at = |fault| AlternativeNameError::Name { entry: index + 1, fault };
+            names.push(GeneralName::read(value.as_bytes()).map_err(at)?);
+        }
+        if names.is_empty() {
+            return Err(AlternativeNameError::Empty);
+        }
+        let mut sorted: Vec<Vec<u8>> = names.iter().map(|name| name.sorted().to_der()).collect();
         sorted.sort_unstable();
-        (!names.is_empty()).then(|| Self { der: der.to_vec(), names, sorted })
+        sorted.dedup();
+        Ok(Self { der: der.to_vec(), names, sorted })
     }
 
     /// Encodes `names`; `None` when there are none.
@@ -65,16 +113,16 @@ impl GeneralNames {
         &self.names
     }
 
-    /// Whether both hold the same names, in whatever order.
+    /// Whether both hold the same names, in whatever order and however often.
     #[must_use]
     pub fn same_names(&self, other: &Self) -> bool {
         self.sorted == other.sorted
     }
 
-    /// Whether a name stands there twice.
+    /// Whether `name` is one of them.
     #[must_use]
-    pub fn has_duplicates(&self) -> bool {
-        self.sorted.windows(2).any(|pair| pair[0] == pair[1])
+    pub fn contains(&self, name: &GeneralName) -> bool {
+        self.sorted.binary_search(&name.sorted().to_der()).is_ok()
     }
 
     /// The octets of each name, sorted: equal for equal sets of names.
@@ -84,25 +132,43 @@ impl GeneralNames {
 }
 
 impl GeneralName {
-    /// `None` when the value contradicts its kind.
-    fn read(value: &[u8]) -> Option<Self> {
+    fn read(value: &[u8]) -> Result<Self, AlternativeNameFault> {
+        use AlternativeNameFault::{Address, AsciiOnly, Directory, Kind, OtherName, RegisteredId};
         let contents = der::contents(value);
-        let text = || core::str::from_utf8(contents).ok().filter(|text| text.is_ascii()).map(ToString::to_string);
-        match value.first()? {
-            0x81 => text().map(Self::Rfc822),
-            0x82 => text().map(Self::Dns),
-            0x86 => text().map(Self::Uri),
-            0x87 => match contents.len() {
-                4 => Some(Self::Ip(IpAddr::V4(Ipv4Addr::from(<[u8; 4]>::try_from(contents).ok()?)))),
-                16 => Some(Self::Ip(IpAddr::V6(Ipv6Addr::from(<[u8; 16]>::try_from(contents).ok()?)))),
-                _ => None,
+        let text = |kind| {
+            let text = core::str::from_utf8(contents).ok().filter(|text| text.is_ascii());
+            text.map(ToString::to_string).ok_or(AsciiOnly(kind))
+        };
+        match value.first().copied().unwrap_or_default() {
+            0x81 => text("rfc822Name").map(Self::Rfc822),
+            0x82 => text("dNSName").map(Self::Dns),
+            0x86 => text("uniformResourceIdentifier").map(Self::Uri),
+            0x87 => match (<[u8; 4]>::try_from(contents), <[u8; 16]>::try_from(contents)) {
+                (Ok(octets), _) => Ok(Self::Ip(IpAddr::V4(Ipv4Addr::from(octets)))),
+                (_, Ok(octets)) => Ok(Self::Ip(IpAddr::V6(Ipv6Addr::from(octets)))),
+                (Err(_), Err(_)) => Err(Address {
+                    octets: contents.len(),
+                    text: core::str::from_utf8(contents).is_ok_and(|text| text.parse::<IpAddr>().is_ok()),
+                }),
             },
-            0xa4 => Name::parse(contents).ok().map(Self::Directory),
-            0xa0 if is_other_name(value) => Some(Self::Other(value.to_vec())),
-            0x88 if Oid::from_der(&retagged(value, 0x06)).is_some() => Some(Self::Other(value.to_vec())),
-            0xa3 | 0xa5 => Some(Self::Other(value.to_vec())),
-            _ => None,
+            0xa4 => Name::parse(contents).map(Self::Directory).map_err(Directory),
+            0xa0 if is_other_name(value) => Ok(Self::Other(value.to_vec())),
+            0xa0 => Err(OtherName),
+            0x88 if Oid::from_der(&retagged(value, 0x06)).is_some() => Ok(Self::Other(value.to_vec())),
+            0x88 => Err(RegisteredId),
+            0xa3 | 0xa5 => Ok(Self::Other(value.to_vec())),
+            tag => Err(Kind(tag)),
         }
+    }
+
+    /// The same name with the attributes of a directoryName in the order of DER.
+    fn sorted(&self) -> Cow<'_, Self> {
+        if let Self::Directory(name) = self
+            && name.has_joined_attributes()
+        {
+            return Cow::Owned(Self::Directory(name.sorted()));
+        }
+        Cow::Borrowed(self)
     }
 
     /// The type and the value, DER, of an otherName.
@@ -138,29 +204,6 @@ impl GeneralName {
             Self::Other(der) => der.clone(),
         }
     }
-
-    /// Reads `DNS:name`, `IP:address`, `email:address` or `URI:uri`; without a prefix an address is an iPAddress and
-    /// anything else a dNSName. `None` when an address does not parse, or text is not ASCII.
-    #[must_use]
-    pub fn from_text(text: &str) -> Option<Self> {
-        if text.is_empty() || !text.is_ascii() {
-            return None;
-        }
-        let (kind, rest) = text.split_once(':').unwrap_or(("", text));
-        match kind.to_ascii_lowercase().as_str() {
-            "dns" => Some(Self::Dns(rest.to_string())),
-            "ip" => rest.parse().ok().map(Self::Ip),
-            "email" => Some(Self::Rfc822(rest.to_string())),
-            "uri" => Some(Self::Uri(rest.to_string())),
-            _ => Some(text.parse().map_or_else(|_| Self::Dns(text.to_string()), Self::Ip)),
-        }
-    }
-}
-
-/// The text of a UTF8String, PrintableString or IA5String, DER.
-pub(crate) fn text_of(der: &[u8]) -> Option<String> {
-    let is_text = matches!(der.first(), Some(0x0c | 0x13 | 0x16));
-    core::str::from_utf8(der::contents(der)).ok().filter(|_| is_text).map(ToString::to_string)
 }
 
 fn is_other_name(value: &[u8]) -> bool {
@@ -173,34 +216,6 @@ fn retagged(value: &[u8], tag: u8) -> Vec<u8> {
     let mut value = value.to_vec();
     value[0] = tag;
     value
-}
-
-/// As OpenSSL prints it: `DNS:a.example`, `IP:192.0.2.1`.
-impl fmt::Display for GeneralName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rfc822(text) => write!(f, "email:{}", text.escape_default()),
-            Self::Dns(text) => write!(f, "DNS:{}", text.escape_default()),
-            Self::Uri(text) => write!(f, "URI:{}", text.escape_default()),
-            Self::Ip(address) => write!(f, "IP:{address}"),
-            Self::Directory(name) => write!(f, "dirName:{name}"),
-            Self::Other(der) => {
-                f.write_str("other:")?;
-                der.iter().try_for_each(|octet| write!(f, "{octet:02x}"))
-            }
-        }
-    }
-}
-
-/// The names, separated by commas.
-impl fmt::Display for GeneralNames {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, name) in self.names.iter().enumerate() {
-            let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}{name}")?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -227,8 +242,27 @@ mod tests {
         assert!(of(&["a", "b"]).same_names(&of(&["b", "a"])));
         assert!(!of(&["a", "b"]).same_names(&of(&["a"])));
         assert!(!of(&["a"]).same_names(&of(&["A"])));
-        assert!(of(&["a", "b", "a"]).has_duplicates());
-        assert!(!of(&["a", "b"]).has_duplicates());
+        assert!(of(&["a", "b", "a"]).same_names(&of(&["b", "a"])));
+    }
+
+    #[test]
+    fn makes_der_of_the_names_that_are_asked_for() {
+        let of = |texts: &[&str]| {
+            let names: Vec<_> = texts.iter().filter_map(|text| GeneralName::from_text(text)).collect();
+            GeneralNames::from_names(&names).expect("names")
+        };
+        for (asked, given) in
+            [(&["a", "b"][..], &["a", "b"][..]), (&["b", "a", "b"], &["b", "a"]), (&["a", "a", "a"], &["a"])]
+        {
+            assert_eq!(GeneralNames::requested(of(asked).as_der()), Ok(of(given)), "{asked:?}");
+        }
+        // O before CN, in one RDN.
+        let unsorted = b"\x30\x1a\xa4\x18\x30\x16\x31\x14\x30\x08\x06\x03\x55\x04\x0a\x0c\x01b\x30\x08\x06\x03\x55\x04\x03\x0c\x01a";
+        let read = GeneralNames::parse(unsorted).expect("names");
+        let requested = GeneralNames::requested(unsorted).expect("names");
+        assert_ne!(requested.as_der(), unsorted);
+        assert!(der::check_distinguished(requested.as_der()).is_ok());
+        assert!(requested.same_names(&read) && read.same_names(&requested));
     }
 
     #[test]

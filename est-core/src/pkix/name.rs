@@ -1,14 +1,23 @@
 //! Distinguished names (RFC 5280 §4.1.2.4), kept as their octets.
 
+mod attribute;
+mod error;
 mod matching;
+mod text;
 
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt::{self, Write};
+use core::fmt;
 
 use rasn::types::{Any, SequenceOf, SetOf};
 
+use super::string::StringType;
 use super::{Oid, asn1, der, oid};
+
+use attribute::{Form, has_fitting_length};
+
+pub(crate) use attribute::keyword;
+pub use error::NameError;
 
 /// A name with more attributes than this is refused.
 const MAX_ATTRIBUTES: usize = 64;
@@ -31,127 +40,10 @@ struct NameAttribute {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Value {
-    /// A string type of RFC 5280, with text that belongs in it.
+    /// A string type, with text that belongs in it.
     Text(StringType, String),
     /// Anything else, as its DER.
     Other(Vec<u8>),
-}
-
-/// The string types that new names may use (RFC 5280 §4.1.2.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum StringType {
-    Utf8,
-    Printable,
-    Ia5,
-}
-
-/// Why a name is not accepted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum NameError {
-    /// Not a Name.
-    Malformed,
-    /// More attributes than any real name has.
-    TooLong,
-    /// A value that is not text in a string type of RFC 5280 §4.1.2.4.
-    NotText(Oid),
-    /// A value in another string type than RFC 5280 gives its attribute.
-    StringType(Oid),
-    /// A value that begins or ends with a space.
-    Spaces(Oid),
-    /// A value that is empty.
-    Empty(Oid),
-    /// A value with a control character in it, or with one that turns text around for whoever reads it.
-    ControlCharacter(Oid),
-    /// A value longer than RFC 5280 allows, or a country that has not two letters.
-    Length(Oid),
-    /// Text from which no name can be made, and the part that stands in the way.
-    Text(String),
-}
-
-impl fmt::Display for NameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed => f.write_str("the name is malformed"),
-            Self::TooLong => write!(f, "the name has more than {MAX_ATTRIBUTES} attributes"),
-            Self::NotText(id) => write!(f, "the name's {} is not in a string type of RFC 5280", keyword(id)),
-            Self::StringType(id) => write!(
-                f,
-                "the name's {} is not in the string type that RFC 5280 gives it, {}",
-                keyword(id),
-                fitting_types(id)
-            ),
-            Self::Spaces(id) => write!(f, "the name's {} begins or ends with a space", keyword(id)),
-            Self::Empty(id) => write!(f, "the name's {} is empty", keyword(id)),
-            Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
-            Self::Length(id) if *id == oid::COUNTRY => f.write_str("the name's C is not two letters"),
-            Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
-            Self::Text(part) => write!(f, "`{part}` is not an attribute of a name: write CN=device-1,O=Example"),
-        }
-    }
-}
-
-impl core::error::Error for NameError {}
-
-/// The keywords of RFC 4514 §3 and the further ones that OpenSSL prints.
-const KEYWORDS: [(&str, Oid); 15] = [
-    ("CN", oid::COMMON_NAME),
-    ("O", oid::ORGANIZATION),
-    ("OU", oid::ORGANIZATIONAL_UNIT),
-    ("C", oid::COUNTRY),
-    ("L", oid::LOCALITY),
-    ("ST", oid::STATE),
-    ("STREET", oid::STREET),
-    ("DC", oid::DOMAIN_COMPONENT),
-    ("UID", oid::USER_ID),
-    ("serialNumber", oid::SERIAL_NUMBER),
-    ("SN", oid::SURNAME),
-    ("GN", oid::GIVEN_NAME),
-    ("title", oid::TITLE),
-    ("dnQualifier", oid::DN_QUALIFIER),
-    ("emailAddress", oid::EMAIL_ADDRESS),
-];
-
-/// Upper bounds in characters (RFC 5280 Appendix A.1).
-const UPPER_BOUNDS: [(Oid, usize); 8] = [
-    (oid::COMMON_NAME, 64),
-    (oid::ORGANIZATION, 64),
-    (oid::ORGANIZATIONAL_UNIT, 64),
-    (oid::LOCALITY, 128),
-    (oid::STATE, 128),
-    (oid::TITLE, 64),
-    (oid::SERIAL_NUMBER, 64),
-    (oid::EMAIL_ADDRESS, 255),
-];
-
-/// Those whose values are PrintableString, and those whose are IA5String (RFC 5280, appendix A.1).
-const PRINTABLE: [Oid; 3] = [oid::COUNTRY, oid::SERIAL_NUMBER, oid::DN_QUALIFIER];
-const IA5: [Oid; 2] = [oid::EMAIL_ADDRESS, oid::DOMAIN_COMPONENT];
-
-fn fits(string_type: StringType, id: &Oid) -> bool {
-    match string_type {
-        StringType::Printable => !IA5.contains(id),
-        StringType::Ia5 => IA5.contains(id),
-        StringType::Utf8 => !IA5.contains(id) && !PRINTABLE.contains(id),
-    }
-}
-
-fn fitting_types(id: &Oid) -> &'static str {
-    if PRINTABLE.contains(id) {
-        "PrintableString"
-    } else if IA5.contains(id) {
-        "IA5String"
-    } else {
-        "PrintableString or UTF8String"
-    }
-}
-
-/// What people call an attribute type: `CN`, or the dotted form of one without a keyword.
-pub(crate) fn keyword(id: &Oid) -> String {
-    match KEYWORDS.iter().find(|(_, known)| known == id) {
-        Some((keyword, _)) => (*keyword).to_string(),
-        None => id.to_string(),
-    }
 }
 
 impl Name {
@@ -181,55 +73,69 @@ impl Name {
         Ok(Self { der: der.to_vec(), attributes })
     }
 
-    /// Checks that every value is text of RFC 5280 §4.1.2.4: in the string type of its attribute, whose contents fit
-    /// it, not empty, no longer than it may be, without spaces around it, and without control characters or those that
-    /// change the direction of writing.
+    /// Reads a name that is asked for, and makes DER of it: the attributes of an RDN are a SET OF, which many clients
+    /// leave unsorted (X.690 §11.6).
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse), and [`NameError::TypeTwice`].
+    pub(crate) fn requested(der: &[u8]) -> Result<Self, NameError> {
+        let name = Self::parse(der)?;
+        for rdn in name.attributes.chunk_by(|_, next| next.joined) {
+            let mut ids: Vec<&Oid> = rdn.iter().map(|attribute| &attribute.id).collect();
+            ids.sort_unstable();
+            if let Some(pair) = ids.windows(2).find(|pair| pair[0] == pair[1]) {
+                return Err(NameError::TypeTwice(pair[0].clone()));
+            }
+        }
+        Ok(name.sorted())
+    }
+
+    /// Checks that every value is DER, whatever its attribute is.
+    ///
+    /// # Errors
+    /// [`NameError::NotText`], [`NameError::Character`], naming the first attribute whose value is not.
+    pub(crate) fn check_der(&self) -> Result<(), NameError> {
+        let is_der = |value: &Value| match value {
+            Value::Text(..) => true,
+            Value::Other(der) => der::check_distinguished(der).is_ok(),
+        };
+        match self.attributes.iter().find(|attribute| !is_der(&attribute.value)) {
+            Some(NameAttribute { id, value, .. }) => Err(value.fault(id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The same name with the attributes of each RDN in the order of DER.
+    #[must_use]
+    pub fn sorted(&self) -> Self {
+        if !self.has_joined_attributes() {
+            return self.clone();
+        }
+        let mut rdns = Vec::new();
+        for rdn in der::parts(der::contents(&self.der)) {
+            let mut attributes: Vec<&[u8]> = der::parts(der::contents(rdn)).collect();
+            attributes.sort_unstable();
+            der::push(&mut rdns, 0x31, &attributes);
+        }
+        let mut der = Vec::with_capacity(self.der.len());
+        der::push(&mut der, 0x30, &[&rdns]);
+        Self::parse(&der).expect("a name whose parts were put into another order")
+    }
+
+    /// Whether both have the same RDNs, each with the same attributes in whatever order.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self == other || self.has_joined_attributes() && self.sorted() == other.sorted()
+    }
+
+    /// Checks that every value is what its attribute's definition says: text of a fitting string type, not empty, no
+    /// longer than it may be, without spaces around it, and without control characters or those that change the
+    /// direction of writing (RFC 5280 §4.1.2.4 and Appendix A.1, RFC 2985 §5.2, RFC 4519, RFC 4524, X.520).
     ///
     /// # Errors
     /// [`NameError`], naming the first attribute that is not.
     pub fn check_text(&self) -> Result<(), NameError> {
-        for NameAttribute { id, value, .. } in &self.attributes {
-            match value {
-                Value::Other(_) => return Err(NameError::NotText(id.clone())),
-                Value::Text(_, text) if text.is_empty() => return Err(NameError::Empty(id.clone())),
-                Value::Text(_, text) if text.chars().any(is_treacherous) => {
-                    return Err(NameError::ControlCharacter(id.clone()));
-                }
-                Value::Text(_, text) if text.trim() != text => return Err(NameError::Spaces(id.clone())),
-                Value::Text(_, text) if !has_fitting_length(id, text) => return Err(NameError::Length(id.clone())),
-                Value::Text(string_type, _) if !fits(*string_type, id) => {
-                    return Err(NameError::StringType(id.clone()));
-                }
-                Value::Text(..) => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes a name from RFC 4514 text: `CN=device-1,O=Example`; the empty text makes the empty name.
-    ///
-    /// Also takes OpenSSL's `/O=Example/CN=device-1`. Countries and serial numbers become PrintableString, domain
-    /// components and addresses IA5String, everything else UTF8String.
-    ///
-    /// # Errors
-    /// [`NameError::Text`] with the part that is no attribute.
-    pub fn from_text(text: &str) -> Result<Self, NameError> {
-        let mut parts = if let Some(rest) = text.strip_prefix('/') {
-            rest.split('/').map(ToString::to_string).collect()
-        } else if text.trim().is_empty() {
-            Vec::new()
-        } else {
-            let mut parts = split_unescaped(text);
-            parts.reverse();
-            parts
-        };
-        let rdns = parts.drain(..).map(|part| {
-            attribute_from_text(&part)
-                .map(|attribute| SetOf::from_vec(alloc::vec![attribute]))
-                .ok_or(NameError::Text(part))
-        });
-        let rdns = rdns.collect::<Result<SequenceOf<_>, _>>()?;
-        Self::parse(&asn1::encode(&rdns))
+        self.attributes.iter().try_for_each(|NameAttribute { id, value, .. }| value.check(id))
     }
 
     /// The name with this attribute, its value DER, in an RDN at its end, unless it has it already.
@@ -296,16 +202,42 @@ impl NameAttribute {
 
 impl Value {
     fn read(der: &[u8]) -> Self {
-        let contents = der::contents(der);
-        let (string_type, fits) = match der.first() {
-            Some(0x0c) => (StringType::Utf8, true),
-            Some(0x13) => (StringType::Printable, contents.iter().all(|octet| is_printable(*octet))),
-            Some(0x16) => (StringType::Ia5, contents.is_ascii()),
-            _ => (StringType::Utf8, false),
-        };
-        match core::str::from_utf8(contents) {
-            Ok(text) if fits => Self::Text(string_type, text.to_string()),
-            Ok(_) | Err(_) => Self::Other(der.to_vec()),
+        let string_type = der.first().and_then(|tag| StringType::of(*tag));
+        let text = string_type.and_then(|string_type| Some((string_type, string_type.text(der::contents(der))?)));
+        match text {
+            Some((string_type, text)) => Self::Text(string_type, text),
+            None => Self::Other(der.to_vec()),
+        }
+    }
+
+    /// Whether it may be the value of such an attribute in a new name.
+    fn check(&self, id: &Oid) -> Result<(), NameError> {
+        let form = Form::of(id);
+        match self {
+            Self::Other(der) if form == Form::Bits && der.first() == Some(&0x03) => Ok(()),
+            Self::Other(der) if form == Form::Time && der.first() == Some(&0x18) => {
+                let is_time = der::is_generalized_time(der::contents(der));
+                if is_time { Ok(()) } else { Err(self.fault(id)) }
+            }
+            Self::Other(_) => Err(self.fault(id)),
+            Self::Text(_, text) if text.is_empty() => Err(NameError::Empty(id.clone())),
+            Self::Text(_, text) if text.chars().any(is_treacherous) => Err(NameError::ControlCharacter(id.clone())),
+            Self::Text(_, text) if text.trim() != text => Err(NameError::Spaces(id.clone())),
+            Self::Text(_, text) if !has_fitting_length(id, text) => Err(NameError::Length(id.clone())),
+            Self::Text(found, _) if !form.takes(*found) => Err(NameError::StringType { id: id.clone(), found: *found }),
+            Self::Text(..) => Ok(()),
+        }
+    }
+
+    /// Why it is not text.
+    fn fault(&self, id: &Oid) -> NameError {
+        let Self::Other(der) = self else { return NameError::NotText(id.clone()) };
+        let string_type = der.first().and_then(|tag| StringType::of(*tag));
+        let foreign =
+            string_type.and_then(|string_type| Some((string_type, string_type.foreign_character(der::contents(der))?)));
+        match foreign {
+            Some((string_type, character)) => NameError::Character { id: id.clone(), string_type, character },
+            None => NameError::NotText(id.clone()),
         }
     }
 }
@@ -316,128 +248,6 @@ pub(crate) fn is_treacherous(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-fn has_fitting_length(id: &Oid, text: &str) -> bool {
-    if *id == oid::COUNTRY {
-        // A code of ISO 3166-1 alpha-2 (X.520 §6.3.1).
-        return text.len() == 2 && text.bytes().all(|octet| octet.is_ascii_alphabetic());
-    }
-    let bound = UPPER_BOUNDS.iter().find(|(known, _)| known == id).map(|(_, bound)| *bound);
-    bound.is_none_or(|bound| text.chars().count() <= bound)
-}
-
-/// The PrintableString alphabet (X.680 §41.4).
-fn is_printable(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || b" '()+,-./:=?".contains(&octet)
-}
-
-fn attribute_from_text(part: &str) -> Option<asn1::AttributeTypeAndValue> {
-    let (keyword, value) = part.split_once('=')?;
-    let (keyword, value) = (keyword.trim(), unescape(trim_unescaped(value))?);
-    let id = match KEYWORDS.iter().find(|(known, _)| known.eq_ignore_ascii_case(keyword)) {
-        Some((_, id)) => id.clone(),
-        None => Oid::from_dotted(keyword)?,
-    };
-    let tag = if PRINTABLE.contains(&id) {
-        0x13
-    } else if IA5.contains(&id) {
-        0x16
-    } else {
-        0x0c
-    };
-    let mut der = asn1::encode(&rasn::types::OctetString::from_slice(value.as_bytes()));
-    *der.first_mut()? = tag;
-    let fits = matches!(Value::read(&der), Value::Text(_, text) if !text.is_empty());
-    fits.then(|| asn1::AttributeTypeAndValue { id: Any::new(id.as_der().to_vec()), value: Any::new(der) })
-}
-
-/// Splits at commas that no backslash protects.
-fn split_unescaped(text: &str) -> Vec<String> {
-    let mut parts = alloc::vec![String::new()];
-    let mut escaped = false;
-    for character in text.chars() {
-        if character == ',' && !escaped {
-            parts.push(String::new());
-        } else if let Some(part) = parts.last_mut() {
-            part.push(character);
-        }
-        escaped = character == '\\' && !escaped;
-    }
-    parts
-}
-
-/// Trims blanks, but for a last one that a backslash protects.
-fn trim_unescaped(text: &str) -> &str {
-    let text = text.trim_start();
-    let trimmed = text.trim_end();
-    let kept = if trimmed.ends_with('\\') && trimmed.len() < text.len() { trimmed.len() + 1 } else { trimmed.len() };
-    &text[..kept]
-}
-
-/// Undoes RFC 4514 §2.4 escapes: a backslash before a special character, or before two hexadecimal digits.
-fn unescape(text: &str) -> Option<String> {
-    let mut octets = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&octet, tail)) = rest.split_first() {
-        let (unescaped, after) = match (octet, tail) {
-            (b'\\', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                let digit = |octet: u8| char::from(octet).to_digit(16);
-                (u8::try_from(digit(*high)? * 16 + digit(*low)?).ok()?, after)
-            }
-            (b'\\', [special, after @ ..]) => (*special, after),
-            (b'\\', []) => return None,
-            _ => (octet, tail),
-        };
-        octets.push(unescaped);
-        rest = after;
-    }
-    String::from_utf8(octets).ok()
-}
-
-/// RFC 4514: the last RDN first. `{:#}` writes a comma or plus sign within a value as `\2C` and `\2B`, so that one in
-/// clear always separates attributes.
-impl fmt::Display for Name {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut end = self.attributes.len();
-        while let Some(start) = self.attributes[..end].iter().rposition(|attribute| !attribute.joined) {
-            if end < self.attributes.len() {
-                f.write_char(',')?;
-            }
-            for (index, attribute) in self.attributes[start..end].iter().enumerate() {
-                let plus = if index == 0 { "" } else { "+" };
-                write!(f, "{plus}{}=", keyword(&attribute.id))?;
-                match &attribute.value {
-                    Value::Text(_, text) => write_escaped(f, text)?,
-                    Value::Other(der) => {
-                        f.write_char('#')?;
-                        der.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
-                    }
-                }
-            }
-            end = start;
-        }
-        Ok(())
-    }
-}
-
-fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
-    let last = text.chars().count().saturating_sub(1);
-    for (index, character) in text.chars().enumerate() {
-        let at_edge = character == ' ' && (index == 0 || index == last) || character == '#' && index == 0;
-        if f.alternate() && matches!(character, ',' | '+') {
-            write!(f, "\\{:02X}", u32::from(character))?;
-        } else if at_edge || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
-            f.write_char('\\')?;
-            f.write_char(character)?;
-        } else if is_treacherous(character) {
-            let mut octets = [0; 4];
-            character.encode_utf8(&mut octets).bytes().try_for_each(|octet| write!(f, "\\{octet:02X}"))?;
-        } else {
-            f.write_char(character)?;
-        }
-    }
-    Ok(())
-}
-
 impl fmt::Debug for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Name({self})")
@@ -446,6 +256,8 @@ impl fmt::Debug for Name {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
@@ -486,8 +298,66 @@ mod tests {
         assert_eq!(with_value(&long(64)), Ok(()));
         assert_eq!(with_value(&long(65)), Err(NameError::Length(oid::COMMON_NAME)));
         assert_eq!(with_value(b"\x0c\x01\xff"), Err(NameError::NotText(oid::COMMON_NAME)));
-        assert_eq!(with_value(b"\x13\x01*"), Err(NameError::NotText(oid::COMMON_NAME)));
-        assert_eq!(with_value(b"\x14\x01a"), Err(NameError::NotText(oid::COMMON_NAME)));
+        let (id, string_type) = (oid::COMMON_NAME, StringType::Printable);
+        assert_eq!(with_value(b"\x13\x01*"), Err(NameError::Character { id, string_type, character: '*' }));
+        let (id, found) = (oid::COMMON_NAME, StringType::Teletex);
+        assert_eq!(with_value(b"\x14\x01a"), Err(NameError::StringType { id, found }));
         assert_eq!(with_value(b"\x02\x01\x05"), Err(NameError::NotText(oid::COMMON_NAME)));
+    }
+
+    #[test]
+    fn takes_each_attribute_in_the_types_of_its_definition() {
+        let check = |id: &Oid, value: &[u8]| Value::read(value).check(id);
+        let private = Oid::from_dotted("1.3.6.1.4.1.99999.7").expect("an identifier");
+        for (id, value) in [
+            (&oid::UNSTRUCTURED_NAME, &b"\x16\x01a"[..]),
+            (&oid::UNSTRUCTURED_NAME, b"\x0c\x01a"),
+            (&oid::UNSTRUCTURED_ADDRESS, b"\x13\x01a"),
+            (&oid::MAIL, b"\x16\x03a@b"),
+            (&oid::UNIQUE_IDENTIFIER, b"\x03\x02\x00\x05"),
+            (&oid::X121_ADDRESS, b"\x12\x031 2"),
+            (&oid::DATE_OF_BIRTH, b"\x18\x0f20261121093000Z"),
+            (&private, b"\x16\x03a_b"),
+            (&private, b"\x1e\x02\x00a"),
+            (&private, b"\x1a\x01~"),
+            (&private, b"\x14\x01\xeb"),
+        ] {
+            let taken = check(id, value);
+            assert_eq!(taken, Ok(()), "{id} {value:02x?}");
+        }
+        for (id, value) in [
+            (&oid::COMMON_NAME, &b"\x16\x01a"[..]),
+            (&oid::COUNTRY, b"\x0c\x02DE"),
+            (&oid::MAIL, b"\x0c\x03a@b"),
+            (&oid::UNIQUE_IDENTIFIER, b"\x0c\x01a"),
+            (&oid::COMMON_NAME, b"\x03\x02\x00\x05"),
+            (&oid::DATE_OF_BIRTH, b"\x18\x0d202611210930Z"),
+            (&private, b"\x16\x01\x80"),
+            (&private, b"\x1b\x01a"),
+            (&private, b"\x05\x00"),
+            (&private, b"\x0c\x01\x07"),
+        ] {
+            assert!(check(id, value).is_err(), "{id} {value:02x?}");
+        }
+    }
+
+    #[test]
+    fn sorts_the_attributes_of_each_rdn() {
+        let cn = b"\x30\x08\x06\x03\x55\x04\x03\x0c\x01a";
+        let org = b"\x30\x08\x06\x03\x55\x04\x0a\x0c\x01b";
+        let of = |attributes: &[&[u8]]| {
+            let (mut rdn, mut name) = (Vec::new(), Vec::new());
+            der::push(&mut rdn, 0x31, attributes);
+            der::push(&mut name, 0x30, &[&rdn]);
+            name
+        };
+        let (sorted, unsorted) = (of(&[cn, org]), of(&[org, cn]));
+        assert_eq!(Name::requested(&unsorted).expect("a name").as_der(), sorted);
+        assert_eq!(Name::requested(&sorted).expect("a name").as_der(), sorted);
+        let (sorted, unsorted) = (Name::parse(&sorted).expect("a name"), Name::parse(&unsorted).expect("a name"));
+        assert!(sorted != unsorted && sorted.is_same_as(&unsorted) && unsorted.is_same_as(&sorted));
+        let twice = of(&[cn, b"\x30\x08\x06\x03\x55\x04\x03\x0c\x01b"]);
+        assert_eq!(Name::requested(&twice), Err(NameError::TypeTwice(oid::COMMON_NAME)));
+        assert!(Name::parse(&twice).is_ok());
     }
 }

@@ -118,6 +118,7 @@ impl Subtree {
         match (self, name) {
             (Self::Other(_), _) => true,
             (Self::Uri(_), GeneralName::Uri(uri)) if host_of(uri).is_none() => true,
+            (Self::Rfc822(_), GeneralName::Rfc822(mailbox)) if mailbox.ends_with(']') => true,
             (Self::Dns(base), GeneralName::Dns(host)) => {
                 // `*.example.org` stands for a.example.org too.
                 let wildcard = host.strip_prefix("*.").is_some_and(|parent| is_at_or_below(base, parent));

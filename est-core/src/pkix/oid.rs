@@ -129,6 +129,30 @@ known! {
     DOMAIN_COMPONENT = b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19";
     /// emailAddress (PKCS #9).
     EMAIL_ADDRESS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01";
+    /// unstructuredName (PKCS #9).
+    UNSTRUCTURED_NAME = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02";
+    /// unstructuredAddress (PKCS #9).
+    UNSTRUCTURED_ADDRESS = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x08";
+    /// mail, also called rfc822Mailbox (RFC 4524).
+    MAIL = b"\x06\x0a\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x03";
+    /// telephoneNumber (X.520).
+    TELEPHONE_NUMBER = b"\x06\x03\x55\x04\x14";
+    /// x121Address (X.520).
+    X121_ADDRESS = b"\x06\x03\x55\x04\x18";
+    /// destinationIndicator (X.520).
+    DESTINATION_INDICATOR = b"\x06\x03\x55\x04\x1b";
+    /// x500UniqueIdentifier (X.520).
+    UNIQUE_IDENTIFIER = b"\x06\x03\x55\x04\x2d";
+    /// dateOfBirth (RFC 3739).
+    DATE_OF_BIRTH = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x09\x01";
+    /// gender (RFC 3739).
+    GENDER = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x09\x03";
+    /// countryOfCitizenship (RFC 3739).
+    COUNTRY_OF_CITIZENSHIP = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x09\x04";
+    /// countryOfResidence (RFC 3739).
+    COUNTRY_OF_RESIDENCE = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x09\x05";
+    /// The jurisdiction's country in extended-validation certificates.
+    JURISDICTION_COUNTRY = b"\x06\x0b\x2b\x06\x01\x04\x01\x82\x37\x3c\x02\x01\x03";
     /// challengePassword (PKCS #9).
     CHALLENGE_PASSWORD = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
     /// smimeCapabilities (RFC 8551 §2.5.2).

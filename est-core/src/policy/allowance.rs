@@ -155,12 +155,12 @@ impl Own<'_> {
             (Self::Entity(Some(entity)), GeneralName::Dns(host)) => entity.eq_ignore_ascii_case(host),
             (Self::Entity(_), GeneralName::Ip(_) | GeneralName::Rfc822(_) | GeneralName::Uri(_)) => self.is(text),
             (Self::Entity(_), GeneralName::Dns(_) | GeneralName::Directory(_) | GeneralName::Other(_)) => false,
-            (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.names().contains(name)),
+            (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.contains(name)),
         }
     }
 
     fn has_subject(self, wanted: &Wanted<'_>) -> bool {
-        matches!(self, Self::Certificate(own) if own.subject() == wanted.subject)
+        matches!(self, Self::Certificate(own) if own.subject().is_same_as(wanted.subject))
     }
 }
 

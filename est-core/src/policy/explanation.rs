@@ -34,9 +34,10 @@ impl Refusal {
             (keys, "") => format!("profile {}, {}", profile.name, keys.join(" or ")),
             (keys, standard) => format!("profile {}, {}; {standard}", profile.name, keys.join(" or ")),
         });
+        let pattern = self.pattern().map(|pattern| format!("; it must match {pattern}")).unwrap_or_default();
         match rule {
-            Some(rule) => format!("{code}: {self} [{rule}]"),
-            None => format!("{code}: {self}"),
+            Some(rule) => format!("{code}: {self}{pattern} [{rule}]"),
+            None => format!("{code}: {self}{pattern}"),
         }
     }
 }

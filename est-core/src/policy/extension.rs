@@ -26,32 +26,34 @@ pub const OF_CAS: [Oid; 4] =
     [oid::NAME_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::POLICY_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
 
 pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>) -> Result<Decided, Refusal> {
-    let mut dropped = Vec::new();
-    let mut passed = Vec::new();
+    let (mut dropped, mut passed) = (Vec::new(), Vec::new());
+    let purposes = purposes(profile, wanted.csr)?;
     for extension in wanted.csr.extensions() {
         match &extension.id {
-            id if *id == oid::BASIC_CONSTRAINTS && extension.value != Extension::end_entity().value => {
-                // Whatever is not plainly an end entity's asks to be a CA, or cannot be read.
+            id if *id == oid::BASIC_CONSTRAINTS && !is_end_entity(&extension.value) => {
+                // It asks to be a CA, or cannot be read.
                 return Err(Refusal::CaCertificate);
             }
             id if [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE, oid::SUBJECT_ALT_NAME].contains(id) => {}
             id if *id == oid::EXT_KEY_USAGE => {
-                if extension.value != Extension::ext_key_usage(&profile.ext_key_usage).value {
+                if extension.value != Extension::ext_key_usage(&purposes).value {
                     dropped.push(id.clone());
                 }
             }
             id if profile.extensions.iter().any(|constant| constant == extension && constant.id == *id) => {}
             id if profile.passes.contains(id) && !profile.extensions.iter().any(|constant| constant.id == *id) => {
                 // The rest of it is the requester's business, but a certificate is DER to its last octet.
-                der::check(&extension.value).map_err(|_| Refusal::Csr(CsrError::Extensions))?;
+                der::check_distinguished(&extension.value)
+                    .map_err(|error| Refusal::Csr(CsrError::ExtensionValue(id.clone(), error)))?;
                 passed.push(extension.clone());
             }
             id => dropped.push(id.clone()),
         }
     }
-    let mut extensions = Vec::from([Extension::end_entity(), Extension::key_usage(key_usage(profile, wanted.csr)?)]);
-    if !profile.ext_key_usage.is_empty() {
-        extensions.push(Extension::ext_key_usage(&profile.ext_key_usage));
+    let usage = key_usage(profile, &purposes, wanted.csr)?;
+    let mut extensions = Vec::from([Extension::end_entity(), Extension::key_usage(usage)]);
+    if !purposes.is_empty() {
+        extensions.push(Extension::ext_key_usage(&purposes));
     }
     if profile.subject_key_identifier {
         extensions.push(Extension::subject_key_identifier(&wanted.csr.public_key().key_identifier()));
@@ -66,11 +68,43 @@ pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>) -> Result<Decided, 
     Ok(Decided { extensions, dropped })
 }
 
+/// Whether a basicConstraints is one of an end entity: `cA` is FALSE, written out or not. A pathLenConstraint, which has
+/// no meaning there, is as good as none: the extension is not copied.
+fn is_end_entity(value: &[u8]) -> bool {
+    const FALSE: &[u8] = b"\x01\x01\x00";
+    if der::check(value).is_err() || value[0] != 0x30 {
+        return false;
+    }
+    let mut parts = der::parts(der::contents(value)).peekable();
+    parts.next_if(|part| *part == FALSE);
+    parts.next_if(|part| part[0] == 0x02);
+    parts.next().is_none()
+}
+
+/// The profile's purposes, narrowed to the requested ones and those that the profile insists on.
+///
+/// Where none of the requested ones is the profile's, the request is refused: an intent may be ignored but not reversed
+/// (RFC 10002 §3.1). A profile without purposes has nothing to narrow.
+fn purposes(profile: &Profile, csr: &Csr) -> Result<Vec<Oid>, Refusal> {
+    let given = &profile.ext_key_usage;
+    let wish = csr.extensions().iter().find(|extension| extension.id == oid::EXT_KEY_USAGE);
+    let Some(wish) = wish.filter(|_| !given.is_empty()) else { return Ok(given.clone()) };
+    let wished = Extension::read_ext_key_usage(&wish.value).ok_or(Refusal::MalformedExtKeyUsage)?;
+    if wished.contains(&oid::ANY_EXT_KEY_USAGE) {
+        return Ok(given.clone());
+    }
+    if !given.iter().any(|purpose| wished.contains(purpose)) {
+        return Err(Refusal::ExtKeyUsage { wished, allowed: given.clone() });
+    }
+    let is_kept = |purpose: &&Oid| wished.contains(purpose) || profile.required_ext_key_usage.contains(purpose);
+    Ok(given.iter().filter(is_kept).cloned().collect())
+}
+
 /// The profile's key usages that the key's type can have, narrowed to the requested ones.
 ///
-/// A request that asks only for others is refused: an intent may be ignored but not reversed (RFC 10002 §3.1). So is
-/// one whose usages fit none of the profile's purposes: nobody could use the certificate (RFC 5280 §4.2.1.12).
-fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
+/// A request that asks only for others is refused, as one for other purposes is. So is one whose usages fit none of the
+/// purposes: nobody could use the certificate (RFC 5280 §4.2.1.12).
+fn key_usage(profile: &Profile, purposes: &[Oid], csr: &Csr) -> Result<KeyUsage, Refusal> {
     let given = profile.key_usage_of(csr.public_key().key_type());
     let Some(requested) = csr.extensions().iter().find(|extension| extension.id == oid::KEY_USAGE) else {
         return if given.is_empty() { Err(Refusal::KeyUsage { allowed: given }) } else { Ok(given) };
@@ -80,13 +114,18 @@ fn key_usage(profile: &Profile, csr: &Csr) -> Result<KeyUsage, Refusal> {
         return Err(Refusal::CaCertificate);
     }
     let granted = given.common(requested);
-    if has_use(profile, granted) { Ok(granted) } else { Err(Refusal::KeyUsage { allowed: given }) }
+    if serves(purposes, granted) { Ok(granted) } else { Err(Refusal::KeyUsage { allowed: given }) }
 }
 
 /// Whether these key usages serve one of the profile's purposes.
 pub(super) fn has_use(profile: &Profile, usage: KeyUsage) -> bool {
+    serves(&profile.ext_key_usage, usage)
+}
+
+/// Whether these key usages serve one of the purposes; where there are none, any purpose.
+fn serves(purposes: &[Oid], usage: KeyUsage) -> bool {
     let fits = |purpose: &Oid| usages_of(purpose).is_none_or(|usages| !usages.common(usage).is_empty());
-    !usage.is_empty() && (profile.ext_key_usage.is_empty() || profile.ext_key_usage.iter().any(fits))
+    !usage.is_empty() && (purposes.is_empty() || purposes.iter().any(fits))
 }
 
 /// The key usages of which one must stand beside a purpose (RFC 5280 §4.2.1.12); `None` where none need.

@@ -10,7 +10,7 @@ use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
 use super::uri::is_absolute_uri;
 use super::{CommonName, NameKind, NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::Refusal;
-use crate::pkix::{GeneralName, GeneralNames, Name, der, oid, text_of};
+use crate::pkix::{GeneralName, GeneralNames, Name, hardware_module, oid};
 
 pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
     subject(&profile.subject, wanted.subject)?;
@@ -49,12 +49,9 @@ fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
 }
 
 fn subject_alt_name(rules: &NameRules, names: &GeneralNames) -> Result<(), Refusal> {
-    if names.has_duplicates() {
-        return Err(Refusal::DuplicateName);
-    }
     for name in names.names() {
         let kind = NameKind::of(name).filter(|_| is_well_formed(name));
-        let Some(kind) = kind else { return Err(Refusal::MalformedName(name.to_string())) };
+        let Some(kind) = kind else { return Err(malformed(name)) };
         if !rules.wildcards && matches!(name, GeneralName::Dns(text) if text.starts_with('*')) {
             return Err(Refusal::Wildcard(name.to_string()));
         }
@@ -136,11 +133,23 @@ pub(super) fn text(name: &GeneralName) -> String {
         GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text) => text.clone(),
         GeneralName::Ip(address) => address.to_string(),
         GeneralName::Directory(name) => format!("{name:#}"),
-        GeneralName::Other(_) => match name.other_name() {
-            Some((_, value)) => text_of(&value).unwrap_or_else(|| name.to_string()),
-            None => name.to_string(),
-        },
+        GeneralName::Other(_) => name.other_text().unwrap_or_else(|| name.to_string()),
     }
+}
+
+/// Says what a name must be, where the prefix of its kind alone does not.
+fn malformed(name: &GeneralName) -> Refusal {
+    let fault = match name.other_name() {
+        Some((id, _)) if id == oid::UPN => "a UPN is a UTF8String with text in it",
+        Some((id, _)) if id == oid::HARDWARE_MODULE_NAME => {
+            "a hardwareModuleName is a SEQUENCE of an OBJECT IDENTIFIER, the hwType, and an OCTET STRING, the hwSerialNum (RFC 4108 §5)"
+        }
+        Some((id, _)) if id == oid::SMTP_UTF8_MAILBOX => {
+            "an SmtpUTF8Mailbox is a UTF8String with letters beyond ASCII before its @, and a host's name in A-labels after it (RFC 9598 §3)"
+        }
+        Some(_) | None => return Refusal::MalformedName(name.to_string()),
+    };
+    Refusal::NameForm { name: name.to_string(), fault: fault.to_string() }
 }
 
 /// Whether a name has the syntax of its kind (RFC 5280 §4.2.1.6).
@@ -154,16 +163,10 @@ fn is_well_formed(name: &GeneralName) -> bool {
         GeneralName::Other(_) => match name.other_name() {
             Some((id, value)) if id == oid::SMTP_UTF8_MAILBOX => is_utf8_mailbox(&value),
             Some((id, value)) if id == oid::UPN => utf8(&value).is_some_and(|text| !text.is_empty()),
-            Some((id, value)) if id == oid::HARDWARE_MODULE_NAME => is_hardware_module(&value),
+            Some((id, value)) if id == oid::HARDWARE_MODULE_NAME => hardware_module(&value).is_some(),
             Some(_) | None => true,
         },
     }
-}
-
-/// SEQUENCE { OBJECT IDENTIFIER, OCTET STRING } (RFC 4108 §5).
-fn is_hardware_module(value: &[u8]) -> bool {
-    let tags = der::parts(der::contents(value)).map(|part| part[0]);
-    value.first() == Some(&0x30) && tags.eq([0x06, 0x04])
 }
 
 #[cfg(test)]
@@ -179,7 +182,13 @@ mod tests {
             "DNS:_sip.example",
             "IP:::1",
             "email:a@example.org",
+            "email:\"a b\"@example.org",
+            "email:\"a@b, \\\"c\\\\\"@example.org",
+            "email:a@[192.0.2.1]",
+            "email:a@[IPv6:2001:db8::1]",
             "URI:urn:uuid:1",
+            "URI:ldap:///CN=CA,DC=example?cACertificate?base",
+            "URI:file:///var/lib/x",
             "URI:https://a.example/x",
             "URI:coaps://[2001:db8::1]:5684",
             "URI:spiffe://plant.example/line/4",
@@ -207,11 +216,25 @@ mod tests {
             "email:a@*.example.org",
             "email:a..b@example.org",
             "email:<a@example.org>",
+            "email:\"a@example.org",
+            "email:\"a\"b\"@example.org",
+            "email:\"a\\\"@example.org",
+            "email:\"a\nb\"@example.org",
+            "email:\"a\"@example.org",
+            "email:\"a\\ b\"@example.org",
+            "email:a@[192.0.2.256]",
+            "email:a@[IPv6:192.0.2.1]",
+            "email:a@[2001:db8::1]",
+            "email:a@192.0.2.1",
             "URI:nothing",
             "URI:1x:y",
             "URI:x:",
             "URI:https://",
             "URI:https:///path",
+            "URI:spiffe:///line/4",
+            "URI:ldap://",
+            "URI:ldap://:389/",
+            "URI:ldap://a@/",
             "URI:https://a b/",
             "URI:https://[::1",
             "URI:https://a..b/",

@@ -30,8 +30,10 @@ pub struct Profile {
     pub change_subject_name: bool,
     /// The key usages it gives, as far as the key's type can have them.
     pub key_usage: KeyUsage,
-    /// The extended key usages it gives; none if empty.
+    /// The extended key usages it gives; none if empty. A request may ask for fewer.
     pub ext_key_usage: Vec<Oid>,
+    /// Those of them that every certificate gets, whatever its request asks for.
+    pub required_ext_key_usage: Vec<Oid>,
     /// Whether `/csrattrs` names the key usages and extended key usages too, which requests need not ask for.
     pub tells_extensions: bool,
     /// Whether it gives a subjectKeyIdentifier.
@@ -141,6 +143,7 @@ impl Profile {
             change_subject_name: false,
             key_usage: KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT),
             ext_key_usage: Vec::new(),
+            required_ext_key_usage: Vec::new(),
             tells_extensions: true,
             subject_key_identifier: true,
             extensions: Vec::new(),
@@ -170,6 +173,7 @@ impl Profile {
             "ra" => Some(Self {
                 key_usage: KeyUsage::DIGITAL_SIGNATURE,
                 ext_key_usage: Vec::from([oid::CLIENT_AUTH, oid::CMC_RA]),
+                required_ext_key_usage: Vec::from([oid::CMC_RA]),
                 ..plain
             }),
             "smime" => Some(Self {

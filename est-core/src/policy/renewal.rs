@@ -18,13 +18,13 @@ pub(super) fn check(certificate: &Certificate, csr: &Csr) -> Result<(), Refusal>
     Err(Refusal::NamesDiffer { expected: format!("{}; {names}", certificate.subject()) })
 }
 
-/// Whether these are the certificate's names: the subject octet for octet, the subjectAltName as a set of names, since
-/// clients reorder them.
+/// Whether these are the certificate's names: the subject octet for octet, but for the order within an RDN, the
+/// subjectAltName as a set of names, since clients reorder them.
 pub(super) fn are_names_of(certificate: &Certificate, subject: &Name, names: Option<&GeneralNames>) -> bool {
     let same_names = match (certificate.subject_alt_name(), names) {
         (Some(current), Some(requested)) => current.same_names(requested),
         (None, None) => true,
         (Some(_), None) | (None, Some(_)) => false,
     };
-    same_names && certificate.subject() == subject
+    same_names && certificate.subject().is_same_as(subject)
 }

@@ -10,8 +10,13 @@ pub(super) fn is_absolute_uri(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once(':') else { return false };
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
         && scheme.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"+-.".contains(&octet));
-    is_scheme && !rest.is_empty() && is_uri_text(rest) && rest.strip_prefix("//").is_none_or(has_host)
+    let may_lack_host = WITHOUT_HOST.iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let has_authority = |rest: &str| has_host(rest) || may_lack_host && rest.starts_with('/');
+    is_scheme && !rest.is_empty() && is_uri_text(rest) && rest.strip_prefix("//").is_none_or(has_authority)
 }
+
+/// The schemes whose URIs may leave the host to the reader, as in `ldap:///CN=CA` (RFC 4516 §2, RFC 8089 §2).
+const WITHOUT_HOST: [&str; 3] = ["ldap", "ldaps", "file"];
 
 /// Whether a segment of the path is `.` or `..`, in whatever encoding: who resolves the URI gets another path (§5.2.4).
 pub(super) fn has_dot_segment(text: &str) -> bool {

@@ -19,7 +19,7 @@ impl Refusal {
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not about the request has no rule")]
     pub fn rule(&self) -> Option<Rule> {
         let (keys, standard): (&'static [&'static str], _) = match self {
-            Self::Csr(_) => (&[], "RFC 2986 §4"),
+            Self::Csr(_) | Self::NoRequestInPem | Self::SeveralRequests => (&[], "RFC 2986 §4"),
             Self::KeyTypeNotAllowed { .. } => (&["allowed_key_types", "key_types"], ""),
             Self::KeyBlocked => (&["key_blocklist"], ""),
             Self::KeyOfCa => (&[], "a key certifies others or is certified, not both"),
@@ -30,7 +30,7 @@ impl Refusal {
             Self::SubjectAttributeNotAllowed(_) => (&["subject_attributes"], ""),
             Self::SubjectAttributeRequired(_) => (&["required_subject_attributes"], ""),
             Self::SubjectAltNameRequired => (&["require_san"], ""),
-            Self::DuplicateName | Self::MalformedName(_) => (&[], "RFC 5280 §4.2.1.6"),
+            Self::MalformedName(_) | Self::NameForm { .. } => (&[], "RFC 5280 §4.2.1.6"),
             Self::NameKindNotAllowed { .. } | Self::NamePattern { .. } => (&["names"], ""),
             Self::NameRequired(_) => (&["required_names"], ""),
             Self::Wildcard(_) => (&["wildcards"], ""),
@@ -42,6 +42,10 @@ impl Refusal {
             Self::CaCertificate => (&[], "RFC 5280 §4.2.1.9: CA certificates are not issued here"),
             Self::KeyUsage { .. } => (&["default_key_usage", "key_usage"], "RFC 5280 §4.2.1.3"),
             Self::MalformedKeyUsage => (&[], "RFC 5280 §4.2.1.3"),
+            Self::ExtKeyUsage { .. } => {
+                (&["default_ext_key_usage", "required_ext_key_usage", "ext_key_usage"], "RFC 5280 §4.2.1.12")
+            }
+            Self::MalformedExtKeyUsage => (&[], "RFC 5280 §4.2.1.12"),
             Self::NamesDiffer { .. } => (&["certificate_names"], "RFC 7030 §4.2.2"),
             Self::ServerKeyGenerationForbidden => (&["serverkeygen"], "RFC 7030 §4.4"),
             Self::KeyGeneration(_) => (&["recipients", "symmetric_key"], "RFC 7030 §4.4.1"),

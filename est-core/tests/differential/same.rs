@@ -117,11 +117,11 @@ fn same_request(ours: &Csr, theirs: &CertReq) -> Same {
 /// The extensions that a request asks for, as `x509-cert` reads them when asked to.
 fn their_extensions(theirs: &CertReq) -> Option<Extensions> {
     let ids = [oid::EXTENSION_REQUEST, oid::MS_EXTENSION_REQUEST];
-    let requests = theirs.info.attributes.iter().filter(|attribute| {
-        let id = attribute.oid.to_der().unwrap();
-        ids.iter().any(|known| known.as_der() == id)
+    // Where both are there, they ask for the same.
+    let request = ids.iter().find_map(|known| {
+        theirs.info.attributes.iter().find(|attribute| attribute.oid.to_der().unwrap() == known.as_der())
     });
-    let values = requests.flat_map(|attribute| attribute.values.iter());
+    let values = request.into_iter().flat_map(|attribute| attribute.values.iter());
     let lists: Result<Vec<Extensions>, _> = values.map(|value| value.decode_as()).collect();
     lists.ok().map(|lists| lists.concat())
 }

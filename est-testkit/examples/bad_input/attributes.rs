@@ -12,7 +12,8 @@ pub(crate) fn attributes(maker: &mut Maker) {
     let with = |attributes: &[&[u8]]| key.csr_with_attributes(name("CN=attributes").as_der(), attributes);
     let password = attribute(oid::CHALLENGE_PASSWORD.as_der(), &[&utf8("hush-challenge-password")]);
     let request = attribute(oid::EXTENSION_REQUEST.as_der(), &[b"\x30\x00"]);
-    let microsofts = attribute(oid::MS_EXTENSION_REQUEST.as_der(), &[b"\x30\x00"]);
+    let usage = extension(oid::KEY_USAGE.as_der(), true, b"\x03\x02\x07\x80");
+    let microsofts = attribute(oid::MS_EXTENSION_REQUEST.as_der(), &[&sequence(&[&usage])]);
     let unknown = attribute(b"\x06\x03\x2a\x03\x04", &[b"\x05\x00"]);
     let twice = |id: Oid| CsrError::Attribute(id);
     let single = "RFC 2985 §5.4";
@@ -26,9 +27,9 @@ pub(crate) fn attributes(maker: &mut Maker) {
     );
     maker.bad(
         "both-extension-requests",
-        "The standard's request for extensions and Microsoft's",
-        twice(oid::MS_EXTENSION_REQUEST),
-        "RFC 9908 §3.2",
+        "The standard's request for extensions, and Microsoft's for others",
+        CsrError::ExtensionRequestsDiffer,
+        "RFC 2985 §5.4.2",
         &with(&[&request, &microsofts]),
     );
     maker.bad(

@@ -116,14 +116,14 @@ pub(crate) fn der(maker: &mut Maker) {
     maker.bad(
         "long-integer",
         "A version with a superfluous zero",
-        DerError::Value,
+        CsrError::Version,
         "X.690 §8.3.2",
         &info(&[b"\x02\x02\x00\x00", subject.as_der(), spki, NO_ATTRIBUTES]),
     );
     maker.bad(
         "empty-integer",
         "A version without octets",
-        DerError::Value,
+        CsrError::Version,
         "X.690 §8.3.1",
         &info(&[b"\x02\x00", subject.as_der(), spki, NO_ATTRIBUTES]),
     );
@@ -199,13 +199,6 @@ pub(crate) fn der(maker: &mut Maker) {
         CsrError::NotACsr,
         "RFC 2986 §4.1",
         &info(&[subject.as_der(), spki, NO_ATTRIBUTES]),
-    );
-    maker.bad(
-        "attributes-missing",
-        "No attributes, not even an empty set of them",
-        CsrError::NotACsr,
-        "RFC 2986 §4.1",
-        &info(&[VERSION, subject.as_der(), spki]),
     );
     maker.bad(
         "attributes-twice",

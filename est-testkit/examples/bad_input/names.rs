@@ -2,7 +2,8 @@
 
 use crate::Maker;
 use est_core::Refusal;
-use est_core::pkix::{CsrError, NameError, Oid, oid};
+use est_core::pkix::der::DerError;
+use est_core::pkix::{AlternativeNameError, AlternativeNameFault, CsrError, NameError, Oid, StringType, oid};
 use est_testkit::der::{extension, sequence, set, utf8, value};
 use est_testkit::pki::Key;
 
@@ -43,15 +44,40 @@ pub(crate) fn subjects(maker: &mut Maker) {
         ("no-utf-8", "UTF8String with other octets", value(0x0c, &[b"\xff\xfe"])),
         ("overlong-utf-8", "UTF-8 longer than it needs to be", value(0x0c, &[b"\xc0\xaf"])),
         ("surrogates", "Half a character of UTF-16", value(0x0c, &[b"\xed\xa0\x80"])),
-        ("printable-asterisk", "PrintableString with an asterisk", value(0x13, &[b"*"])),
-        ("teletex-string", "TeletexString, which means what the reader likes", value(0x14, &[b"a"])),
-        ("bmp-string", "BMPString", value(0x1e, &[b"\0a"])),
-        ("universal-string", "UniversalString", value(0x1c, &[b"\0\0\0a"])),
         ("integer", "A number as a name", b"\x02\x01\x05".to_vec()),
         ("null", "NULL as a name", b"\x05\x00".to_vec()),
     ] {
         maker.bad(case, about, Refusal::Subject(NameError::NotText(common_name())), names, &with(&of(&text)));
     }
+    let asterisk = NameError::Character { id: common_name(), string_type: StringType::Printable, character: '*' };
+    maker.bad(
+        "printable-asterisk",
+        "PrintableString with an asterisk",
+        Refusal::Subject(asterisk),
+        names,
+        &with(&of(&value(0x13, &[b"*"]))),
+    );
+    for (case, about, found, text) in [
+        (
+            "teletex-string",
+            "TeletexString, which means what the reader likes",
+            StringType::Teletex,
+            value(0x14, &[b"a"]),
+        ),
+        ("bmp-string", "BMPString", StringType::Bmp, value(0x1e, &[b"\0a"])),
+        ("universal-string", "UniversalString", StringType::Universal, value(0x1c, &[b"\0\0\0a"])),
+    ] {
+        let refusal = Refusal::Subject(NameError::StringType { id: common_name(), found });
+        maker.bad(case, about, refusal, names, &with(&of(&text)));
+    }
+    let twice = |text: &str| sequence(&[oid::COMMON_NAME.as_der(), &utf8(text)]);
+    maker.bad(
+        "type-twice-in-an-rdn",
+        "One RDN with two commonNames",
+        CsrError::Subject(NameError::TypeTwice(common_name())),
+        "X.501 §9.3",
+        &with(&sequence(&[&set(&[&twice("a"), &twice("b")])])),
+    );
     let reversed = Refusal::Subject(NameError::ControlCharacter(common_name()));
     maker.bad(
         "right-to-left",
@@ -115,63 +141,91 @@ pub(crate) fn alternative_names(maker: &mut Maker) {
         san,
         &with(&[&value(0x82, &[b"names.example"]), b"\x87\x04\xc0\x00\x02\x01"]),
     );
-    let unreadable = || CsrError::SubjectAltName;
-    maker.bad("empty", "A list without a name", unreadable(), san, &with(&[]));
+    let unreadable = |error| CsrError::SubjectAltName(error);
+    let first = |fault| unreadable(AlternativeNameError::Name { entry: 1, fault });
+    maker.bad("empty", "A list without a name", unreadable(AlternativeNameError::Empty), san, &with(&[]));
     maker.bad(
         "address-of-3-octets",
         "An address of three octets",
-        unreadable(),
+        first(AlternativeNameFault::Address { octets: 3, text: false }),
         san,
         &with(&[b"\x87\x03\x01\x02\x03"]),
     );
     maker.bad(
         "address-with-a-mask",
         "An address with a mask, as name constraints have it",
-        unreadable(),
+        first(AlternativeNameFault::Address { octets: 8, text: false }),
         san,
         &with(&[b"\x87\x08\x0a\0\0\0\xff\0\0\0"]),
     );
     maker.bad(
         "dns-in-utf-8",
         "A name outside of ASCII",
-        unreadable(),
+        first(AlternativeNameFault::AsciiOnly("dNSName")),
         san,
         &with(&[&value(0x82, &["zoë.example".as_bytes()])]),
     );
     maker.bad(
         "constructed-dns",
         "A dNSName in constructed form",
-        unreadable(),
+        first(AlternativeNameFault::Kind(0xa2)),
         san,
         &with(&[&value(0xa2, &[&utf8("a.example")])]),
     );
-    maker.bad("of-no-kind", "A tag that no kind of name has", unreadable(), san, &with(&[&value(0x89, &[b"a"])]));
-    maker.bad("other-name-of-garbage", "An otherName that is none", unreadable(), san, &with(&[b"\xa0\x02\x05\x00"]));
+    maker.bad(
+        "of-no-kind",
+        "A tag that no kind of name has",
+        first(AlternativeNameFault::Kind(0x89)),
+        san,
+        &with(&[&value(0x89, &[b"a"])]),
+    );
+    maker.bad(
+        "other-name-of-garbage",
+        "An otherName that is none",
+        first(AlternativeNameFault::OtherName),
+        san,
+        &with(&[b"\xa0\x02\x05\x00"]),
+    );
     maker.bad(
         "ten-thousand-names",
         "Many names, for a parser's memory",
-        unreadable(),
+        unreadable(AlternativeNameError::Malformed(Some(DerError::TooMany))),
         san,
         &with(&vec![&b"\x82\x01a"[..]; 10_000]),
     );
     maker.bad(
         "not-a-list",
         "A name without a list around it",
-        unreadable(),
+        unreadable(AlternativeNameError::Malformed(None)),
         san,
         &key.csr_with_extensions("CN=names", &[&extension(oid::SUBJECT_ALT_NAME.as_der(), false, b"\x82\x01a")]),
     );
     maker.bad(
         "after-the-list",
         "An octet after the list",
-        unreadable(),
+        unreadable(AlternativeNameError::Malformed(Some(DerError::TrailingData))),
         san,
         &key.csr_with_extensions(
             "CN=names",
             &[&extension(oid::SUBJECT_ALT_NAME.as_der(), false, b"\x30\x03\x82\x01a\x00")],
         ),
     );
-    maker.bad("twice", "A name twice", Refusal::DuplicateName, san, &with(&[b"\x82\x01a", b"\x82\x01a"]));
+    maker.bad(
+        "address-as-text",
+        "An address as people write it",
+        first(AlternativeNameFault::Address { octets: 9, text: true }),
+        san,
+        &with(&[b"\x87\x09192.0.2.7"]),
+    );
+    let text_that_is_none = value(0xa0, &[b"\x06\x03\x2a\x03\x04", b"\xa0\x03\x0c\x01\xff"]);
+    let fault = format!("its value is not DER: {}", DerError::Text);
+    maker.bad(
+        "other-name-with-text-that-is-none",
+        "An otherName whose UTF8String is none",
+        Refusal::NameForm { name: "1.2.3.4:#0c01ff".into(), fault },
+        "X.690 §8.23",
+        &with(&[&text_that_is_none]),
+    );
     for (case, about, tag, text) in [
         ("dns-with-a-nul", "A NUL, at which other software stops reading", 0x82, "www.example\0.attacker.example"),
         ("dns-empty", "No name at all", 0x82, ""),

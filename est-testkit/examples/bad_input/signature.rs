@@ -76,47 +76,55 @@ pub(crate) fn signature(maker: &mut Maker) {
         let body = assemble_csr(info.clone(), &sequence(&[algorithm]), &key.sign(info));
         maker.bad(case, "A hash for which collisions can be bought", CsrError::WeakHash, "RFC 9155 §2", &body);
     }
-    let unsupported = |oid: &[u8]| CsrError::SignatureAlgorithm(Oid::from_der(oid).expect("an object identifier"));
-    for (case, about, algorithm, oid) in [
+    let id = |oid: &[u8]| Oid::from_der(oid).expect("an object identifier");
+    let ecdsa_sha256_id = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02";
+    for (case, about, algorithm, error) in [
         (
             "md2-with-rsa",
             "MD2",
             &b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x02\x05\x00"[..],
-            &b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x02"[..],
+            CsrError::SignatureHash("MD2"),
         ),
-        ("of-an-unknown-algorithm", "An algorithm that nobody knows", b"\x06\x03\x2a\x03\x04", b"\x06\x03\x2a\x03\x04"),
+        (
+            "sha224-with-rsa",
+            "SHA-224",
+            b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0e\x05\x00",
+            CsrError::SignatureHash("SHA-224"),
+        ),
+        (
+            "of-an-unknown-algorithm",
+            "An algorithm that nobody knows",
+            b"\x06\x03\x2a\x03\x04",
+            CsrError::SignatureAlgorithm(id(b"\x06\x03\x2a\x03\x04")),
+        ),
         (
             "algorithm-of-another-key",
             "ECDSA named over an RSA key",
-            b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
-            b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02",
+            ecdsa_sha256_id,
+            CsrError::SignatureKey { algorithm: id(ecdsa_sha256_id), key_type: KeyType::Rsa(2048) },
         ),
         (
             "pss-with-sha1",
             "PSS with its defaults, which are SHA-1",
             b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x00",
-            b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a",
+            CsrError::WeakHash,
         ),
     ] {
         let body = assemble_csr(rsa_info.clone(), &sequence(&[algorithm]), &rsa.sign(&rsa_info));
-        maker.bad(case, about, unsupported(oid), "RFC 8017 §A.2", &body);
+        maker.bad(case, about, error, "RFC 8017 §A.2", &body);
     }
     maker.bad(
-        "ecdsa-with-null",
-        "NULL parameters, which ECDSA does not have",
-        unsupported(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"),
+        "ecdsa-with-parameters",
+        "Parameters other than NULL, which some write where ECDSA has none",
+        CsrError::SignatureParameters(id(ecdsa_sha256_id)),
         "RFC 5758 §3.2",
-        &assemble_csr(
-            info.clone(),
-            &sequence(&[b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"]),
-            &key.sign(&info),
-        ),
+        &assemble_csr(info.clone(), &sequence(&[ecdsa_sha256_id, b"\x30\x00"]), &key.sign(&info)),
     );
     let no_signature = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x02";
     maker.bad(
         "none",
         "id-alg-noSignature, a digest in place of a signature",
-        unsupported(no_signature),
+        CsrError::SignatureAlgorithm(id(no_signature)),
         "RFC 6402 §2.4",
         &assemble_csr(info, &sequence(&[no_signature, b"\x05\x00"]), &[7; 32]),
     );

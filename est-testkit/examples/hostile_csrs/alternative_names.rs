@@ -1,7 +1,7 @@
 //! subjectAltNames: the syntax of each kind.
 
 use est_core::pkix::oid;
-use est_testkit::der::{extension, sequence, utf8, value};
+use est_testkit::der::{extension, sequence, set, utf8, value};
 
 use crate::{Maker, common_name, directory, dns, email, ia5, ip, other_name, subject, uri};
 
@@ -210,16 +210,13 @@ pub(crate) fn shapes(maker: &Maker) {
     ] {
         maker.pair(("device", "csr-subject-alt-name", what, NAMES), &with(&hostile), &with(&sequence(&[&sound])));
     }
-    for (what, one, other) in [
-        ("dns", dns("a.example"), dns("b.example")),
-        ("address", ip("192.0.2.1"), ip("192.0.2.2")),
-        ("email", email("ada@example.com"), email("bob@example.com")),
-        ("directory", directory(&common_name("a")), directory(&common_name("b"))),
-    ] {
-        maker.pair(
-            ("device", "duplicate-name", what, NAMES),
-            &with(&sequence(&[&one, &other, &one])),
-            &with(&sequence(&[&one, &other])),
-        );
-    }
+    // Issued are both as DER wants them; an RDN that says a thing twice is one that DER cannot mend.
+    let common_name = |text: &str| sequence(&[oid::COMMON_NAME.as_der(), &utf8(text)]);
+    let twice = sequence(&[&set(&[&common_name("a"), &common_name("b")])]);
+    let apart = sequence(&[&set(&[&common_name("a")]), &set(&[&common_name("b")])]);
+    maker.pair(
+        ("device", "csr-subject-alt-name", "directory-with-a-type-twice-in-an-rdn", "X.501 §9.3"),
+        &with(&sequence(&[&directory(&twice)])),
+        &with(&sequence(&[&directory(&apart)])),
+    );
 }

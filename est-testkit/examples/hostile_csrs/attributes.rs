@@ -87,7 +87,6 @@ pub(crate) fn changes_of_names(maker: &Maker) {
         ("no-name", "to-nothing", to(name("").as_der(), &[]), to(&device_2, &[])),
         ("malformed-name", "to-a-bad-host", to(&device_2, &[&dns("-")]), to(&device_2, &[&host])),
         ("malformed-name", "to-a-bad-mailbox", to(&device_2, &[&email("a")]), to(&device_2, &[&email("a@b.example")])),
-        ("duplicate-name", "to-one-twice", to(&device_2, &[&host, &host]), to(&device_2, &[&host])),
         (
             "common-name-not-in-san",
             "to-a-wildcard-alone",

@@ -17,8 +17,8 @@ pub(crate) fn extensions(maker: &Maker) {
     for (what, hostile, twin) in [
         ("ca-true", basic(b"\x30\x03\x01\x01\xff"), &plain),
         ("ca-true-with-path-length", basic(b"\x30\x06\x01\x01\xff\x02\x01\x00"), &plain),
-        ("path-length-alone", basic(b"\x30\x03\x02\x01\x00"), &plain),
-        ("ca-false-written-out", basic(b"\x30\x03\x01\x01\x00"), &plain),
+        ("ca-true-after-a-path-length", basic(b"\x30\x06\x02\x01\x00\x01\x01\xff"), &basic(b"\x30\x03\x02\x01\x00")),
+        ("ca-false-and-more", basic(b"\x30\x05\x01\x01\x00\x05\x00"), &basic(b"\x30\x03\x01\x01\x00")),
         ("basic-constraints-of-text", basic(&utf8("CA:TRUE")), &plain),
         ("basic-constraints-empty", basic(b""), &plain),
         ("key-cert-sign", with(&[&usage(b"\x03\x02\x02\x84")]), &signing),
@@ -72,6 +72,8 @@ pub(crate) fn extensions(maker: &Maker) {
         ("passed-no-der", &b"status_request"[..]),
         ("passed-empty", b""),
         ("passed-with-trailing-octets", b"\x05\x00\x00"),
+        ("passed-with-a-set-in-no-order", b"\x31\x06\x02\x01\x05\x02\x01\x01"),
+        ("passed-with-text-that-is-none", b"\x30\x03\x0c\x01\xff"),
     ] {
         let about = ("passing", "csr-extensions", what, "RFC 5280 §4.1");
         maker.pair(about, &with(&[&features(hostile)]), &with(&[&features(b"\x30\x03\x02\x01\x05")]));
@@ -83,12 +85,42 @@ pub(crate) fn extensions(maker: &Maker) {
         &of(&[&twice, &twice]),
         &of(&[&twice]),
     );
-    let microsoft = est_testkit::der::attribute(oid::MS_EXTENSION_REQUEST.as_der(), &[&sequence(&[&end_entity])]);
+    let microsoft = |extensions: &[&[u8]]| {
+        est_testkit::der::attribute(oid::MS_EXTENSION_REQUEST.as_der(), &[&sequence(extensions)])
+    };
     maker.pair(
-        ("device", "csr-attribute", "two-spellings-of-extension-request", "RFC 2986 §4.1"),
-        &of(&[&twice, &microsoft]),
-        &of(&[&microsoft]),
+        ("device", "csr-extensions", "two-requests-that-differ", "RFC 2985 §5.4.2"),
+        &of(&[&twice, &microsoft(&[])]),
+        &of(&[&twice, &microsoft(&[&end_entity])]),
     );
+    purposes(maker);
+}
+
+/// Extended key usages of which the label gives none, or that cannot be read.
+fn purposes(maker: &Maker) {
+    let with = |value: &[u8]| {
+        let purposes = extension(oid::EXT_KEY_USAGE.as_der(), false, value);
+        maker.with_extensions(&common_name("device-1"), &[&purposes, &alternative_names(&[&dns("a.example")])])
+    };
+    let asking = |purposes: &[Oid]| with(&Extension::ext_key_usage(purposes).value);
+    let ipsec = Oid::from_dotted("1.3.6.1.5.5.7.3.17").expect("an identifier");
+    for (label, what, hostile, twin) in [
+        ("device", "of-servers", &[oid::SERVER_AUTH][..], &[oid::SERVER_AUTH, oid::CLIENT_AUTH][..]),
+        ("device", "of-ipsec", std::slice::from_ref(&ipsec), &[ipsec.clone(), oid::CLIENT_AUTH]),
+        ("tls-client", "of-code", &[oid::CODE_SIGNING], &[oid::CLIENT_AUTH]),
+        ("ra", "of-servers", &[oid::SERVER_AUTH], &[oid::CMC_RA]),
+    ] {
+        let about = (label, "ext-key-usage", what, "RFC 5280 §4.2.1.12, RFC 10002 §3.1");
+        maker.pair(about, &asking(hostile), &asking(twin));
+    }
+    for (what, hostile) in [
+        ("empty", sequence(&[])),
+        ("of-text", utf8("clientAuth")),
+        ("of-text-within", sequence(&[&utf8("clientAuth")])),
+    ] {
+        let about = ("device", "malformed-ext-key-usage", what, "RFC 5280 §4.2.1.12");
+        maker.pair(about, &with(&hostile), &asking(&[oid::CLIENT_AUTH]));
+    }
 }
 
 /// Key usages that the label does not give to such a key.

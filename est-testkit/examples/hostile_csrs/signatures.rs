@@ -66,6 +66,7 @@ fn algorithms(maker: &Maker) {
         ("md5-with-rsa", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04\x05\x00"), &rsa_twin),
         ("sha1-with-rsa", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05\x05\x00"), &rsa_twin),
         ("sha1-with-ecdsa", of_ecdsa(b"\x06\x07\x2a\x86\x48\xce\x3d\x04\x01"), &ecdsa_twin),
+        ("pss-with-sha1", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x00"), &rsa_twin),
     ] {
         maker.pair(("device", "weak-hash", what, "RFC 9155 §2"), &hostile, twin);
     }
@@ -75,10 +76,24 @@ fn algorithms(maker: &Maker) {
     let ml_info = info(&ml_dsa, "CN=device-1");
     for (what, hostile, twin) in [
         ("md2-with-rsa", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x02\x05\x00"), rsa_twin.clone()),
-        ("pss-with-sha1", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x30\x00"), rsa_twin.clone()),
+        ("pss-without-parameters", of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), rsa_twin.clone()),
         ("ecdsa-over-an-rsa-key", of_rsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"), rsa_twin.clone()),
         ("rsa-over-an-ec-key", of_ecdsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x05\x00"), ecdsa_twin.clone()),
-        ("ecdsa-with-null", of_ecdsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"), ecdsa_twin.clone()),
+        (
+            "ecdsa-with-a-sequence",
+            of_ecdsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x30\x00"),
+            of_ecdsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"),
+        ),
+        (
+            "ecdsa-with-a-curve",
+            of_ecdsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"),
+            ecdsa_twin.clone(),
+        ),
+        (
+            "rsa-with-a-sequence",
+            of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b\x30\x00"),
+            of_rsa(b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b"),
+        ),
         ("ecdsa-with-sha224", of_ecdsa(b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x01"), ecdsa_twin.clone()),
         ("of-no-known-algorithm", of_ecdsa(b"\x06\x03\x2a\x03\x04"), ecdsa_twin.clone()),
         ("digest-alone", of_ecdsa(b"\x06\x08\x2b\x06\x01\x05\x05\x07\x06\x02\x05\x00"), ecdsa_twin.clone()),

@@ -151,6 +151,7 @@ fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refus
             "code": refusal.row().code,
             "status": refusal.row().http_status,
             "text": refusal.to_string(),
+            "pattern": refusal.pattern(),
             "profile": label.profile.name,
             "written": written,
             "standard": standard,
@@ -163,6 +164,7 @@ fn tell_refusal(arguments: &Explain, label: &Label, principal: &Principal, refus
         ("status", refusal.row().http_status.to_string()),
         ("text", refusal.to_string()),
     ];
+    rows.extend(refusal.pattern().map(|pattern| ("pattern", pattern.to_owned())));
     rows.extend(written.map(|written| ("written", written)));
     rows.extend(standard.map(|standard| ("standard", standard.to_owned())));
     print(&rows)

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use rasn::types::{OctetString, SetOf};
 
-use super::{Csr, CsrError, SubjectPublicKeyInfo, asn1, oid, open, single_value};
+use super::attributes::single_value;
+use super::{Csr, CsrError, SubjectPublicKeyInfo, asn1, oid, open};
 use crate::cms::Capabilities;
 use crate::pkix::{Certificate, KeyType, Oid};
 use crate::{KeyWish, Protection};
@@ -29,8 +30,9 @@ impl KeyRequest {
         let octets = info.public_key.as_bytes().to_vec();
         let hint = SubjectPublicKeyInfo::parse(&octets).ok().map(|key| key.key_type());
         let public_key = SubjectPublicKeyInfo::to_be_generated(DEFAULT, &octets);
-        let csr = Csr::with(der, &info, subject, public_key)?;
-        let protection = protection(&info.attributes)?;
+        let attributes = info.attributes.clone().unwrap_or_default();
+        let csr = Csr::with(der, info, subject, public_key)?;
+        let protection = protection(&attributes)?;
         Ok(Self { csr, octets, hint, protection })
     }
 

@@ -60,7 +60,7 @@ pub(in crate::config) static CA: Section = Section {
             "default_ext_key_usage",
             "array of names or OIDs",
             Default(r#"["serverAuth", "clientAuth"]"#),
-            "The extended key usages given. Without clientAuth a certificate cannot renew itself.",
+            "The extended key usages given, of which a request may ask for fewer. Without clientAuth a certificate cannot renew itself.",
         )
         .also(&["ext_key_usage", "extended_key_usage", "default_extended_key_usage", "eku"]),
         key(

@@ -137,7 +137,7 @@ pub(in crate::config) static LABEL: Section = Section {
             "default_ext_key_usage",
             "array of names or OIDs",
             Means("those of the CA, or of the profile"),
-            "The extended key usages given, in place of the CA's.",
+            "The extended key usages given, of which a request may ask for fewer, in place of the CA's.",
         )
         .also(&["default_extended_key_usage"]),
         key(

@@ -21,7 +21,7 @@ pub(in crate::config) static PROFILE: Section = Section {
         key("serverkeygen", "boolean", Means("as the base; `true`"), "Whether `/serverkeygen` may make keys for it."),
         key("key_usage", "array of names", Means("those of the base"), "The key usages given; each key gets those that its type can have.")
             .also(&["default_key_usage"]),
-        key("ext_key_usage", "array of names or OIDs", Means("those of the base"), "The extended key usages given.")
+        key("ext_key_usage", "array of names or OIDs", Means("those of the base"), "The extended key usages given, of which a request may ask for fewer.")
             .also(&["default_ext_key_usage", "extended_key_usage", "eku"]),
         key("validity_days", "integer", Means("as the base; 365"), "For how many days a certificate is valid; 1 to 36500.")
             .also(&["default_validity_days", "days"]),

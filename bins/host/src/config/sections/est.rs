@@ -220,13 +220,14 @@ fn of_ca(section: &Reader<'_>, name: Option<&str>, own: OwnRules, ca: &Ca) -> Is
     }
     let max_validity = Seconds::from_days(max_days);
     let mut ext_key_usage = own.ext_key_usage.unwrap_or_else(|| ca.ext_key_usage.clone());
-    ext_key_usage.extend(own.required_ext_key_usage);
+    ext_key_usage.extend(own.required_ext_key_usage.iter().cloned());
     let profile = Profile {
         key_types: own.key_types,
         subject: SubjectRules { patterns: own.subject_pattern.into_iter().collect(), ..SubjectRules::default() },
         names: NameRules { require_san: own.require_san.unwrap_or(true), ..NameRules::default() },
         key_usage: own.key_usage.unwrap_or(ca.key_usage),
         ext_key_usage: once_each(ext_key_usage),
+        required_ext_key_usage: own.required_ext_key_usage,
         validity: written_days.map_or(ca.validity, Seconds::from_days).min(max_validity),
         max_validity,
         tells_extensions: false,

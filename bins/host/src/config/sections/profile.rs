@@ -119,6 +119,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
         change_subject_name: change_subject_name?.unwrap_or(base.change_subject_name),
         key_usage: key_usage?.map_or(base.key_usage, |usages| all_of(&usages)),
         ext_key_usage: ext_key_usage?.map_or(base.ext_key_usage, once_each),
+        required_ext_key_usage: base.required_ext_key_usage,
         tells_extensions: base.tells_extensions,
         subject_key_identifier: subject_key_identifier?.unwrap_or(base.subject_key_identifier),
         extensions: extensions?,
@@ -339,6 +340,7 @@ pub(super) fn tightened(section: &Reader<'_>, issuing: Issuing, own: OwnRules, m
             loosens(name, format!("{} does not give {foreign}", profile.name));
         }
     }
+    profile.required_ext_key_usage.extend(required.iter().cloned());
     if let Some(wanted) = wanted {
         let wanted = once_each([wanted, required].concat());
         if wanted.is_empty() && !profile.ext_key_usage.is_empty() {
