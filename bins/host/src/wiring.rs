@@ -207,6 +207,7 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
     let validator =
         PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose)
             .map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))?
+            .with_algorithms(est_backends::algorithms())
             .with_own_cas(settings.cas.iter().map(|ca| ca.certificate.clone()).collect())
             .with_expired_grace(client_auth.expired_grace);
     if client_auth.crls.is_empty() {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use est_core::pkix::Certificate;
-use est_core::{Doubt, Seconds, UnixTime};
+use est_core::{Algorithms, Doubt, Seconds, UnixTime};
 use pki_types::{CertificateDer, TrustAnchor};
 use webpki::{
     Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
@@ -76,6 +76,7 @@ pub struct PathValidator {
     pub(super) own_cas: Vec<Certificate>,
     pub(super) expired_grace: Seconds,
     pub(super) revocation: Option<RevocationPolicy>,
+    pub(super) algorithms: Algorithms,
     crls: RwLock<Arc<Crls>>,
     memory: Memory,
 }
@@ -124,9 +125,17 @@ impl PathValidator {
             own_cas: Vec::new(),
             expired_grace: Seconds(0),
             revocation: None,
+            algorithms: webpki::ALL_VERIFICATION_ALGS,
             crls: RwLock::default(),
             memory: Memory::new(),
         })
+    }
+
+    /// Accepts signatures by these algorithms, on certificates and CRLs, in place of those of webpki.
+    #[must_use]
+    pub fn with_algorithms(mut self, algorithms: Algorithms) -> Self {
+        self.algorithms = algorithms;
+        self
     }
 
     /// Asks these CRLs about every certificate of a path from now on, and all that

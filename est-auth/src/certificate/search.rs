@@ -108,7 +108,7 @@ impl Search<'_> {
             Ok(())
         };
         let path = chain.leaf.verify_for_usage(
-            webpki::ALL_VERIFICATION_ALGS,
+            self.validator.algorithms,
             &self.validator.anchors,
             chain.intermediates,
             webpki_time(at),

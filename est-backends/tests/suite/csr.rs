@@ -1,7 +1,12 @@
 //! Certification requests by openssl, checked with our algorithms.
 
+use est_auth::{PathValidator, Purpose};
 use est_backends::{FileSigner, Signer, algorithms};
-use est_core::pkix::{Csr, CsrError, CsrTemplate, KeyType, Name, assemble_csr};
+use est_core::Seconds;
+use est_core::pkix::{Csr, CsrError, CsrTemplate, KeyType, Name, assemble_certificate, assemble_csr, oid};
+use est_core::policy::decide;
+use est_testkit::der;
+use est_testkit::pki::{Key, NOW, TestCa, parse_csr, password_holder, serial};
 
 use crate::now;
 use crate::openssl::OpenSsl;
@@ -52,7 +57,60 @@ fn refuses_hashes_that_no_longer_count() {
     }
     // PSS hides its hash in its parameters.
     let der = request(&openssl, "RSA -pkeyopt rsa_keygen_bits:2048", &format!("-sha1 {PSS}"));
-    assert!(matches!(Csr::parse(&der, algorithms()), Err(CsrError::SignatureAlgorithm(_))));
+    assert_eq!(Csr::parse(&der, algorithms()).err(), Some(CsrError::WeakHash));
+}
+
+/// The AlgorithmIdentifiers of RSA with SHA-2 in every spelling that RFC 4055 lets pass (§2.1, §3.1, §5), and the key that signs
+/// so.
+fn rsa_spellings() -> Vec<(Key, Vec<u8>)> {
+    let mut spellings = Vec::new();
+    const NULL: &[u8] = b"\x05\x00";
+    const RSASSA_PSS: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+    for (bits, hash, octets) in [(256, oid::SHA256, 32), (384, oid::SHA384, 48), (512, oid::SHA512, 64)] {
+        for (of_hash, of_mask) in [(NULL, NULL), (&[][..], NULL), (NULL, &[]), (&[], &[])] {
+            let hashed = der::sequence(&[hash.as_der(), of_hash]);
+            let mask = der::sequence(&[oid::MGF1.as_der(), &der::sequence(&[hash.as_der(), of_mask])]);
+            for trailer_field in [&[][..], b"\xa3\x03\x02\x01\x01"] {
+                let parameters = der::sequence(&[
+                    &der::value(0xa0, &[&hashed]),
+                    &der::value(0xa1, &[&mask]),
+                    &der::value(0xa2, &[&[0x02, 1, octets]]),
+                    trailer_field,
+                ]);
+                let key = Key::generate(KeyType::Rsa(2048)).with_pss(bits);
+                spellings.push((key, der::sequence(&[RSASSA_PSS, &parameters])));
+            }
+        }
+    }
+    for parameters in [NULL, &[]] {
+        let identifier = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b";
+        spellings.push((Key::generate(KeyType::Rsa(2048)), der::sequence(&[identifier, parameters])));
+    }
+    spellings
+}
+
+#[test]
+fn accepts_rsa_identifiers_with_and_without_null() {
+    for (key, identifier) in rsa_spellings() {
+        let attributes = b"\xa0\x00";
+        let name = Name::from_text("CN=a").unwrap();
+        let info = der::sequence(&[b"\x02\x01\x00", name.as_der(), key.public_key().as_der(), attributes]);
+        let signature = key.sign(&info);
+        let csr = Csr::parse(&assemble_csr(info.clone(), &identifier, &signature), algorithms());
+        assert!(csr.is_ok(), "{identifier:02x?}: {csr:?}");
+        let another = assemble_csr(info.clone(), &identifier, &key.sign(b"something else"));
+        assert_eq!(Csr::parse(&another, algorithms()).err(), Some(CsrError::Possession), "{identifier:02x?}");
+
+        // Certificates of clients are judged by the same list.
+        let ca = TestCa::with_key(key, NOW + Seconds::from_days(3650));
+        let device = parse_csr(&Key::p256().csr("CN=device", &[]));
+        let plan = decide(&ca.label(None), &password_holder("device"), &device, None, NOW).unwrap();
+        let to_be_signed = plan.to_be_signed(ca.certificate(), serial(7), &identifier);
+        let signature = ca.key.sign(&to_be_signed);
+        let leaf = assemble_certificate(to_be_signed, &identifier, &signature);
+        let paths = PathValidator::new(&[ca.certificate().as_der()], &[] as &[&[u8]], Purpose::ClientAuth).unwrap();
+        assert!(paths.with_algorithms(algorithms()).validate(&[leaf], NOW).is_ok(), "{identifier:02x?}");
+    }
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl Door {
             None
         } else {
             let anchors: Vec<&[u8]> = admin.trust_anchors.iter().map(Certificate::as_der).collect();
-            Some(PathValidator::new(&anchors, &[] as &[&[u8]], Purpose::ClientAuth).context("admin.trust_anchors")?)
+            let paths = PathValidator::new(&anchors, &[] as &[&[u8]], Purpose::ClientAuth);
+            Some(paths.context("admin.trust_anchors")?.with_algorithms(est_backends::algorithms()))
         };
         let tokens = match admin.auth {
             AdminAuth::Mtls => Vec::new(),
