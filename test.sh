@@ -28,6 +28,10 @@ packages=(
     "systemd=systemd-analyze" "bsdutils=script" "mandoc=mandoc" "faketime=faketime"
     "nginx-light=nginx" "haproxy=haproxy" "prometheus=promtool" "freeradius=freeradius" "eapoltest=eapol_test"
     "valgrind=valgrind" "python3=python3" "python3-venv=/usr/lib/python3.11/ensurepip/__init__.py"
+    "gnutls-bin=certtool" "libnss3-tools=certutil" "libmbedtls-dev=/usr/include/mbedtls/x509_csr.h"
+    "default-jdk-headless=javac" "libbcpkix-java=/usr/share/java/bcpkix.jar"
+    "php-cli=php" "php-phpseclib3=/usr/share/php/phpseclib3/autoload.php" "ruby=ruby" "golang-go=go"
+    "nodejs=node" "npm=npm"
 )
 install_peers() {
     local missing=() entry
@@ -71,10 +75,27 @@ install_python_peers() {
     fi
 }
 
+# Packages for Node whose requests are issued, in a folder of their own.
+modules=("node-forge@1.4.0" "pkijs@3.2.4" "asn1js@3.0.5")
+install_node_peers() {
+    local folder=target/peers/npm
+    [[ "$(cat "$folder/installed" 2>/dev/null)" == "${modules[*]}" ]] && return
+    [[ -n ${OHIA_NODE_MODULES:-} ]] && return
+    echo "Installing with npm: ${modules[*]}"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    if npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder" "${modules[@]}"; then
+        echo "${modules[*]}" >"$folder/installed"
+    else
+        echo "Could not be installed: tests that need them will be skipped by name." >&2
+    fi
+}
+
 if ! $quick; then
     step "Packages"
     install_peers
     install_python_peers
+    install_node_peers
 fi
 
 step "Formatting"

@@ -3,8 +3,8 @@
 //! - [`pki`] makes keys, certification requests, CAs, and a [`Site`](est_core::Site) around them;
 //! - [`der`] puts arbitrary values together, the wrong ones too;
 //! - [`trusting`] passes by signature checks, for fuzzers;
-//! - [`peers`] runs what other people wrote (`openssl`), [`python`] their libraries; a test is skipped by name where they are
-//!   not installed;
+//! - [`peers`] runs what other people wrote (`openssl`), [`python`] and [`java`] their libraries; a test is skipped by name
+//!   where they are not installed;
 //! - [`rsyslog`] collects syslog messages;
 //! - [`shell`] runs scripts as an operator would type them;
 //! - [`databases`] runs PostgreSQL and MariaDB, and a network before them that fails;
@@ -16,6 +16,7 @@ pub mod browser;
 pub mod databases;
 pub mod der;
 pub mod https;
+pub mod java;
 pub mod nodes;
 pub mod peers;
 pub mod pki;

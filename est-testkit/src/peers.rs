@@ -22,6 +22,19 @@ pub fn is_installed(program: &str) -> bool {
     false
 }
 
+/// Whether `file`, which `peer` brings, is there. Prints the name of the calling test as skipped when it is not.
+///
+/// # Panics
+/// When it is not and `EST_REQUIRE_PEERS` is `1`.
+#[must_use]
+pub fn has_file(peer: &str, file: &Path) -> bool {
+    let is_there = file.exists();
+    if !is_there {
+        skip(peer);
+    }
+    is_there
+}
+
 /// Prints the name of the calling test as skipped, since `peer` is not there.
 ///
 /// # Panics
