@@ -101,6 +101,7 @@ impl Current {
             only_tls13: settings.tls.min_version == host::config::TlsVersion::V1_3,
             tls12_suites: settings.tls.cipher_suites.clone(),
             client_certificates,
+            session_tickets: settings.tls.session_tickets,
         })?;
         let door = Door::new(&settings)?;
         Ok(Self { tls: Arc::new(tls), door, settings, shown })

@@ -156,6 +156,7 @@ fn tls_config(settings: &Settings, client_certificates: ClientCertificates) -> R
         only_tls13: tls.min_version == TlsVersion::V1_3,
         tls12_suites: tls.cipher_suites.clone(),
         client_certificates,
+        session_tickets: tls.session_tickets,
     };
     tls::server_config(options).context("[tls]")
 }

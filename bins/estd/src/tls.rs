@@ -1,6 +1,7 @@
 //! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
 
 pub(crate) mod handshake;
+pub(crate) mod sessions;
 mod shown;
 
 use std::fmt;
@@ -12,7 +13,6 @@ use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
 use rustls::pki_types::{CertificateDer, UnixTime as TlsTime};
-use rustls::server::ServerSessionMemoryCache;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{
@@ -20,6 +20,7 @@ use rustls::{
     version,
 };
 
+use sessions::Sessions;
 use shown::ShownCertificates;
 
 /// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
@@ -46,6 +47,8 @@ pub(crate) struct TlsOptions {
     pub(crate) tls12_suites: Option<Vec<CipherSuite>>,
     /// Client certificates.
     pub(crate) client_certificates: ClientCertificates,
+    /// Whether clients of TLS 1.3 get a ticket.
+    pub(crate) session_tickets: bool,
 }
 
 /// Puts the configuration together: TLS 1.2 and 1.3, X25519MLKEM768 first, no renegotiation, no early data.
@@ -72,8 +75,8 @@ pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> 
     };
     let mut config = builder.with_cert_resolver(Arc::new(ShownCertificates::new(options.certificates)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.session_storage = ServerSessionMemoryCache::new(1024);
-    config.send_tls13_tickets = 1;
+    config.session_storage = Sessions::new();
+    config.send_tls13_tickets = usize::from(options.session_tickets);
     config.max_early_data_size = 0;
     Ok(config)
 }

@@ -10,6 +10,8 @@ use est_core::{Doubt, Refusal};
 use host::metrics::Handshake;
 use rustls::pki_types::CertificateDer;
 
+use super::sessions;
+
 /// A handshake that came to nothing.
 pub(crate) enum Failed {
     /// It was not complete in time.
@@ -64,7 +66,7 @@ pub(crate) async fn watched<T>(
             Err(_) => Err(Failed::Late),
         }
     };
-    REJECTED.scope(RefCell::default(), watched).await
+    sessions::of_one(REJECTED.scope(RefCell::default(), watched)).await
 }
 
 /// What metrics count a handshake as.

@@ -109,6 +109,8 @@ pub struct Tls {
     pub min_version: TlsVersion,
     /// The cipher suites of TLS 1.2; all that the library has if `None`.
     pub cipher_suites: Option<Vec<CipherSuite>>,
+    /// Whether clients of TLS 1.3 get a ticket, with which they may resume the session.
+    pub session_tickets: bool,
     /// `[tls.client_auth]`.
     pub client_auth: ClientAuth,
 }

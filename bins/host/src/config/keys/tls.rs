@@ -3,40 +3,51 @@
 use super::Absent::{Default, Means, Mistake};
 use super::{Section, key};
 
-pub(in crate::config) static TLS: Section =
-    Section {
-        name: "tls",
-        repeated: false,
-        about: "The server's own certificate and its TLS.",
-        keys: &[
-            key("cert", "path", Mistake, "PEM file with the server's certificate, then those between it and its root.")
-                .also(&["cert_path", "certificate", "cert_file", "tls_cert", "server_cert"]),
-            key("key", "path", Mistake, "PEM file with its private key: PKCS#8, PKCS#1 or SEC1.").also(&[
-                "key_path",
-                "private_key",
-                "key_file",
-                "tls_key",
-                "server_key",
-            ]),
-            key(
-                "key_passphrase",
-                "secret",
-                Means("the key is not encrypted"),
-                "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
-            )
-            .also(&["passphrase", "key_password", "password"]),
-            key("min_version", "`\"1.2\"` or `\"1.3\"`", Default(r#""1.2""#), "The oldest TLS that is spoken.")
-                .also(&["tls_min_version", "minimum_version", "min_tls_version"]),
-            key(
-                "cipher_suites",
-                "array of names",
-                Means("all that are secure"),
-                "The cipher suites of TLS 1.2, by their IANA names. Those of TLS 1.3 are always on.",
-            )
-            .also(&["ciphers", "cipher_suite"]),
-        ],
-        later: &[],
-    };
+pub(in crate::config) static TLS: Section = Section {
+    name: "tls",
+    repeated: false,
+    about: "The server's own certificate and its TLS.",
+    keys: &[
+        key("cert", "path", Mistake, "PEM file with the server's certificate, then those between it and its root.")
+            .also(&["cert_path", "certificate", "cert_file", "tls_cert", "server_cert"]),
+        key("key", "path", Mistake, "PEM file with its private key: PKCS#8, PKCS#1 or SEC1.").also(&[
+            "key_path",
+            "private_key",
+            "key_file",
+            "tls_key",
+            "server_key",
+        ]),
+        key(
+            "key_passphrase",
+            "secret",
+            Means("the key is not encrypted"),
+            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
+        )
+        .also(&["passphrase", "key_password", "password"]),
+        key("min_version", "`\"1.2\"` or `\"1.3\"`", Default(r#""1.2""#), "The oldest TLS that is spoken.").also(&[
+            "tls_min_version",
+            "minimum_version",
+            "min_tls_version",
+        ]),
+        key(
+            "cipher_suites",
+            "array of names",
+            Means("all that are secure"),
+            "The cipher suites of TLS 1.2, by their IANA names. Those of TLS 1.3 are always on.",
+        )
+        .also(&["ciphers", "cipher_suite"]),
+        key(
+            "session_tickets",
+            "boolean",
+            Default("true"),
+            "Whether a client of TLS 1.3 gets a ticket, with which it may resume its session. wolfSSL as it is built \
+                 by default cannot read one, is recognised by its ClientHello, and gets none. Set `false` for clients \
+                 that end with an error after the handshake, such as -425.",
+        )
+        .also(&["tickets", "tls13_tickets", "session_resumption"]),
+    ],
+    later: &[],
+};
 
 pub(in crate::config) static TLS_ADDITIONAL: Section = Section {
     name: "tls.additional",

@@ -14,7 +14,7 @@ use crate::config::settings::{
     ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion,
 };
 use crate::config::value::Given;
-use crate::config::{files, keys, secret};
+use crate::config::{files, keys, secret, value};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -27,11 +27,13 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
     if section.has("cipher_suites") && min_version == Some(TlsVersion::V1_3) {
         section.warn("cipher_suites", Fault::new("does nothing: these are suites of TLS 1.2, and min_version is 1.3"));
     }
+    let session_tickets = section.get("session_tickets", value::boolean);
     let client_auth = client_auth(&section.open(&keys::CLIENT_AUTH));
     Some(Tls {
         certificates: std::iter::once(own?).chain(additional?).collect(),
         min_version: min_version?,
         cipher_suites: cipher_suites?.flatten(),
+        session_tickets: session_tickets?,
         client_auth: client_auth?,
     })
 }
