@@ -10,6 +10,7 @@ mod leaving;
 mod lent;
 mod limits;
 mod proxy;
+mod spelling;
 mod tasks;
 
 use std::io;
@@ -30,6 +31,7 @@ pub(crate) use crls::Crls;
 pub(crate) use lent::lend;
 pub(crate) use limits::Limits;
 pub(crate) use proxy::Proxies;
+pub(crate) use spelling::spell;
 pub(crate) use tasks::Tasks;
 
 use connection::{Context, LONG_BODIES_KIB};

@@ -20,7 +20,7 @@ use tracing::{debug, warn};
 use super::caller::Peer;
 use super::input::MAX_BODY_BYTES;
 use super::{Admin, router};
-use crate::server::{Connections, Listener as To, Place, attend, lend, time_to_finish};
+use crate::server::{Connections, Listener as To, Place, attend, lend, spell, time_to_finish};
 use crate::tls::handshake;
 
 /// A bound listener.
@@ -133,8 +133,9 @@ impl One {
             let (body, unread) = lend(body, &head.headers, MAX_BODY_BYTES);
             let answer = router.clone().call(http::Request::from_parts(head, body));
             async move {
-                let answer = answer.await;
-                if let Ok(answer) = &answer {
+                let mut answer = answer.await;
+                if let Ok(answer) = &mut answer {
+                    spell(answer);
                     metrics.answered(Endpoint::Admin, answer.status().as_u16(), began.elapsed());
                 }
                 // Who keeps back the rest of a request keeps nobody busy.
@@ -147,6 +148,7 @@ impl One {
         builder
             .http1()
             .timer(TokioTimer::new())
+            .title_case_headers(true)
             .header_read_timeout(limits.idle_timeout)
             .max_buf_size(limits.header_bytes.max(8192));
         builder

@@ -38,6 +38,7 @@ use super::hello::Overheard;
 use super::leaving::Leaving;
 use super::lent::lend;
 use super::proxy::Sender;
+use super::spelling::spell;
 use super::{Admission, Limits, Listener};
 
 use crate::serving::{Current, Serving};
@@ -395,13 +396,14 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let mut answer = ready!(self.answer.as_mut().poll(context));
-        if self.is_last
-            && let Ok(answer) = &mut answer
-        {
-            answer.extensions_mut().insert(CloseAfter);
-            if self.says_close {
-                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        if let Ok(answer) = &mut answer {
+            if self.is_last {
+                answer.extensions_mut().insert(CloseAfter);
+                if self.says_close {
+                    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
             }
+            spell(answer);
         }
         #[cfg(feature = "fault-points")]
         host::fault::pass("reply:before");

@@ -23,6 +23,7 @@ use hyper::service::Service;
 use super::Admission;
 use super::connections::Place;
 use super::leaving::Leaving;
+use super::spelling::spell;
 use crate::serving::Current;
 
 /// For how long a cache may keep a CRL at most: a revocation gets around within this time.
@@ -149,10 +150,11 @@ impl Service<Request<Incoming>> for OnlyCrls {
         // From here on the client may take its time again.
         let _work = self.place.work();
         let serving = self.current.get();
-        let answer = match self.admission.pass(self.source.into(), &serving.bounds) {
+        let mut answer = match self.admission.pass(self.source.into(), &serving.bounds) {
             Ok(()) => serving.crls.answer(&request, shell::now()),
             Err(refusal) => serving.est.refuse(refusal),
         };
+        spell(&mut answer);
         ready(Ok(answer.map(|body| Leaving::new(body, self.place.clone()))))
     }
 }
