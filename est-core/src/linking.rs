@@ -59,12 +59,13 @@ pub(crate) fn check(linking: Linking, challenges: &Challenges, binding: Option<&
 
 /// "If this value is present it MUST be verified" (RFC 7030 §3.5): a password is not a right value.
 fn verify(value: &Secret, binding: Option<&TlsExporter>) -> Result<(), Refusal> {
-    /// The length of `tls-unique` (RFC 5929 §3) with every cipher suite of TLS 1.2 that is spoken.
-    const TLS_UNIQUE_OCTETS: usize = 12;
+    /// The lengths of `tls-unique` (RFC 5929 §3), a Finished message: in TLS 1.2 with every cipher suite that is spoken,
+    /// and what a client of TLS 1.3 takes for it where the hash is SHA-384. With SHA-256 it is as long as tls-exporter.
+    const TLS_UNIQUE_OCTETS: [usize; 2] = [12, 48];
     let TlsExporter(expected) = binding.ok_or(Refusal::LinkingUnavailable)?;
     match base64::decode(value.reveal().as_bytes()) {
         Some(octets) if bool::from(octets.ct_eq(expected)) => Ok(()),
-        Some(octets) if octets.len() == TLS_UNIQUE_OCTETS => Err(Refusal::LinkingTlsUnique),
+        Some(octets) if TLS_UNIQUE_OCTETS.contains(&octets.len()) => Err(Refusal::LinkingTlsUnique),
         _ => Err(Refusal::LinkingMismatch),
     }
 }

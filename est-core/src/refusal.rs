@@ -42,6 +42,8 @@ pub enum Refusal {
         /// The limit in octets.
         limit: usize,
     },
+    /// A request with a body says neither how long it is nor that it comes in chunks (RFC 9110 §15.5.12).
+    LengthRequired,
     /// The body did not arrive whole, or its framing cannot be read.
     BodyIncomplete,
     /// The body did not arrive in time.
@@ -303,6 +305,7 @@ impl Refusal {
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
             Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
             Self::BodyTooLarge { .. } => ("body-too-large", 413, (4, 13)),
+            Self::LengthRequired => ("length-required", 411, (4, 0)),
             Self::BodyIncomplete => ("body-incomplete", 400, (4, 0)),
             Self::BodyLate => ("body-late", 408, (4, 8)),
             Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
@@ -406,6 +409,22 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether the client's certificate is what stands in the way.
+    pub(crate) fn is_of_certificate(&self) -> bool {
+        matches!(
+            self,
+            Self::ClientCertificateMalformed
+                | Self::ClientCertificateUntrusted
+                | Self::ClientCertificateExpired { .. }
+                | Self::ClientCertificateNotYetValid { .. }
+                | Self::ClientCertificatePurpose
+                | Self::ClientCertificateNonconforming { .. }
+                | Self::ClientCertificateRevoked
+        )
+    }
+}
+
 fn purpose_name(purpose: &Oid) -> String {
     match purpose {
         id if *id == oid::SERVER_AUTH => "serverAuth".into(),
@@ -462,6 +481,9 @@ impl fmt::Display for Refusal {
             Self::MethodNotAllowed { allow } => write!(f, "this operation takes {allow}"),
             Self::UnsupportedMediaType { expected } => write!(f, "send the body as Content-Type: {expected}"),
             Self::BodyTooLarge { limit } => write!(f, "the body is longer than {limit} octets"),
+            Self::LengthRequired => {
+                f.write_str("say how long the body is: send Content-Length, or Transfer-Encoding: chunked")
+            }
             Self::BodyIncomplete => f.write_str("the body did not arrive whole"),
             Self::BodyLate => f.write_str("the body did not arrive in time"),
             Self::MalformedAuthorization => {
@@ -510,10 +532,10 @@ impl fmt::Display for Refusal {
                 "link the request to its TLS connection: put base64 of the connection's tls-exporter (RFC 9266) into challengePassword or estIdentityLinking",
             ),
             Self::LinkingMismatch => f.write_str(
-                "challengePassword or estIdentityLinking is not base64 of this TLS connection's tls-exporter (RFC 9266): make the request anew on the connection that sends it, and put no password there",
+                "challengePassword or estIdentityLinking is not base64 of this TLS connection's tls-exporter (RFC 9266): make the request on the connection that sends it, and put no password there; for clients that cannot, an operator can set linking = \"off\" for this label",
             ),
             Self::LinkingTlsUnique => f.write_str(
-                "the request is linked by tls-unique: this server links by tls-exporter (RFC 9266), 32 octets in base64",
+                "the request is linked by tls-unique, which this server cannot verify (RFC 8446 §C.5): link by tls-exporter (RFC 9266); for clients that cannot, such as libest, Bouncy Castle and TrustCore, an operator can set linking = \"off\" for this label",
             ),
             Self::LinkingUnavailable => f.write_str(
                 "the request cannot be linked to its TLS connection: it ends at a proxy, or it is TLS 1.2 without the extended master secret",

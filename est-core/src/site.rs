@@ -33,7 +33,7 @@ pub struct Site {
     pub csrattrs_auth: bool,
     /// Keys that get no certificate, besides those that [`decide`](crate::policy::decide) knows.
     pub key_blocklists: Vec<KeyBlocklist>,
-    /// Characters in a line of base64 in replies; one line if `None`.
+    /// Characters in a line of base64 in replies; one line if `None` or zero.
     pub base64_line_length: Option<usize>,
     /// What a client that has to wait is told.
     pub retry_after: Seconds,
@@ -162,6 +162,8 @@ pub struct Label {
     pub identities: Vec<IdentityRule>,
     /// Whether the holder of a certificate may get purposes here that it lacks.
     pub certificate_purposes: PurposeBinding,
+    /// Characters in a line of base64 in replies; one line if zero, as at the [`Site`] if `None`.
+    pub base64_line_length: Option<usize>,
     /// What a request must say of its connection.
     linking: Linking,
     /// What `/csrattrs` lists besides what the profile asks for.
@@ -194,6 +196,7 @@ impl Label {
             authorities: Vec::new(),
             identities: Vec::new(),
             certificate_purposes: PurposeBinding::Own,
+            base64_line_length: None,
             linking: Linking::default(),
             more: more.to_vec(),
             cacerts,

@@ -19,6 +19,7 @@ use std::error::Error;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH,
+    TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
@@ -143,14 +144,22 @@ impl Est {
     {
         let site = self.shell.site();
         let is_head = request.method() == Method::HEAD;
-        let accept = text(request.headers(), &ACCEPT).map(String::from);
-        let if_none_match = text(request.headers(), &IF_NONE_MATCH).map(String::from);
+        let path = String::from(request.uri().path());
+        let [accept, if_none_match, user_agent] =
+            [&ACCEPT, &IF_NONE_MATCH, &USER_AGENT].map(|name| text(request.headers(), name).map(String::from));
+        let has_authorization = request.headers().contains_key(AUTHORIZATION);
         let version = request.version();
         let reply = match self.exchange(&site, request).await {
             Ok(step) => self.finish(step).await,
             Err(refusal) => Reply::Refused(refusal),
         };
-        let preferences = Preferences { accept: accept.as_deref(), if_none_match: if_none_match.as_deref() };
+        let preferences = Preferences {
+            path: &path,
+            accept: accept.as_deref(),
+            if_none_match: if_none_match.as_deref(),
+            user_agent: user_agent.as_deref(),
+            has_authorization,
+        };
         let mut response = respond(&site, &reply, preferences, self.shell.now());
         let closes = matches!(reply, Reply::ThenClose(_));
         let reply = if let Reply::ThenClose(reply) = &reply { &**reply } else { &reply };
@@ -187,7 +196,7 @@ impl Est {
             return Err(Refusal::MalformedAuthorization);
         }
         let route = Route::find(site, &head)?;
-        let body = if route.takes_body() { self.read(&parts.headers, body).await? } else { Vec::new() };
+        let body = if route.takes_body() { self.read(parts.version, &parts.headers, body).await? } else { Vec::new() };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
         let Peer { certificates, source, origin, channel_binding } = peer;
         let evidence = Evidence { certificates, credentials: None, source, origin, channel_binding };
@@ -195,11 +204,15 @@ impl Est {
         Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
     }
 
-    async fn read<B>(&self, headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
+    async fn read<B>(&self, version: Version, headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
     where
         B: Body + Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        let is_framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
+        if version < Version::HTTP_2 && !is_framed && body.is_end_stream() {
+            return Err(Refusal::LengthRequired);
+        }
         let too_large = Refusal::BodyTooLarge { limit: self.max_body };
         let declared = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
         if declared.is_some_and(|length| length > self.max_body as u64) {

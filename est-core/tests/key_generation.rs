@@ -221,15 +221,15 @@ fn writes_two_parts_that_say_what_they_are() {
         respond(KeyPart::Pkcs8(Zeroizing::new(vec![0; 6])), None),
         format!(
             "--est-server-generated-key\r\nContent-Type: application/pkcs8\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-             AAAAAAAA\r\n--est-server-generated-key\r\n\
+             AAAAAAAA\r\n\r\n--est-server-generated-key\r\n\
              Content-Type: application/pkcs7-mime; smime-type=certs-only\r\nContent-Transfer-Encoding: base64\r\n\r\n\
-             {certificate}\r\n--est-server-generated-key--\r\n"
+             {certificate}\r\n\r\n--est-server-generated-key--\r\n"
         )
     );
     let wrapped = respond(KeyPart::Enveloped(vec![0; 99]), Some(64));
     assert!(wrapped.contains("Content-Type: application/pkcs7-mime; smime-type=server-generated-key\r\n"), "{wrapped}");
     assert!(wrapped.lines().all(|line| line.len() <= 76), "{wrapped}");
-    assert!(wrapped.contains(&format!("\r\n\r\n{0}\r\n{0}\r\nAAAA\r\n--", "A".repeat(64))), "{wrapped}");
+    assert!(wrapped.contains(&format!("\r\n\r\n{0}\r\n{0}\r\nAAAA\r\n\r\n--", "A".repeat(64))), "{wrapped}");
 }
 
 struct Fixture {

@@ -73,7 +73,7 @@ fn judges_every_value_under_every_policy() {
     use Linking::{Off, Optional, Required};
     let world = World::new();
     let (good, stale) = (THIS.to_text(), OTHER.to_text());
-    let tls_unique = "AAECAwQFBgcICQoL";
+    let (tls_unique, of_tls13) = ("AAECAwQFBgcICQoL", "MTIz".repeat(16));
     let mismatch = Err(Refusal::LinkingMismatch);
     for id in [oid::CHALLENGE_PASSWORD, oid::EST_IDENTITY_LINKING] {
         for (linking, text, expected) in [
@@ -86,6 +86,7 @@ fn judges_every_value_under_every_policy() {
             (Optional, Some("hunter2"), mismatch.clone()),
             (Optional, Some(&good[..43]), mismatch.clone()),
             (Optional, Some(tls_unique), Err(Refusal::LinkingTlsUnique)),
+            (Optional, Some(&of_tls13), Err(Refusal::LinkingTlsUnique)),
             (Optional, None, Ok(())),
             (Required, Some(&good), Ok(())),
             (Required, Some(&stale), mismatch.clone()),

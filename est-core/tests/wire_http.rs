@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use est_core::pkix::read_certs_only;
 use est_core::wire::http::{self, Head, Preferences, Response, Route};
-use est_core::{Body, Ca, Evidence, Label, Operation, Refusal, Reply, Request, Seconds, Site, UnixTime};
+use est_core::{Body, Ca, Evidence, KeyPart, Label, Operation, Refusal, Reply, Request, Seconds, Site, UnixTime};
 use est_testkit::pki::{Key, NOW, TestCa};
 
 // Paths and methods.
@@ -313,10 +313,13 @@ fn reads_pem_with_anything_around_it() {
 fn certificates_are_typed_exactly_as_clients_demand() {
     let site = site();
     let Reply::CaCertificates(cacerts) = cacerts(&site) else { unreachable!() };
-    for reply in [Reply::CaCertificates(cacerts), Reply::Certificate(b"\x30\x00".to_vec())] {
+    for (reply, content_type) in [
+        (Reply::CaCertificates(cacerts), "application/pkcs7-mime"),
+        (Reply::Certificate(b"\x30\x00".to_vec()), "application/pkcs7-mime; smime-type=certs-only"),
+    ] {
         let response = respond(&site, &reply, None);
         assert_eq!(response.status, 200);
-        assert_eq!(header(&response, "Content-Type"), Some("application/pkcs7-mime; smime-type=certs-only"));
+        assert_eq!(header(&response, "Content-Type"), Some(content_type));
         assert_eq!(header(&response, "Content-Transfer-Encoding"), Some("base64"));
     }
 }
@@ -358,8 +361,125 @@ fn csr_attrs_are_typed_and_absent_ones_are_204() {
 fn who_has_to_wait_is_told_in_digits() {
     let response = respond(&site(), &Reply::RetryAfter(Seconds(90)), None);
     assert_eq!((response.status, header(&response, "Retry-After")), (202, Some("90")));
-    assert_eq!(header(&response, "Content-Type"), Some("text/plain; charset=utf-8"));
-    assert!(response.body.ends_with(b"\n"));
+    assert_eq!((header(&response, "Content-Type"), response.body.len()), (None, 0), "Bouncy Castle reads no body");
+}
+
+#[test]
+fn a_challenge_has_no_body_until_there_is_a_password_to_speak_of() {
+    let site = site();
+    let ask = |refusal: &Refusal, accept, has_authorization| {
+        let preferences = Preferences { accept, has_authorization, ..Preferences::default() };
+        let response = http::respond(&site, &Reply::Refused(refusal.clone()), preferences, NOW);
+        assert_eq!(response.status, 401);
+        assert!(header(&response, "WWW-Authenticate").is_some());
+        let content_type = header(&response, "Content-Type").map(str::to_owned);
+        assert_eq!(content_type.is_some(), !response.body.is_empty());
+        content_type
+    };
+    let (text, json) = (Some("text/plain; charset=utf-8".to_owned()), Some("application/problem+json".to_owned()));
+    let expired = Refusal::ClientCertificateExpired { not_after: NOW };
+    for (refusal, accept, has_authorization, expected) in [
+        (&Refusal::Unauthenticated, None, false, &None),
+        (&Refusal::Unauthenticated, Some("*/*"), false, &None),
+        (&Refusal::Unauthenticated, Some("application/problem+json"), false, &json),
+        (&Refusal::Unauthenticated, None, true, &text),
+        (&Refusal::PasswordRejected, None, true, &text),
+        (&Refusal::PasswordSpent, Some("*/*"), true, &text),
+        (&expired, None, false, &None),
+        (&expired, Some("*/*"), false, &text),
+        (&expired, None, true, &text),
+    ] {
+        assert_eq!(ask(refusal, accept, has_authorization), *expected, "{refusal} {accept:?}");
+    }
+    // Where no password helps, there is nothing to come back with.
+    let silent = Site { offers_basic: false, ..site.clone() };
+    let response = respond(&silent, &Reply::Refused(Refusal::Unauthenticated), None);
+    assert_eq!(header(&response, "Content-Type"), text.as_deref());
+}
+
+#[test]
+fn libest_gets_lines_that_openssl_reads_and_others_get_one() {
+    let longest = |site: &Site, user_agent, path: &str, reply: &Reply| {
+        let preferences = Preferences { path, user_agent, ..Preferences::default() };
+        let response = http::respond(site, reply, preferences, NOW);
+        let text = String::from_utf8(response.body).unwrap();
+        text.lines().map(str::len).max().unwrap()
+    };
+    let der = vec![0x30; 3_000];
+    let key = KeyPart::Pkcs8(der.clone().into());
+    let (site, enroll, label) = (site(), ENROLL, "/.well-known/est/devices/simpleenroll");
+    let of_label = |length| {
+        let mut site = site.clone();
+        let mut label = (*site.labels["devices"]).clone();
+        label.base64_line_length = length;
+        site.labels.insert("devices".into(), Arc::new(label));
+        site
+    };
+    for reply in [Reply::Certificate(der.clone()), Reply::KeyAndCertificate { key, certificate: der.clone() }] {
+        for (agent, path, length, expected) in [
+            (None, enroll, None, 4_000),
+            (Some("strongSwan"), enroll, None, 4_000),
+            (Some("not libest"), enroll, None, 4_000),
+            (Some("libest 3.2.0p"), enroll, None, 64),
+            (Some("libest"), enroll, None, 64),
+            (None, label, Some(76), 76),
+            (Some("libest 3.2.0p"), label, Some(76), 76),
+            (Some("libest 3.2.0p"), label, Some(1_024), 64),
+            (Some("libest 3.2.0p"), label, Some(0), 64),
+            (None, label, Some(0), 4_000),
+            (None, enroll, Some(76), 4_000),
+        ] {
+            assert_eq!(longest(&of_label(length), agent, path, &reply), expected, "{agent:?} {path} {length:?}");
+        }
+        let wrapped = Site { base64_line_length: Some(64), ..of_label(Some(0)) };
+        assert_eq!(longest(&wrapped, None, enroll, &reply), 64);
+        assert_eq!(longest(&wrapped, None, label, &reply), 4_000, "the label has the last word");
+    }
+    let response = respond(&site, &cacerts(&site), None);
+    assert_eq!(header(&response, "Vary"), Some("User-Agent"), "a cache may not give one form to all");
+}
+
+#[test]
+fn says_which_path_was_probably_meant() {
+    let site = site();
+    let words = |path: &str| {
+        let refusal = find(&site, &head(path)).unwrap_err();
+        let preferences = Preferences { path, ..Preferences::default() };
+        let response = http::respond(&site, &Reply::Refused(refusal), preferences, NOW);
+        assert_eq!(response.status, 404);
+        String::from_utf8(response.body).unwrap().trim_end().to_owned()
+    };
+    for (path, meant) in [
+        ("/.well-known/est/simpleenroll/", "simpleenroll"),
+        ("/.well-known/est//simpleenroll", "simpleenroll"),
+        ("//.well-known/est/cacerts", "cacerts"),
+        ("/.well-known/est/SimpleEnroll", "simpleenroll"),
+        ("/.well-known/est/simple-enroll", "simpleenroll"),
+        ("/.well-known/est/enroll", "simpleenroll"),
+        ("/.well-known/est/cacert", "cacerts"),
+        ("/.well-known/EST/CACerts", "cacerts"),
+        ("/.well-known/est/simple%65nroll", "simpleenroll"),
+        ("/est/simplereenroll", "simplereenroll"),
+        ("/simpleenroll", "simpleenroll"),
+        ("/.well-known/est/devices/ServerKeyGen/", "devices/serverkeygen"),
+        ("/.well-known/est//devices//csrattrs", "devices/csrattrs"),
+        ("/.well-known/est/Devices/simpleenroll", "devices/simpleenroll"),
+        ("/est/devices/simpleenroll", "devices/simpleenroll"),
+    ] {
+        assert!(words(path).ends_with(&format!(": did you mean /.well-known/est/{meant}?")), "{path}: {}", words(path));
+    }
+    for path in [
+        "/",
+        "/.well-known/est",
+        "/.well-known/est/devices/",
+        "/.well-known/est/nobody/simpleenroll",
+        "/.well-known/est/nobody/SimpleEnroll",
+        "/.well-known/est/simpleenroll/more",
+        "/.well-known/est/%ff/simpleenroll",
+        "/index.html",
+    ] {
+        assert!(!words(path).contains("mean"), "{path}: {}", words(path));
+    }
 }
 
 #[test]
@@ -464,7 +584,8 @@ fn headers_are_in_title_case_few_and_short() {
 fn a_refusal_is_one_line_of_text() {
     let site = site();
     for refusal in refusals() {
-        let response = respond(&site, &Reply::Refused(refusal.clone()), None);
+        let preferences = Preferences { has_authorization: true, ..Preferences::default() };
+        let response = http::respond(&site, &Reply::Refused(refusal.clone()), preferences, NOW);
         assert_eq!(response.status, refusal.row().http_status);
         assert_eq!(header(&response, "Content-Type"), Some("text/plain; charset=utf-8"));
         assert_eq!(response.body, format!("{refusal}\n").into_bytes());
@@ -581,6 +702,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::MethodNotAllowed { allow: "POST" },
         Refusal::UnsupportedMediaType { expected: "application/pkcs10" },
         Refusal::BodyTooLarge { limit: 65_536 },
+        Refusal::LengthRequired,
         Refusal::BodyIncomplete,
         Refusal::BodyLate,
         Refusal::MalformedAuthorization,

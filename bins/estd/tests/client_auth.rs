@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use est_core::pkix::{Certificate, pem};
-use est_testkit::https::{Client, base64};
+use est_testkit::https::{Client, base64, post};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 use serde_json::Value;
@@ -178,7 +178,11 @@ fn optional_hears_everybody_and_says_why_a_certificate_does_not_count() {
     let client = Client::with_certificate(server.port(), &server.ca(), &stranger.0, &stranger.1);
     assert!(is_heard(&client));
     let body = base64(&Key::p256().csr("CN=stranger", &[]));
-    let refused = client.enroll("/simpleenroll", None, body.as_bytes());
+    // A client that is about to send its password reads no text; one that says what it reads gets some.
+    assert_eq!(client.enroll("/simpleenroll", None, body.as_bytes()).text(), "");
+    let request = String::from_utf8(post("/simpleenroll", None, body.as_bytes())).expect("text");
+    let request = request.replace("Host: localhost\r\n", "Host: localhost\r\nAccept: */*\r\n");
+    let refused = client.exchange(request.as_bytes()).expect("an answer");
     assert_eq!(refused.status, 401);
     assert!(refused.text().starts_with("the client certificate was not issued by a CA that this server trusts"));
     assert!(refused.header("WWW-Authenticate").is_some_and(|offered| offered.starts_with("Basic ")));

@@ -74,7 +74,11 @@ fn takes_what_is_of_this_connection_and_nothing_else_in_either_version_of_tls() 
             assert_eq!(answers.each_ref().map(|answer| answer.status), expected, "{policy} {version:?}");
             if policy == "required" {
                 assert!(answers[1].text().contains("not base64 of this TLS connection's tls-exporter"));
-                assert!(answers[3].text().starts_with("the request is linked by tls-unique: this server links by"));
+                assert!(
+                    answers[3]
+                        .text()
+                        .starts_with("the request is linked by tls-unique, which this server cannot verify")
+                );
                 assert!(answers[4].text().starts_with("link the request to its TLS connection"));
             }
         }

@@ -98,6 +98,7 @@ fn labelled(settings: &Settings, label: &config::Label, ca: Arc<est_core::Ca>) -
     made.authorities = own.map(|ra| ra.authority.clone()).collect();
     made.identities.clone_from(&settings.identities);
     made.certificate_purposes = label.certificate_purposes;
+    made.base64_line_length = label.base64_line_length;
     made
 }
 

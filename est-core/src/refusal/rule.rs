@@ -20,6 +20,9 @@ impl Refusal {
     pub fn rule(&self) -> Option<Rule> {
         let (keys, standard): (&'static [&'static str], _) = match self {
             Self::Csr(_) | Self::NoRequestInPem | Self::SeveralRequests => (&[], "RFC 2986 §4"),
+            Self::LinkingRequired | Self::LinkingMismatch | Self::LinkingTlsUnique | Self::LinkingUnavailable => {
+                (&["linking"], "RFC 7030 §3.5")
+            }
             Self::KeyTypeNotAllowed { .. } => (&["allowed_key_types", "key_types"], ""),
             Self::KeyBlocked => (&["key_blocklist"], ""),
             Self::KeyOfCa => (&[], "a key certifies others or is certified, not both"),

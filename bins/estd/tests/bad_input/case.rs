@@ -29,7 +29,8 @@ pub(crate) struct Case {
 pub(crate) enum Expect {
     /// This status, and this line as the body.
     Answer(u16, String),
-    /// This status without a body: the HTTP library could not read the head, and nothing of ours was asked.
+    /// This status without a body: the HTTP library could not read the head, or the client learns that it has to
+    /// authenticate.
     Bare(u16),
     /// A certificate: the repaired twin of the group's cases.
     Certificate,

@@ -145,6 +145,9 @@ fn check(case: &Case, people: &People, server: &Server) -> Result<(), String> {
         Expect::Answer(..) if response.status >= 400 => {
             Expect::Answer(response.status, response.text().trim_end_matches('\n').to_owned())
         }
+        Expect::Bare(401) if response.header("WWW-Authenticate").is_none() => {
+            return differs("no challenge".to_owned());
+        }
         Expect::Bare(_) if response.body.is_empty() => Expect::Bare(response.status),
         Expect::Certificate if response.status == 200 => {
             response.certificate();

@@ -85,7 +85,7 @@ impl World {
 
     fn post(&self, client: &Client, path: &str, password: Option<&str>, headers: &str, body: &str) -> Response {
         let request = String::from_utf8(post(path, password, body.as_bytes())).expect("text");
-        let request = request.replacen("\r\n", &format!("\r\n{headers}"), 1);
+        let request = request.replacen("\r\n", &format!("\r\nAccept: */*\r\n{headers}"), 1);
         client.exchange(request.as_bytes()).expect("an answer")
     }
 }
@@ -123,10 +123,7 @@ fn the_proxys_own_certificate_is_no_identity() {
     let proxy = world.proxy.client(&world.server);
     let body = base64(&world.proxy.key.csr("CN=proxy", &[]));
     let refused = world.post(&proxy, "/simpleenroll", None, "", &body);
-    assert_eq!(
-        (refused.status, refused.text()),
-        (401, "authenticate with a client certificate or a one-time password\n")
-    );
+    assert_eq!((refused.status, refused.text()), (401, ""));
     let password = world.server.password(1);
     assert_eq!(world.post(&proxy, "/simpleenroll", Some(&password), "", &body).status, 200);
 }

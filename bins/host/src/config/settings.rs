@@ -327,7 +327,7 @@ pub struct Est {
     pub recipients: Vec<Certificate>,
     /// The keys that generated keys may be encrypted with.
     pub symmetric_keys: Vec<SharedKey>,
-    /// Characters in a line of base64 in answers; one line if `None`.
+    /// Characters in a line of base64 in answers; one line if `None` or 0.
     pub base64_line_length: Option<usize>,
     /// The label that serves requests without one, if one does.
     pub default_label: Option<String>,
@@ -361,6 +361,8 @@ pub struct Label {
     pub linking: Linking,
     /// What `/csrattrs` lists.
     pub csr_attributes: Vec<Oid>,
+    /// Characters in a line of base64 in answers; one line if 0, that of `[est]` if `None`.
+    pub base64_line_length: Option<usize>,
 }
 
 /// `[[ra]]`: a registration authority.

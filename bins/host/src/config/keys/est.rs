@@ -65,7 +65,8 @@ pub(in crate::config) static EST: Section = Section {
             "base64_line_length",
             "integer",
             Means("one line"),
-            "Characters in a line of base64 in answers; a multiple of 4 from 4 to 1024.",
+            "Characters in a line of base64 in answers: a multiple of 4 from 4 to 1024, or 0 for one line. libest gets \
+             lines of 64 unless this is 76 or less.",
         )
         .also(&["line_length"]),
         key(
@@ -202,6 +203,13 @@ pub(in crate::config) static LABEL: Section = Section {
             "What `/csrattrs` lists here besides what the profile asks for.",
         )
         .also(&["attributes"]),
+        key(
+            "base64_line_length",
+            "integer",
+            Means("that of `[est]`"),
+            "Characters in a line of base64 in answers, as in `[est]`; 0 for one line.",
+        )
+        .also(&["line_length"]),
     ],
     later: &["ha_group", "require_proof_of_possession"],
 };

@@ -1,6 +1,6 @@
 //! `[est]` and `[[est.label]]`.
 
-use est_core::pkix::{SubjectPublicKeyInfo, oid};
+use est_core::pkix::{Oid, SubjectPublicKeyInfo, oid};
 use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
 use est_core::{Approval, Linking, NameBinding, Operations, PurposeBinding, Seconds};
 
@@ -31,6 +31,7 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
     }
     let linking = section.get("linking", linking);
     let csr_attributes = section.list("csr_attributes", names::csr_attribute);
+    warn_if_unlinkable(section, "csr_attributes", linking, csr_attributes.as_deref());
     let csrattrs_auth = section.get("csrattrs_auth", value::boolean);
     let retry_after = section.get("retry_after", |given| given.seconds(DAY));
     let replay_window = section.get("replay_window", |given| given.seconds(7 * DAY));
@@ -65,6 +66,18 @@ pub(super) fn linking(given: &Given<'_>) -> Result<Linking, Fault> {
     given.choice(&[("off", Linking::Off), ("optional", Linking::Optional), ("required", Linking::Required)])
 }
 
+/// Warns where `/csrattrs` makes clients send what is refused then.
+fn warn_if_unlinkable(section: &Reader<'_>, key: &'static str, linking: Option<Linking>, listed: Option<&[Oid]>) {
+    let lists = listed.is_some_and(|listed| listed.contains(&oid::CHALLENGE_PASSWORD));
+    if lists && linking.is_some_and(|linking| linking != Linking::Off) {
+        let fault = Fault::new(
+            "/csrattrs lists challengePassword here: libest then sends tls-unique there, which gets 400 unless linking is \"off\"",
+        );
+        let help = "leave it out of csr_attributes, or set linking = \"off\" for clients that put something else there";
+        section.warn(key, fault.help(help));
+    }
+}
+
 fn base_path(given: &Given<'_>) -> Result<String, Fault> {
     let path = given.text()?;
     let is_plain = |segment: &str| {
@@ -80,8 +93,12 @@ fn base_path(given: &Given<'_>) -> Result<String, Fault> {
 
 /// Base64 comes in groups of four; RFC 2045 §6.8 has 76, PEM 64.
 fn line_length(given: &Given<'_>) -> Result<usize, Fault> {
-    let length = given.integer(4..=1_024)? as usize;
-    if length.is_multiple_of(4) { Ok(length) } else { Err(Fault::new("must be a multiple of 4").help("64 or 76, say")) }
+    let length = given.integer(0..=1_024)? as usize;
+    if length.is_multiple_of(4) {
+        Ok(length)
+    } else {
+        Err(Fault::new("must be a multiple of 4").help("for example 64 or 76; 0 for one line"))
+    }
 }
 
 /// Reads every label, and checks that `est.default_label` is one of them.
@@ -159,6 +176,7 @@ fn label(
         given.choice(&[("own", PurposeBinding::Own), ("any", PurposeBinding::Any)])
     });
     let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
+    let base64_line_length = section.optional("base64_line_length", line_length);
     let profile = section.optional("profile", |given| profiles.named(given));
     let ca = ca_id.as_deref().and_then(|id| cas.find(id));
     let max_validity = ca.map_or(Seconds(u64::MAX), |ca| ca.max_validity);
@@ -173,6 +191,11 @@ fn label(
     if issuing.profile.requirements == Requirements::Baseline {
         check_baseline(section, &issuing.profile, ca?);
     }
+    let linking = issuing.linking.or(est.map(|est| est.linking));
+    let listed = csr_attributes.as_ref().and_then(Option::as_deref).or(est.map(|est| est.csr_attributes.as_slice()));
+    if let Some(key) = ["csr_attributes", "linking", "profile"].into_iter().find(|key| section.has(key)) {
+        warn_if_unlinkable(section, key, linking, listed);
+    }
     Some(Label {
         name: name?,
         ca_id: ca_id?,
@@ -183,8 +206,9 @@ fn label(
             NameBinding::Own => PurposeBinding::Own,
             NameBinding::Any => PurposeBinding::Any,
         }),
-        linking: issuing.linking.or(est.map(|est| est.linking))?,
+        linking: linking?,
         csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
+        base64_line_length: base64_line_length?,
     })
 }
 
