@@ -32,6 +32,7 @@ packages=(
     "default-jdk-headless=javac" "libbcpkix-java=/usr/share/java/bcpkix.jar"
     "php-cli=php" "php-phpseclib3=/usr/share/php/phpseclib3/autoload.php" "ruby=ruby" "golang-go=go"
     "nodejs=node" "npm=npm"
+    "libbctls-java=/usr/share/java/bctls.jar" "libwolfssl-dev=/usr/include/wolfssl/options.h" "certbot=certbot"
 )
 install_peers() {
     local missing=() entry
@@ -61,7 +62,7 @@ install_peers() {
 
 # Python libraries that check ours, in an environment of their own.
 libraries=("pkilint==0.13.3" "cryptography==50.0.2" "pyasn1-alt-modules==0.4.10" "jsonschema==4.26.0"
-    "schemathesis==4.32.5" "prometheus-client==0.26.0")
+    "schemathesis==4.32.5" "prometheus-client==0.26.0" "acme2certifier==0.46.3")
 install_python_peers() {
     local venv=target/peers/venv
     [[ "$(cat "$venv/installed" 2>/dev/null)" == "${libraries[*]}" ]] && return
@@ -98,9 +99,16 @@ if ! $quick; then
     install_node_peers
 fi
 
+# A client with many packages of its own, built beside ours.
+build_usg() {
+    cargo build --manifest-path bins/estd/tests/peers/usg/Cargo.toml --target-dir target/peers/usg --locked --quiet ||
+        echo "usg-est-client could not be built: tests that need it will be skipped by name." >&2
+}
+
 step "Formatting"
 cargo fmt --all --check
 cargo fmt --manifest-path fuzz/Cargo.toml --check
+cargo fmt --manifest-path bins/estd/tests/peers/usg/Cargo.toml --check
 
 step "Lints"
 cargo clippy --workspace --all-targets --all-features -- -D warnings
@@ -132,6 +140,7 @@ fi
 # The binaries first: some tests run the ones of other packages.
 step "Build"
 cargo build --workspace --all-features --bins --examples
+$quick || build_usg
 
 # The tests come last: the line that counts them is the last thing to read.
 step "Tests"

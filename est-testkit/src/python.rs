@@ -33,6 +33,12 @@ impl Python {
         None
     }
 
+    /// The program, to be started with arguments of the caller's.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+
     /// Runs a script in `folder`; returns what it printed.
     ///
     /// # Panics
