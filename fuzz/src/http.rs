@@ -26,7 +26,7 @@ pub fn run(input: &[u8]) {
     };
     let accept = Some(text(accept)).filter(|value| !value.is_empty());
     match Route::find(&SITE, &head) {
-        Err(refusal) => refused(refusal, accept),
+        Err(refusal) => refused(refusal, head.path, accept),
         Ok(route) => found(route, &head, body.to_vec(), accept),
     }
 }
@@ -46,23 +46,24 @@ fn found(route: Route, head: &Head<'_>, body: Vec<u8>, accept: Option<&str>) {
     match (strict, lenient) {
         (Ok(strict), lenient) => {
             assert_eq!(Ok(&strict), lenient.as_ref(), "what the strict reader takes, the lenient one takes alike");
-            let response = respond(&SITE, &Reply::Certificate(strict.clone()), preferences(accept), NOW);
+            let response = respond(&SITE, &Reply::Certificate(strict.clone()), preferences(head.path, accept), NOW);
             let body = est_core::Body::Text(response.body);
             assert_eq!(body.into_der(true), Ok(strict), "what is sent can be read");
         }
         (Err(refusal), Ok(der)) => assert!(refusal == Refusal::EncodingNotAllowed && !der.is_empty()),
-        (Err(_), Err(refusal)) => refused(refusal, accept),
+        (Err(_), Err(refusal)) => refused(refusal, head.path, accept),
     }
 }
 
-fn preferences(accept: Option<&str>) -> Preferences<'_> {
-    Preferences { accept, ..Preferences::default() }
+fn preferences<'a>(path: &'a str, accept: Option<&'a str>) -> Preferences<'a> {
+    Preferences { path, accept, ..Preferences::default() }
 }
 
-fn refused(refusal: Refusal, accept: Option<&str>) {
+fn refused(refusal: Refusal, path: &str, accept: Option<&str>) {
     let status = refusal.row().http_status;
     assert!((400..500).contains(&status), "{refusal} is the client's fault");
-    let Response { status: sent, headers, body } = respond(&SITE, &Reply::Refused(refusal), preferences(accept), NOW);
+    let answer = respond(&SITE, &Reply::Refused(refusal), preferences(path, accept), NOW);
+    let Response { status: sent, headers, body } = answer;
     assert_eq!(sent, status);
     assert!(headers.iter().all(|(_, value)| !value.contains(char::is_control)), "{headers:?}");
     assert_eq!(body.iter().filter(|octet| **octet == b'\n').count(), 1, "one line");

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{percent_decode, percent_encode};
+use crate::wire::http::{percent_decode, percent_encode};
 use crate::{Operation, Site};
 
 /// The path of an operation that differs from `path` in little: case, empty segments, a final slash, percent-encoding,
