@@ -156,7 +156,8 @@ pub enum Answer {
     },
     /// The elements of a CsrAttrs, DER, at least one: object identifiers and Attributes.
     CsrAttrs(Vec<Vec<u8>>),
-    /// The server has no CsrAttrs: 204, 404, or an empty list (RFC 7030 §4.5.2).
+    /// The server has no CsrAttrs: 204, or an empty list (RFC 7030 §4.5.2). A 404, which may say the same or that there is
+    /// no such label, is refused.
     NoCsrAttrs,
     /// Not decided yet: send the same request again after so many seconds (RFC 7030 §4.2.3).
     RetryAfter(Seconds),
@@ -173,6 +174,8 @@ pub enum Answer {
         text: String,
         /// Whether it asks for a password.
         wants_basic: bool,
+        /// The other schemes that it would take (RFC 9110 §11.4), of those that are registered with IANA.
+        other_schemes: Vec<&'static str>,
         /// When it says that asking again may help.
         retry_after: Option<Seconds>,
     },
@@ -238,7 +241,7 @@ pub fn read(operation: Operation, received: &Received<'_>, now: UnixTime) -> Res
         }
         (200, Operation::CsrAttrs) => read_attributes(received.body),
         (200, _) => read_certificates(received.body),
-        (204 | 404, Operation::CsrAttrs) => Ok(Answer::NoCsrAttrs),
+        (204, Operation::CsrAttrs) => Ok(Answer::NoCsrAttrs),
         (202, _) if enrolls => Ok(Answer::RetryAfter(retry_after().unwrap_or(DEFAULT_RETRY_AFTER))),
         // Not 303, which turns a POST into a GET (RFC 9110 §15.4.4).
         (301 | 302 | 307 | 308, _) => {
@@ -249,7 +252,13 @@ pub fn read(operation: Operation, received: &Received<'_>, now: UnixTime) -> Res
         (status @ 400..=599, _) => Ok(Answer::Refused {
             status,
             text: plain_line(received.body),
-            wants_basic: status == 401 && received.header("www-authenticate").any(offers_basic),
+            wants_basic: status == 401 && received.header("www-authenticate").any(|value| offers(value, "Basic")),
+            other_schemes: SCHEMES
+                .into_iter()
+                .filter(|scheme| {
+                    status == 401 && received.header("www-authenticate").any(|value| offers(value, scheme))
+                })
+                .collect(),
             retry_after: retry_after(),
         }),
         (status, _) => Err(ClientError::Status(status)),
@@ -275,6 +284,7 @@ fn certificates(message: &[u8]) -> Result<Vec<Vec<u8>>, ClientError> {
 }
 
 fn read_attributes(body: &[u8]) -> Result<Answer, ClientError> {
+    let body = without_final_nuls(body);
     // A server with nothing to say has been seen to say it with status 200 and no body.
     if body.trim_ascii().is_empty() {
         return Ok(Answer::NoCsrAttrs);
@@ -293,16 +303,27 @@ fn read_body(body: &[u8]) -> Result<Vec<u8>, ClientError> {
         return Ok(block.contents.clone());
     }
     let is_strict = false;
-    Body::Text(body.to_vec())
+    Body::Text(without_final_nuls(body).to_vec())
         .into_der(is_strict)
         .map_err(|refusal| if refusal == Refusal::EmptyBody { ClientError::EmptyBody } else { ClientError::NotBase64 })
 }
 
-/// Whether one of a WWW-Authenticate header's challenges is Basic (RFC 9110 §11.6.1).
-fn offers_basic(value: &[u8]) -> bool {
+/// Leaves out the NULs that end a string of C, which libest's server counts as part of its base64. DER keeps its own.
+fn without_final_nuls(body: &[u8]) -> &[u8] {
+    let end = body.iter().rposition(|octet| *octet != 0).map_or(0, |last| last + 1);
+    let text = &body[..end];
+    let is_text = text.is_empty() || text.starts_with(b"-----BEGIN ") || base64::decode(text).is_some();
+    if is_text { text } else { body }
+}
+
+/// Schemes that servers have been seen to offer beside Basic, as IANA lists them.
+const SCHEMES: [&str; 5] = ["Digest", "Negotiate", "Bearer", "SCRAM-SHA-256", "Mutual"];
+
+/// Whether one of a WWW-Authenticate header's challenges is of this scheme (RFC 9110 §11.6.1).
+fn offers(value: &[u8], wanted: &str) -> bool {
     value.split(|octet| *octet == b',').any(|challenge| {
         let scheme = challenge.trim_ascii().split(|octet| *octet == b' ').next();
-        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic"))
+        scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(wanted.as_bytes()))
     })
 }
 

@@ -2,24 +2,29 @@
 
 use std::time::Duration;
 
-use est_core::client::{Answer, Call, CsrAdvice};
+use est_core::client::{Call, CsrAdvice};
 use est_core::pkix::{CsrAttr, ExtensionTemplate, GeneralNames, KeyRequirement, KeyUsage, Oid, der, oid};
 use serde_json::{Value, json};
 
 use crate::cli::CsrattrsArguments;
 use crate::output::{Failure, say};
-use crate::peer::Peer;
+use crate::peer::{Peer, Wanted};
 
 pub(crate) async fn run(arguments: CsrattrsArguments) -> Result<(), Failure> {
     let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
-    let call = Call::csr_attrs(peer.base_path(), peer.label.as_deref());
-    let elements = match peer.ask(call, Duration::ZERO).await? {
-        Answer::CsrAttrs(elements) => elements,
-        Answer::NoCsrAttrs => Vec::new(),
-        _ => return Err(Failure::error("the server sent something other than CSR attributes")),
-    };
-    let advice = CsrAdvice::read(&elements);
-    if arguments.json {
+    let wanted = peer.csr_attrs(Duration::ZERO).await?;
+    if let Wanted::NotFound(failure) = wanted {
+        // Where /cacerts is there, the label is.
+        let call = Call::ca_certs(peer.base_path(), peer.label.as_deref());
+        peer.ask(call, Duration::ZERO).await.map_err(|_| failure)?;
+        return tell(&[], arguments.json);
+    }
+    tell(&wanted.elements(), arguments.json)
+}
+
+fn tell(elements: &[Vec<u8>], as_json: bool) -> Result<(), Failure> {
+    let advice = CsrAdvice::read(elements);
+    if as_json {
         let elements: Vec<Value> = elements.iter().map(|element| element_json(element)).collect();
         let advice = advice.as_ref().map_or(Value::Null, advice_json);
         say(&json!({ "elements": elements, "wanted": advice }).to_string())?;

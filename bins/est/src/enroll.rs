@@ -13,8 +13,8 @@ use crate::file::{self, Readers};
 use crate::issued::Issued;
 use crate::key;
 use crate::link::Link;
-use crate::output::{Exit, Failure, describe, note, say};
-use crate::peer::Peer;
+use crate::output::{Again, Exit, Failure, describe, note, say};
+use crate::peer::{Peer, Wanted};
 
 pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
@@ -56,6 +56,11 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     }
     let request = advice.complete(key::request(&signer, arguments.subject, names));
     let link = Link::by(&peer, arguments.linking.link, &advice.attributes);
+    let left_out: Vec<String> =
+        csrattrs::left_out(&advice).iter().filter(|id| !link.serves(id)).map(csrattrs::show_id).collect();
+    if !left_out.is_empty() {
+        note(&format!("note: the server also wants what est does not send: {}", left_out.join(", ")));
+    }
     let call = async |exporter| {
         let csr = key::sign(&signer, &request, &link.texts(exporter)).await?;
         Ok(peer.authorize(Call::simple_enroll(peer.base_path(), peer.label.as_deref(), &csr)))
@@ -73,24 +78,18 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the server wants to see in a request; nothing where it does not say.
+/// What the server wants to see in a request; nothing where it does not say, or says what cannot be read. Whether it takes
+/// the request is another question.
 async fn ask_for_advice(peer: &Peer, max_wait: Duration) -> Result<CsrAdvice, Failure> {
-    let elements = match peer.csr_attrs(max_wait).await {
-        Ok(elements) => elements.unwrap_or_default(),
-        // Whether it takes the request is another question.
-        Err(failure) if failure.exit == Exit::Refused => {
-            note(&format!("note: what the server wants to see in a request is not known: {}", failure.text));
-            return Ok(CsrAdvice::default());
-        }
-        Err(failure) => return Err(failure),
+    let unknown = |why: &str| {
+        note(&format!("note: what the server wants to see in a request is not known (/csrattrs): {why}"));
+        Ok(CsrAdvice::default())
     };
-    let advice = CsrAdvice::read(&elements);
-    let advice = advice.map_err(|error| Failure::error(format!("{error}\n--no-csrattrs asks all the same")))?;
-    let unknown: Vec<String> = csrattrs::left_out(&advice).iter().map(csrattrs::show_id).collect();
-    if !unknown.is_empty() {
-        note(&format!("note: the server also wants what est does not send: {}", unknown.join(", ")));
+    match peer.csr_attrs(max_wait).await.map(Wanted::elements) {
+        Ok(elements) => CsrAdvice::read(&elements).or_else(|error| unknown(&error.to_string())),
+        Err(failure) if failure.exit == Exit::Refused || failure.again == Again::Unreadable => unknown(&failure.text),
+        Err(failure) => Err(failure),
     }
-    Ok(advice)
 }
 
 /// A file name from the names that are asked for: different devices have different files.

@@ -8,7 +8,7 @@ use est_core::client::{Call, MAX_BODY_BYTES, Received};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{ACCEPT, HOST, HeaderValue};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -74,7 +74,8 @@ impl Connection {
 
 /// The request for a call. The path has been checked where it came from: the command line, or percent-encoding.
 pub(crate) fn request(call: &Call, authority: &str) -> Result<Request<Full<Bytes>>, Broken> {
-    let mut builder = Request::builder().method(call.method).uri(&call.path).header(HOST, authority);
+    let mut builder =
+        Request::builder().method(call.method).uri(&call.path).header(HOST, authority).header(ACCEPT, "*/*");
     for (name, value) in &call.headers {
         let value = HeaderValue::from_str(value).map(|mut value| {
             value.set_sensitive(*name == "Authorization");

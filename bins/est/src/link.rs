@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 
 use crate::cli::Linking;
-use crate::peer::Peer;
+use crate::peer::{Peer, Wanted};
 
 /// Whether and how requests are linked.
 pub(crate) struct Link {
@@ -24,10 +24,12 @@ impl Link {
     /// Asks the server what it wants to see. Without an answer that can be read, it wants nothing.
     pub(crate) async fn find(peer: &Peer, wanted: Linking, max_wait: Duration) -> Self {
         let elements = match wanted {
-            Linking::Never => None,
-            Linking::Asked | Linking::Always => peer.csr_attrs(max_wait).await.ok().flatten(),
+            Linking::Never => Vec::new(),
+            Linking::Asked | Linking::Always => {
+                peer.csr_attrs(max_wait).await.map(Wanted::elements).unwrap_or_default()
+            }
         };
-        let advice = elements.and_then(|elements| CsrAdvice::read(&elements).ok()).unwrap_or_default();
+        let advice = CsrAdvice::read(&elements).unwrap_or_default();
         Self::by(peer, wanted, &advice.attributes)
     }
 
@@ -40,6 +42,11 @@ impl Link {
         };
         let tls = if attribute.is_some() { with_secrets_of_its_own(&peer.tls) } else { peer.tls.clone() };
         Self { attribute, tls }
+    }
+
+    /// Whether a server that asks for this attribute gets what it wants by the link: one of the two is enough.
+    pub(crate) fn serves(&self, asked: &Oid) -> bool {
+        self.attribute.is_some() && [oid::EST_IDENTITY_LINKING, oid::CHALLENGE_PASSWORD].contains(asked)
     }
 
     /// The attributes of a request on a connection with this binding, as text.

@@ -33,6 +33,8 @@ pub(crate) enum Again {
     After(Duration),
     /// Not before somebody has changed something.
     Later,
+    /// Not while the server answers with something that cannot be read.
+    Unreadable,
 }
 
 /// Why a command ended, for the user.

@@ -29,6 +29,26 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// What a server wants to see in a request.
+pub(crate) enum Wanted {
+    /// These elements of a CsrAttrs.
+    Listed(Vec<Vec<u8>>),
+    /// Nothing.
+    Nothing,
+    /// 404: nothing (RFC 7030 §4.5.2), or there is no such label.
+    NotFound(Failure),
+}
+
+impl Wanted {
+    /// The elements; none where the server does not say.
+    pub(crate) fn elements(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Listed(elements) => elements,
+            Self::Nothing | Self::NotFound(_) => Vec::new(),
+        }
+    }
+}
+
 /// A server that can be asked.
 pub(crate) struct Peer {
     pub(crate) url: ServerUrl,
@@ -127,11 +147,10 @@ impl Peer {
         call: impl AsyncFn(TlsExporter) -> Result<Call, Failure>,
         max_wait: Duration,
     ) -> Result<Answer, Failure> {
-        match self.answer_within(tls, call, max_wait).await? {
-            Answer::Refused { status, text, wants_basic, retry_after } => {
-                Err(self.refused(status, &text, wants_basic, retry_after))
-            }
-            answer => Ok(answer),
+        let answer = self.answer_within(tls, call, max_wait).await?;
+        match self.refusal(&answer) {
+            Some(failure) => Err(failure),
+            None => Ok(answer),
         }
     }
 
@@ -162,7 +181,7 @@ impl Peer {
                 Again::Soon => pauses.next(retry::draw()),
                 // Once the request has been taken, a broken connection is no reason to give up waiting.
                 Again::Later if was_pending => pauses.next(retry::draw()),
-                Again::Later => return Err(failure),
+                Again::Later | Again::Unreadable => return Err(failure),
             };
             if begun.elapsed().saturating_add(pause) > max_wait {
                 return Err(failure);
@@ -175,15 +194,13 @@ impl Peer {
 
     /// The failure that this answer is for now, if it is a refusal that may pass.
     fn passing(&self, answer: &Answer) -> Option<Failure> {
-        let Answer::Refused { status, text, wants_basic, retry_after } = answer else { return None };
-        let failure = self.refused(*status, text, *wants_basic, *retry_after);
-        (failure.again != Again::Later).then_some(failure)
+        self.refusal(answer).filter(|failure| failure.again != Again::Later)
     }
 
-    /// Asks what a request should hold; `None` where the server does not say.
+    /// Asks what a request should hold.
     ///
     /// A server that checks a one-time password may spend it: the password goes out only when it is asked for.
-    pub(crate) async fn csr_attrs(&self, max_wait: Duration) -> Result<Option<Vec<Vec<u8>>>, Failure> {
+    pub(crate) async fn csr_attrs(&self, max_wait: Duration) -> Result<Wanted, Failure> {
         let call = Call::csr_attrs(self.base_path(), self.label.as_deref());
         let bare = async |_: TlsExporter| Ok(call.clone());
         let answer = match self.answer_within(&self.tls, bare, max_wait).await? {
@@ -191,11 +208,12 @@ impl Peer {
             answer => answer,
         };
         match answer {
-            Answer::CsrAttrs(elements) => Ok(Some(elements)),
-            Answer::Refused { status, text, wants_basic, retry_after } => {
-                Err(self.refused(status, &text, wants_basic, retry_after))
-            }
-            _ => Ok(None),
+            Answer::CsrAttrs(elements) => Ok(Wanted::Listed(elements)),
+            answer => match self.refusal(&answer) {
+                Some(failure) if matches!(answer, Answer::Refused { status: 404, .. }) => Ok(Wanted::NotFound(failure)),
+                Some(failure) => Err(failure),
+                None => Ok(Wanted::Nothing),
+            },
         }
     }
 
@@ -208,7 +226,8 @@ impl Peer {
         for _ in 0..=MAX_REDIRECTIONS {
             let (operation, reply) = self.exchange(tls, call, moved_to.as_deref()).await?;
             let answer = reply.read(|received| client::read(operation, received, now()));
-            match answer.map_err(|error| Failure::error(error.to_string()))? {
+            let unreadable = |error| Failure { again: Again::Unreadable, ..Failure::error(format!("{error}")) };
+            match answer.map_err(unreadable)? {
                 Answer::Redirected { location } => {
                     let path = self.url.path_at_same_origin(&location).ok_or_else(|| elsewhere(&location))?;
                     moved_to = Some(path);
@@ -254,11 +273,17 @@ impl Peer {
         Failure { again: Again::Soon, ..Failure::error(text) }
     }
 
-    fn refused(&self, status: u16, text: &str, wants_basic: bool, retry_after: Option<Seconds>) -> Failure {
+    /// What a refusal means for the user; `None` for any other answer.
+    fn refusal(&self, answer: &Answer) -> Option<Failure> {
+        let Answer::Refused { status, text, wants_basic, other_schemes, retry_after } = answer else { return None };
+        let (status, wants_basic) = (*status, *wants_basic);
         let mut line = format!("the server refused ({status})");
         if !text.is_empty() {
             line.push_str(": ");
             line.push_str(text);
+        }
+        if let (404, Some(label)) = (status, &self.label) {
+            line.push_str(&format!("\nthe label is {label:?}: does the server have it?"));
         }
         if status == 401 && self.renews {
             line.push_str(
@@ -267,10 +292,16 @@ impl Peer {
             );
         } else if wants_basic && self.basic.is_none() {
             line.push_str("\nit takes a password: pass --user and --password-file, or EST_PASSWORD");
+        } else if !wants_basic && !other_schemes.is_empty() {
+            line.push_str(&format!(
+                "\nit wants HTTP authentication by {}, which est does not speak: have it offer Basic, or pass a client \
+                 certificate by --cert and --key",
+                other_schemes.join(" or ")
+            ));
         } else if status == 401 && !self.has_credentials() {
             line.push_str("\npass a client certificate by --cert and --key");
         }
-        Failure { exit: Exit::Refused, text: line, again: again(status, retry_after) }
+        Some(Failure { exit: Exit::Refused, text: line, again: again(status, *retry_after) })
     }
 }
 
@@ -286,7 +317,8 @@ fn again(status: u16, retry_after: Option<Seconds>) -> Again {
 fn pending(pause: Seconds) -> Failure {
     Failure {
         exit: Exit::Pending,
-        text: "the server has not decided yet: run the same command again later".into(),
+        text: "the server has not decided yet: run the same command again later, with the key file that is there now"
+            .into(),
         again: Again::After(Duration::from_secs(pause.0)),
     }
 }

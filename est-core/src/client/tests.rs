@@ -99,11 +99,28 @@ fn reads_attributes_and_every_way_to_have_none() {
     };
     assert_eq!(elements.concat(), der[2..]);
     assert_eq!(elements.len(), 3);
-    for (status, body) in [(200, "MAA=\n"), (200, ""), (204, ""), (404, "not here")] {
+    for (status, body) in [(200, "MAA=\n"), (200, ""), (204, "")] {
         assert_eq!(attributes(status, body.as_bytes()), Ok(Answer::NoCsrAttrs), "{status} {body}");
     }
+    let Ok(Answer::Refused { status: 404, text, .. }) = attributes(404, b"not here") else { panic!("a refusal") };
+    assert_eq!(text, "not here");
     assert_eq!(attributes(200, b"BQA="), Err(ClientError::NotCsrAttrs));
     assert_eq!(attributes(202, b""), Err(ClientError::Status(202)));
+}
+
+#[test]
+fn reads_base64_that_ends_with_the_nul_of_a_c_string() {
+    let der = b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
+    let text = base64::encode(der, None);
+    for end in ["\0", "\0\0", "\n\0"] {
+        let body = format!("{}{end}", text.trim_end());
+        let Ok(Answer::CsrAttrs(elements)) = answer(Operation::CsrAttrs, 200, &[], &body) else { panic!("{body:?}") };
+        assert_eq!(elements, [&der[2..]]);
+    }
+    assert_eq!(answer(Operation::CsrAttrs, 200, &[], "\0"), Ok(Answer::NoCsrAttrs));
+    assert_eq!(answer(Operation::CsrAttrs, 200, &[], "MA\0A="), Err(ClientError::NotBase64));
+    // DER that ends with zeros keeps them.
+    assert_eq!(answer(Operation::CsrAttrs, 200, &[], "\x30\0"), Ok(Answer::NoCsrAttrs));
 }
 
 #[test]
@@ -122,11 +139,23 @@ fn tells_what_a_refusal_says_and_wants() {
     let headers = [("WWW-Authenticate", "Negotiate"), ("www-authenticate", "Digest realm=\"x\", BASIC realm=\"est\"")];
     assert_eq!(
         answer(Operation::SimpleEnroll, 401, &headers, "authenticate first\n"),
-        Ok(Answer::Refused { status: 401, text: "authenticate first".into(), wants_basic: true, retry_after: None })
+        Ok(Answer::Refused {
+            status: 401,
+            text: "authenticate first".into(),
+            wants_basic: true,
+            other_schemes: ["Digest", "Negotiate"].into(),
+            retry_after: None
+        })
     );
     assert_eq!(
         answer(Operation::SimpleEnroll, 503, &[("Retry-After", "2")], ""),
-        Ok(Answer::Refused { status: 503, text: String::new(), wants_basic: false, retry_after: Some(Seconds(2)) })
+        Ok(Answer::Refused {
+            status: 503,
+            text: String::new(),
+            wants_basic: false,
+            other_schemes: Vec::new(),
+            retry_after: Some(Seconds(2))
+        })
     );
     let Ok(Answer::Refused { wants_basic, .. }) = answer(Operation::CaCerts, 401, &headers[..1], "") else {
         panic!("a refusal")

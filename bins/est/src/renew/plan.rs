@@ -120,7 +120,7 @@ impl Wait {
                 let grown = FIRST_PAUSE.saturating_mul(1 << (self.failures - 1).min(8)).min(HOUR);
                 jitter(grown.min(quarter), draw).max(FIRST_PAUSE / 4)
             }
-            Again::Later => jitter(quarter.clamp(HOUR, DAY), draw),
+            Again::Later | Again::Unreadable => jitter(quarter.clamp(HOUR, DAY), draw),
         };
         self.until = after(now, pause);
     }

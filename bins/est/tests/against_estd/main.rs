@@ -1,5 +1,6 @@
 //! `est` against a real `estd`.
 
+mod odd;
 mod renew;
 
 use std::path::{Path, PathBuf};
