@@ -13,6 +13,7 @@ use est_core::{
 };
 use tracing::{debug, error, info};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
@@ -78,7 +79,7 @@ pub fn start_with_spans(
     endpoint: &str,
     node: &str,
 ) -> Result<(spans::Spans, Log), String> {
-    use tracing_subscriber::filter::{FilterExt as _, LevelFilter, filter_fn};
+    use tracing_subscriber::filter::{FilterExt as _, filter_fn};
     use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
     // A line is read alone: the spans are not in it.
@@ -101,7 +102,16 @@ fn filter(level: &str) -> Result<EnvFilter, String> {
         Ok(text) if !text.is_empty() => text,
         Ok(_) | Err(_) => level.to_owned(),
     };
-    EnvFilter::try_new(&filter).map_err(|error| format!("log level `{filter}`: {error}"))
+    filter_of(&filter)
+}
+
+/// What rustls says of server names in a ClientHello: each client that names an address (libest) would have a line.
+const NOISY: &str = "rustls::msgs::handshake=error";
+
+fn filter_of(text: &str) -> Result<EnvFilter, String> {
+    let filter = EnvFilter::try_new(text).map_err(|error| format!("log level `{text}`: {error}"))?;
+    let is_asked_for = text.contains("rustls") || filter.max_level_hint().is_none_or(|level| level > LevelFilter::INFO);
+    Ok(if is_asked_for { filter } else { filter.add_directive(NOISY.parse().expect("a directive")) })
 }
 
 /// Logs how each exchange ended, after it was recorded, so that the log never says more than the database; and why a
@@ -194,7 +204,13 @@ fn log_end(entry: &Entry) {
         }
         Outcome::Replayed(_) => info!(operation, label, source, principal, "certificate handed out again"),
         Outcome::Pending(..) => info!(operation, label, source, principal, "waiting for the CA"),
-        Outcome::AwaitingApproval => info!(operation, label, source, principal, "waiting for an operator's decision"),
+        Outcome::AwaitingApproval => info!(
+            operation,
+            label,
+            source,
+            principal,
+            "waiting for an operator's decision; the client is to send the same request again, with the same key"
+        ),
         Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => {
             let reason = refusal.row().code;
             info!(operation, label, source, principal, reason, "refused: {refusal}");
@@ -233,6 +249,20 @@ mod tests {
     impl Authenticator for Down {
         fn authenticate<'a>(&'a self, _: &'a Evidence, _: UnixTime) -> PortFuture<'a, Verdict> {
             Box::pin(async { Err(PortError("the directory is on fire".into())) })
+        }
+    }
+
+    #[test]
+    fn leaves_out_what_rustls_says_of_each_server_name_unless_asked() {
+        for (level, leaves_out) in [
+            ("info", true),
+            ("warn", true),
+            ("estd=debug,warn", false),
+            ("debug", false),
+            ("trace", false),
+            ("info,rustls=warn", false),
+        ] {
+            assert_eq!(filter_of(level).expect("a filter").to_string().contains(NOISY), leaves_out, "{level}");
         }
     }
 
