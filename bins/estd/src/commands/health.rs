@@ -64,12 +64,14 @@ async fn ask(address: SocketAddr, own: Vec<Fingerprint>) -> Result<String> {
     };
     let head = match talk.await {
         Ok(head) => head,
-        Err(error) if wants_certificate(&error) => return Ok("it asks for a client's certificate".to_owned()),
+        Err(error) if wants_certificate(&error) => {
+            return Ok("it serves HTTPS, and asks for a client certificate".to_owned());
+        }
         Err(error) => return Err(error.into()),
     };
     // No resource has this path: a status of HTTP tells that the server reads and writes.
     match std::str::from_utf8(&head) {
-        Ok(line) if line.starts_with("HTTP/1.1 ") => Ok(format!("{line} for a path that it does not have")),
+        Ok(line) if line.starts_with("HTTP/1.1 ") => Ok("it serves HTTPS".to_owned()),
         _ => bail!("it does not speak HTTP"),
     }
 }
