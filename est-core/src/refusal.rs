@@ -2,6 +2,7 @@
 
 mod rule;
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -425,6 +426,20 @@ impl Refusal {
     }
 }
 
+/// What allows a name that is shown as `the subject CN=a,O=b` or `DNS:a.example` (see [`crate::policy::Allowance`]). `None`
+/// for a name that would be read as a pattern, or that a shell would read in its own way.
+fn allowance(name: &str) -> Option<String> {
+    let text = match name.strip_prefix("the subject ") {
+        Some(subject) => format!("subject:{subject}"),
+        None => {
+            let (kind, value) = name.split_once(':')?;
+            format!("{}:{value}", kind.to_ascii_lowercase())
+        }
+    };
+    let is_plain = !text.contains(['*', '\\', '\'', '\n']) && !text.contains(":^");
+    (is_plain && crate::policy::Allowance::parse(&[&text]).is_ok()).then_some(text)
+}
+
 fn purpose_name(purpose: &Oid) -> String {
     match purpose {
         id if *id == oid::SERVER_AUTH => "serverAuth".into(),
@@ -599,11 +614,14 @@ impl fmt::Display for Refusal {
             Self::NoAuthority => f.write_str(
                 "registration authorities are made here: renew the certificate of one, or come with a one-time password that was created for this label",
             ),
-            Self::NameNotBound { name, allowed } => write!(
-                f,
-                "who authenticates may not ask for {name}, only for: {allowed}; an operator can allow more names when creating the one-time password, or in an [[identity]]"
-            ),
-            Self::NotForLabel { labels } => write!(f, "who authenticates may use other labels than this one: {labels}"),
+            Self::NameNotBound { name, allowed } => {
+                write!(f, "you may not ask for {name}, only for: {allowed}; an operator can allow more names ")?;
+                match allowance(name) {
+                    Some(text) => write!(f, "when creating the one-time password (--allow '{text}'), or in an [[identity]]"),
+                    None => f.write_str("when creating the one-time password, or in an [[identity]]"),
+                }
+            }
+            Self::NotForLabel { labels } => write!(f, "you may not use this label, only: {labels}"),
             Self::PurposeNotHeld(purpose) => write!(
                 f,
                 "certificates of this label are for {}, and the one that authenticates is not: enroll with a one-time password",

@@ -128,6 +128,37 @@ fn gives_the_names_of_its_entity_and_never_those_of_somebody_else() {
 }
 
 #[test]
+fn the_refusal_of_a_name_ends_with_the_allow_that_gives_it() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served();
+    for (subject, names) in [
+        ("CN=tedge1,O=Thin Edge,OU=Device", &[][..]),
+        ("CN=Zoë (2)", &[]),
+        ("CN=rack-1", &["DNS:www.lab.example"]),
+        ("CN=rack-1", &["IP:192.0.2.7"]),
+        ("CN=rack-1", &["IP:2001:db8::7"]),
+        ("CN=rack-1", &["email:rack@lab.example"]),
+        ("CN=rack-1", &["URI:urn:x:1?2+(3)"]),
+    ] {
+        let bound = create(&server, &["--entity", "rack-1"]);
+        let refused = curl(&server, "127.0.0.1", &format!("rack-1:{bound}"), "", subject, names);
+        assert_eq!(refused.status, 403, "{}", refused.text);
+        let allow = refused.text.split_once("(--allow '").and_then(|(_, rest)| rest.split_once("')"));
+        let (allow, _) = allow.unwrap_or_else(|| panic!("nothing to type: {}", refused.text));
+        let allowed = create(&server, &["--entity", "rack-1", "--allow", allow]);
+        assert_eq!(status(&server, &format!("rack-1:{allowed}"), "", subject, names), 200, "{allow}");
+    }
+    // What a pattern would read in another way is left to the operator.
+    for (subject, names) in [("CN=rack-1", &["DNS:*.lab.example"][..]), ("CN=a\\, b", &[]), ("CN=Zoë's", &[])] {
+        let bound = create(&server, &["--entity", "rack-1"]);
+        let refused = curl(&server, "127.0.0.1", &format!("rack-1:{bound}"), "", subject, names);
+        assert!(refused.status == 403 && !refused.text.contains("--allow"), "{}", refused.text);
+    }
+}
+
+#[test]
 fn gives_the_names_that_it_was_allowed_besides() {
     if !is_installed("curl") {
         return;
