@@ -17,8 +17,8 @@ use std::{env, fs, io};
 use rcgen::KeyPair;
 use usg_est_client::csr::CsrBuilder;
 use usg_est_client::{Certificate, EnrollmentResponse, EstClient, EstClientConfig};
+use x509_cert::der::EncodePem as _;
 use x509_cert::der::pem::LineEnding;
-use x509_cert::der::{DecodePem as _, Encode as _, EncodePem as _};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -34,7 +34,7 @@ struct Script {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().collect();
-    let mut script = Script { server: arguments[1].clone(), ca: der_of(&arguments[2])?, ..Script::default() };
+    let mut script = Script { server: arguments[1].clone(), ca: fs::read(&arguments[2])?, ..Script::default() };
     for line in io::stdin().lines() {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -108,10 +108,6 @@ fn told(error: &dyn Error) -> String {
         cause = error.source();
     }
     text.replace('\n', " ")
-}
-
-fn der_of(path: &str) -> Result<Vec<u8>> {
-    Ok(Certificate::from_pem(fs::read(path)?)?.to_der()?)
 }
 
 fn builder(common_name: &str) -> CsrBuilder {
