@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use est_testkit::peers::{has_file, is_installed};
+use est_testkit::java::Java;
+use est_testkit::peers::has_file;
 use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
 
@@ -36,15 +37,13 @@ linking = "off"
 
 /// A server, a client of it, and the folder of the client's files; `None` skips the test.
 fn start() -> Option<(Server, Session, Shell)> {
-    let jars = ["bcpkix", "bcprov", "bcutil", "bctls"].map(|name| format!("/usr/share/java/{name}.jar"));
-    if !is_installed("javac") || !jars.iter().all(|jar| has_file("Bouncy Castle", Path::new(jar))) {
-        return None;
-    }
+    let jsse = Path::new("/usr/share/java/bctls.jar");
+    let java = Java::with_bouncy_castle().filter(|_| has_file("Bouncy Castle's JSSE", jsse))?.and(jsse);
     let server = Launch::configured(ESTD, |text| text + LABELS).start();
     let shell = Shell::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/BouncyCastle.java");
     let mut command = Command::new("java");
-    command.args(["-XX:TieredStopAtLevel=1", "-cp", &jars.join(":")]).arg(source);
+    command.args(["-XX:TieredStopAtLevel=1", "-cp", &java.class_path()]).arg(source);
     command.arg(format!("localhost:{}", server.port())).arg(server.ca()).current_dir(shell.folder());
     Some((server, Session::start(&mut command), shell))
 }

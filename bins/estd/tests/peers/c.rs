@@ -54,5 +54,8 @@ fn wolfssl_fetches_enrolls_and_renews_in_tls_1_2_and_1_3() {
 fn mbedtls_fetches_enrolls_and_renews() {
     let libraries = "-lmbedtls -lmbedx509 -lmbedcrypto";
     let Some(shell) = compiled("mbedtls", "mbedtls/ssl.h", libraries) else { return };
-    runs_every_flow(&Server::dev(ESTD), &shell, "mbedtls", "rsa");
+    let server = Server::dev(ESTD);
+    for kind in ["ec", "rsa"] {
+        runs_every_flow(&server, &shell, "mbedtls", kind);
+    }
 }
