@@ -154,9 +154,11 @@ fn a_label_that_is_not_there_is_named() {
 
 #[test]
 fn does_not_miss_an_attribute_by_which_it_links() {
-    let listing = |text| text + "\n[est]\ncsr_attributes = [\"challengePassword\", \"serialNumber\"]\n";
+    let listing = |text| text + "\n[est]\ncsr_attributes = [\"challengePassword\", \"1.2.840.113549.1.9.2\"]\n";
     let server = Launch::configured(estd(), listing).start();
-    for (link, missed) in [("asked", "2.5.4.5 serialNumber"), ("never", "1.2.840.113549.1.9.7 challengePassword")] {
+    for (link, missed) in
+        [("asked", "1.2.840.113549.1.9.2 unstructuredName"), ("never", "1.2.840.113549.1.9.7 challengePassword")]
+    {
         let (folder, password) = (Shell::new(), server.password(1));
         let names = ["--subject", "CN=device", &format!("--link={link}"), "--password", &password];
         let enrolled = run(&folder, &server, "enroll", &names);
