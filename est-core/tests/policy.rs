@@ -230,6 +230,23 @@ fn narrows_ext_key_usage_to_the_requested_ones() {
 }
 
 #[test]
+fn never_narrows_what_makes_a_certificate_what_it_is() {
+    let key = Key::p256();
+    let asking = with_extensions(&key, &[Extension::ext_key_usage(&[oid::CLIENT_AUTH])]);
+    let ra = decided(Profile::built_in("ra").unwrap(), &asking).unwrap();
+    let both = Extension::ext_key_usage(&[oid::CLIENT_AUTH, oid::CMC_RA]);
+    assert_eq!(*extension(&ra, &oid::EXT_KEY_USAGE), both);
+    let public =
+        Profile { ext_key_usage: vec![oid::SERVER_AUTH, oid::CLIENT_AUTH], ..Profile::built_in("br-tls").unwrap() };
+    let names = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, b"\x30\x0d\x82\x0bexample.com");
+    let wish = Extension::ext_key_usage(&[oid::CLIENT_AUTH]);
+    let wish = der::extension(wish.id.as_der(), false, &wish.value);
+    let public = decided(public, &key.csr_with_extensions("CN=example.com", &[&names, &wish])).unwrap();
+    let both = Extension::ext_key_usage(&[oid::SERVER_AUTH, oid::CLIENT_AUTH]);
+    assert_eq!(*extension(&public, &oid::EXT_KEY_USAGE), both, "BR §7.1.2.7.10");
+}
+
+#[test]
 fn refuses_ext_key_usage_of_which_the_profile_gives_nothing() {
     let key = Key::p256();
     let ipsec = Oid::from_dotted("1.3.6.1.5.5.7.3.17").unwrap();
@@ -340,6 +357,22 @@ fn issues_names_in_der_and_renews_certificates_that_have_them_unsorted() {
         assert_eq!(renewed.subject.as_der(), sorted);
         assert_eq!(extension(&renewed, &oid::SUBJECT_ALT_NAME).value, san.value);
     }
+}
+
+#[test]
+fn renews_no_certificate_that_was_not_der() {
+    let private = Oid::from_dotted("1.3.6.1.4.1.99999.1").unwrap();
+    let other = der::value(0xa0, &[private.as_der(), &der::value(0xa0, &[&der::value(0x0c, &[b"\xff"])])]);
+    let names = der::sequence(&[&other, b"\x82\x01a"]);
+    let key = Key::p256();
+    let ca = TestCa::new();
+    let mut plan = decided(profile(), &key.csr("CN=device", &["DNS:a"])).unwrap();
+    plan.extensions.iter_mut().filter(|one| one.id == oid::SUBJECT_ALT_NAME).for_each(|one| one.value = names.clone());
+    let old = Arc::new(Certificate::parse(&ca.issue(&plan, est_testkit::pki::serial(11))).unwrap());
+    let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &names);
+    let csr = parse_csr(&key.csr_with_extensions("CN=device", &[&san]));
+    let refused = decide(&ca.label(None), &Principal::Certificate(old.clone()), &csr, Some(&old), NOW).unwrap_err();
+    assert!(refused.to_string().contains("its value is not DER"), "{refused}");
 }
 
 #[test]

@@ -207,6 +207,7 @@ impl Profile {
             common_name: CommonName::AmongNames,
             key_usage: KeyUsage::DIGITAL_SIGNATURE,
             ext_key_usage: Vec::from([oid::SERVER_AUTH]),
+            required_ext_key_usage: Vec::from([oid::SERVER_AUTH]),
             subject_key_identifier: false,
             extensions: Vec::from([Extension::certificate_policies(&[oid::BR_DOMAIN_VALIDATED])]),
             validity: Seconds::from_days(90),

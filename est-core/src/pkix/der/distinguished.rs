@@ -1,4 +1,4 @@
-//! What [`check`](super::check) leaves open, and what must also hold for everything that is copied into a certificate.
+//! What [`check`] leaves open, and what must also hold for everything that is copied into a certificate.
 
 use super::{DerError, check, contents, parts};
 use crate::pkix::string::StringType;

@@ -245,7 +245,7 @@ fn extension_value(given: &Given<'_>) -> Result<Vec<u8>, Fault> {
     if !is_hex || !digits.len().is_multiple_of(2) {
         return Err(Fault::new("is not made of pairs of hexadecimal digits"));
     }
-    match der::check(&octets) {
+    match der::check_distinguished(&octets) {
         Ok(()) => Ok(octets),
         Err(error) => Err(Fault::new(format!("is not DER: {error}"))),
     }
