@@ -7,8 +7,10 @@ use est_core::pkix::Certificate;
 use est_testkit::https::{Client, Connection, Response, base64, post, read_response};
 use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
-use est_testkit::server::Server;
+use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
+use rustls::HandshakeKind;
+use rustls::version::{TLS12, TLS13};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
@@ -97,8 +99,23 @@ fn resumes_a_session_and_still_knows_the_client() {
         ask(&mut connection, &post("/simplereenroll", None, body.as_bytes())).certificate();
         kinds.push(connection.conn.handshake_kind());
     }
-    assert_eq!(kinds[0], Some(rustls::HandshakeKind::Full));
-    assert_eq!(kinds[1..], [Some(rustls::HandshakeKind::Resumed); 2]);
+    assert_eq!(kinds[0], Some(HandshakeKind::Full));
+    assert_eq!(kinds[1..], [Some(HandshakeKind::Resumed); 2]);
+}
+
+#[test]
+fn sends_no_ticket_of_tls_1_3_where_the_configuration_says_so() {
+    let without = |text: String| text.replace("[tls]\n", "[tls]\nsession_tickets = false\n");
+    let server = Launch::configured(ESTD, without).start();
+    for (version, second) in [(&TLS13, HandshakeKind::Full), (&TLS12, HandshakeKind::Resumed)] {
+        let client = Client::of_version(server.port(), &server.ca(), version);
+        let kinds = [(); 2].map(|()| {
+            let mut connection = client.connect().expect("a connection");
+            assert_eq!(ask(&mut connection, &get("/cacerts")).status, 200);
+            connection.conn.handshake_kind()
+        });
+        assert_eq!(kinds, [Some(HandshakeKind::Full), Some(second)], "{version:?}");
+    }
 }
 
 #[test]

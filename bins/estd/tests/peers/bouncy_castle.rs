@@ -155,6 +155,9 @@ fn bouncy_castle_that_links_by_tls_unique_is_told_what_an_operator_can_set() {
     assert!(refused.contains("tls-unique") && refused.contains("linking = \"off\""), "{refused}");
     client.expect(&[("label unlinked", "ok"), ("pop linked device", "issued")]);
     verify(&server, &shell, "linked");
+    let denied = server.estd_json(&["audit", "list", "--event", "cert.denied"]);
+    let reason = denied["events"][0]["reason"].as_str().expect("a reason");
+    assert!(reason.starts_with("linking-tls-unique: ") && reason.contains("linking = \"off\""), "{reason}");
     let (_, log) = server.stop();
     let line = log.lines().find(|line| line.contains("linking-tls-unique")).expect("a log line");
     assert!(line.contains("linking = \"off\""), "{line}");
