@@ -1,7 +1,6 @@
 //! `est enroll`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use est_backends::Signer;
 use est_core::client::{Answer, Call, CsrAdvice};
@@ -13,8 +12,8 @@ use crate::file::{self, Readers};
 use crate::issued::Issued;
 use crate::key;
 use crate::link::Link;
-use crate::output::{Again, Exit, Failure, describe, note, say};
-use crate::peer::{Peer, Wanted};
+use crate::output::{Failure, describe, note, say};
+use crate::peer::Peer;
 
 pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
@@ -29,11 +28,8 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
         return Err(Failure::usage("--key-out and --out name the same file"));
     }
 
-    let advice = if arguments.no_csrattrs {
-        CsrAdvice::default()
-    } else {
-        ask_for_advice(&peer, arguments.patience.max_wait).await?
-    };
+    let advice =
+        if arguments.no_csrattrs { CsrAdvice::default() } else { peer.advice(arguments.patience.max_wait).await? };
     let missing = advice.missing(&arguments.subject, &arguments.san);
     if !missing.is_empty() {
         let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
@@ -76,20 +72,6 @@ pub(crate) async fn run(arguments: EnrollArguments) -> Result<(), Failure> {
     }
     say(&format!("certificate  {}\nkey          {}", certificate_path.display(), key_path.display()))?;
     Ok(())
-}
-
-/// What the server wants to see in a request; nothing where it does not say, or says what cannot be read. Whether it takes
-/// the request is another question.
-async fn ask_for_advice(peer: &Peer, max_wait: Duration) -> Result<CsrAdvice, Failure> {
-    let unknown = |why: &str| {
-        note(&format!("note: what the server wants to see in a request is not known (/csrattrs): {why}"));
-        Ok(CsrAdvice::default())
-    };
-    match peer.csr_attrs(max_wait).await.map(Wanted::elements) {
-        Ok(elements) => CsrAdvice::read(&elements).or_else(|error| unknown(&error.to_string())),
-        Err(failure) if failure.exit == Exit::Refused || failure.again == Again::Unreadable => unknown(&failure.text),
-        Err(failure) => Err(failure),
-    }
 }
 
 /// A file name from the names that are asked for: different devices have different files.

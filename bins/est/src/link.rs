@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use tokio_rustls::TlsConnector;
 
 use crate::cli::Linking;
-use crate::peer::{Peer, Wanted};
+use crate::peer::Peer;
 
 /// Whether and how requests are linked.
 pub(crate) struct Link {
@@ -23,13 +23,11 @@ pub(crate) struct Link {
 impl Link {
     /// Asks the server what it wants to see. Without an answer that can be read, it wants nothing.
     pub(crate) async fn find(peer: &Peer, wanted: Linking, max_wait: Duration) -> Self {
-        let elements = match wanted {
-            Linking::Never => Vec::new(),
-            Linking::Asked | Linking::Always => {
-                peer.csr_attrs(max_wait).await.map(Wanted::elements).unwrap_or_default()
-            }
+        let advice = match wanted {
+            Linking::Never => CsrAdvice::default(),
+            // What keeps the server from answering keeps it from renewing, too, and is said there.
+            Linking::Asked | Linking::Always => peer.advice(max_wait).await.unwrap_or_default(),
         };
-        let advice = CsrAdvice::read(&elements).unwrap_or_default();
         Self::by(peer, wanted, &advice.attributes)
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use est_core::client::{self, Answer, Call};
+use est_core::client::{self, Answer, Call, CsrAdvice};
 use est_core::{Operation, Seconds, Secret, TlsExporter, UnixTime};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
@@ -195,6 +195,22 @@ impl Peer {
     /// The failure that this answer is for now, if it is a refusal that may pass.
     fn passing(&self, answer: &Answer) -> Option<Failure> {
         self.refusal(answer).filter(|failure| failure.again != Again::Later)
+    }
+
+    /// What the server wants to see in a request; nothing where it does not say, or says what cannot be read. Whether it
+    /// takes the request is another question.
+    pub(crate) async fn advice(&self, max_wait: Duration) -> Result<CsrAdvice, Failure> {
+        let unknown = |why: &str| {
+            note(&format!("note: what the server wants to see in a request is not known (/csrattrs): {why}"));
+            Ok(CsrAdvice::default())
+        };
+        match self.csr_attrs(max_wait).await.map(Wanted::elements) {
+            Ok(elements) => CsrAdvice::read(&elements).or_else(|error| unknown(&error.to_string())),
+            Err(failure) if failure.exit == Exit::Refused || failure.again == Again::Unreadable => {
+                unknown(&failure.text)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     /// Asks what a request should hold.

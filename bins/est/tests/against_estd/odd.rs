@@ -119,6 +119,9 @@ fn enrolls_where_the_attributes_cannot_be_read_and_says_so() {
         let note = "note: what the server wants to see in a request is not known (/csrattrs): ";
         assert!(text(&enrolled).contains(note), "{}: {}", body.escape_ascii(), text(&enrolled));
         assert!(folder.folder().join("d.pem").exists());
+        // A renewal says it, too, whatever becomes of it: nobody passes the certificate on here.
+        let renewed = odd.run(&folder, "reenroll", &["--cert", "d.pem", "--key", "d.key"]);
+        assert!(text(&renewed).contains(note), "{}: {}", body.escape_ascii(), text(&renewed));
         // Asked for the attributes alone, it has none to show.
         assert_eq!(odd.run(&folder, "csrattrs", &[]).status.code(), Some(1));
     }
