@@ -68,6 +68,15 @@ impl Principal {
         }
     }
 
+    /// The public half of the one-time password it authenticated with.
+    #[must_use]
+    pub fn password(&self) -> Option<&str> {
+        match self {
+            Self::Certificate(_) => None,
+            Self::OneTimePassword { id, .. } => Some(id),
+        }
+    }
+
     /// The certificate it authenticated with.
     #[must_use]
     pub fn certificate(&self) -> Option<&Certificate> {

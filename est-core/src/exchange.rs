@@ -243,6 +243,7 @@ impl Context {
         let intent = Intent {
             identity: Identity::of(&principal, label, self.operation, &csr),
             principal,
+            source: self.source.clone(),
             serial: self.serial,
             label: self.label.name.clone(),
             ca: self.label.ca.id.clone(),

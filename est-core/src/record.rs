@@ -61,6 +61,8 @@ pub struct Intent {
     pub identity: Identity,
     /// On whose behalf.
     pub principal: Principal,
+    /// Where they asked from.
+    pub source: Option<String>,
     /// The serial number to reserve.
     pub serial: Serial,
     /// The label, if the path had one.

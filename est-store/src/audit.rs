@@ -110,6 +110,17 @@ impl Actor {
     pub fn local(name: impl Into<String>) -> Self {
         Self { name: name.into(), method: Method::Local, source: None }
     }
+
+    /// Whether a record of `name` is of the same person, as far as names tell: the one who logged in, whichever user they
+    /// turned into, or were by their own account.
+    pub(crate) fn is_person(&self, name: &str) -> bool {
+        fn person(name: &str) -> &str {
+            let name = name.split(", sudo by ").next().unwrap_or(name);
+            let name = name.strip_prefix("local:").unwrap_or(name);
+            name.split_once(", logged in as ").map_or(name, |(_, login)| login)
+        }
+        self.name.starts_with("local:") == name.starts_with("local:") && person(&self.name) == person(name)
+    }
 }
 
 /// What happens to a server that belongs in the trail.
@@ -221,7 +232,8 @@ pub struct AuditFilter {
     pub since: Option<UnixMicros>,
     /// Those written down before this time.
     pub before: Option<UnixMicros>,
-    /// Those of this actor.
+    /// Those of this actor, or of those whose name begins with this and a space or a comma: `local:alice`,
+    /// `password tf5evn8xva`.
     pub actor: Option<String>,
     /// Those with this CA.
     pub ca: Option<String>,
@@ -229,6 +241,9 @@ pub struct AuditFilter {
     pub source: Option<String>,
     /// Those at this label.
     pub label: Option<String>,
+    /// Those with this text in the actor or the reason, or in the subject or the subjectAltName of the certificate that
+    /// they are about, in either case of ASCII.
+    pub containing: Option<String>,
 }
 
 impl Database {
@@ -437,7 +452,13 @@ impl Read {
             query.push(" AND at_micros <", micros(before));
         }
         if let Some(actor) = &filter.actor {
-            query.push(" AND actor =", actor);
+            // '!' comes after ' ', and '-' after ','.
+            query.push(" AND (actor =", actor);
+            for (from, to) in [(' ', '!'), (',', '-')] {
+                query.push(" OR (actor >=", format!("{actor}{from}")).push(" AND actor <", format!("{actor}{to}"));
+                query.push_str(")");
+            }
+            query.push_str(")");
         }
         if let Some(ca) = &filter.ca {
             query.push(" AND ca =", ca);
@@ -447,6 +468,12 @@ impl Read {
         }
         if let Some(label) = &filter.label {
             query.push(" AND label =", label);
+        }
+        if let Some(text) = &filter.containing {
+            query.push(" AND (instr(lower(actor), lower(", text).push_str(")) > 0");
+            query.push(" OR instr(lower(reason), lower(", text).push_str(")) > 0");
+            query.push(" OR serial IN (SELECT serial FROM certificates WHERE instr(lower(subject), lower(", text);
+            query.push(")) > 0 OR instr(lower(names), lower(", text).push_str(")) > 0))");
         }
         query.push(" ORDER BY number DESC LIMIT", i64::from(*limit) + 1);
         query

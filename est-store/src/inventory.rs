@@ -37,6 +37,13 @@ pub struct IssuedCertificate {
     pub principal: String,
     /// When it was issued.
     pub issued_at: UnixTime,
+    /// The public half of the one-time password that it was asked for with.
+    pub password: Option<String>,
+    /// The id of the request that an operator approved.
+    pub request: Option<String>,
+    /// The serial number of the certificate that its client authenticated with, if that was issued here: the one that it
+    /// renews, as a rule.
+    pub predecessor: Option<SerialNumber>,
     /// When and why it was revoked, if it was.
     pub revoked: Option<Revoked>,
     /// The certificate, DER.
@@ -79,7 +86,8 @@ pub struct CertificateFilter {
     pub issued_since: Option<UnixTime>,
     /// Those issued before this time.
     pub issued_before: Option<UnixTime>,
-    /// Those whose subject or subjectAltName has this text in it, in either case of ASCII.
+    /// Those whose subject or subjectAltName has this text in it, in either case of ASCII, or whose serial number begins
+    /// with it, in hexadecimal. Where it is as long as serial numbers are and one is like that, that one alone.
     pub containing: Option<String>,
 }
 
@@ -194,8 +202,9 @@ const REVOKED: &str = "revocations r JOIN certificates c ON number = r.certifica
      LEFT JOIN authorities a ON a.name = c.ca";
 
 /// What [`numbered`] reads.
-pub(crate) const COLUMNS: &str = "SELECT number, coalesce(a.id, c.ca), c.serial, c.fingerprint, c.subject, c.names, c.not_before, c.not_after, \
-     c.label, c.profile, c.principal, c.issued_at, r.revoked_at, r.reason, c.der";
+pub(crate) const COLUMNS: &str = "SELECT number, coalesce(a.id, c.ca), c.serial, c.fingerprint, c.subject, c.names, \
+     c.not_before, c.not_after, c.label, c.profile, c.principal, c.issued_at, r.revoked_at, r.reason, c.der, c.password, \
+     c.request, c.predecessor";
 
 struct List {
     filter: CertificateFilter,
@@ -208,6 +217,15 @@ impl Work for List {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<IssuedCertificate>, StoreError> {
         let Self { filter, limit, after } = self;
+        if let (Some(prefix), None) = (filter.serial_prefix().filter(|prefix| prefix.is_long()), after) {
+            let mut query = Query::new(&format!("{COLUMNS} FROM {TABLES} WHERE c.serial >="), prefix.from.clone());
+            prefix.narrow(" AND c.serial <", &mut query);
+            query.push(" ORDER BY number DESC LIMIT", i64::from(*limit));
+            let found = numbered(query.run(db).await?)?;
+            if !found.is_empty() {
+                return Ok(Page { items: found.into_iter().map(|(_, certificate)| certificate).collect(), next: None });
+            }
+        }
         // Numbers have few gaps, so that a range of them is about as many rows.
         let from = match after {
             Some(cursor) => cursor.0,
@@ -260,9 +278,75 @@ impl CertificateFilter {
         }
         if let Some(text) = &self.containing {
             query.push(" AND (instr(lower(c.subject), lower(", text).push_str(")) > 0");
-            query.push(" OR instr(lower(c.names), lower(", text).push_str(")) > 0)");
+            query.push(" OR instr(lower(c.names), lower(", text).push_str(")) > 0");
+            if let Some(prefix) = self.serial_prefix() {
+                query.push(" OR (c.serial >=", prefix.from.clone());
+                prefix.narrow(" AND c.serial <", query);
+                query.push_str(")");
+            }
+            query.push_str(")");
         }
     }
+}
+
+impl CertificateFilter {
+    fn serial_prefix(&self) -> Option<SerialPrefix> {
+        self.containing.as_deref().and_then(SerialPrefix::of)
+    }
+}
+
+/// The serial numbers that begin with some octets.
+struct SerialPrefix {
+    from: Vec<u8>,
+    /// The first that does not any more, unless that is beyond all.
+    to: Option<Vec<u8>>,
+}
+
+impl SerialPrefix {
+    /// What text can be the beginning of: of four hexadecimal digits at least, in pairs, as serial numbers are written.
+    fn of(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let text = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text);
+        let digits: Vec<u8> = text
+            .chars()
+            .filter(|letter| *letter != ':')
+            .map(|letter| letter.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect::<Option<_>>()?;
+        if digits.len() < 4 {
+            return None;
+        }
+        let octets: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let (from, to) = match digits.as_slice() {
+            // Half an octet at the end stands for sixteen.
+            [.., last] if digits.len() % 2 == 1 => {
+                let with = |octet: u8| [octets.as_slice(), &[octet]].concat();
+                (with(last << 4), after(&with(last << 4 | 15)))
+            }
+            _ => (octets.clone(), after(&octets)),
+        };
+        Some(Self { from, to })
+    }
+
+    /// Whether it is hardly anything else: 64 bits, which RFC 5280's readers ask of serial numbers at least.
+    fn is_long(&self) -> bool {
+        self.from.len() >= 8
+    }
+
+    /// Adds the condition that ends with the last of them.
+    fn narrow<'a>(&self, sql: &str, query: &mut Query<'a>) {
+        match &self.to {
+            Some(to) => query.push(sql, to.clone()),
+            None => query,
+        };
+    }
+}
+
+/// The first octets that come after all that begin with these; `None` where there are none.
+fn after(octets: &[u8]) -> Option<Vec<u8>> {
+    let kept = octets.iter().rposition(|octet| *octet != 0xff)?;
+    let mut next = octets[..=kept].to_vec();
+    next[kept] += 1;
+    Some(next)
 }
 
 struct Count {
@@ -314,6 +398,9 @@ fn certificate(mut row: Row) -> Result<IssuedCertificate, StoreError> {
         profile: row.take(9)?,
         principal: row.take(10)?,
         issued_at: time(row.take(11)?),
+        password: row.take(15)?,
+        request: row.take(16)?,
+        predecessor: row.take::<Option<Vec<u8>>>(17)?.map(|serial| SerialNumber::from_contents(&serial)),
         revoked,
         der: row.take(14)?,
     })

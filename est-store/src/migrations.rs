@@ -41,6 +41,7 @@ static ALL: &[Migration] = &[
     migration!(2, "0002_compromised_keys"),
     migration!(3, "0003_operation"),
     migration!(4, "0004_keys"),
+    migration!(5, "0005_stories"),
 ];
 
 /// Which migrations a database has, and which it lacks.

@@ -58,6 +58,8 @@ pub struct PasswordSummary {
     pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,
+    /// Who made it, where that is known.
+    pub created_by: Option<String>,
     /// When it ends.
     pub expires: UnixTime,
     /// For how many requests it is good.
@@ -74,7 +76,15 @@ impl Database {
     /// # Errors
     /// [`StoreError::PasswordExists`], [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn create_password(&self, password: NewPassword, actor: &Actor) -> Result<(), StoreError> {
-        self.write(Create { password, actor: actor.clone() }).await
+        self.create_passwords(vec![password], actor).await
+    }
+
+    /// As [`create_password`](Self::create_password), for several: all of them or none.
+    ///
+    /// # Errors
+    /// As [`create_password`](Self::create_password).
+    pub async fn create_passwords(&self, passwords: Vec<NewPassword>, actor: &Actor) -> Result<(), StoreError> {
+        self.write(Create { passwords, actor: actor.clone() }).await
     }
 
     /// The password with this id, for as long as somebody may authenticate with it: until it ends or is revoked, and
@@ -126,7 +136,7 @@ pub(crate) async fn consume(db: &mut Session, id: &str, now: UnixTime) -> Result
 }
 
 struct Create {
-    password: NewPassword,
+    passwords: Vec<NewPassword>,
     actor: Actor,
 }
 
@@ -134,9 +144,18 @@ impl Work for Create {
     type Answer = ();
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        let Self { password, actor } = self;
-        let sql = "INSERT INTO passwords (id, hash, entity, label, names, created, expires, max_uses) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id) DO NOTHING";
+        for password in &self.passwords {
+            self.create(password, db, at).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Create {
+    async fn create(&self, password: &NewPassword, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let actor = &self.actor;
+        let sql = "INSERT INTO passwords (id, hash, entity, label, names, created, expires, max_uses, created_by) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (id) DO NOTHING";
         let values = values![
             &password.id,
             password.hash.reveal(),
@@ -146,6 +165,7 @@ impl Work for Create {
             seconds(password.created),
             seconds(password.expires),
             password.max_uses,
+            &actor.name,
         ];
         if db.execute(sql, &values).await? == 0 {
             return Err(StoreError::PasswordExists);
@@ -225,13 +245,18 @@ impl Work for Summary {
     type Answer = Option<PasswordSummary>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<PasswordSummary>, StoreError> {
-        let sql = format!("{COLUMNS} WHERE id = ?1");
-        db.query_one(&sql, &values![&self.id]).await?.map(summary).transpose()
+        find_summary(db, &self.id).await
     }
 }
 
-const COLUMNS: &str =
-    "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at, names FROM passwords";
+/// The password with this id.
+pub(crate) async fn find_summary(db: &mut Session, id: &str) -> Result<Option<PasswordSummary>, StoreError> {
+    let sql = format!("{COLUMNS} WHERE id = ?1");
+    db.query_one(&sql, &values![id]).await?.map(summary).transpose()
+}
+
+const COLUMNS: &str = "SELECT number, id, entity, label, created, expires, max_uses, uses, revoked_at, names, created_by \
+     FROM passwords";
 
 struct List {
     good_at: Option<UnixTime>,
@@ -261,6 +286,7 @@ fn summary(mut row: Row) -> Result<PasswordSummary, StoreError> {
         entity: row.take(2)?,
         label: row.take(3)?,
         created: time(row.take(4)?),
+        created_by: row.take(10)?,
         expires: time(row.take(5)?),
         max_uses: row.take(6)?,
         uses: row.take(7)?,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use est_core::pkix::Certificate;
-use est_core::{Entry, Event, EventKind, Guess, Intent, Outcome, Principal, Ticket, UnixTime};
+use est_core::{Approval, Entry, Event, EventKind, Guess, Intent, Outcome, Principal, Ticket, UnixTime};
 
 use crate::audit::{self, Method};
 use crate::claims::Held;
@@ -83,6 +83,11 @@ struct Issued {
     names: Option<String>,
     profile: String,
     principal: String,
+    password: Option<String>,
+    /// The identity of the request, where an operator had to approve it.
+    approved: Option<[u8; 32]>,
+    /// The certificate that its client authenticated with.
+    shown: Option<Arc<Certificate>>,
     at: UnixTime,
 }
 
@@ -122,6 +127,7 @@ impl Record {
     /// The statements that write the certificate down and answer the request with it.
     fn finish<'a>(&'a self, held: Held, issued: &'a Issued) -> [Change<'a>; 3] {
         let certificate = &issued.certificate;
+        let shown = issued.shown.as_deref();
         let values = values![
             certificate.serial(),
             &self.authority,
@@ -136,6 +142,11 @@ impl Record {
             seconds(issued.at),
             certificate.as_der(),
             certificate.key_digest(),
+            certificate.contents_digest(),
+            &issued.password,
+            issued.approved,
+            shown.map(Certificate::serial),
+            shown.map(Certificate::contents_digest),
         ];
         // Nothing is revoked while it is written down: neither misses the other.
         let hold = Change {
@@ -145,8 +156,12 @@ impl Record {
         };
         let insert = Change {
             sql: "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
-                  profile, principal, issued_at, der, key_digest) \
-                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+                  profile, principal, issued_at, der, key_digest, contents, password, request, predecessor, \
+                  predecessor_ca) \
+                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+                  (SELECT id FROM requests WHERE identity = ?16 AND state = 2 ORDER BY number DESC LIMIT 1), \
+                  (SELECT p.serial FROM (SELECT serial FROM certificates WHERE serial = ?17 AND contents = ?18 LIMIT 1) p), \
+                  (SELECT p.ca FROM (SELECT ca FROM certificates WHERE serial = ?17 AND contents = ?18 LIMIT 1) p)) \
                   ON CONFLICT (serial, ca) DO NOTHING",
             values: values.into(),
             otherwise: Some(StoreError::CertificateExists),
@@ -263,6 +278,12 @@ impl Closing {
                 names: certificate.subject_alt_name().map(ToString::to_string),
                 profile: profile.clone(),
                 principal: intent.principal.id(),
+                password: intent.principal.password().map(str::to_owned),
+                approved: (intent.approval == Approval::Manual).then_some(intent.identity.0),
+                shown: match &intent.principal {
+                    Principal::Certificate(shown) => Some(shown.clone()),
+                    Principal::OneTimePassword { .. } => None,
+                },
                 at: intent.now,
             })),
             Outcome::Pending(ticket, _) => Some(Self::Postpone(ticket.clone())),

@@ -8,7 +8,7 @@ use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
 use crate::value::{Row, values};
 use crate::work::Work;
-use crate::{Actor, Cursor, Page, StoreError, UnixMicros};
+use crate::{Actor, Cursor, Method, Page, StoreError, UnixMicros, passwords};
 
 /// A request that a person has to look at, or has looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,10 +33,18 @@ pub struct ApprovalRequest {
     pub operation: Operation,
     /// The certification request, DER.
     pub csr: Vec<u8>,
+    /// From what address it came first.
+    pub source: Option<String>,
+    /// The public half of the one-time password that it came with.
+    pub password: Option<String>,
+    /// The certificate that it came with, DER.
+    pub shown: Option<Vec<u8>>,
     /// When it was decided.
     pub decided_at: Option<UnixTime>,
     /// Who decided.
     pub decided_by: Option<String>,
+    /// What they said.
+    pub comment: Option<String>,
 }
 
 /// Whether somebody has decided about a request.
@@ -74,6 +82,23 @@ pub enum Decision {
     Deny,
 }
 
+/// A decision, and under which rules it is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ruling {
+    /// Yes or no.
+    pub decision: Decision,
+    /// Why, for whoever reads the request or the audit trail later.
+    pub comment: Option<String>,
+    /// Whether the one who made a password must not approve what is asked for with it.
+    pub dual_control: bool,
+}
+
+impl From<Decision> for Ruling {
+    fn from(decision: Decision) -> Self {
+        Self { decision, comment: None, dual_control: false }
+    }
+}
+
 /// What came of deciding about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
@@ -81,6 +106,8 @@ pub enum Decided {
     Done,
     /// It was decided before, like this; nothing has changed.
     Already(RequestState),
+    /// Somebody else has to approve it: this one made the password that it came with, or nobody knows who did.
+    NeedsAnother,
     /// There is no such request.
     Unknown,
 }
@@ -114,11 +141,12 @@ impl Database {
     pub async fn decide_request(
         &self,
         id: &str,
-        decision: Decision,
+        ruling: impl Into<Ruling>,
         actor: &Actor,
         now: UnixTime,
     ) -> Result<Decided, StoreError> {
-        self.write(Decide { id: id.trim().to_ascii_lowercase(), decision, actor: actor.clone(), now }).await
+        let (id, ruling, actor) = (id.trim().to_ascii_lowercase(), ruling.into(), actor.clone());
+        self.write(Decide { id, ruling, actor, now }).await
     }
 }
 
@@ -133,6 +161,9 @@ pub(crate) struct NewRequest {
     ca: String,
     operation: Operation,
     csr: Vec<u8>,
+    source: Option<String>,
+    password: Option<String>,
+    shown: Option<Vec<u8>>,
 }
 
 impl NewRequest {
@@ -147,13 +178,16 @@ impl NewRequest {
             ca: intent.ca.clone(),
             operation: intent.operation,
             csr: intent.csr.as_der().to_vec(),
+            source: intent.source.clone(),
+            password: intent.principal.password().map(str::to_owned),
+            shown: intent.principal.certificate().map(|shown| shown.as_der().to_vec()),
         }
     }
 
     pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32], at: UnixMicros) -> Result<(), StoreError> {
         let sql = "INSERT INTO requests \
-                   (id, identity, state, created, subject, names, principal, label, ca, operation, csr) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
+                   (id, identity, state, created, subject, names, principal, label, ca, operation, csr, source, password, \
+                   shown) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING";
         for id in ids(self.serial) {
             let values = values![
                 &id,
@@ -167,12 +201,17 @@ impl NewRequest {
                 &self.ca,
                 self.operation.segment(),
                 &self.csr,
+                &self.source,
+                &self.password,
+                self.shown.as_deref(),
             ];
             if db.execute(sql, &values).await? == 1 {
-                let reason = format!("request {id}: {}", self.subject);
+                let reason = format!("request {id}: {}", named(&self.subject, self.names.as_deref()));
                 let event = Event {
                     name: "request.created",
                     actor: Some(&self.principal),
+                    source: self.source.as_deref(),
+                    method: Some(if self.password.is_some() { Method::Otp } else { Method::Certificate }),
                     label: self.label.as_deref(),
                     ca: Some(&self.ca),
                     reason: Some(&reason),
@@ -197,9 +236,18 @@ fn ids(serial: Serial) -> impl Iterator<Item = String> {
     })
 }
 
+/// A subject, and the names beside it.
+fn named(subject: &str, names: Option<&str>) -> String {
+    match (subject, names) {
+        ("", Some(names)) => names.to_owned(),
+        (subject, Some(names)) => format!("{subject}, {names}"),
+        (subject, None) => subject.to_owned(),
+    }
+}
+
 struct Decide {
     id: String,
-    decision: Decision,
+    ruling: Ruling,
     actor: Actor,
     now: UnixTime,
 }
@@ -208,24 +256,34 @@ impl Work for Decide {
     type Answer = Decided;
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Decided, StoreError> {
-        let Self { id, decision, actor, now } = self;
-        let sql = "SELECT state, identity, label, ca, subject FROM requests WHERE id = ?1 FOR UPDATE";
+        let Self { id, ruling, actor, now } = self;
+        let sql = "SELECT state, identity, label, ca, subject, names, password FROM requests WHERE id = ?1 FOR UPDATE";
         let Some(mut row) = db.query_one(sql, &values![id]).await? else { return Ok(Decided::Unknown) };
         match RequestState::from_number(row.take(0)?).ok_or(StoreError::Damaged { column: "requests.state" })? {
             RequestState::Awaiting => {}
             decided @ (RequestState::Approved | RequestState::Denied) => return Ok(Decided::Already(decided)),
         }
-        let (state, event) = match decision {
+        if let (Ruling { decision: Decision::Approve, dual_control: true, .. }, Some(password)) =
+            (ruling, row.take::<Option<String>>(6)?)
+        {
+            let maker = passwords::find_summary(db, &password).await?.and_then(|password| password.created_by);
+            if maker.is_none_or(|maker| actor.is_person(&maker)) {
+                return Ok(Decided::NeedsAnother);
+            }
+        }
+        let (state, event) = match ruling.decision {
             Decision::Approve => (RequestState::Approved, "request.approved"),
             Decision::Deny => (RequestState::Denied, "request.denied"),
         };
         let identity: [u8; 32] = row.take(1)?;
-        let decide = "UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4 WHERE id = ?1";
-        db.execute(decide, &values![id, state.number(), seconds(*now), &actor.name]).await?;
+        let decide = "UPDATE requests SET state = ?2, decided_at = ?3, decided_by = ?4, comment = ?5 WHERE id = ?1";
+        db.execute(decide, &values![id, state.number(), seconds(*now), &actor.name, &ruling.comment]).await?;
         let settle = "UPDATE claims SET state = ?2 WHERE identity = ?1 AND state = ?3";
         db.execute(settle, &values![identity, state.number(), RequestState::Awaiting.number()]).await?;
         let (label, ca, subject): (Option<String>, String, String) = (row.take(2)?, row.take(3)?, row.take(4)?);
-        let reason = format!("request {id} for {subject}");
+        let names: Option<String> = row.take(5)?;
+        let comment = ruling.comment.as_ref().map_or(String::new(), |comment| format!(": {comment}"));
+        let reason = format!("request {id} for {}{comment}", named(&subject, names.as_deref()));
         Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..Event::by(actor, event) }
             .insert(db, at)
             .await?;
@@ -241,13 +299,18 @@ impl Work for Find {
     type Answer = Option<ApprovalRequest>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<ApprovalRequest>, StoreError> {
-        let sql = format!("{COLUMNS} FROM requests WHERE id = ?1");
-        db.query_one(&sql, &values![&self.id]).await?.map(request).transpose()
+        find(db, &self.id).await
     }
 }
 
+/// The request with this id.
+pub(crate) async fn find(db: &mut Session, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
+    let sql = format!("{COLUMNS} FROM requests WHERE id = ?1");
+    db.query_one(&sql, &values![id]).await?.map(request).transpose()
+}
+
 const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, \
-     decided_at, decided_by";
+     decided_at, decided_by, source, password, shown, comment";
 
 struct List {
     state: Option<RequestState>,
@@ -289,5 +352,9 @@ fn request(mut row: Row) -> Result<ApprovalRequest, StoreError> {
         csr: row.take(10)?,
         decided_at: row.take::<Option<_>>(11)?.map(time),
         decided_by: row.take(12)?,
+        source: row.take(13)?,
+        password: row.take(14)?,
+        shown: row.take(15)?,
+        comment: row.take(16)?,
     })
 }

@@ -92,6 +92,12 @@ impl<'a> From<&'a [u8]> for Value<'a> {
     }
 }
 
+impl From<Vec<u8>> for Value<'_> {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Octets(Cow::Owned(octets))
+    }
+}
+
 impl<'a> From<&'a Vec<u8>> for Value<'a> {
     fn from(octets: &'a Vec<u8>) -> Self {
         Self::Octets(Cow::Borrowed(octets))

@@ -37,6 +37,8 @@ macro_rules! suite {
         mod requests;
         #[path = "suite/sinks.rs"]
         mod sinks;
+        #[path = "suite/story.rs"]
+        mod story;
     };
 }
 

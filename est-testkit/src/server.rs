@@ -301,7 +301,7 @@ impl Server {
     #[must_use]
     pub fn password(&self, uses: u32) -> String {
         let created = self.estd_json(&["otp", "create", "--uses", &uses.to_string()]);
-        created["password"].as_str().expect("the clear password").to_owned()
+        created["otp"].as_str().expect("the clear password").to_owned()
     }
 
     /// Sends SIGTERM and waits for the end; returns the status and the log.

@@ -54,7 +54,7 @@ fn run(folder: &Shell, server: &Server, arguments: &[&str]) -> Output {
 
 fn enroll(folder: &Shell, server: &Server, label: &str, more: &[&str]) -> Output {
     let created = server.estd_json(&["otp", "create", "--label", label]);
-    let password = created["password"].as_str().expect("the clear password");
+    let password = created["otp"].as_str().expect("the clear password");
     let out = format!("{label}.pem");
     let arguments = ["enroll", "--label", label, "--password", password, "--key-out", "k.key", "--out", &out];
     let _ = std::fs::remove_file(folder.folder().join("k.key"));

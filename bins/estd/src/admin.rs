@@ -43,6 +43,7 @@ use tokio::sync::Mutex;
 
 pub(crate) use configuration::{Reload, Reloaded};
 pub(crate) use listener::Listener;
+pub(crate) use requests::{LONGEST_COMMENT, NEEDS_ANOTHER};
 
 use crate::server::Admission;
 use crate::serving;

@@ -260,12 +260,12 @@ pub(crate) enum Otp {
         #[command(flatten)]
         config: Config,
         /// Whom it is for: the user name with which alone it is good, and whose names alone it gives.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", alias = "entity-id")]
         entity: Option<String>,
         /// The label at which alone it is good [default: every label but those that make registration authorities].
-        #[arg(long, value_name = "LABEL")]
+        #[arg(long, value_name = "LABEL", alias = "est-label")]
         label: Option<String>,
-        /// Names that it gives besides the entity's own: 'dns:*.lab.example', 'subject:CN=*,O=Lab', 'uri'; what begins
+        /// Names that it also gives, beside the entity's own: 'dns:*.lab.example', 'subject:CN=*,O=Lab', 'uri'; what begins
         /// with ^ is a regular expression. May be repeated.
         #[arg(long = "allow", value_name = "KIND:PATTERN")]
         names: Vec<String>,
@@ -273,11 +273,15 @@ pub(crate) enum Otp {
         #[arg(long, value_name = "TIME", value_parser = crate::output::parse_span)]
         ttl: Option<est_core::Seconds>,
         /// For how many different requests it is good [default: otp.max_uses].
-        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+        #[arg(long, value_name = "N", alias = "max-uses", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
         uses: Option<u32>,
-        /// Create so many passwords at once.
+        /// Create so many passwords at once, all for the same.
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
         count: Option<u32>,
+        /// Create one for each entity of this file, `-` for standard input: a name on each line, or CSV with a heading of
+        /// entity_id and any of est_label, names (with semicolons between them), ttl and max_uses. Prints CSV.
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["entity", "count"])]
+        entities: Option<PathBuf>,
         #[command(flatten)]
         output: Output,
     },
@@ -323,11 +327,11 @@ pub(crate) enum Certs {
     List {
         #[command(flatten)]
         config: Config,
-        /// Only those whose subject or names contain this text.
+        /// Only those whose subject or names contain this text, or whose serial number begins with it.
         #[arg(long, value_name = "TEXT")]
         find: Option<String>,
-        /// Only those in this state.
-        #[arg(long, value_name = "STATE")]
+        /// Only those that are so now.
+        #[arg(long, value_name = "STATUS")]
         status: Option<CertStatus>,
         /// How many at most.
         #[arg(long, value_name = "N", default_value_t = 100)]
@@ -338,12 +342,15 @@ pub(crate) enum Certs {
         #[command(flatten)]
         output: Output,
     },
-    /// Show one certificate, and those that its holder got with it.
+    /// Show one certificate: who asked for it, who approved that, what it renews, and what its holder got with it.
     Show {
         #[command(flatten)]
         config: Config,
         /// The serial number in hexadecimal, with or without 0x and colons.
         serial: String,
+        /// The id of its CA, where several have issued that serial number.
+        #[arg(long, value_name = "ID")]
+        ca: Option<String>,
         #[command(flatten)]
         output: Output,
     },
@@ -369,7 +376,8 @@ pub(crate) enum Certs {
 #[derive(Clone, Copy, ValueEnum)]
 pub(crate) enum CertStatus {
     /// In its time, and not revoked.
-    Valid,
+    #[value(alias = "valid")]
+    Active,
     /// Past its end.
     Expired,
     /// Revoked.
@@ -388,8 +396,8 @@ pub(crate) enum Requests {
         #[command(flatten)]
         output: Output,
     },
-    /// Let the client have its certificate when it asks again.
-    Approve {
+    /// Show one request: who asks for what, from where, and what they would get, by which rule.
+    Show {
         #[command(flatten)]
         config: Config,
         /// The request's id.
@@ -397,15 +405,24 @@ pub(crate) enum Requests {
         #[command(flatten)]
         output: Output,
     },
-    /// Refuse the request for good.
-    Deny {
-        #[command(flatten)]
-        config: Config,
-        /// The request's id.
-        id: String,
-        #[command(flatten)]
-        output: Output,
-    },
+    /// Let the clients have their certificates when they ask again.
+    Approve(Decide),
+    /// Refuse the requests for good.
+    Deny(Decide),
+}
+
+#[derive(Args)]
+pub(crate) struct Decide {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// The ids of the requests.
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
+    /// Why: kept with the request and in the audit trail.
+    #[arg(long, value_name = "TEXT", visible_alias = "reason")]
+    pub(crate) comment: Option<String>,
+    #[command(flatten)]
+    pub(crate) output: Output,
 }
 
 #[derive(Subcommand)]
@@ -437,9 +454,12 @@ pub(crate) struct AuditList {
     /// Only those about the certificate with this serial number, in hexadecimal.
     #[arg(long, value_name = "SERIAL")]
     pub(crate) serial: Option<est_store::SerialNumber>,
-    /// Only those of this actor, as a listing has it.
+    /// Only those of this actor, or of those whose name goes on after this: 'password tf5evn8xva', local:alice.
     #[arg(long, value_name = "ACTOR")]
     pub(crate) actor: Option<String>,
+    /// Only those with this text in the actor or the reason, or about a certificate with it in its subject or its names.
+    #[arg(long, value_name = "TEXT", visible_alias = "subject")]
+    pub(crate) find: Option<String>,
     /// Only those from this address.
     #[arg(long, value_name = "ADDR")]
     pub(crate) source: Option<String>,

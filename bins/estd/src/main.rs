@@ -3,6 +3,7 @@
 mod admin;
 mod cli;
 mod commands;
+mod explanation;
 mod file;
 mod lock;
 mod notify;
@@ -12,6 +13,7 @@ mod server;
 mod serving;
 mod tls;
 mod trail;
+mod view;
 
 use std::num::NonZeroUsize;
 use std::process::ExitCode;

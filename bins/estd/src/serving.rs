@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use est_auth::{Hashing, PathValidator};
+use est_core::Site;
 use est_core::tower::Est;
 use est_store::Database;
 use host::config::{ClientAuthMode, Settings, TlsVersion};
@@ -36,6 +37,8 @@ pub(crate) struct Serving {
     pub(crate) generation: u64,
     /// The TLS side. It remembers its own sessions only: none outlives the trust anchors that it began under.
     pub(crate) tls: TlsAcceptor,
+    /// What EST answers by.
+    pub(crate) site: Arc<Site>,
     /// EST.
     pub(crate) est: Est,
     /// The CRLs of the CAs here.
@@ -78,7 +81,7 @@ impl Serving {
     /// When a key or a CRL cannot be used.
     pub(crate) fn new(settings: &Settings, base: &Base) -> Result<Self> {
         static GENERATIONS: AtomicU64 = AtomicU64::new(0);
-        let site = host::site(settings, est_backends::algorithms())?;
+        let site = Arc::new(host::site(settings, est_backends::algorithms())?);
         let Services { ports, paths } = wiring::services(settings, &site, &base.store, &base.hashing)?;
         let client_certificates = client_certificates(settings, paths.as_ref());
         let demanded = match &client_certificates {
@@ -90,7 +93,7 @@ impl Serving {
         let bounds = Bounds::of(settings);
         let admission = base.admission.clone();
         let shell = ServerShell::new(
-            site,
+            site.clone(),
             move |task| tasks.spawn(spans::inherited(task)),
             move |label| admission.room(label, &bounds),
         );
@@ -103,6 +106,7 @@ impl Serving {
         Ok(Self {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             tls,
+            site,
             est: Est::new(Arc::new(shell), ports, settings.server.max_body_bytes),
             crls: Crls::new(publisher.published()),
             publisher: Arc::new(Mutex::new(publisher)),

@@ -39,7 +39,7 @@ fn enrollments(server: &Server, count: usize) -> Vec<Enrollment> {
     passwords
         .enumerate()
         .map(|(number, created)| Enrollment {
-            password: created["password"].as_str().expect("a password").to_owned(),
+            password: created["otp"].as_str().expect("a password").to_owned(),
             body: base64(&key.csr(&format!("CN=device-{number}"), &[])),
             certificate: None,
         })

@@ -147,7 +147,7 @@ fn keeps_to_its_connections_under_load_and_after_a_crash(database: &dyn Database
     let (client, served) = (Client::new(server.port(), &server.ca()), AtomicUsize::new(0));
     let most = thread::scope(|scope| {
         for created in created["passwords"].as_array().expect("a list") {
-            let password = created["password"].as_str().expect("a password");
+            let password = created["otp"].as_str().expect("a password");
             let (client, served) = (&client, &served);
             scope.spawn(move || {
                 let body = body("device");

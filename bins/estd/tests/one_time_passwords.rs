@@ -48,7 +48,7 @@ fn served() -> Server {
 /// A password made with these arguments.
 fn create(server: &Server, arguments: &[&str]) -> String {
     let created = server.estd_json(&[&["otp", "create"], arguments].concat());
-    created["password"].as_str().expect("a password").to_owned()
+    created["otp"].as_str().expect("a password").to_owned()
 }
 
 /// What a server says, as curl tells it.

@@ -77,7 +77,7 @@ fn with_password(server: &Server, label: &str, request: &[u8]) -> Response {
         Some(label) => server.estd_json(&["otp", "create", "--label", label]),
         None => server.estd_json(&["otp", "create"]),
     };
-    let password = created["password"].as_str().expect("a password");
+    let password = created["otp"].as_str().expect("a password");
     client.enroll(&format!("{label}/simpleenroll"), Some(password), base64(request).as_bytes())
 }
 

@@ -8,7 +8,7 @@ const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
 fn create(server: &Server, ttl: &str) -> String {
     let created = server.estd_json(&["otp", "create", "--ttl", ttl]);
-    created["password"].as_str().expect("a password").to_owned()
+    created["otp"].as_str().expect("a password").to_owned()
 }
 
 fn is_expired(server: &Server) -> bool {

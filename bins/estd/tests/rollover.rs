@@ -248,7 +248,7 @@ fn a_rollover_is_in_the_audit_trail_before_it_is_in_a_file() {
     let started = server.estd_json(&["audit", "list", "--event", "ca.started"]);
     let own = certificate(&server.ca());
     assert_eq!(started["events"][0]["fingerprint"], own.fingerprint().to_string());
-    assert_eq!(started["events"][0]["ca"], "main");
+    assert_eq!(started["events"][0]["ca_id"], "main");
     let made = server.folder().join("made");
     printed(&server.estd(&["ca", "rollover", "--key-type", "ecdsa-p384", "--out", made.to_str().expect("UTF-8")]));
     let events = server.estd_json(&["audit", "list", "--event", "ca", "--limit", "4"]);

@@ -177,7 +177,7 @@ fn soak(nodes: &Nodes, seconds: usize, disturb: impl Fn(&mut Dice)) {
     let created = nodes.with(0, |server| server.estd_json(&["otp", "create", "--count", &wanted]));
     let created = created["passwords"].as_array().expect("a list").iter();
     let passwords: Vec<String> =
-        created.map(|created| created["password"].as_str().expect("a password").to_owned()).collect();
+        created.map(|created| created["otp"].as_str().expect("a password").to_owned()).collect();
     let passwords = Mutex::new(passwords);
     let (tally, over) = (Tally::default(), AtomicBool::new(false));
 

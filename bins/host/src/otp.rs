@@ -1,6 +1,8 @@
 //! One-time passwords, from the request for one to the row in the store: for the command line and the admin API alike.
 
+use std::collections::VecDeque;
 use std::fmt;
+use std::num::NonZero;
 
 use est_auth::OneTimePassword;
 use est_core::policy::Allowance;
@@ -118,6 +120,45 @@ pub async fn create(
     actor: &Actor,
 ) -> Result<Created, CreateError> {
     check(settings, &request)?;
+    let (password, created) = make(settings, request).await?;
+    store.create_password(password, actor).await.map_err(CreateError::Store)?;
+    Ok(created)
+}
+
+/// As [`create`], for several in one transaction: all of them or none. Their hashes are computed on as many threads as there
+/// are cores.
+///
+/// # Errors
+/// [`CreateError`]; which request it is, [`check`] tells beforehand.
+pub async fn create_all(
+    settings: &Settings,
+    store: &Database,
+    requests: Vec<Request>,
+    actor: &Actor,
+) -> Result<Vec<Created>, CreateError> {
+    requests.iter().try_for_each(|request| check(settings, request))?;
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let (mut passwords, mut all) = (Vec::with_capacity(requests.len()), Vec::with_capacity(requests.len()));
+    let mut making = VecDeque::with_capacity(cores);
+    let mut waiting = requests.into_iter();
+    loop {
+        while making.len() < cores
+            && let Some(request) = waiting.next()
+        {
+            let settings = settings.clone();
+            making.push_back(tokio::spawn(async move { make(&settings, request).await }));
+        }
+        let Some(next) = making.pop_front() else { break };
+        let (password, created) = next.await.map_err(|error| CreateError::Hashing(error.to_string()))??;
+        passwords.push(password);
+        all.push(created);
+    }
+    store.create_passwords(passwords, actor).await.map_err(CreateError::Store)?;
+    Ok(all)
+}
+
+/// Draws a password and computes its hash.
+async fn make(settings: &Settings, request: Request) -> Result<(NewPassword, Created), CreateError> {
     let Request { entity, label, names, ttl, uses } = request;
     let entropy = shell::entropy().map_err(CreateError::Entropy)?;
     let hasher = settings.otp.hasher().map_err(CreateError::Hashing)?;
@@ -137,11 +178,14 @@ pub async fn create(
         expires,
         max_uses,
     };
-    store.create_password(password, actor).await.map_err(CreateError::Store)?;
-    Ok(Created { id, clear, entity, label, names, created, expires, max_uses })
+    Ok((password, Created { id, clear, entity, label, names, created, expires, max_uses }))
 }
 
-fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> {
+/// Tells whether such a password can be made.
+///
+/// # Errors
+/// [`CreateError::Invalid`].
+pub fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> {
     let invalid = |field, reason: String| Err(CreateError::Invalid { field, reason });
     if let Some(entity) = &request.entity {
         if !(1..=LONGEST_ENTITY).contains(&entity.chars().count()) {

@@ -40,11 +40,11 @@ pub struct ServerShell {
 impl ServerShell {
     /// Serves `site`; `spawn` runs tasks to their end, and `admit` waits for room at a label.
     pub fn new(
-        site: Site,
+        site: Arc<Site>,
         spawn: impl Fn(Task) + Send + Sync + 'static,
         admit: impl Fn(Option<&str>) -> Admission + Send + Sync + 'static,
     ) -> Self {
-        Self { site: Arc::new(site), spawn: Box::new(spawn), admit: Box::new(admit) }
+        Self { site, spawn: Box::new(spawn), admit: Box::new(admit) }
     }
 }
 

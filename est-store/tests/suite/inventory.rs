@@ -56,6 +56,9 @@ async fn a_certificate_is_found_by_its_serial_number() {
         profile: "device".into(),
         principal: "otp:p1".into(),
         issued_at: START,
+        password: Some("p1".into()),
+        request: None,
+        predecessor: None,
         revoked: None,
         der: certificate.as_der().to_vec(),
     };

@@ -1,7 +1,7 @@
 //! Requests that a person has to look at.
 
 use est_core::{Claimed, Operation, Outcome, Refusal, Store as _};
-use est_store::{Actor, AuditFilter, Decided, Decision, Method, RequestState};
+use est_store::{Actor, AuditFilter, Decided, Decision, Method, RequestState, Ruling};
 
 use super::subject::{Store, Subject};
 use crate::support::{
@@ -149,18 +149,19 @@ async fn decisions_are_on_record() {
     let audit =
         store.audit(AuditFilter { event: Some("request".into()), ..Default::default() }, 10, None).await.unwrap();
     let told: Vec<_> = audit.items.iter().map(|record| (record.event.as_str(), record.method)).collect();
-    let by_operator = Some(Method::Local);
+    let (by_operator, by_certificate) = (Some(Method::Local), Some(Method::Certificate));
     let expected = [
         ("request.denied", by_operator),
-        ("request.created", None),
+        ("request.created", by_certificate),
         ("request.approved", by_operator),
-        ("request.created", None),
+        ("request.created", by_certificate),
     ];
     assert_eq!(told, expected);
     assert_eq!(audit.items[2].actor.as_deref(), Some("alice"));
     assert!(audit.items[1].actor.as_deref().unwrap().contains("CN=device-2"));
-    assert!(audit.items[3].reason.as_deref().unwrap().ends_with(": CN=device-1,O=Example"));
-    assert!(audit.items[2].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example"));
+    assert_eq!(audit.items[1].source.as_deref(), Some("192.0.2.7"));
+    assert!(audit.items[3].reason.as_deref().unwrap().ends_with(": CN=device-1,O=Example, DNS:device-1.example"));
+    assert!(audit.items[2].reason.as_deref().unwrap().ends_with("for CN=device-1,O=Example, DNS:device-1.example"));
 }
 
 #[tokio::test]
@@ -181,4 +182,58 @@ async fn the_list_goes_page_by_page_the_latest_first() {
     }
     let expected: Vec<_> = (0..5).rev().map(|number| format!("CN=device-{number},O=Example")).collect();
     assert_eq!(subjects, expected);
+}
+
+#[tokio::test]
+async fn a_comment_stays_with_the_request_and_in_the_trail() {
+    let Subject { store, .. } = &Subject::fresh();
+    store.claim(&manual(intent(certificate_holder("device-1"), &csr("device-1")))).await.unwrap();
+    let id = only_request(store).await.id;
+    let ruling =
+        Ruling { decision: Decision::Deny, comment: Some("not one of our meters".into()), dual_control: false };
+    store.decide_request(&id, ruling, &Actor::local("alice"), after(5)).await.unwrap();
+    assert_eq!(store.request(&id).await.unwrap().unwrap().comment.as_deref(), Some("not one of our meters"));
+    let filter = AuditFilter { event: Some("request.denied".into()), ..Default::default() };
+    let told = store.audit(filter, 1, None).await.unwrap().items.remove(0);
+    assert!(told.reason.as_deref().unwrap().ends_with(": not one of our meters"), "{told:?}");
+}
+
+#[tokio::test]
+async fn under_dual_control_another_person_approves_than_the_one_who_made_the_password() {
+    let Subject { store, .. } = &Subject::fresh();
+    let approve = || Ruling { decision: Decision::Approve, comment: None, dual_control: true };
+    let login = |user: &str| Actor::local(format!("local:{user}, logged in as alice (uid 1000)"));
+    for (index, (maker, same, other)) in [
+        ("admin:alice", "admin:alice", "admin:bob"),
+        ("local:ohia (uid 995), logged in as alice (uid 1000)", "local:alice (uid 1000)", "local:bob (uid 1001)"),
+        ("local:alice (uid 1000)", "local:alice (uid 1000), sudo by bob (uid 1001) as claimed", "admin:bob"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (id, name) = (format!("p{index}"), format!("device-{index}"));
+        store.create_password(new_password(&id, 1), &Actor::local(maker)).await.unwrap();
+        store.claim(&manual(intent(password_holder(&id), &csr(&name)))).await.unwrap();
+        let request = only_request(store).await.id;
+        let mut own = vec![Actor::local(same)];
+        own.extend(maker.contains("alice (uid 1000)").then(|| login("root (uid 0)")));
+        for actor in own {
+            let decided = store.decide_request(&request, approve(), &actor, after(5)).await.unwrap();
+            assert_eq!(decided, Decided::NeedsAnother, "{maker}, {actor:?}");
+        }
+        assert_eq!(only_request(store).await.state, RequestState::Awaiting);
+        let decided = store.decide_request(&request, approve(), &Actor::local(other), after(5)).await.unwrap();
+        assert_eq!(decided, Decided::Done, "{maker}, {other}");
+    }
+    // A request that came with a certificate has no password that somebody made; and everybody may say no.
+    store.claim(&manual(intent(certificate_holder("device-8"), &csr("device-8")))).await.unwrap();
+    let request = only_request(store).await.id;
+    let decided = store.decide_request(&request, approve(), &Actor::local("admin:alice"), after(5)).await.unwrap();
+    assert_eq!(decided, Decided::Done);
+    store.create_password(new_password("p9", 1), &Actor::local("admin:alice")).await.unwrap();
+    store.claim(&manual(intent(password_holder("p9"), &csr("device-9")))).await.unwrap();
+    let request = only_request(store).await.id;
+    let deny = Ruling { decision: Decision::Deny, ..approve() };
+    let decided = store.decide_request(&request, deny, &Actor::local("admin:alice"), after(5)).await.unwrap();
+    assert_eq!(decided, Decided::Done);
 }

@@ -221,6 +221,7 @@ pub(crate) fn intent_at(principal: Principal, csr: &Arc<Csr>, now: UnixTime) -> 
     Intent {
         identity: Identity(digest.as_ref().try_into().unwrap()),
         principal,
+        source: Some("192.0.2.7".to_owned()),
         serial: serial(),
         label: Some("factory".to_owned()),
         ca: "root".to_owned(),

@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use est_core::UnixTime;
-use est_store::{AuditFilter, AuditRecord, Method, UnixMicros};
+use est_store::{AuditFilter, UnixMicros};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +14,7 @@ use super::Admin;
 use super::endpoint::{Access, Endpoint};
 use super::input::{Paging, Parameters, at_most, serial, time};
 use super::problem::Problem;
+use crate::view::{Outcome, Record};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -36,13 +37,24 @@ struct ListEvents {
     event: Option<String>,
     /// Those that came about, or those that did not.
     outcome: Option<Outcome>,
-    /// Those of this actor, as the trail writes it.
+    /// Those of this actor, or of those whose name goes on after this: `password tf5evn8xva`, `local:alice`.
     #[schemars(length(max = 255))]
     actor: Option<String>,
     /// Those with this CA.
     #[serde(alias = "ca")]
     #[schemars(length(max = 64))]
     ca_id: Option<String>,
+    /// Those with this text in the actor or the reason, or about a certificate with it in its subject or subjectAltName.
+    /// Also read as `subject`.
+    #[serde(alias = "subject")]
+    #[schemars(length(max = 255))]
+    find: Option<String>,
+    /// Those from this address.
+    #[schemars(length(max = 64))]
+    source: Option<String>,
+    /// Those at this label.
+    #[schemars(length(max = 255))]
+    label: Option<String>,
     /// Those about the certificate with this serial number.
     #[schemars(regex(pattern = super::openapi::SERIAL))]
     serial: Option<String>,
@@ -64,14 +76,6 @@ struct ListEvents {
     cursor: Option<String>,
 }
 
-/// Whether what was attempted came about.
-#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-enum Outcome {
-    Success,
-    Failure,
-}
-
 /// A page of events.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -86,56 +90,6 @@ struct EventList {
     events: Vec<Record>,
 }
 
-/// An event.
-#[derive(Serialize, JsonSchema)]
-#[schemars(rename = "Event", deny_unknown_fields)]
-pub(super) struct Record {
-    /// Its place in the trail.
-    number: u64,
-    /// When it was written down.
-    #[schemars(extend("format" = "date-time"))]
-    timestamp: String,
-    /// What happened.
-    event: String,
-    /// Whether it came about.
-    outcome: Outcome,
-    /// Who did it.
-    actor: Option<String>,
-    /// From what address.
-    source: Option<String>,
-    /// At what label.
-    label: Option<String>,
-    /// With what CA.
-    ca_id: Option<String>,
-    /// How they had shown who they are.
-    method: Option<&'static str>,
-    /// What else there is to say.
-    reason: Option<String>,
-    /// The serial number of the certificate that it is about.
-    serial: Option<String>,
-    /// The SHA-256 of that certificate.
-    fingerprint: Option<String>,
-}
-
-impl Record {
-    pub(super) fn of(record: AuditRecord) -> Self {
-        Self {
-            number: record.number,
-            timestamp: record.at.to_string(),
-            event: record.event,
-            outcome: if record.success { Outcome::Success } else { Outcome::Failure },
-            actor: record.actor,
-            source: record.source,
-            label: record.label,
-            ca_id: record.ca,
-            method: record.method.map(Method::name),
-            reason: record.reason,
-            serial: record.serial.map(|serial| serial.to_string()),
-            fingerprint: record.fingerprint.map(|fingerprint| fingerprint.to_string()),
-        }
-    }
-}
-
 async fn list(
     State(admin): State<Arc<Admin>>,
     Parameters(wanted): Parameters<ListEvents>,
@@ -144,6 +98,9 @@ async fn list(
     at_most(64, "event", &wanted.event)?;
     at_most(255, "actor", &wanted.actor)?;
     at_most(64, "ca_id", &wanted.ca_id)?;
+    at_most(255, "find", &wanted.find)?;
+    at_most(64, "source", &wanted.source)?;
+    at_most(255, "label", &wanted.label)?;
     let is_event = |event: &String| {
         !event.is_empty() && event.bytes().all(|octet| octet.is_ascii_lowercase() || b"._".contains(&octet))
     };
@@ -159,7 +116,9 @@ async fn list(
         before: wanted.end.map(|text| time("end", &text)).transpose()?.map(micros),
         actor: wanted.actor,
         ca: wanted.ca_id,
-        ..AuditFilter::default()
+        containing: wanted.find,
+        source: wanted.source,
+        label: wanted.label,
     };
     let page = paging.read(|limit, after| admin.store.audit(filter.clone(), limit, after)).await?;
     Ok(Json(EventList {

@@ -5,22 +5,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use est_core::UnixTime;
-use est_core::pkix::{Certificate, pem};
-use est_store::{
-    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason,
-    Withdrawal, Withdrawn,
-};
+use est_store::{AuditFilter, AuditRecord, CertificateFilter, Revocation, RevocationReason, Withdrawal, Withdrawn};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Admin;
-use super::audit::Record;
 use super::caller::Caller;
 use super::endpoint::{Access, Endpoint};
-use super::input::{Body, Paging, Parameters, Segment, Time, at_most, serial, time};
+use super::input::{Body, Paging, Parameters, Segment, at_most, serial, time};
 use super::problem::Problem;
+use crate::view::{CertificateDetail, CertificateSummary, Record, Status, Time};
 
 const BODY_PROBLEMS: [StatusCode; 5] = [
     StatusCode::BAD_REQUEST,
@@ -59,7 +54,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct ListCertificates {
-    /// Text that the subject or the subjectAltName has in it.
+    /// Text that the subject or the subjectAltName has in it, or that the serial number begins with. Also read as `find`.
+    #[serde(alias = "find")]
     #[schemars(length(max = 255))]
     subject: Option<String>,
     /// What it is now.
@@ -162,39 +158,6 @@ impl From<ReasonName> for RevocationReason {
     }
 }
 
-/// What a certificate is.
-#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "CertificateStatus")]
-enum Status {
-    /// In its time, and not revoked.
-    Active,
-    /// Past its end, and not revoked.
-    Expired,
-    /// Revoked.
-    Revoked,
-}
-
-impl From<CertificateStatus> for Status {
-    fn from(status: CertificateStatus) -> Self {
-        match status {
-            CertificateStatus::Valid => Self::Active,
-            CertificateStatus::Expired => Self::Expired,
-            CertificateStatus::Revoked => Self::Revoked,
-        }
-    }
-}
-
-impl From<Status> for CertificateStatus {
-    fn from(status: Status) -> Self {
-        match status {
-            Status::Active => Self::Valid,
-            Status::Expired => Self::Expired,
-            Status::Revoked => Self::Revoked,
-        }
-    }
-}
-
 /// A page of certificates.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -211,56 +174,6 @@ struct CertificateList {
     certificates: Vec<CertificateSummary>,
 }
 
-/// A certificate.
-#[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct CertificateSummary {
-    /// Its serial number, in hexadecimal with colons.
-    serial: String,
-    /// Whom it names.
-    subject: String,
-    /// Its subjectAltName.
-    names: Option<String>,
-    /// The name of the CA.
-    issuer: String,
-    /// The first second in which it is valid.
-    not_before: Time,
-    /// The last.
-    not_after: Time,
-    /// What it is now.
-    status: Status,
-    /// The CA's id.
-    ca_id: String,
-    /// The label that it was asked for at.
-    label: Option<String>,
-    /// The profile that it was made from.
-    profile: String,
-    /// Whom it was issued to.
-    principal: String,
-    /// When.
-    issued_at: Time,
-    /// When it was revoked, if it was.
-    revocation_time: Option<Time>,
-    /// Why it was revoked, if it was.
-    revocation_reason: Option<&'static str>,
-}
-
-/// A certificate with all that is known of it.
-#[derive(Serialize, JsonSchema)]
-struct CertificateDetail {
-    #[serde(flatten)]
-    summary: CertificateSummary,
-    /// The SHA-256 of it.
-    fingerprint: String,
-    /// The certificate, PEM.
-    pem: String,
-    /// What its holder got with it, and with that, and so on, the earliest first.
-    successors: Vec<CertificateSummary>,
-    /// What happened to it, the latest first; not for viewers, as all of the audit trail.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    events: Option<Vec<Record>>,
-}
-
 /// A certificate that is revoked.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
@@ -275,29 +188,6 @@ struct Revoked {
     revocation_reason: Option<&'static str>,
     /// What else was revoked: certificates for the same key, and successors.
     also_revoked: Vec<CertificateSummary>,
-}
-
-impl CertificateSummary {
-    fn of(certificate: IssuedCertificate, now: UnixTime) -> Self {
-        let status = certificate.status(now).into();
-        let issuer = Certificate::parse(&certificate.der).map(|parsed| parsed.issuer().to_string());
-        Self {
-            status,
-            issuer: issuer.unwrap_or_default(),
-            serial: certificate.serial.to_string(),
-            subject: certificate.subject,
-            names: certificate.names,
-            not_before: Time(certificate.not_before),
-            not_after: Time(certificate.not_after),
-            ca_id: certificate.ca,
-            label: certificate.label,
-            profile: certificate.profile,
-            principal: certificate.principal,
-            issued_at: Time(certificate.issued_at),
-            revocation_time: certificate.revoked.map(|revoked| Time(revoked.at)),
-            revocation_reason: certificate.revoked.map(|revoked| revoked.reason.name()),
-        }
-    }
 }
 
 async fn list(
@@ -334,26 +224,20 @@ async fn show(
 ) -> Result<Json<CertificateDetail>, Problem> {
     let number = serial(&text)?;
     at_most(64, "ca_id", &ca_id)?;
-    let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
-    let found = found.ok_or_else(|| unknown(&number))?;
+    let story = admin.store.story(&number, ca_id.as_deref()).await?;
+    let story = story.ok_or_else(|| unknown(&number))?;
     let events = if Access::Auditor.includes(caller.role) {
         // Not by the id of the CA, which may have had another one at the time.
         let filter = AuditFilter { serial: Some(number), ..AuditFilter::default() };
         let events = admin.store.audit(filter, 100, None).await?.items.into_iter();
+        let found = &story.this.certificate;
         let is_its =
             |event: &AuditRecord| event.ca.as_ref() == Some(&found.ca) || event.fingerprint == Some(found.fingerprint);
         Some(events.filter(is_its).map(Record::of).collect())
     } else {
         None
     };
-    let successors = admin.store.successors(&found).await?;
-    Ok(Json(CertificateDetail {
-        successors: successors.into_iter().map(|one| CertificateSummary::of(one, shell::now())).collect(),
-        fingerprint: found.fingerprint.to_string(),
-        pem: pem::encode("CERTIFICATE", &found.der),
-        events,
-        summary: CertificateSummary::of(found, shell::now()),
-    }))
+    Ok(Json(CertificateDetail::of(story, events, shell::now())))
 }
 
 async fn revoke(

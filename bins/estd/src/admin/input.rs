@@ -7,12 +7,13 @@ use axum::http::request::Parts;
 use chrono::{DateTime, NaiveDate};
 use est_core::{Seconds, UnixTime};
 use est_store::{Cursor, Page, SerialNumber, StoreError};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use super::problem::Problem;
+pub(super) use crate::view::Time;
 
 /// The longest body: what is sent here are a few words.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -174,30 +175,6 @@ pub(super) fn span(text: &str) -> Option<Seconds> {
         rest = &unit[1..];
     }
     (total > 0).then_some(Seconds(total))
-}
-
-/// A time that an answer has.
-#[derive(Clone, Copy)]
-pub(super) struct Time(pub(super) UnixTime);
-
-impl Serialize for Time {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
-    }
-}
-
-impl JsonSchema for Time {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Time".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "date-time" })
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One-time passwords.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,31 +8,31 @@ use axum::extract::State;
 use axum::http::header::{LINK, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use est_core::{Seconds, UnixTime};
-use est_store::{PasswordSummary, Revocation};
-use host::config::Label;
+use est_core::Seconds;
+use est_store::Revocation;
+use host::config::{Label, Settings};
 use host::otp::{CreateError, Request};
 use host::shell;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::{Content, Endpoint};
-use super::input::{Body, Paging, Parameters, Segment, Time, Whole, span};
+use super::input::{Body, Paging, Parameters, Segment, Whole, span};
 use super::problem::Problem;
+use crate::view::{CreatedOtp, Otp, OtpDetail};
 
 /// No password lives longer: a year.
 const LONGEST: Seconds = Seconds::from_days(365);
 
-/// What is said of a password that is bound to nothing.
-const FREE: &str = "whoever has this password may ask for any name that the label allows; entity_id or names binds it";
-
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::post("/admin/otp", "Makes a one-time password. It is shown in this answer alone.")
-            .body::<NewOtp>()
-            .json::<CreatedOtp>(StatusCode::CREATED, "The password.")
+        Endpoint::post("/admin/otp", "Makes one-time passwords. They are shown in this answer alone.")
+            .body::<Wanted>()
+            .json::<Made>(StatusCode::CREATED, "The password; an array where an array was sent.")
             .fails(&[
                 StatusCode::BAD_REQUEST,
                 StatusCode::NOT_FOUND,
@@ -48,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
         Endpoint::get("/admin/otp/{id}", "Shows a one-time password that was not revoked, without its secret.")
-            .json::<Otp>(StatusCode::OK, "The password.")
+            .json::<OtpDetail>(StatusCode::OK, "The password, and what was got with it.")
             .fails(&[StatusCode::NOT_FOUND])
             .by(show),
         Endpoint::delete("/admin/otp/{id}", "Ends a one-time password at once.")
@@ -94,6 +95,51 @@ struct NewOtp {
     max_uses: Option<Whole>,
 }
 
+/// How many passwords can be made at once.
+const MOST_AT_ONCE: usize = 100;
+
+/// A password to make, or an array of up to 100: all of them are made, or none.
+#[derive(JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "NewOtps")]
+enum Wanted {
+    One(Box<NewOtp>),
+    Several(#[schemars(length(min = 1, max = 100))] Vec<NewOtp>),
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Wanted;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a password to make, or an array of them")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Wanted, A::Error> {
+                NewOtp::deserialize(MapAccessDeserializer::new(map)).map(Box::new).map(Wanted::One)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Wanted, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(seq)).map(Wanted::Several)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// What was made.
+#[derive(Serialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(rename = "CreatedOtps")]
+enum Made {
+    One(Box<CreatedOtp>),
+    Several(Vec<CreatedOtp>),
+}
+
 /// A span of time.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "ttl: write seconds, or 30m, 24h, 7d")]
@@ -132,75 +178,31 @@ struct ListOtps {
     cursor: Option<String>,
 }
 
-/// A password, without its secret.
-#[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Otp {
-    /// Its public half.
-    id: String,
-    /// Whom it is for; anybody if null.
-    entity_id: Option<String>,
-    /// The EST label at which alone it is good; any if null.
-    est_label: Option<String>,
-    /// Names that it gives besides the entity's own.
-    names: Vec<String>,
-    /// When it was made.
-    created: Time,
-    /// When it ends.
-    expires: Time,
-    /// For how many requests it was good at first.
-    max_uses: u32,
-    /// For how many it still is.
-    remaining_uses: u32,
-    /// Whether it is good for something, and if not, why.
-    state: Standing,
-    /// When it was revoked, if it was.
-    revoked: Option<Time>,
-}
-
-/// Whether a password is good for something.
-#[derive(Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "OtpState")]
-enum Standing {
-    /// It is.
-    Good,
-    /// It is over.
-    Expired,
-    /// It has no use left.
-    Spent,
-    /// It was revoked.
-    Revoked,
-}
-
-/// A password that was just made.
-#[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct CreatedOtp {
-    /// Its public half, by which it is listed and revoked.
-    id: String,
-    /// Whom it is for; anybody if null.
-    entity_id: Option<String>,
-    /// The EST label at which alone it is good; any if null.
-    est_label: Option<String>,
-    /// Names that it gives besides the entity's own.
-    names: Vec<String>,
-    /// The password.
-    otp: String,
-    /// When it was made.
-    created: Time,
-    /// When it ends.
-    expires: Time,
-    /// For how many requests it is good.
-    max_uses: u32,
-    /// For how many it still is.
-    remaining_uses: u32,
-    /// What to think of, if there is something.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    warning: Option<&'static str>,
-}
-
 impl NewOtp {
+    /// What it asks for, if that can be made.
+    fn request(self, settings: &Settings) -> Result<Request, Problem> {
+        let entity = self.entity(&settings.labels)?;
+        let ttl = match &self.ttl {
+            Some(ttl) => {
+                let span = ttl.span();
+                Some(span.ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?)
+            }
+            None => None,
+        };
+        let uses = self
+            .max_uses
+            .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
+        let request = Request { entity, label: self.est_label, names: self.names, ttl, uses: uses.transpose()? };
+        host::otp::check(settings, &request).map_err(|error| match error {
+            CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
+            CreateError::Invalid { field, reason } => {
+                Problem::invalid(format_args!("{} {reason}", if field == "uses" { "max_uses" } else { field }))
+            }
+            error => Problem::invalid(error),
+        })?;
+        Ok(request)
+    }
+
     /// Whom it is for, under whichever of its names.
     fn entity(&self, labels: &[Label]) -> Result<Option<String>, Problem> {
         let entity = match (&self.entity_id, &self.label) {
@@ -219,77 +221,39 @@ impl NewOtp {
     }
 }
 
-impl Otp {
-    fn of(password: PasswordSummary, now: UnixTime) -> Self {
-        let state = if password.revoked_at.is_some() {
-            Standing::Revoked
-        } else if password.expires <= now {
-            Standing::Expired
-        } else if password.uses >= password.max_uses {
-            Standing::Spent
-        } else {
-            Standing::Good
-        };
-        Self {
-            id: password.id,
-            entity_id: password.entity,
-            est_label: password.label,
-            names: password.names,
-            created: Time(password.created),
-            expires: Time(password.expires),
-            max_uses: password.max_uses,
-            remaining_uses: password.max_uses.saturating_sub(password.uses),
-            state,
-            revoked: password.revoked_at.map(Time),
-        }
-    }
-}
-
 async fn create(
     State(admin): State<Arc<Admin>>,
     caller: Caller,
-    Body(wanted): Body<NewOtp>,
+    Body(wanted): Body<Wanted>,
 ) -> Result<Response, Problem> {
-    let current = admin.current();
-    let entity = wanted.entity(&current.settings.labels)?;
-    let ttl = match &wanted.ttl {
-        Some(ttl) => {
-            let span = ttl.span();
-            Some(span.ok_or_else(|| Problem::invalid("ttl: write 1 second to 365 days: 7200, 30m, 24h, 7d"))?)
+    let settings = &admin.current().settings;
+    let (requests, is_one) = match wanted {
+        Wanted::One(wanted) => (vec![wanted.request(settings)?], true),
+        Wanted::Several(wanted) if (1..=MOST_AT_ONCE).contains(&wanted.len()) => {
+            let several = wanted.into_iter().enumerate().map(|(index, wanted)| {
+                wanted.request(settings).map_err(|problem| problem.at(format_args!("password {index}")))
+            });
+            (several.collect::<Result<_, _>>()?, false)
         }
-        None => None,
+        Wanted::Several(wanted) => {
+            return Err(Problem::invalid(format_args!(
+                "expected 1 to {MOST_AT_ONCE} passwords to make, and not {}",
+                wanted.len()
+            )));
+        }
     };
-    let uses = wanted
-        .max_uses
-        .map(|uses| u32::try_from(uses.0).map_err(|_| Problem::invalid("max_uses must be between 1 and 1000000")));
-    let uses = uses.transpose()?;
-    let request = Request { entity, label: wanted.est_label, names: wanted.names, ttl, uses };
-    let made = host::otp::create(&current.settings, &admin.store, request, &caller.actor).await;
-    let made = made.map_err(|error| match error {
-        CreateError::Invalid { field: "label", reason } => Problem::not_found(format_args!("est_label {reason}")),
-        CreateError::Invalid { field, reason } => {
-            Problem::invalid(format_args!("{} {reason}", if field == "uses" { "max_uses" } else { field }))
-        }
-        error => {
-            tracing::error!(%error, "no one-time password could be made");
-            Problem::Unavailable
-        }
+    let made = host::otp::create_all(settings, &admin.store, requests, &caller.actor).await.map_err(|error| {
+        tracing::error!(%error, "no one-time password could be made");
+        Problem::Unavailable
     })?;
-    admin.metrics.otp_generated();
-    let body = CreatedOtp {
-        warning: made.is_free().then_some(FREE),
-        entity_id: made.entity,
-        est_label: made.label,
-        names: made.names,
-        otp: made.clear.reveal().to_owned(),
-        created: Time(made.created),
-        expires: Time(made.expires),
-        max_uses: made.max_uses,
-        remaining_uses: made.max_uses,
-        id: made.id,
-    };
-    let location = HeaderValue::try_from(format!("/admin/otp/{}", body.id)).ok();
-    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    made.iter().for_each(|_| admin.metrics.otp_generated());
+    let mut made: Vec<CreatedOtp> = made.into_iter().map(CreatedOtp::of).collect();
+    if !is_one {
+        return Ok((StatusCode::CREATED, Json(Made::Several(made))).into_response());
+    }
+    let made = made.pop().ok_or(Problem::Unavailable)?;
+    let location = HeaderValue::try_from(format!("/admin/otp/{}", made.id)).ok();
+    let mut response = (StatusCode::CREATED, Json(Made::One(Box::new(made)))).into_response();
     response.headers_mut().extend(location.map(|location| (LOCATION, location)));
     Ok(response)
 }
@@ -317,12 +281,13 @@ async fn list(
     Ok((headers, Json(listed)))
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Otp>, Problem> {
+async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<OtpDetail>, Problem> {
     let id = public_half(&id);
     let found = admin.store.password_summary(id).await?.filter(|found| found.revoked_at.is_none());
     let found = found
         .ok_or_else(|| Problem::not_found(format_args!("there is no one-time password {id}, or it is revoked")))?;
-    Ok(Json(Otp::of(found, shell::now())))
+    let certificates = admin.store.certificates_of_password(id, 100).await?;
+    Ok(Json(OtpDetail::of(found, certificates, shell::now())))
 }
 
 async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<StatusCode, Problem> {

@@ -58,6 +58,15 @@ impl Problem {
         Self::Invalid(what.to_string())
     }
 
+    /// The same about a part of what was sent.
+    pub(super) fn at(self, place: impl fmt::Display) -> Self {
+        match self {
+            Self::Invalid(what) => Self::Invalid(format!("{place}: {what}")),
+            Self::NotFound(what) => Self::NotFound(format!("{place}: {what}")),
+            other => other,
+        }
+    }
+
     pub(super) fn not_found(what: impl fmt::Display) -> Self {
         Self::NotFound(what.to_string())
     }

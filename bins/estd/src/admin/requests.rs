@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use est_core::pkix::pem;
-use est_store::{ApprovalRequest, Decided, Decision, RequestState};
+use est_store::{Decided, Decision, RequestState, Ruling};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,14 +13,27 @@ use serde::{Deserialize, Serialize};
 use super::Admin;
 use super::caller::Caller;
 use super::endpoint::Endpoint;
-use super::input::{Paging, Parameters, Segment, Time};
+use super::input::{Body, Paging, Parameters, Segment, at_most};
 use super::problem::Problem;
+use crate::view::{Request, RequestDetail, RequestState as Standing};
+
+/// How many requests can be decided at once.
+const MOST_AT_ONCE: usize = 500;
+/// The longest comment, in characters.
+pub(crate) const LONGEST_COMMENT: usize = 1000;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     let decide = |path, about| {
         Endpoint::post(path, about)
-            .json::<Request>(StatusCode::OK, "It is decided; who asks hears of it when they ask again.")
-            .fails(&[StatusCode::NOT_FOUND, StatusCode::CONFLICT])
+            .optional_body::<Comment>()
+            .json::<Request>(StatusCode::OK, "It is decided; the client gets the outcome when it asks again.")
+            .fails(&[
+                StatusCode::BAD_REQUEST,
+                StatusCode::NOT_FOUND,
+                StatusCode::CONFLICT,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            ])
     };
     vec![
         Endpoint::get("/admin/requests", "Lists requests, those that await a decision unless others are asked for.")
@@ -29,10 +41,15 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<RequestList>(StatusCode::OK, "Requests, the latest first.")
             .fails(&[StatusCode::BAD_REQUEST])
             .by(list),
-        Endpoint::get("/admin/requests/{id}", "Shows a request.")
-            .json::<Request>(StatusCode::OK, "The request.")
+        Endpoint::get("/admin/requests/{id}", "Shows a request, and what it would get.")
+            .json::<RequestDetail>(StatusCode::OK, "The request.")
             .fails(&[StatusCode::NOT_FOUND])
             .by(show),
+        Endpoint::post("/admin/requests/decide", "Decides about several requests, each for itself.")
+            .body::<Decisions>()
+            .json::<DecisionResults>(StatusCode::OK, "What came of each.")
+            .fails(&[StatusCode::BAD_REQUEST, StatusCode::PAYLOAD_TOO_LARGE, StatusCode::UNSUPPORTED_MEDIA_TYPE])
+            .by(decide_several),
         decide("/admin/requests/{id}/approve", "Lets the request have its certificate.").by(approve),
         decide("/admin/requests/{id}/deny", "Refuses the request for good.").by(deny),
     ]
@@ -67,24 +84,59 @@ enum ListedState {
     All,
 }
 
-/// Whether somebody has decided.
-#[derive(Clone, Copy, Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[schemars(rename = "RequestState")]
-enum Standing {
-    Awaiting,
-    Approved,
-    Denied,
+/// Why a request is decided so.
+#[derive(Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Comment {
+    /// Kept with the request and in the audit trail. Also read as `reason`.
+    #[serde(alias = "reason")]
+    #[schemars(length(max = 1000))]
+    comment: Option<String>,
 }
 
-impl From<RequestState> for Standing {
-    fn from(state: RequestState) -> Self {
-        match state {
-            RequestState::Awaiting => Self::Awaiting,
-            RequestState::Approved => Self::Approved,
-            RequestState::Denied => Self::Denied,
-        }
-    }
+/// Requests to decide about.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Decisions {
+    /// Their ids.
+    #[schemars(length(min = 1, max = 500), inner(length(min = 1, max = 64)))]
+    ids: Vec<String>,
+    /// What is decided about all of them.
+    decision: Verdict,
+    /// Why: kept with each request and in the audit trail. Also read as `reason`.
+    #[serde(alias = "reason")]
+    #[schemars(length(max = 1000))]
+    comment: Option<String>,
+}
+
+/// A decision.
+#[derive(Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(rename = "Decision")]
+enum Verdict {
+    Approve,
+    Deny,
+}
+
+/// What came of deciding about several requests.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DecisionResults {
+    /// One for each id, in their order.
+    results: Vec<DecisionResult>,
+}
+
+/// What came of deciding about a request.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct DecisionResult {
+    /// Its id.
+    id: String,
+    /// What it is now; null where there is no such request.
+    state: Option<Standing>,
+    /// Why it is not decided so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
 /// A page of requests.
@@ -99,55 +151,6 @@ struct RequestList {
     cursor: Option<String>,
     /// The requests.
     requests: Vec<Request>,
-}
-
-/// A request that a person has to look at, or has looked at.
-#[derive(Serialize, JsonSchema)]
-#[schemars(deny_unknown_fields)]
-struct Request {
-    /// Its id.
-    id: String,
-    /// Whether somebody has decided.
-    state: Standing,
-    /// When it came.
-    created: Time,
-    /// The subject that the certificate is to have.
-    subject: String,
-    /// The subjectAltName that it is to have.
-    names: Option<String>,
-    /// Who asks.
-    principal: String,
-    /// At what label.
-    label: Option<String>,
-    /// Which CA is to issue.
-    ca_id: String,
-    /// What is asked for: `simpleenroll`, say.
-    enrollment_type: &'static str,
-    /// The certification request, PEM.
-    csr: String,
-    /// When it was decided.
-    decided_at: Option<Time>,
-    /// Who decided.
-    decided_by: Option<String>,
-}
-
-impl Request {
-    fn of(request: ApprovalRequest) -> Self {
-        Self {
-            id: request.id,
-            state: request.state.into(),
-            created: Time(request.created),
-            subject: request.subject,
-            names: request.names,
-            principal: request.principal,
-            label: request.label,
-            ca_id: request.ca,
-            enrollment_type: request.operation.segment(),
-            csr: pem::encode("CERTIFICATE REQUEST", &request.csr),
-            decided_at: request.decided_at.map(Time),
-            decided_by: request.decided_by,
-        }
-    }
 }
 
 async fn list(
@@ -170,38 +173,90 @@ async fn list(
     }))
 }
 
-async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<Request>, Problem> {
-    Ok(Json(admin.request(&id).await?))
+async fn show(State(admin): State<Arc<Admin>>, Segment(id): Segment) -> Result<Json<RequestDetail>, Problem> {
+    let store = &admin.store;
+    let request = store.request(&id).await?.ok_or_else(|| unknown(&id))?;
+    let password = match &request.password {
+        Some(id) => store.password_summary(id).await?,
+        None => None,
+    };
+    let certificate = store.certificate_of_request(&request.id).await?;
+    let site = admin.serving.get().site.clone();
+    Ok(Json(RequestDetail::of(request, password, certificate, &site, shell::now())))
 }
 
 async fn approve(
     State(admin): State<Arc<Admin>>,
     caller: Caller,
     Segment(id): Segment,
+    Body(body): Body<Option<Comment>>,
 ) -> Result<Json<Request>, Problem> {
-    admin.decide(&caller, &id, Decision::Approve).await
+    admin.decide(&caller, &id, Decision::Approve, body.unwrap_or_default().comment).await
 }
 
-async fn deny(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Segment) -> Result<Json<Request>, Problem> {
-    admin.decide(&caller, &id, Decision::Deny).await
+async fn deny(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Segment(id): Segment,
+    Body(body): Body<Option<Comment>>,
+) -> Result<Json<Request>, Problem> {
+    admin.decide(&caller, &id, Decision::Deny, body.unwrap_or_default().comment).await
+}
+
+async fn decide_several(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Body(wanted): Body<Decisions>,
+) -> Result<Json<DecisionResults>, Problem> {
+    if !(1..=MOST_AT_ONCE).contains(&wanted.ids.len()) {
+        return Err(Problem::invalid(format_args!("ids: name 1 to {MOST_AT_ONCE} requests")));
+    }
+    let decision = match wanted.decision {
+        Verdict::Approve => Decision::Approve,
+        Verdict::Deny => Decision::Deny,
+    };
+    let mut results = Vec::with_capacity(wanted.ids.len());
+    for id in wanted.ids {
+        let decided = admin.decide(&caller, &id, decision, wanted.comment.clone()).await;
+        let error = match decided {
+            Ok(_) => None,
+            Err(Problem::NotFound(error) | Problem::Conflict(error)) => Some(error),
+            Err(problem) => return Err(problem),
+        };
+        let state = admin.store.request(&id).await?.map(|request| request.state.into());
+        results.push(DecisionResult { id, state, error });
+    }
+    Ok(Json(DecisionResults { results }))
 }
 
 impl Admin {
-    async fn request(&self, id: &str) -> Result<Request, Problem> {
-        let found = self.store.request(id).await?;
-        found.map(Request::of).ok_or_else(|| Problem::not_found(format_args!("there is no request {id}")))
-    }
-
-    async fn decide(&self, caller: &Caller, id: &str, decision: Decision) -> Result<Json<Request>, Problem> {
-        match (self.store.decide_request(id, decision, &caller.actor, shell::now()).await?, decision) {
+    async fn decide(
+        &self,
+        caller: &Caller,
+        id: &str,
+        decision: Decision,
+        comment: Option<String>,
+    ) -> Result<Json<Request>, Problem> {
+        at_most(LONGEST_COMMENT, "comment", &comment)?;
+        let comment = comment.filter(|comment| !comment.trim().is_empty());
+        let ruling = Ruling { decision, comment, dual_control: self.current().settings.admin.dual_control };
+        match (self.store.decide_request(id, ruling, &caller.actor, shell::now()).await?, decision) {
             (Decided::Already(RequestState::Denied), Decision::Approve) => {
                 Err(Problem::Conflict(format!("request {id} was denied before")))
             }
             (Decided::Already(RequestState::Approved), Decision::Deny) => {
                 Err(Problem::Conflict(format!("request {id} was approved before")))
             }
-            // To decide the same again changes nothing; the one who is unknown is not found.
-            _ => Ok(Json(self.request(id).await?)),
+            (Decided::NeedsAnother, _) => Err(Problem::Conflict(format!("request {id}: {NEEDS_ANOTHER}"))),
+            // To decide the same again changes nothing; an unknown request is not found.
+            _ => Ok(Json(self.store.request(id).await?.map(Request::of).ok_or_else(|| unknown(id))?)),
         }
     }
+}
+
+/// Why an operator may not approve a request.
+pub(crate) const NEEDS_ANOTHER: &str = "somebody else has to approve it: you made the password that it came with, or it is not known who did (admin.dual_control)";
+
+fn unknown(id: &str) -> Problem {
+    Problem::not_found(format_args!("there is no request {id}"))
 }

@@ -1,56 +1,68 @@
 //! `estd certs`.
 
+mod story;
+
 use anyhow::{Result, bail};
-use est_core::pkix::pem;
+use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
 use est_store::{
-    CertificateFilter, CertificateStatus, IssuedCertificate, Revocation, RevocationReason, SerialNumber, Withdrawal,
+    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, Chapter, IssuedCertificate, Revocation,
+    RevocationReason, SerialNumber, Story, Withdrawal,
 };
 use host::shell;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Opened, actor};
 use crate::cli::{CertStatus, Certs};
 use crate::output::{self, Printed};
+use crate::view::{CertificateDetail, CertificateSummary, Record};
+
+/// So many of the audit records about a certificate are shown.
+const SHOWN_EVENTS: u32 = 100;
 
 pub(crate) async fn run(command: Certs) -> Result<()> {
     match command {
         Certs::List { config, find, status, limit, after, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
+            let now = shell::now();
             let status = status.map(|status| match status {
-                CertStatus::Valid => CertificateStatus::Valid,
+                CertStatus::Active => CertificateStatus::Valid,
                 CertStatus::Expired => CertificateStatus::Expired,
                 CertStatus::Revoked => CertificateStatus::Revoked,
             });
             let filter = CertificateFilter {
-                status: status.map(|status| (status, shell::now())),
+                status: status.map(|status| (status, now)),
                 containing: find,
                 ..CertificateFilter::default()
             };
             let page = store.certificates(filter, limit, after).await?;
             let next = page.next.map(|cursor| cursor.to_string());
             if output.json {
-                let certificates: Vec<Value> = page.items.iter().map(to_json).collect();
-                output::json(&json!({ "certificates": certificates, "cursor": next }))?;
+                let certificates = page.items.into_iter().map(|found| CertificateSummary::of(found, now));
+                output::json(&json!({ "certificates": certificates.collect::<Vec<_>>(), "cursor": next }))?;
             } else {
                 let rows: Vec<Vec<String>> = page.items.iter().map(row).collect();
-                output::table(&["SERIAL", "STATE", "NOT AFTER", "SUBJECT", "NAMES"], &rows)?;
+                output::table(&["SERIAL", "STATUS", "NOT AFTER", "SUBJECT", "NAMES"], &rows)?;
                 if let Some(next) = next {
                     output::line(format!("there are more: go on with --after {next}"))?;
                 }
             }
         }
-        Certs::Show { config, serial, output } => {
+        Certs::Show { config, serial, ca, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
             let serial = parse_serial(&serial)?;
-            let Some(certificate) = store.certificate(&serial, None).await? else { bail!(unknown(&serial)) };
-            let successors = store.successors(&certificate).await?;
+            let Some(story) = store.story(&serial, ca.as_deref()).await? else { bail!(unknown(&serial)) };
             if output.json {
-                let mut shown = to_json(&certificate);
-                shown["pem"] = pem::encode("CERTIFICATE", &certificate.der).into();
-                shown["successors"] = successors.iter().map(to_json).collect();
-                output::json(&shown)?;
+                // Not by the id of the CA, which may have had another one at the time.
+                let filter = AuditFilter { serial: Some(serial), ..AuditFilter::default() };
+                let events = store.audit(filter, SHOWN_EVENTS, None).await?.items.into_iter();
+                let found = &story.this.certificate;
+                let is_its = |event: &AuditRecord| {
+                    event.ca.as_ref() == Some(&found.ca) || event.fingerprint == Some(found.fingerprint)
+                };
+                let events = Some(events.filter(is_its).map(Record::of).collect());
+                output::json(&json!(CertificateDetail::of(story, events, shell::now())))?;
             } else {
-                show(&certificate, &successors)?;
+                show(&story)?;
             }
         }
         Certs::Revoke { config, serial, reason, with_successors, output } => {
@@ -70,7 +82,8 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
                 Revocation::Unknown => bail!(unknown(&serial)),
             };
             if output.json {
-                let also: Vec<Value> = withdrawn.others.iter().map(to_json).collect();
+                let also = withdrawn.others.iter().cloned().map(|one| CertificateSummary::of(one, shell::now()));
+                let also: Vec<CertificateSummary> = also.collect();
                 output::json(&json!({ "serial": serial.to_string(), "result": done, "also_revoked": also }))?;
             } else {
                 output::line(format!("certificate {serial}: {done}"))?;
@@ -93,29 +106,10 @@ fn unknown(serial: &SerialNumber) -> String {
 
 fn status(certificate: &IssuedCertificate) -> &'static str {
     match certificate.status(shell::now()) {
-        CertificateStatus::Valid => "valid",
+        CertificateStatus::Valid => "active",
         CertificateStatus::Expired => "expired",
         CertificateStatus::Revoked => "revoked",
     }
-}
-
-fn to_json(certificate: &IssuedCertificate) -> Value {
-    json!({
-        "serial": certificate.serial.to_string(),
-        "ca_id": certificate.ca,
-        "fingerprint": certificate.fingerprint.to_string(),
-        "subject": certificate.subject,
-        "names": certificate.names,
-        "not_before": certificate.not_before.to_string(),
-        "not_after": certificate.not_after.to_string(),
-        "label": certificate.label,
-        "profile": certificate.profile,
-        "principal": certificate.principal,
-        "issued_at": certificate.issued_at.to_string(),
-        "status": status(certificate),
-        "revoked_at": certificate.revoked.as_ref().map(|revoked| revoked.at.to_string()),
-        "revocation_reason": certificate.revoked.as_ref().map(|revoked| revoked.reason.name()),
-    })
 }
 
 fn row(certificate: &IssuedCertificate) -> Vec<String> {
@@ -128,28 +122,36 @@ fn row(certificate: &IssuedCertificate) -> Vec<String> {
     ]
 }
 
-fn show(certificate: &IssuedCertificate, successors: &[IssuedCertificate]) -> Printed {
-    let state = match &certificate.revoked {
+/// A certificate, what it goes back to, and what followed.
+fn show(story: &Story) -> Printed {
+    let Chapter { certificate, .. } = &story.this;
+    let status = match &certificate.revoked {
         Some(revoked) => format!("revoked at {} ({})", revoked.at, revoked.reason.name()),
         None => status(certificate).to_owned(),
     };
-    output::fields(&[
+    let parsed = est_core::pkix::Certificate::parse(&certificate.der).ok();
+    let key = parsed.and_then(|parsed| SubjectPublicKeyInfo::parse(parsed.public_key_der()).ok());
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".into());
+    let mut fields = vec![
         ("serial", certificate.serial.to_string()),
         ("subject", certificate.subject.clone()),
-        ("names", certificate.names.clone().unwrap_or_else(|| "-".into())),
+        ("names", or_dash(&certificate.names)),
+        ("key", key.map_or("-".to_owned(), |key| KeyType::to_string(&key.key_type()))),
         ("not before", certificate.not_before.to_string()),
         ("not after", certificate.not_after.to_string()),
         ("SHA-256", certificate.fingerprint.to_string()),
         ("CA", certificate.ca.clone()),
-        ("label", certificate.label.clone().unwrap_or_else(|| "-".into())),
+        ("label", or_dash(&certificate.label)),
         ("profile", certificate.profile.clone()),
-        ("issued to", certificate.principal.clone()),
-        ("issued at", certificate.issued_at.to_string()),
-        ("state", state),
-    ])?;
-    for one in successors {
-        let text = format!("{} ({}) {}", one.serial, status(one), one.subject);
-        output::fields(&[("successor", text)])?;
+        ("status", status),
+    ];
+    fields.extend(story::origin(&story.this));
+    output::fields(&fields)?;
+    output::line("")?;
+    output::line("story")?;
+    for (at, what) in story::told(story) {
+        output::line(format!("  {at}  {what}"))?;
     }
-    output::line(pem::encode("CERTIFICATE", &certificate.der).trim_end())
+    output::line("")?;
+    output::line(est_core::pkix::pem::encode("CERTIFICATE", &certificate.der).trim_end())
 }

@@ -1,88 +1,40 @@
 //! `estd otp`.
 
+mod create;
+mod entities;
+
 use anyhow::{Result, bail};
 use est_core::Guess;
 use est_store::{Database, Failures, PasswordSummary, Revocation};
-use host::otp::{Created, Request};
+use host::otp::Request;
 use host::shell;
 use serde_json::{Value, json};
 
 use super::{Opened, actor, all_pages};
 use crate::cli::Otp;
 use crate::output;
+use crate::view::{self, OtpDetail};
+use create::Wanted;
+
+/// So many of the certificates that were issued for a password are shown.
+const MOST_CERTIFICATES: u32 = 100;
 
 /// So many of those whom failures count against are listed.
 const LISTED_FAILURES: u32 = 1000;
 
 pub(crate) async fn run(command: Otp) -> Result<()> {
     match command {
-        Otp::Create { config, entity, label, names, ttl, uses, count, output } => {
-            let Opened { settings, store } = Opened::open_or_make(&config.config).await?;
-            if !settings.otp.enabled {
-                output::error(
-                    "warning: otp.enabled is not true in the configuration: the server will not take this password",
-                );
-            }
-            let request = Request { entity, label, names, ttl, uses };
-            let mut created = Vec::new();
-            let mut failed: Option<anyhow::Error> = None;
-            // Those that nobody has seen.
-            let mut lost = Vec::new();
-            for _ in 0..count.unwrap_or(1) {
-                match host::otp::create(&settings, &store, request.clone(), &actor()).await {
-                    // At once: nobody can ask for it again, whatever becomes of the next one.
-                    Ok(password) if !output.json => match output::line(password.clear.reveal()) {
-                        Ok(()) => created.push(password),
-                        Err(error) => {
-                            failed = Some(error.into());
-                            lost.push(password.id);
-                            break;
-                        }
-                    },
-                    Ok(password) => created.push(password),
-                    Err(error) => {
-                        failed = Some(error.into());
-                        break;
-                    }
-                }
-            }
-            if output.json {
-                let passwords: Vec<Value> = created.iter().map(created_json).collect();
-                let printed = match (count, passwords.as_slice()) {
-                    (None, []) => Ok(()),
-                    (None, [password, ..]) => output::json(password),
-                    (Some(_), _) => output::json(&json!({ "passwords": passwords })),
-                };
-                if let Err(error) = printed {
-                    lost.extend(created.drain(..).map(|password| password.id));
-                    failed = failed.or(Some(error.into()));
-                }
-            }
-            for id in &lost {
-                match store.revoke_password(id, shell::now(), &actor()).await {
-                    Ok(_) => output::error(format!("password {id}: revoked, because it could not be printed")),
-                    Err(error) => output::error(format!(
-                        "password {id}: it exists, could not be printed, and could not be revoked ({error}): run \
-                         estd otp revoke {id}"
-                    )),
-                }
-            }
-            store.close().await;
-            if created.iter().any(Created::is_free) {
-                output::error(
-                    "warning: whoever has this password may ask for any name that the label allows; --entity or --allow binds it",
-                );
-            }
-            if let Some(error) = failed {
-                return Err(error);
-            }
+        Otp::Create { config, entity, label, names, ttl, uses, count, entities, output } => {
+            let wanted = Wanted { request: Request { entity, label, names, ttl, uses }, count, entities };
+            create::run(&config.config, wanted, output.json).await?;
         }
         Otp::List { config, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
             let passwords = all_pages(|after| store.list_passwords(None, 1000, after)).await?;
             let failures = store.failures(LISTED_FAILURES).await?;
             if output.json {
-                let passwords: Vec<Value> = passwords.iter().map(to_json).collect();
+                let passwords = passwords.into_iter().map(|password| view::Otp::of(password, shell::now()));
+                let passwords: Vec<view::Otp> = passwords.collect();
                 let failures: Vec<Value> = failures.iter().map(failures_json).collect();
                 output::json(&json!({ "passwords": passwords, "failures": failures }))?;
             } else {
@@ -139,15 +91,16 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
 }
 
 async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
-    let Some(password) = &store.password_summary(id).await? else {
+    let Some(password) = store.password_summary(id).await? else {
         bail!("there is no password {id}: `estd otp list` shows them");
     };
+    let certificates = store.certificates_of_password(id, MOST_CERTIFICATES).await?;
     let user = password.entity.as_deref().map(Guess::against_user);
     let counted = [Some(format!("password {id}")), user];
     let mut failures = store.failures(LISTED_FAILURES).await?;
     failures.retain(|failures| counted.iter().flatten().any(|who| *who == failures.who));
     if as_json {
-        let mut shown = to_json(password);
+        let mut shown = json!(OtpDetail::of(password, certificates, shell::now()));
         shown["failures"] = failures.iter().map(failures_json).collect();
         return Ok(output::json(&shown)?);
     }
@@ -158,9 +111,10 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
         ("label", password.label.clone().unwrap_or_else(|| "(any)".into())),
         ("more names", names),
         ("created", password.created.to_string()),
+        ("created by", password.created_by.clone().unwrap_or_else(|| "-".into())),
         ("expires", password.expires.to_string()),
         ("uses", format!("{}/{}", password.uses, password.max_uses)),
-        ("state", state(password).to_owned()),
+        ("state", state(&password).to_owned()),
     ] {
         output::line(format!("{name:<10} {value}"))?;
     }
@@ -172,24 +126,16 @@ async fn show(store: &Database, id: &str, as_json: bool) -> Result<()> {
             "failures", failures.count, failures.who, failures.last
         ))?;
     }
+    for certificate in &certificates {
+        let (serial, at) = (&certificate.serial, certificate.issued_at);
+        output::line(format!("{:<10} {serial} for {}, at {at}", "issued", certificate.subject))?;
+    }
     Ok(())
 }
 
 /// Whoever has the whole password at hand may give that.
 fn public_half(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
-}
-
-fn created_json(created: &Created) -> Value {
-    json!({
-        "password": created.clear.reveal(),
-        "id": created.id,
-        "entity_id": created.entity,
-        "label": created.label,
-        "names": created.names,
-        "expires_at": created.expires.to_string(),
-        "max_uses": created.max_uses,
-    })
 }
 
 fn state(password: &PasswordSummary) -> &'static str {
@@ -202,21 +148,6 @@ fn state(password: &PasswordSummary) -> &'static str {
     } else {
         "good"
     }
-}
-
-fn to_json(password: &PasswordSummary) -> Value {
-    json!({
-        "id": password.id,
-        "entity_id": password.entity,
-        "label": password.label,
-        "names": password.names,
-        "created_at": password.created.to_string(),
-        "expires_at": password.expires.to_string(),
-        "max_uses": password.max_uses,
-        "uses": password.uses,
-        "revoked_at": password.revoked_at.map(|at| at.to_string()),
-        "state": state(password),
-    })
 }
 
 fn failures_json(failures: &Failures) -> Value {

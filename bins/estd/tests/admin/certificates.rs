@@ -7,7 +7,7 @@ use est_core::pkix::{Certificate, pem};
 use est_testkit::https::{Client, base64};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::{Api, ESTD, problem};
 
@@ -97,7 +97,12 @@ fn a_stolen_key_opens_nothing_and_enrolls_nothing_with_any_of_its_certificates()
     assert_eq!(thief.get("/admin/certs").status, 200);
     let operator = Api::operator(&server);
     let shown = operator.read(&format!("/admin/certs/{}", first.serial_text()));
-    assert_eq!(shown["successors"][0]["serial"], second.serial_text());
+    let story = shown["story"].as_array().expect("a story");
+    let told = |entry: &Value| (entry["relation"].clone(), entry["serial"].clone(), entry["predecessor"].clone());
+    assert_eq!(told(&story[0]), (json!("this"), json!(first.serial_text()), Value::Null));
+    assert_eq!(told(&story[1]), (json!("after"), json!(second.serial_text()), json!(first.serial_text())));
+    let later = operator.read(&format!("/admin/certs/{}", second.serial_text()));
+    assert_eq!((&later["story"][0]["relation"], &later["story"][1]["relation"]), (&json!("before"), &json!("this")));
     let revoke = format!("/admin/certs/{}/revoke", first.serial_text());
     let answer = operator.post(&revoke, &json!({ "reason": "keyCompromise" }));
     assert_eq!(answer.status, 200);

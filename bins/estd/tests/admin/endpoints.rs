@@ -91,6 +91,9 @@ fn each_does_what_it_is_for() {
             }
             ("POST", "/admin/revoke") => (path.clone(), json!({ "serial": serials[1] }), 200),
             ("GET", "/admin/requests/{id}") => (path.replace("{id}", &requests[0]), Value::Null, 200),
+            ("POST", "/admin/requests/decide") => {
+                (path.clone(), json!({ "ids": [requests[0]], "decision": "approve" }), 200)
+            }
             ("POST", "/admin/requests/{id}/approve") => (path.replace("{id}", &requests[0]), Value::Null, 200),
             ("POST", "/admin/requests/{id}/deny") => (path.replace("{id}", &requests[1]), Value::Null, 200),
             ("POST", "/admin/ha/failover") => (path.clone(), json!({ "group": "main" }), 409),

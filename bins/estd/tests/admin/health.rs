@@ -43,7 +43,7 @@ fn a_crl_that_cannot_be_made_is_told_until_it_can() {
     let failed = server.estd_json(&["audit", "list", "--event", "crl.failed"]);
     let failed = failed["events"].as_array().expect("events");
     assert_eq!(failed.len(), 1, "one for all tries: {failed:?}");
-    assert_eq!((&failed[0]["outcome"], &failed[0]["ca"]), (&"failure".into(), &"main".into()), "{failed:?}");
+    assert_eq!((&failed[0]["outcome"], &failed[0]["ca_id"]), (&"failure".into(), &"main".into()), "{failed:?}");
 
     fs::write(&key, right).expect("written");
     let health = health_until(&api, "a CRL", |health| health["status"] == "healthy");

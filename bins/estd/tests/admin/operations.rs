@@ -327,3 +327,116 @@ fn the_configuration_that_is_shown_is_in_force() {
     assert_eq!(api.send("POST", "/admin/reload", "", &[]).status, 200);
     assert_eq!(api.read("/admin/config")["server"], before["server"]);
 }
+
+#[test]
+fn a_certificate_tells_its_story_in_one_answer() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let made = json(
+        &api.post("/admin/otp", &json!({ "entity_id": "www1", "names": ["subject:CN=*", "dns:www1.corp.example"] })),
+    );
+    let password = made["otp"].as_str().expect("a password");
+    let csr = est_testkit::https::base64(&est_testkit::pki::Key::p256().csr("CN=www1", &["DNS:www1.corp.example"]));
+    let est = est_testkit::https::Client::new(server.port(), &server.ca());
+    let request = || {
+        let post = est_testkit::https::post_as("/vetted/simpleenroll", Some(("www1", password)), csr.as_bytes());
+        est.exchange(&post).expect("an answer")
+    };
+    assert_eq!(request().status, 202);
+    let id = api.read("/admin/requests")["requests"][0]["id"].as_str().expect("an id").to_owned();
+
+    // Before anybody decides: who asks, from where, with whose password, for what, and what they would get.
+    let asked = api.read(&format!("/admin/requests/{id}"));
+    assert_eq!((&asked["source"], &asked["key_type"]), (&json!("127.0.0.1"), &json!("ecdsa-p256")));
+    assert_eq!((&asked["password"]["id"], &asked["password"]["created_by"]), (&made["id"], &json!("admin:operator")));
+    assert!(asked["extensions"][0]["extension"].as_str().is_some_and(|text| text.contains("www1.corp.example")));
+    assert_eq!((&asked["explanation"]["would_be"], &asked["certificate"]), (&json!("issued"), &Value::Null));
+    assert!(asked["explanation"]["names"].as_str().is_some_and(|names| names.contains("www1.corp.example")), "{asked}");
+    assert!(asked["csr"].as_str().is_some_and(|csr| csr.starts_with("-----BEGIN CERTIFICATE REQUEST")));
+    assert!(api.read("/admin/requests")["requests"][0].get("csr").is_none(), "a listing has no requests in full");
+
+    let approved = json(&api.post(&format!("/admin/requests/{id}/approve"), &json!({ "comment": "rack 7" })));
+    assert_eq!(approved["comment"], "rack 7");
+    let answer = request();
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let certificate = est_core::pkix::Certificate::parse(&answer.certificate()).expect("a certificate");
+    let serial = certificate.serial_text();
+    let shown = api.read(&format!("/admin/certs/{serial}"));
+    assert_eq!((&shown["otp_id"], &shown["request_id"]), (&made["id"], &json!(id)));
+    let entry = &shown["story"][0];
+    assert_eq!((&entry["relation"], &entry["serial"]), (&json!("this"), &json!(serial)));
+    assert_eq!(entry["password"]["created_by"], "admin:operator");
+    assert_eq!(
+        (&entry["request"]["decided_by"], &entry["request"]["comment"]),
+        (&json!("admin:operator"), &json!("rack 7"))
+    );
+    // And back.
+    assert_eq!(api.read(&format!("/admin/requests/{id}"))["certificate"], serial);
+    let otp = made["id"].as_str().expect("an id");
+    assert_eq!(api.read(&format!("/admin/otp/{otp}"))["certificates"][0]["serial"], serial);
+    let events = |query: &str| api.read(&format!("/admin/audit?{query}"))["events"].clone();
+    assert_eq!(events("find=WWW1.CORP&event=cert.issued").as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        events(&format!("actor=password%20{otp}&label=vetted&event=cert.issued")).as_array().map(Vec::len),
+        Some(1)
+    );
+    assert_eq!(events("event=request.created&source=127.0.0.1").as_array().map(Vec::len), Some(1));
+    let plain = serial.replace(':', "");
+    assert_eq!(api.read(&format!("/admin/certs?subject={}", &plain[..16]))["certificates"][0]["serial"], serial);
+}
+
+#[test]
+fn several_requests_are_decided_at_once_each_for_itself() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let ids = ["CN=one", "CN=two", "CN=three"].map(|subject| pending(&server, &api, subject));
+    assert_eq!(api.post(&format!("/admin/requests/{}/deny", ids[2]), &json!({})).status, 200);
+    let wanted = [&ids[0], &ids[1], &ids[2], "none-such"];
+    let body = json!({ "ids": wanted, "decision": "approve", "comment": "batch 12" });
+    let results = json(&api.post("/admin/requests/decide", &body))["results"].clone();
+    let states: Vec<_> = (0..4).map(|index| results[index]["state"].clone()).collect();
+    assert_eq!(states, [json!("approved"), json!("approved"), json!("denied"), Value::Null]);
+    assert!(results[2]["error"].as_str().is_some_and(|error| error.contains("denied before")), "{results}");
+    assert!(results[3]["error"].as_str().is_some_and(|error| error.contains("there is no request")), "{results}");
+    assert_eq!(api.read(&format!("/admin/requests/{}", ids[1]))["comment"], "batch 12");
+    for wrong in [
+        json!({ "ids": [], "decision": "deny" }),
+        json!({ "ids": ["x"] }),
+        json!({ "ids": ["x"], "decision": "maybe" }),
+    ] {
+        assert_eq!(problem(&api.post("/admin/requests/decide", &wrong)).0, 400, "{wrong}");
+    }
+}
+
+#[test]
+fn passwords_are_made_by_the_array_all_or_none() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let body: Vec<Value> = (0..20).map(|number| json!({ "entity_id": format!("meter-{number}") })).collect();
+    let made = json(&api.post("/admin/otp", &json!(body)));
+    let made = made.as_array().expect("an array");
+    assert_eq!((made.len(), &made[19]["entity_id"]), (20, &json!("meter-19")));
+    let listed = api.read("/admin/otp?per_page=500");
+    assert_eq!(listed.as_array().map(Vec::len), Some(20));
+    assert_eq!(listed[0]["created_by"], "admin:operator");
+    let wrong = json!([{ "entity_id": "meter-20" }, { "entity_id": "meter:21" }]);
+    let (status, _, message) = problem(&api.post("/admin/otp", &wrong));
+    assert!(status == 400 && message.starts_with("password 1: entity_id"), "{message}");
+    let many: Vec<Value> = (0..101).map(|_| json!({})).collect();
+    assert_eq!(problem(&api.post("/admin/otp", &json!(many))).0, 400);
+    assert_eq!(api.read("/admin/otp?per_page=500").as_array().map(Vec::len), Some(20));
+}
+
+#[test]
+fn under_dual_control_the_maker_of_a_password_cannot_approve_its_request() {
+    let server = crate::api::with("dual_control = true\nfailure_delay = \"0s\"").start();
+    let api = Api::operator(&server);
+    let made = json(&api.post("/admin/otp", &json!({})));
+    assert_eq!(ask(&server, "/vetted/simpleenroll", "CN=own", made["otp"].as_str().expect("a password")).status, 202);
+    let id = api.read("/admin/requests")["requests"][0]["id"].as_str().expect("an id").to_owned();
+    let (status, _, message) = problem(&api.post(&format!("/admin/requests/{id}/approve"), &json!({})));
+    assert!(status == 409 && message.contains("somebody else"), "{message}");
+    // Whoever runs commands on the server is somebody else.
+    let approved = server.estd_json(&["requests", "approve", &id, "--comment", "second pair of eyes"]);
+    assert_eq!(approved["result"], "approved");
+}

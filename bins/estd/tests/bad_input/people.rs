@@ -48,7 +48,7 @@ impl People {
     fn make_passwords(&mut self, server: &Server) {
         let create = |arguments: &[&str]| {
             let created = server.estd_json(&[&["otp", "create"], arguments].concat());
-            created["password"].as_str().expect("the clear password").to_owned()
+            created["otp"].as_str().expect("the clear password").to_owned()
         };
         let (good, spent, revoked) = (create(&["--uses", "100"]), create(&["--uses", "1"]), create(&["--uses", "1"]));
         let bound = create(&["--entity", "device-7"]);

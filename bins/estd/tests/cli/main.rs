@@ -96,8 +96,8 @@ fn migrate_tells_and_does_what_is_pending() {
     let dir = dir.to_str().expect("UTF-8");
     stdout(&estd(&["init", dir]));
     let config = format!("{dir}/estd.toml");
-    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("4 pending migrations"));
-    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("4 migrations applied"));
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("5 pending migrations"));
+    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("5 migrations applied"));
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
 }
 
@@ -109,7 +109,7 @@ fn migrated(config: &str) -> Vec<String> {
     events.map(|event| event["reason"].as_str().expect("a reason").to_owned()).collect()
 }
 
-const MIGRATIONS: &str = "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys";
+const MIGRATIONS: &str = "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys, 0005_stories";
 
 #[test]
 fn whoever_makes_a_database_writes_that_down_once() {
@@ -173,13 +173,13 @@ fn a_database_of_an_older_version_is_left_alone_by_all_but_who_serves_and_migrat
         assert_eq!(output.status.code(), Some(if command == ["audit", "verify"] { 2 } else { 1 }), "{command:?}");
         let errors = stderr(&output);
         assert!(
-            errors.contains("lacks the migrations 0003_operation, 0004_keys: run estd migrate"),
+            errors.contains("lacks the migrations 0003_operation, 0004_keys, 0005_stories: run estd migrate"),
             "{command:?}: {errors}"
         );
         assert_eq!(sqlite(".dump"), before, "{command:?}");
     }
     stdout(&estd(&["migrate", "--config", &config]));
-    assert_eq!(migrated(&config), ["0003_operation, 0004_keys"]);
+    assert_eq!(migrated(&config), ["0003_operation, 0004_keys, 0005_stories"]);
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn a_password_is_good_for_its_entity_and_so_many_requests() {
         "10m",
     ]);
     assert_eq!((&created["entity_id"], &created["max_uses"]), (&"meter-7".into(), &3.into()));
-    let password = created["password"].as_str().expect("a password");
+    let password = created["otp"].as_str().expect("a password");
     assert_eq!(enroll(&server, "meter-8", password, "a").0, 401);
     assert_eq!(enroll(&server, "", password, "a").0, 401);
     for name in ["a", "b", "c"] {

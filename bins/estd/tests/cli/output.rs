@@ -118,7 +118,7 @@ fn a_password_that_cannot_be_printed_is_revoked() {
         passwords.map(|password| password["state"].as_str().expect("a state").to_owned()).collect()
     };
     assert_eq!(state(&config), ["good"]);
-    for (more, revoked) in [(&[][..], 1), (&["--count", "3"], 1), (&["--json"], 1), (&["--json", "--count", "3"], 3)] {
+    for (more, revoked) in [(&[][..], 1), (&["--count", "3"], 3), (&["--json"], 1), (&["--json", "--count", "3"], 3)] {
         for run in [on_a_full_disk, into_a_closed_pipe] {
             let before = state(&config).len();
             let output = run(&[&["otp", "create", "--config", &config][..], more].concat());

@@ -499,6 +499,8 @@ pub struct Admin {
     pub tokens: Vec<AdminToken>,
     /// `[[admin.certificate]]`: of several that fit, the first counts.
     pub certificates: Vec<AdminCertificate>,
+    /// Whether the one who made a password may not approve a request that came with it.
+    pub dual_control: bool,
     /// How many requests a minute one address, and one operator, may make.
     pub max_requests: u32,
     /// How many failures to authenticate a minute are heard from one address.

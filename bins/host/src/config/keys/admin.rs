@@ -25,6 +25,14 @@ pub(in crate::config) static ADMIN: Section = Section {
         )
         .also(&["trust_anchor", "client_ca", "ca", "ca_file"]),
         key(
+            "dual_control",
+            "boolean",
+            Default("false"),
+            "Whether two people are needed where an operator approves: the one who made a one-time password may not approve \
+             a request that came with it. People are told apart by their names in the audit trail.",
+        )
+        .also(&["four_eyes", "two_person", "separation_of_duties"]),
+        key(
             "bearer_token_env",
             "string",
             Means("no token from the environment"),

@@ -21,6 +21,7 @@ pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
         Ok(AdminToken { name: "operator".to_owned(), role: Role::Operator, token })
     });
     let certificate = own_certificate(section);
+    let dual_control = section.get("dual_control", value::boolean);
     let max_requests = section.get("max_requests", |given| given.integer(1..=1_000_000));
     let max_failures = section.get("max_failures", |given| given.integer(1..=1_000_000));
     let failure_delay = section.get("failure_delay", |given| given.duration(Duration::ZERO..=Duration::from_secs(10)));
@@ -34,6 +35,7 @@ pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
         certificate: certificate?,
         tokens: from_environment?.into_iter().map(Some).chain(tokens).collect::<Option<_>>()?,
         certificates: certificates.into_iter().collect::<Option<_>>()?,
+        dual_control: dual_control?,
         max_requests: max_requests?,
         max_failures: max_failures?,
         failure_delay: failure_delay?,
