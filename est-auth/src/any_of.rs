@@ -26,7 +26,7 @@ impl AnyOf {
         let (mut told, mut counted) = (Doubt::NothingShown, None);
         for authenticator in &self.0 {
             let doubt = match authenticator.authenticate(evidence, now).await? {
-                known @ (Verdict::Known(_) | Verdict::Throttled(_)) => return Ok(known),
+                known @ (Verdict::Known(_) | Verdict::Throttled(_) | Verdict::Crowded) => return Ok(known),
                 Verdict::Unknown(doubt) => doubt,
                 Verdict::Guessed(doubt, guess) => {
                     counted = Some(guess);
@@ -47,7 +47,7 @@ impl AnyOf {
 fn weight(doubt: &Doubt) -> u8 {
     match doubt {
         Doubt::NothingShown => 0,
-        Doubt::PasswordRejected | Doubt::LockedOut(_) => 2,
+        Doubt::PasswordRejected | Doubt::PasswordExpired | Doubt::PasswordRevoked | Doubt::LockedOut(_) => 2,
         Doubt::CertificateRevoked => 3,
         _ => 1,
     }
@@ -128,8 +128,12 @@ mod tests {
 
     #[tokio::test]
     async fn counts_a_wrong_password_whatever_it_tells() {
-        let lockout =
-            est_core::Lockout { max_failures: 1, window: est_core::Seconds(1), duration: est_core::Seconds(1) };
+        let lockout = est_core::Lockout {
+            max_failures: 1,
+            max_address_failures: 1,
+            window: est_core::Seconds(1),
+            duration: est_core::Seconds(1),
+        };
         let guess = est_core::Guess::new("device-1", None, None, lockout);
         let guessed = || Ok(Verdict::Guessed(Doubt::PasswordRejected, guess.clone()));
         for answers in [[doubts(Doubt::CertificateRevoked), guessed()], [guessed(), doubts(Doubt::CertificateRevoked)]]

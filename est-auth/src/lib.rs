@@ -21,5 +21,5 @@ pub use certificate::{CertificateAuthenticator, Inventory};
 pub use one_time::hash::{HashAlgorithm, PepperMissing, SecretHasher};
 pub use one_time::hashing::Hashing;
 pub use one_time::password::OneTimePassword;
-pub use one_time::{PasswordAuthenticator, Passwords, StoredPassword};
-pub use turns::{Turn, Turns};
+pub use one_time::{PasswordAuthenticator, PasswordState, Passwords, StoredPassword};
+pub use turns::{Line, Turn, Turns};

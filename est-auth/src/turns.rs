@@ -1,6 +1,7 @@
 //! Turns at what only so many can have at a time, given fairly.
 
 mod fair;
+mod line;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,10 +9,17 @@ use tokio::sync::oneshot;
 
 use fair::{Asked, Fair};
 
-/// Gives turns: some at a time, while some more wait in lines, which are called in turns.
+pub use line::Line;
+
+/// Gives turns: some at a time, while some more wait in lines.
 ///
-/// A line has every turn while the others are empty, and its share as soon as they are not, however long it is; and where
-/// as many wait as may, the last of the longest line makes room for one of a shorter line.
+/// The lines share the turns equally, however long they are; an empty line takes no share. Lines within a line share its
+/// turns in the same way. Where more would wait than may, the last of the longest line makes room; of lines that are equally
+/// long, one is drawn at random, that of the newcomer included.
+///
+/// What follows for somebody who waits alone in a line: multiply, over the lines from the outermost to that one, how many
+/// lines take turns there. If no more than the product could wait, nobody who waits there is refused; and the turn comes
+/// within the time in which so many turns end.
 #[derive(Clone)]
 pub struct Turns(Arc<Mutex<Fair<oneshot::Sender<Turn>>>>);
 
@@ -19,10 +27,10 @@ pub struct Turns(Arc<Mutex<Fair<oneshot::Sender<Turn>>>>);
 pub struct Turn(Turns);
 
 impl Turns {
-    /// Gives so many turns at a time, and lets so many wait.
+    /// Gives so many turns at a time, and lets so many wait. `seed` is what nobody outside knows: lots are drawn from it.
     #[must_use]
-    pub fn new(at_a_time: usize, waiting: usize) -> Self {
-        Self(Arc::new(Mutex::new(Fair::new(at_a_time, waiting))))
+    pub fn new(at_a_time: usize, waiting: usize, seed: u64) -> Self {
+        Self(Arc::new(Mutex::new(Fair::new(at_a_time, waiting, seed))))
     }
 
     /// Goes by other numbers from here on; who has a turn keeps it, and who waits goes on waiting.
@@ -35,9 +43,9 @@ impl Turns {
     ///
     /// # Cancel safety
     /// Who stops waiting has left the line.
-    pub async fn turn(&self, line: &str) -> Option<Turn> {
+    pub async fn turn(&self, line: Line) -> Option<Turn> {
         let (sender, receiver) = oneshot::channel();
-        let asked = self.lock().ask(line, sender);
+        let asked = self.lock().ask(&line, sender);
         let number = match asked {
             Asked::Runs(_) => return Some(Turn(self.clone())),
             Asked::Full(_) => return None,
@@ -48,7 +56,7 @@ impl Turns {
                 number
             }
         };
-        let _waiting = Waiting { turns: self, line, number };
+        let _waiting = Waiting { turns: self, line: &line, number };
         receiver.await.ok()
     }
 
@@ -86,7 +94,7 @@ impl Drop for Turn {
 /// A place in a line; given up when dropped, by a client that hangs up say.
 struct Waiting<'a> {
     turns: &'a Turns,
-    line: &'a str,
+    line: &'a Line,
     number: u64,
 }
 
@@ -105,6 +113,10 @@ mod tests {
 
     use super::*;
 
+    fn line(name: &str) -> Line {
+        Line::new(vec![name.to_owned()])
+    }
+
     /// Asks for a turn, and for no more than what there is at once.
     fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
         future.poll(&mut Context::from_waker(Waker::noop()))
@@ -112,10 +124,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_that_is_given_back_goes_to_the_next_line() {
-        let turns = Turns::new(1, 10);
-        let first = turns.turn("a").await.unwrap();
-        let (mut second, mut third) = (pin!(turns.turn("a")), pin!(turns.turn("b")));
-        let mut fourth = pin!(turns.turn("a"));
+        let turns = Turns::new(1, 10, 1);
+        let first = turns.turn(line("a")).await.unwrap();
+        let (mut second, mut third) = (pin!(turns.turn(line("a"))), pin!(turns.turn(line("b"))));
+        let mut fourth = pin!(turns.turn(line("a")));
         assert!(poll(second.as_mut()).is_pending() && poll(fourth.as_mut()).is_pending());
         assert!(poll(third.as_mut()).is_pending());
         drop(first);
@@ -127,12 +139,12 @@ mod tests {
 
     #[tokio::test]
     async fn who_hangs_up_while_waiting_or_being_called_leaves_the_turn_to_the_next() {
-        let turns = Turns::new(1, 10);
-        let first = turns.turn("a").await.unwrap();
-        let mut third = pin!(turns.turn("b"));
+        let turns = Turns::new(1, 10, 1);
+        let first = turns.turn(line("a")).await.unwrap();
+        let mut third = pin!(turns.turn(line("b")));
         {
-            let mut gone = Box::pin(turns.turn("a"));
-            let mut called = Box::pin(turns.turn("a"));
+            let mut gone = Box::pin(turns.turn(line("a")));
+            let mut called = Box::pin(turns.turn(line("a")));
             assert!(poll(gone.as_mut()).is_pending() && poll(called.as_mut()).is_pending());
             assert!(poll(third.as_mut()).is_pending());
             drop(gone);
@@ -147,12 +159,12 @@ mod tests {
 
     #[tokio::test]
     async fn who_is_displaced_hears_it_at_once() {
-        let turns = Turns::new(1, 2);
-        let _first = turns.turn("a").await.unwrap();
-        let (mut second, mut third) = (pin!(turns.turn("a")), pin!(turns.turn("a")));
+        let turns = Turns::new(1, 2, 1);
+        let _first = turns.turn(line("a")).await.unwrap();
+        let (mut second, mut third) = (pin!(turns.turn(line("a"))), pin!(turns.turn(line("a"))));
         assert!(poll(second.as_mut()).is_pending() && poll(third.as_mut()).is_pending());
-        assert!(matches!(poll(pin!(turns.turn("a"))), Poll::Ready(None)));
-        let mut other = pin!(turns.turn("b"));
+        assert!(matches!(poll(pin!(turns.turn(line("a")))), Poll::Ready(None)));
+        let mut other = pin!(turns.turn(line("b")));
         assert!(poll(other.as_mut()).is_pending());
         assert!(matches!(poll(third.as_mut()), Poll::Ready(None)));
         assert!(poll(second.as_mut()).is_pending());

@@ -8,13 +8,14 @@ mod recipient_key;
 mod sealing;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, thread};
 
 use est_core::pkix::{Certificate, KeyType, SubjectPublicKeyInfo};
 use est_core::{
     Generated, GeneratedKey, KeyGenerator, KeyPart, KeyRefusal, KeyWish, PortError, PortFuture, Protection,
 };
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::signer::Signer;
@@ -25,6 +26,9 @@ pub use recipient_key::{RecipientKey, RecipientKeyError};
 
 /// Makes keys with aws-lc-rs, and encrypts them where that is asked for.
 ///
+/// RSA keys take a core for a second or several. At most one for each core is made at a time, on threads that let others go
+/// first; who waits for that is up to the caller.
+///
 /// The keys are PKCS #8 as OpenSSL 3.0 and others read it: version 0, elliptic-curve keys with the public key in their
 /// ECPrivateKey, ML-DSA as its seed.
 pub struct LocalKeyGenerator {
@@ -32,6 +36,8 @@ pub struct LocalKeyGenerator {
     certificate: Certificate,
     symmetric: BTreeMap<Vec<u8>, SymmetricKey>,
     recipients: Vec<Certificate>,
+    /// For RSA keys: one for each core.
+    turns: Semaphore,
 }
 
 /// A symmetric key that a client shares with the server: 128 or 256 bits.
@@ -81,7 +87,8 @@ impl LocalKeyGenerator {
     /// Signs key packages with `signer`, whose certificate `certificate` is.
     #[must_use]
     pub fn new(signer: Arc<dyn Signer>, certificate: Certificate) -> Self {
-        Self { signer, certificate, symmetric: BTreeMap::new(), recipients: Vec::new() }
+        let turns = Semaphore::new(thread::available_parallelism().map_or(1, usize::from));
+        Self { signer, certificate, symmetric: BTreeMap::new(), recipients: Vec::new(), turns }
     }
 
     /// Adds a symmetric key by the name that a DecryptKeyIdentifier gives.
@@ -104,7 +111,7 @@ impl LocalKeyGenerator {
             Ok(recipient) => recipient,
             Err(refusal) => return Ok(Generated::Refused(refusal)),
         };
-        let (public_key, pkcs8) = match make_key(wish.key_type).await? {
+        let (public_key, pkcs8) = match self.make_key(wish.key_type).await? {
             Ok(made) => made,
             Err(refusal) => return Ok(Generated::Refused(refusal)),
         };
@@ -145,19 +152,37 @@ impl KeyGenerator for LocalKeyGenerator {
 
 type Made = (SubjectPublicKeyInfo, Zeroizing<Vec<u8>>);
 
-/// Makes a key; RSA, which takes its time, on a blocking thread, where there is a runtime.
-async fn make_key(key_type: KeyType) -> Result<Result<Made, KeyRefusal>, PortError> {
-    let make = move || FileSigner::generate_pkcs8(key_type);
-    let made = match tokio::runtime::Handle::try_current() {
-        Ok(runtime) if matches!(key_type, KeyType::Rsa(_)) => runtime
-            .spawn_blocking(make)
-            .await
-            .map_err(|_| PortError("the thread that was to make a key ended early".into()))?,
-        Ok(_) | Err(_) => make(),
-    };
-    match made {
-        Ok((signer, pkcs8)) => Ok(Ok((signer.public_key().clone(), pkcs8))),
-        Err(KeyFileError::Unsupported) => Ok(Err(KeyRefusal::KeyTypeNotOffered)),
-        Err(error) => Err(PortError(format!("a key of type {key_type} was not made: {error}"))),
+impl LocalKeyGenerator {
+    /// Makes a key; one of RSA on a thread of its own.
+    async fn make_key(&self, key_type: KeyType) -> Result<Result<Made, KeyRefusal>, PortError> {
+        let made = if matches!(key_type, KeyType::Rsa(_)) {
+            let turn = self.turns.acquire().await;
+            let _turn = turn.map_err(|_| PortError("no more keys are made".into()))?;
+            let (answer, made) = oneshot::channel();
+            let thread = thread::Builder::new().name("rsa-key".into()).spawn(move || {
+                step_back();
+                // Nobody may be waiting any more.
+                let _ = answer.send(FileSigner::generate_pkcs8(key_type));
+            });
+            thread.map_err(|error| PortError(format!("no thread to make a key: {error}")))?;
+            made.await.map_err(|_| PortError("the thread that was to make a key ended early".into()))?
+        } else {
+            FileSigner::generate_pkcs8(key_type)
+        };
+        match made {
+            Ok((signer, pkcs8)) => Ok(Ok((signer.public_key().clone(), pkcs8))),
+            Err(KeyFileError::Unsupported) => Ok(Err(KeyRefusal::KeyTypeNotOffered)),
+            Err(error) => Err(PortError(format!("a key of type {key_type} was not made: {error}"))),
+        }
     }
 }
+
+/// Lets others go first: those who wait for keys keep nobody else waiting.
+#[cfg(target_os = "linux")]
+fn step_back() {
+    // Of the thread alone. A process that runs at a lower priority already stays there.
+    let _ = rustix::process::setpriority_process(None, 10);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn step_back() {}

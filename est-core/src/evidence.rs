@@ -113,6 +113,9 @@ pub enum Verdict {
     /// The evidence belongs to somebody who has asked too often, and may again after so long. The exchange ends here and
     /// leaves no record: who counts how often they ask writes down what is due.
     Throttled(Seconds),
+    /// It could not be looked at, since too many wait for that. The exchange ends here and leaves no record: who counts how
+    /// often that happens writes down what is due.
+    Crowded,
 }
 
 /// Why evidence was not accepted.
@@ -121,9 +124,13 @@ pub enum Verdict {
 pub enum Doubt {
     /// Neither a certificate nor a password was shown.
     NothingShown,
-    /// No such password, a wrong secret, the wrong user name, expired or revoked: one answer for all, so that
-    /// nothing can be learned from it.
+    /// No such password, a wrong secret, or the wrong user name: one answer for all, so that nothing can be learned
+    /// from it.
     PasswordRejected,
+    /// The right password for this user name, after its end.
+    PasswordExpired,
+    /// The right password for this user name, which was revoked.
+    PasswordRevoked,
     /// Too many wrong passwords came from there or for that name; none is looked at before this time is over.
     LockedOut(Seconds),
     /// The certificate cannot be read.

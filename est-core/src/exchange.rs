@@ -17,6 +17,8 @@ use crate::{
 
 /// For how long a claim keeps others from working on the same request. Longer than any CA may take.
 const LEASE: Seconds = Seconds(30);
+/// As [`LEASE`], where a key is to be made first: one of RSA takes a while on a busy machine.
+const LEASE_WITH_A_KEY: Seconds = Seconds(120);
 
 /// Starts an exchange.
 ///
@@ -124,6 +126,7 @@ impl Authenticate {
             Ok(Verdict::Throttled(retry_after)) => {
                 return Step::Done(Reply::Refused(Refusal::TooManyRequests { retry_after }));
             }
+            Ok(Verdict::Crowded) => return Step::Done(Reply::Refused(Refusal::Overloaded)),
             Ok(Verdict::Unknown(doubt) | Verdict::Guessed(doubt, _)) => {
                 let refusal = Refusal::from(doubt);
                 let kind = failed_authentication(&evidence);
@@ -224,7 +227,11 @@ impl Context {
             {
                 Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
             }
-            Verdict::Known(_) | Verdict::Unknown(_) | Verdict::Guessed(..) | Verdict::Throttled(_) => verdict,
+            Verdict::Known(_)
+            | Verdict::Unknown(_)
+            | Verdict::Guessed(..)
+            | Verdict::Throttled(_)
+            | Verdict::Crowded => verdict,
         }
     }
 
@@ -251,7 +258,7 @@ impl Context {
             csr: Arc::new(csr),
             approval: self.label.approval,
             now: self.now,
-            lease: LEASE,
+            lease: if wish.is_some() { LEASE_WITH_A_KEY } else { LEASE },
             replay_until,
         };
         Step::Claim(Claim { context: self, intent: Box::new(intent), plan, wish })
@@ -312,6 +319,18 @@ impl Claim {
     #[must_use]
     pub fn intent(&self) -> &Intent {
         &self.intent
+    }
+
+    /// The key that is to be made once this is claimed, if one is.
+    #[must_use]
+    pub fn wish(&self) -> Option<&KeyWish> {
+        self.wish.as_deref()
+    }
+
+    /// The client's address, if it is known.
+    #[must_use]
+    pub fn source(&self) -> Option<&str> {
+        self.context.source.as_deref()
     }
 
     /// Goes on with the outcome.
@@ -486,6 +505,8 @@ impl From<Doubt> for Refusal {
         match doubt {
             Doubt::NothingShown => Self::Unauthenticated,
             Doubt::PasswordRejected => Self::PasswordRejected,
+            Doubt::PasswordExpired => Self::PasswordExpired,
+            Doubt::PasswordRevoked => Self::PasswordRevoked,
             Doubt::LockedOut(retry_after) => Self::OtpLockedOut { retry_after },
             Doubt::CertificateMalformed => Self::ClientCertificateMalformed,
             Doubt::CertificateUntrusted => Self::ClientCertificateUntrusted,

@@ -58,7 +58,7 @@ pub use evidence::{Credentials, Doubt, Evidence, Principal, Verdict};
 pub use exchange::{Authenticate, Claim, GenerateKey, Issue, Record, Step, begin};
 pub use key_generation::{Generated, GeneratedKey, KeyPart, KeyRefusal, KeyWish, Protection};
 pub use linking::{Linking, TlsExporter};
-pub use lockout::{Guess, Lockout};
+pub use lockout::{Counted, Guess, Lockout, Network, networks};
 pub use ports::{Authenticator, CaBackend, KeyGenerator, NoKeyGenerator, PortFuture, Ports, Store};
 pub use record::{Claimed, Entry, Event, EventKind, Identity, Intent, Issuance, Order, Outcome, PortError, Ticket};
 pub use refusal::{Refusal, Row, Rule};

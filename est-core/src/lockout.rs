@@ -3,9 +3,10 @@
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
-use core::net::{IpAddr, Ipv6Addr};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
@@ -18,8 +19,11 @@ const LONGEST_USER: usize = 64;
 /// When somebody is locked out, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lockout {
-    /// After how many failures; at least one.
+    /// After how many failures of a user name or a password; at least one.
     pub max_failures: u32,
+    /// After how many failures from an address, or a /64 where that is IPv6; at least one. Wider networks have four times
+    /// (a /56) or sixteen times (a /48, a /24) as many.
+    pub max_address_failures: u32,
     /// Within which time.
     pub window: Seconds,
     /// For how long.
@@ -30,22 +34,42 @@ pub struct Lockout {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guess {
     /// Against whom it counts.
-    pub against: Vec<String>,
+    pub against: Vec<Counted>,
     /// What becomes of them.
     pub lockout: Lockout,
+}
+
+/// Somebody against whom wrong passwords count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// `user NAME`, `password ID` or `address NETWORK`.
+    pub who: String,
+    /// After how many failures they are locked out.
+    pub max_failures: u32,
 }
 
 impl Guess {
     /// Counts a try against the user name that was claimed, the password that was tried and the address that it came
     /// from: who tries one password under many names, or many under one, counts as who tries one.
     ///
-    /// An IPv6 address counts with its /64: whoever has one has them all.
+    /// It also counts against the [`networks`] of that address, of which each may have more failures than those within it:
+    /// many share one, and one may have many.
     #[must_use]
     pub fn new(user: &str, password_id: Option<&str>, origin: Option<IpAddr>, lockout: Lockout) -> Self {
         let user = (!user.is_empty()).then(|| Self::against_user(user));
         let password = password_id.map(|id| format!("password {id}"));
-        let origin = origin.map(|origin| format!("address {}", network(origin)));
-        Self { against: [user, password, origin].into_iter().flatten().collect(), lockout }
+        let one = [user, password].into_iter().flatten().map(|who| Counted { who, max_failures: lockout.max_failures });
+        let networks = origin.into_iter().flat_map(networks).map(|network| Counted {
+            max_failures: lockout.max_address_failures.saturating_mul(network.share),
+            who: format!("address {}", network.text),
+        });
+        Self { against: one.chain(networks).collect(), lockout }
+    }
+
+    /// Against whom it counts, by name.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.against.iter().map(|counted| counted.who.clone()).collect()
     }
 
     /// As what tries at a user name are counted: `user NAME`, or by its SHA-256 where the name is longer than 64 octets
@@ -71,13 +95,33 @@ impl Principal {
     }
 }
 
-fn network(address: IpAddr) -> String {
+/// A network that somebody at an address may have for themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The address, or the network's first address and the length of its prefix: `192.0.2.7`, `2001:db8::/48`.
+    pub text: String,
+    /// How many times as much as the narrowest it may take.
+    pub share: u32,
+}
+
+/// The networks of an address from the narrowest to the widest: an IPv4 address and its /24; the /64, the /56 and the /48 of
+/// an IPv6 address, which are what a machine, a home and a company are given.
+#[must_use]
+pub fn networks(address: IpAddr) -> Vec<Network> {
     match address.to_canonical() {
-        IpAddr::V4(address) => format!("{address}"),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        IpAddr::V4(address) => {
+            let [a, b, c, _] = address.octets();
+            vec![
+                Network { text: format!("{address}"), share: 1 },
+                Network { text: format!("{}/24", Ipv4Addr::new(a, b, c, 0)), share: 16 },
+            ]
         }
+        IpAddr::V6(address) => [(64, 1), (56, 4), (48, 16)]
+            .map(|(length, share)| {
+                let first = Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << (128 - length)));
+                Network { text: format!("{first}/{length}"), share }
+            })
+            .into(),
     }
 }
 
@@ -123,26 +167,41 @@ mod tests {
 
     use super::*;
 
+    const LOCKOUT: Lockout =
+        Lockout { max_failures: 5, max_address_failures: 50, window: Seconds(900), duration: Seconds(1800) };
+
+    fn guess(user: &str, id: Option<&str>, origin: Option<&str>) -> Guess {
+        Guess::new(user, id, origin.map(|address| address.parse().unwrap()), LOCKOUT)
+    }
+
     fn against(user: &str, id: Option<&str>, origin: Option<&str>) -> Vec<String> {
-        let lockout = Lockout { max_failures: 5, window: Seconds(900), duration: Seconds(1800) };
-        Guess::new(user, id, origin.map(|address| address.parse().unwrap()), lockout).against
+        guess(user, id, origin).names()
     }
 
     #[test]
     fn counts_against_user_password_and_address() {
-        let all = ["user device-7", "password abc", "address 192.0.2.7"];
+        let all = ["user device-7", "password abc", "address 192.0.2.7", "address 192.0.2.0/24"];
         assert_eq!(against("device-7", Some("abc"), Some("192.0.2.7")), all);
         assert_eq!(against("", None, None), [""; 0]);
     }
 
     #[test]
+    fn a_network_may_fail_more_often_than_those_within_it() {
+        let limits =
+            |address: &str| guess("u", Some("p"), Some(address)).against.into_iter().map(|one| one.max_failures);
+        assert_eq!(limits("192.0.2.7").collect::<Vec<_>>(), [5, 5, 50, 800]);
+        assert_eq!(limits("2001:db8::7").collect::<Vec<_>>(), [5, 5, 50, 200, 800]);
+    }
+
+    #[test]
     fn counts_the_addresses_of_a_network_as_one() {
-        for (address, network) in [
-            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
-            ("2001:db8:1:2::", "2001:db8:1:2::/64"),
-            ("::ffff:192.0.2.7", "192.0.2.7"),
+        for (address, networks) in [
+            ("2001:db8:1:2345:6:7:8:9", &["2001:db8:1:2345::/64", "2001:db8:1:2300::/56", "2001:db8:1::/48"][..]),
+            ("2001:db8:1:2::", &["2001:db8:1:2::/64", "2001:db8:1::/56", "2001:db8:1::/48"]),
+            ("::ffff:192.0.2.7", &["192.0.2.7", "192.0.2.0/24"]),
         ] {
-            assert_eq!(against("", None, Some(address)), [format!("address {network}")]);
+            let networks: Vec<_> = networks.iter().map(|network| format!("address {network}")).collect();
+            assert_eq!(against("", None, Some(address)), networks);
         }
     }
 

@@ -55,8 +55,12 @@ pub enum Refusal {
     // Who asks.
     /// Neither certificate nor password was shown.
     Unauthenticated,
-    /// The password is wrong, expired, revoked, or somebody else's.
+    /// The password is wrong, or somebody else's.
     PasswordRejected,
+    /// The password is right, and has ended.
+    PasswordExpired,
+    /// The password is right, and was revoked.
+    PasswordRevoked,
     /// The password has been used as often as it may be.
     PasswordSpent,
     /// Too many wrong passwords came from there, or for that name.
@@ -312,6 +316,8 @@ impl Refusal {
             Self::MalformedAuthorization => ("malformed-authorization", 400, (4, 0)),
             Self::Unauthenticated => ("unauthenticated", 401, (4, 1)),
             Self::PasswordRejected => ("password-rejected", 401, (4, 1)),
+            Self::PasswordExpired => ("password-expired", 401, (4, 1)),
+            Self::PasswordRevoked => ("password-revoked", 401, (4, 1)),
             Self::PasswordSpent => ("password-spent", 401, (4, 1)),
             Self::OtpLockedOut { .. } => ("otp-locked-out", 403, (4, 3)),
             Self::ClientCertificateMalformed => ("client-certificate-malformed", 401, (4, 1)),
@@ -508,8 +514,10 @@ impl fmt::Display for Refusal {
                 f.write_str("authenticate with a client certificate or a one-time password")
             }
             Self::PasswordRejected => {
-                f.write_str("the one-time password is not accepted: it may be wrong, expired, revoked, or meant for another user name")
+                f.write_str("the one-time password is not accepted: it is wrong, or meant for another user name")
             }
+            Self::PasswordExpired => f.write_str("the one-time password has expired: ask the operator for another one"),
+            Self::PasswordRevoked => f.write_str("the one-time password was revoked: ask the operator for another one"),
             Self::PasswordSpent => f.write_str("the one-time password has been used for another request already"),
             Self::OtpLockedOut { retry_after } => {
                 write!(f, "too many wrong one-time passwords came from this address or for this user name: none is looked at for {} seconds", retry_after.0)

@@ -28,9 +28,11 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 use zeroize::Zeroizing;
 
+use crate::pkix::KeyType;
 use crate::wire::http::{Head, Preferences, Route, respond};
 use crate::{
-    Authenticate, Entropy, Evidence, PortError, Ports, Refusal, Reply, Site, Step, TlsExporter, UnixTime, begin, drive,
+    Authenticate, Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime,
+    begin, drive,
 };
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
@@ -50,17 +52,50 @@ pub trait Shell: Send + Sync {
     /// [`PortError`] when there is no randomness to be had.
     fn entropy(&self) -> Result<Entropy, PortError>;
 
-    /// Waits until there is room for one more exchange at `label`. What it answers is dropped once the exchange has ended.
+    /// Waits until there is room for `work`. What it answers is dropped once the exchange has ended.
     ///
-    /// Asked when the whole request has arrived and it is known who asks, and not for plain reads: the check of a
-    /// password, which may take long, takes no room, and an authenticator bounds itself how many it checks. A server that bounds nothing has always room.
-    fn admit(&self, label: Option<&str>) -> Admission {
-        let _ = label;
+    /// Called after the body has arrived and the client is authenticated; not for plain reads. Authenticators limit password
+    /// checks themselves. By default there is always room.
+    fn admit(&self, work: &Work<'_>) -> Admission {
+        let _ = work;
         Box::pin(ready(Ok(Box::new(()) as Room)))
     }
 
     /// Runs `task` to its end, whatever becomes of the request that asked for it.
     fn spawn(&self, task: Task);
+}
+
+/// An exchange that needs room.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Work<'a> {
+    /// The label that is asked, if the path has one.
+    pub label: Option<&'a str>,
+    /// Who asks; `None` when the client is not known, and its refusal is to be recorded.
+    pub principal: Option<&'a Principal>,
+    /// Where the client is, as far as the server knows.
+    pub source: Option<&'a str>,
+    /// The type of the key that is to be made for the client, if one is.
+    pub key: Option<KeyType>,
+}
+
+impl<'a> Work<'a> {
+    fn of(label: Option<&'a str>, step: &'a Step) -> Self {
+        let none = Self { label, principal: None, source: None, key: None };
+        match step {
+            Step::Claim(claim) => Self {
+                principal: Some(&claim.intent().principal),
+                source: claim.source(),
+                key: claim.wish().map(|wish| wish.key_type),
+                ..none
+            },
+            Step::Record(record) => {
+                let entry = record.entry();
+                Self { principal: entry.principal.as_ref(), source: entry.source.as_deref(), ..none }
+            }
+            Step::Authenticate(_) | Step::GenerateKey(_) | Step::Issue(_) | Step::Done(_) => none,
+        }
+    }
 }
 
 /// Room for an exchange, until it is dropped.
@@ -243,7 +278,8 @@ impl Est {
         if let Step::Done(reply) = step {
             return Ok(reply);
         }
-        let room = self.shell.admit(label.as_deref()).await?;
+        let room = self.shell.admit(&Work::of(label.as_deref(), &step));
+        let room = room.await?;
         let ports = self.ports.clone();
         self.to_its_end(async move {
             let reply = drive(step, &ports).await;

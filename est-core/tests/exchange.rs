@@ -166,6 +166,14 @@ fn notes_by_what_means_somebody_failed_to_authenticate() {
 }
 
 #[test]
+fn leaves_no_record_of_a_client_whose_turn_did_not_come() {
+    let fixture = Fixture::new();
+    let Step::Authenticate(step) = fixture.enroll() else { panic!("who asks") };
+    let step = step.answer(Ok(Verdict::Crowded));
+    assert!(matches!(step, Step::Done(Reply::Refused(Refusal::Overloaded))), "{step:?}");
+}
+
+#[test]
 fn notes_whose_certificate_was_not_accepted() {
     let fixture = Fixture::new();
     let Principal::Certificate(shown) = fixture.device() else { panic!("a certificate") };
@@ -186,6 +194,8 @@ fn names_every_doubt_to_the_client() {
     for (doubt, status_expected) in [
         (Doubt::NothingShown, 401),
         (Doubt::PasswordRejected, 401),
+        (Doubt::PasswordExpired, 401),
+        (Doubt::PasswordRevoked, 401),
         (Doubt::CertificateMalformed, 401),
         (Doubt::CertificateUntrusted, 401),
         (Doubt::CertificateExpired { not_after: NOW }, 401),

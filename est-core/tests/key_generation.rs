@@ -144,6 +144,18 @@ fn takes_the_type_of_the_key_from_the_request_and_then_from_the_label() {
 }
 
 #[test]
+fn makes_no_long_rsa_key_unless_the_profile_lists_it() {
+    let hint = |bits| {
+        let key = Key::generate(KeyType::Rsa(bits));
+        KeyRequest::parse(&key.csr(SUBJECT, &[])).unwrap()
+    };
+    assert_eq!(hint(2048).key_type(None), KeyType::Rsa(2048));
+    assert_eq!(hint(4096).key_type(None), KeyType::Rsa(3072));
+    assert_eq!(hint(4096).key_type(Some(&[KeyType::EcdsaP256, KeyType::Rsa(4096)])), KeyType::Rsa(4096));
+    assert_eq!(hint(4096).key_type(Some(&[KeyType::EcdsaP256])), KeyType::EcdsaP256);
+}
+
+#[test]
 fn takes_the_eight_combinations_of_what_may_ask_for_encryption() {
     let capabilities =
         der::attribute(oid::SMIME_CAPABILITIES.as_der(), &[&Capabilities::of([oid::AES256_WRAP]).to_der()]);

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use est_core::tower::{Admission, Answer, Est, Room, Shell, Task};
+use est_core::tower::{Admission, Answer, Est, Room, Shell, Task, Work};
 use est_core::{
     Authenticator, CaBackend, Claimed, Doubt, Entropy, Entry, Evidence, Guess, Intent, Issuance, Lockout,
     NoKeyGenerator, Order, PortError, PortFuture, Ports, Refusal, Seconds, Site, Store, UnixTime, Verdict,
@@ -51,7 +51,7 @@ fn password_holder_known() -> Verdict {
 }
 
 fn guess() -> Verdict {
-    let lockout = Lockout { max_failures: 5, window: Seconds(900), duration: Seconds(1800) };
+    let lockout = Lockout { max_failures: 5, max_address_failures: 50, window: Seconds(900), duration: Seconds(1800) };
     Verdict::Guessed(Doubt::PasswordRejected, Guess::new("device-1", None, None, lockout))
 }
 
@@ -143,7 +143,7 @@ impl Shell for Port {
         Ok(entropy(7))
     }
 
-    fn admit(&self, _: Option<&str>) -> Admission {
+    fn admit(&self, _: &Work<'_>) -> Admission {
         let world = self.0.clone();
         world.asked_for_room.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {

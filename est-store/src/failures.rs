@@ -1,6 +1,6 @@
 //! Wrong passwords: whom they count against, and who is locked out for them.
 
-use est_core::{Guess, UnixTime};
+use est_core::{Counted, Guess, Lockout, UnixTime};
 
 use crate::audit::{Event, Method};
 use crate::database::{Database, seconds, time};
@@ -9,15 +9,17 @@ use crate::value::values;
 use crate::work::Work;
 use crate::{Actor, StoreError, UnixMicros};
 
-/// So many old rows are deleted with every failure that is counted, which makes three at most.
+/// So many old rows are deleted with every failure that is counted, which makes five at most.
 const SWEEP: u32 = 8;
+/// So many failures of one are remembered by the second; of more, to a part of the window.
+const EXACT: u32 = 64;
 
 /// Failures that count against somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
     /// Against whom: `user NAME`, `password ID` or `address NETWORK`.
     pub who: String,
-    /// How many, as of the last one; none while locked out.
+    /// How many, as of the last one: while locked out, those that led to it.
     pub count: u32,
     /// When the last one was.
     pub last: UnixTime,
@@ -58,7 +60,7 @@ impl Database {
 /// Somebody who was just locked out.
 pub(crate) struct LockedOut {
     who: String,
-    max_failures: u32,
+    failures: u32,
     until: UnixTime,
 }
 
@@ -68,9 +70,9 @@ pub(crate) async fn count(db: &mut Session, guess: &Guess, now: UnixTime) -> Res
     let lockout = guess.lockout;
     let mut locked_out = Vec::new();
     // In one order everywhere, so that nobody waits for who waits for them.
-    let mut against: Vec<&String> = guess.against.iter().collect();
-    against.sort_unstable();
-    for who in against {
+    let mut against: Vec<&Counted> = guess.against.iter().collect();
+    against.sort_unstable_by_key(|counted| &counted.who);
+    for Counted { who, max_failures } in against {
         let sql = "INSERT INTO failures (who, times, since) VALUES (?1, '', ?2) ON CONFLICT (who) DO NOTHING";
         db.execute(sql, &values![who, seconds(now)]).await?;
         let sql = "SELECT times, locked_until FROM failures WHERE who = ?1 FOR UPDATE";
@@ -81,21 +83,52 @@ pub(crate) async fn count(db: &mut Session, guess: &Guess, now: UnixTime) -> Res
         if locked_until.is_some_and(|until| time(until) > now) {
             continue;
         }
-        let is_recent = |at: &u64| at.saturating_add(lockout.window.0) > now.0;
-        let mut times: Vec<u64> = times.split(' ').filter_map(|at| at.parse().ok()).filter(is_recent).collect();
-        times.push(now.0);
-        let is_enough = times.len() >= lockout.max_failures as usize;
-        let until = is_enough.then(|| now + lockout.duration);
+        // Those that led to a lockout have been paid for.
+        let mut times = if locked_until.is_some() { Times::default() } else { Times::read(&times) };
+        times.add(now, &lockout, *max_failures);
+        let until = (times.count() >= *max_failures).then(|| now + lockout.duration);
         if let Some(until) = until {
-            times.clear();
-            locked_out.push(LockedOut { who: who.clone(), max_failures: lockout.max_failures, until });
+            locked_out.push(LockedOut { who: who.clone(), failures: times.count(), until });
         }
-        let times = times.iter().map(u64::to_string).collect::<Vec<_>>().join(" ");
         let sql = "UPDATE failures SET times = ?2, since = ?3, locked_until = ?4 WHERE who = ?1";
-        db.execute(sql, &values![who, times, seconds(now), until.map(seconds)]).await?;
+        db.execute(sql, &values![who, times.written(), seconds(now), until.map(seconds)]).await?;
     }
     sweep(db, UnixTime(now.0.saturating_sub(lockout.window.0)), now).await?;
     Ok(locked_out)
+}
+
+/// When failures were, and how many then: `1800000000 1800000007*3` in their column.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Times(Vec<(u64, u32)>);
+
+impl Times {
+    fn read(column: &str) -> Self {
+        let read = |text: &str| {
+            let (at, times) = text.split_once('*').unwrap_or((text, "1"));
+            Some((at.parse().ok()?, times.parse().ok()?))
+        };
+        Self(column.split(' ').filter_map(read).collect())
+    }
+
+    /// Adds one, and forgets those that count no longer. Where many count, a few seconds more or less are not told apart.
+    fn add(&mut self, now: UnixTime, lockout: &Lockout, max_failures: u32) {
+        self.0.retain(|(at, _)| at.saturating_add(lockout.window.0) > now.0);
+        let step = if max_failures > EXACT { (lockout.window.0 / u64::from(EXACT)).max(1) } else { 1 };
+        let at = now.0.next_multiple_of(step);
+        match self.0.last_mut() {
+            Some((last, times)) if *last == at => *times = times.saturating_add(1),
+            Some(_) | None => self.0.push((at, 1)),
+        }
+    }
+
+    fn count(&self) -> u32 {
+        self.0.iter().fold(0, |sum, (_, times)| sum.saturating_add(*times))
+    }
+
+    fn written(&self) -> String {
+        let write = |(at, times): &(u64, u32)| if *times == 1 { at.to_string() } else { format!("{at}*{times}") };
+        self.0.iter().map(write).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Deletes some rows that count for nothing any more.
@@ -122,7 +155,7 @@ pub(crate) fn clear(who: &[String], now: UnixTime) -> impl Iterator<Item = Chang
 impl LockedOut {
     /// What the audit trail says of it.
     pub(crate) fn reason(&self) -> String {
-        format!("{}: {} failures, locked out until {}", self.who, self.max_failures, self.until)
+        format!("{}: {} failures, locked out until {}", self.who, self.failures, self.until)
     }
 
     pub(crate) fn event<'a>(reason: &'a str, source: Option<&'a str>, label: Option<&'a str>) -> Event<'a> {
@@ -164,7 +197,7 @@ impl Work for List {
             let times: String = row.take(1)?;
             Ok(Failures {
                 who: row.take(0)?,
-                count: u32::try_from(times.split_whitespace().count()).unwrap_or(u32::MAX),
+                count: Times::read(&times).count(),
                 last: time(row.take(2)?),
                 locked_until: row.take::<Option<i64>>(3)?.map(time),
             })
@@ -190,5 +223,35 @@ impl Work for Unlock {
             }
         }
         Ok(unlocked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use est_core::Seconds;
+
+    use super::*;
+
+    const LOCKOUT: Lockout =
+        Lockout { max_failures: 5, max_address_failures: 50, window: Seconds(900), duration: Seconds(1800) };
+
+    #[test]
+    fn reads_what_it_writes() {
+        for column in ["", "7", "7 9", "7*3 9"] {
+            assert_eq!(Times::read(column).written(), column);
+        }
+        assert_eq!(Times::read("7*3 9").count(), 4);
+    }
+
+    #[test]
+    fn a_failure_counts_for_as_long_as_the_window_however_many_there_are() {
+        for max_failures in [5, 800] {
+            let mut times = Times::default();
+            for second in 1_000_000..1_010_000 {
+                times.add(UnixTime(second), &LOCKOUT, max_failures);
+                assert!(max_failures == 5 || times.0.len() <= 66 && times.written().len() < 1_000, "{times:?}");
+            }
+            assert!((900..=915).contains(&times.count()), "{}", times.count());
+        }
     }
 }

@@ -30,7 +30,7 @@ pub struct NewPassword {
     pub max_uses: u32,
 }
 
-/// A password that somebody may authenticate with.
+/// A password, for somebody who authenticates with it.
 #[derive(Clone, Debug)]
 pub struct Password {
     /// What the secret is checked against.
@@ -43,6 +43,18 @@ pub struct Password {
     pub names: Vec<String>,
     /// When it ends.
     pub expires: UnixTime,
+    /// Whether it has ended, and no request that used it in time has yet to get its answer, or may fetch it again.
+    pub has_expired: bool,
+    /// Whether it was revoked.
+    pub is_revoked: bool,
+}
+
+impl Password {
+    /// Whether somebody may authenticate with it.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        !self.has_expired && !self.is_revoked
+    }
 }
 
 /// A password, as an operator sees it.
@@ -87,8 +99,9 @@ impl Database {
         self.write(Create { passwords, actor: actor.clone() }).await
     }
 
-    /// The password with this id, for as long as somebody may authenticate with it: until it ends or is revoked, and
-    /// beyond its end while a request that used it in time has no answer yet, or may fetch it again. A slow approval
+    /// The password with this id, also when it has ended or was revoked.
+    ///
+    /// It lasts beyond its end while a request that used it in time has no answer yet, or may fetch it again. A slow approval
     /// locks nobody out, nor does an answer that was lost at the password's end.
     ///
     /// # Errors
@@ -223,9 +236,9 @@ impl Work for Find {
     type Answer = Option<Password>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<Password>, StoreError> {
-        let sql = "SELECT hash, entity, label, expires, names FROM passwords WHERE id = ?1 AND revoked_at IS NULL \
-                   AND (expires > ?2 OR EXISTS \
-                   (SELECT 1 FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)))";
+        let sql = "SELECT hash, entity, label, expires, names, revoked_at, CASE WHEN expires > ?2 THEN 1 ELSE \
+                   (SELECT COUNT(*) FROM claims WHERE password = ?1 AND (state < 3 OR replay_until >= ?2)) END \
+                   FROM passwords WHERE id = ?1";
         let Some(mut row) = db.query_one(sql, &values![&self.id, seconds(self.now)]).await? else { return Ok(None) };
         Ok(Some(Password {
             hash: Secret::new(row.take(0)?),
@@ -233,6 +246,8 @@ impl Work for Find {
             label: row.take(2)?,
             expires: time(row.take(3)?),
             names: names_of_column(row.take(4)?)?,
+            is_revoked: row.take::<Option<i64>>(5)?.is_some(),
+            has_expired: row.take::<i64>(6)? == 0,
         }))
     }
 }

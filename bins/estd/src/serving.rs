@@ -95,7 +95,7 @@ impl Serving {
         let shell = ServerShell::new(
             site.clone(),
             move |task| tasks.spawn(spans::inherited(task)),
-            move |label| admission.room(label, &bounds),
+            move |work| admission.room(work, &bounds),
         );
         let ports = base.admission.around(measured(ports, &base.metrics), bounds);
         let crls = match paths {

@@ -45,6 +45,12 @@ fn served() -> Server {
     Launch::configured(ESTD, |text| text + LABELS).start()
 }
 
+/// As `served`, with as many failures from one address as of one user.
+fn served_for_few_failures() -> Server {
+    let strict = "[otp]\nmax_address_failures = 5\n";
+    Launch::configured(ESTD, |text| text.replace("[otp]\n", strict) + LABELS).start()
+}
+
 /// A password made with these arguments.
 fn create(server: &Server, arguments: &[&str]) -> String {
     let created = server.estd_json(&[&["otp", "create"], arguments].concat());
@@ -337,7 +343,8 @@ fn locks_a_user_out_for_whom_too_many_guess_and_nobody_else() {
 
     let listed = server.estd_json(&["otp", "list"]);
     let failures = listed["failures"].as_array().expect("a list");
-    assert!(failures.iter().any(|one| one["who"] == "user device-7" && !one["locked_until"].is_null()), "{listed}");
+    let user = failures.iter().find(|one| one["who"] == "user device-7").expect("the user is listed");
+    assert!(user["failures"] == 5 && !user["locked_until"].is_null(), "{listed}");
 
     // It outlives the server, and an operator ends it.
     let server = server.kill().start();
@@ -387,7 +394,7 @@ fn locks_an_address_out_from_which_too_many_guesses_come_and_no_other() {
     if !is_installed("curl") {
         return;
     }
-    let server = served();
+    let server = served_for_few_failures();
     let password = create(&server, &["--entity", "device-7", "--uses", "9"]);
     let right = format!("device-7:{password}");
     // Another user name and another id each time, half of them no password at all.
@@ -409,7 +416,7 @@ fn forgives_the_user_who_comes_with_the_right_password_and_not_the_address() {
     if !is_installed("curl") {
         return;
     }
-    let server = served();
+    let server = served_for_few_failures();
     let password = create(&server, &["--entity", "device-7", "--uses", "9"]);
     let (right, wrong) = (format!("device-7:{password}"), format!("device-7:{}", wrong(&password)));
     let ask = |from: &str, credentials: &str| curl(&server, from, credentials, "", "CN=device-7", &[]).status;
@@ -420,6 +427,47 @@ fn forgives_the_user_who_comes_with_the_right_password_and_not_the_address() {
     assert_eq!(ask("127.0.0.2", &wrong), 401, "the fifth from there");
     assert_eq!(ask("127.0.0.2", &right), 403, "the address is locked out");
     assert_eq!(ask("127.0.0.3", &right), 200, "the user is not");
+}
+
+#[test]
+fn takes_no_pattern_that_costs_much_to_compile_and_says_why() {
+    let server = served();
+    let output = server.estd(&["otp", "create", "--allow", r"dns:^[\w-]{1,63}\.(lab|x)1\.example$"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && text.contains("is too large once it is compiled"), "{text}");
+    create(&server, &["--allow", r"dns:^[a-z0-9-]{1,63}\.(lab|x)1\.example$"]);
+}
+
+#[test]
+fn the_right_password_of_a_device_locks_nobody_out_when_it_has_ended_and_the_record_says_so() {
+    if !is_installed("curl") {
+        return;
+    }
+    let server = served_for_few_failures();
+    let expired = create(&server, &["--entity", "device-7", "--ttl", "1s"]);
+    let revoked = create(&server, &["--entity", "device-8"]);
+    let good = create(&server, &["--entity", "device-9"]);
+    let (id, _) = revoked.split_once('.').expect("id.secret");
+    assert!(server.estd(&["otp", "revoke", id]).status.success());
+    let (id, _) = expired.split_once('.').expect("id.secret");
+    while server.estd_json(&["otp", "show", id])["state"] != "expired" {}
+    for (user, password, told) in [("device-7", &expired, "expired"), ("device-8", &revoked, "revoked")] {
+        for _ in 0..7 {
+            let answer = curl(&server, "127.0.0.2", &format!("{user}:{password}"), "", &format!("CN={user}"), &[]);
+            assert_eq!(answer.status, 401, "{}", answer.text);
+            assert!(answer.text.contains(told), "{}", answer.text);
+        }
+        let reason = format!("password-{told} as user {user}");
+        let failures = server.estd_json(&["audit", "list", "--event", "auth.otp.failure"]);
+        assert!(failures["events"].as_array().expect("a list").iter().any(|one| one["reason"] == reason), "{failures}");
+    }
+    assert_eq!(status(&server, &format!("device-9:{good}"), "", "CN=device-9", &[]), 200);
+    assert_eq!(
+        curl(&server, "127.0.0.2", &format!("device-9:{good}"), "", "CN=device-9", &[]).status,
+        401,
+        "it is spent"
+    );
+    assert_eq!(events(&server, "auth.otp.lockout"), 0);
 }
 
 #[test]

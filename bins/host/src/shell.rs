@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use est_core::tower::{Admission, Shell, Task};
+use est_core::tower::{Admission, Shell, Task, Work};
 use est_core::{Entropy, PortError, Site, UnixTime};
 
 /// The system's time.
@@ -27,8 +27,16 @@ pub fn entropy() -> Result<Entropy, PortError> {
     Ok(Entropy(octets))
 }
 
-/// Waits for room at a label.
-type Admit = Box<dyn Fn(Option<&str>) -> Admission + Send + Sync>;
+/// A number that nobody outside knows.
+///
+/// # Errors
+/// As [`entropy`].
+pub fn seed() -> Result<u64, PortError> {
+    Ok(entropy()?.0.iter().take(8).fold(0, |number, octet| number << 8 | u64::from(*octet)))
+}
+
+/// Waits for room.
+type Admit = Box<dyn Fn(&Work<'_>) -> Admission + Send + Sync>;
 
 /// What a server lends to [`est_core::tower::Est`].
 pub struct ServerShell {
@@ -38,11 +46,11 @@ pub struct ServerShell {
 }
 
 impl ServerShell {
-    /// Serves `site`; `spawn` runs tasks to their end, and `admit` waits for room at a label.
+    /// Serves `site`; `spawn` runs tasks to their end, and `admit` waits for room.
     pub fn new(
         site: Arc<Site>,
         spawn: impl Fn(Task) + Send + Sync + 'static,
-        admit: impl Fn(Option<&str>) -> Admission + Send + Sync + 'static,
+        admit: impl Fn(&Work<'_>) -> Admission + Send + Sync + 'static,
     ) -> Self {
         Self { site, spawn: Box::new(spawn), admit: Box::new(admit) }
     }
@@ -61,8 +69,8 @@ impl Shell for ServerShell {
         entropy()
     }
 
-    fn admit(&self, label: Option<&str>) -> Admission {
-        (self.admit)(label)
+    fn admit(&self, work: &Work<'_>) -> Admission {
+        (self.admit)(work)
     }
 
     fn spawn(&self, task: Task) {

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use est_auth::{
-    AnyOf, CertificateAuthenticator, Hashing, Inventory, PasswordAuthenticator, Passwords, PathValidator, Purpose,
-    RevocationPolicy, StoredPassword,
+    AnyOf, CertificateAuthenticator, Hashing, Inventory, PasswordAuthenticator, PasswordState, Passwords,
+    PathValidator, Purpose, RevocationPolicy, StoredPassword,
 };
 use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
 use est_core::pkix::{Certificate, pem};
-use est_core::policy::Allowance;
 use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Secret, Site, UnixTime};
 use est_store::Database;
 use rustls::crypto::aws_lc_rs;
@@ -281,14 +280,18 @@ impl Passwords for Stored {
         Box::pin(async move {
             let found = self.0.password(id, now).await.map_err(|error| PortError(error.to_string()))?;
             let Some(found) = found else { return Ok(None) };
-            let allowance = Allowance::parse(&found.names)
-                .map_err(|error| PortError(format!("the names that the password {id} is for: {error}")))?;
+            let state = match (found.is_revoked, found.has_expired) {
+                (true, _) => PasswordState::Revoked,
+                (false, true) => PasswordState::Expired,
+                (false, false) => PasswordState::Good,
+            };
             Ok(Some(StoredPassword {
                 hash: found.hash.reveal().to_owned(),
                 entity: found.entity,
                 expires: found.expires,
                 label: found.label,
-                allowance: Arc::new(allowance),
+                names: found.names,
+                state,
             }))
         })
     }

@@ -1,32 +1,29 @@
 //! Hashes, a bounded number at a time, and behind everything else that the processor has to do.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use est_core::{PortError, Secret};
+use est_core::PortError;
 use tokio::sync::oneshot;
 
-use super::hash::SecretHasher;
-use crate::turns::{Turn, Turns};
+use crate::turns::{Line, Turn, Turns};
 
 /// For so many times as long as its hash took, a wrong password keeps its turn after the answer: guesses have an eighth of
 /// each core at most, for priorities alone do not keep what shares a processor from slowing the rest.
 const REST: u32 = 7;
 
-/// Hands out leave to compute one hash: some at a time, and some more that wait, in lines of their own.
+/// Gives turns to check a password: some at a time, and some more that wait, in lines.
 ///
 /// One for a process, whatever authenticators come and go: each hash of Argon2 takes 19 MiB and some 20 ms of a core.
 pub struct Hashing(Turns);
 
-/// Leave to compute one hash.
-pub(super) struct Leave(Turn);
-
 impl Default for Hashing {
     /// One hash per core.
     fn default() -> Self {
-        Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+        let seed = RandomState::new().hash_one("turns to check passwords");
+        Self::new(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN), seed)
     }
 }
 
@@ -35,14 +32,15 @@ impl Hashing {
     /// while somebody guesses.
     const WAITING_PER_WORKER: usize = 128;
 
-    /// Has at most `concurrency` hashes computed at a time; for each of them 128 more may wait.
+    /// Has at most `concurrency` hashes computed at a time; for each of them 128 more may wait. `seed` is what nobody outside
+    /// knows: see [`Turns::new`].
     #[must_use]
-    pub fn new(concurrency: NonZeroUsize) -> Self {
-        Self::with_room(concurrency, concurrency.get().saturating_mul(Self::WAITING_PER_WORKER))
+    pub fn new(concurrency: NonZeroUsize, seed: u64) -> Self {
+        Self::with_room(concurrency, concurrency.get().saturating_mul(Self::WAITING_PER_WORKER), seed)
     }
 
-    fn with_room(concurrency: NonZeroUsize, waiting: usize) -> Self {
-        Self(Turns::new(concurrency.get(), waiting))
+    fn with_room(concurrency: NonZeroUsize, waiting: usize, seed: u64) -> Self {
+        Self(Turns::new(concurrency.get(), waiting, seed))
     }
 
     /// How many hashes are being computed.
@@ -57,38 +55,33 @@ impl Hashing {
         self.0.waiting()
     }
 
-    /// Waits in `line`; an error when too many wait already.
-    pub(super) async fn leave(&self, line: &str) -> Result<Leave, PortError> {
-        let turn = self.0.turn(line).await;
-        turn.map(Leave).ok_or_else(|| PortError("more passwords are to be checked than can be: try again later".into()))
+    /// Waits in `line`; `None` when too many wait.
+    pub(super) async fn turn(&self, line: Line) -> Option<Turn> {
+        self.0.turn(line).await
     }
 }
 
-impl Leave {
-    /// Whether the secret is the one that was hashed. It lasts until the hash is computed, whoever still waits
-    /// for it.
-    pub(super) async fn verifies(
-        self,
-        hasher: Arc<SecretHasher>,
-        secret: Secret,
-        hash: String,
-    ) -> Result<bool, PortError> {
-        let (answer, answered) = oneshot::channel();
-        // A thread of its own: it cannot be given back the priority that it gives up, and costs little beside a hash.
-        let thread = thread::Builder::new().name("password".into()).spawn(move || {
-            let _turn = self.0;
-            step_back();
-            let started = Instant::now();
-            let outcome = hasher.verifies(&secret, &hash);
-            let is_right = matches!(outcome, Ok(true));
-            let _ = answer.send(outcome);
-            if !is_right {
-                thread::sleep(started.elapsed() * REST);
-            }
-        });
-        thread.map_err(|error| PortError(format!("no thread to check a password: {error}")))?;
-        answered.await.map_err(|_| PortError("the thread that was to check a password ended early".into()))?
-    }
+/// Checks something in this turn, on a thread that lets others go first: `None` when it does not hold, which keeps its turn
+/// longer. It is checked to its end, whoever still waits for the answer.
+pub(super) async fn check<T: Send + 'static>(
+    turn: Turn,
+    holds: impl FnOnce() -> Result<Option<T>, PortError> + Send + 'static,
+) -> Result<Option<T>, PortError> {
+    let (answer, answered) = oneshot::channel();
+    // A thread of its own: it cannot be given back the priority that it gives up, and costs little beside a hash.
+    let thread = thread::Builder::new().name("password".into()).spawn(move || {
+        let _turn = turn;
+        step_back();
+        let started = Instant::now();
+        let outcome = holds();
+        let is_right = matches!(outcome, Ok(Some(_)));
+        let _ = answer.send(outcome);
+        if !is_right {
+            thread::sleep(started.elapsed() * REST);
+        }
+    });
+    thread.map_err(|error| PortError(format!("no thread to check a password: {error}")))?;
+    answered.await.map_err(|_| PortError("the thread that was to check a password ended early".into()))?
 }
 
 /// Lets others go first: whoever guesses keeps those waiting who come with passwords, and nobody else.
@@ -108,18 +101,17 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn gives_the_turn_back_when_the_hash_is_computed() {
-        let hashing = Hashing::with_room(NonZeroUsize::MIN, 0);
+    async fn gives_the_turn_back_when_the_check_is_done() {
+        let hashing = Hashing::with_room(NonZeroUsize::MIN, 0, 1);
         for _ in 0..3 {
             let turn = loop {
                 // The answer is there a moment before the turn is.
-                match hashing.leave("").await {
-                    Ok(turn) => break turn,
-                    Err(_) => tokio::task::yield_now().await,
+                match hashing.turn(Line::new(Vec::new())).await {
+                    Some(turn) => break turn,
+                    None => tokio::task::yield_now().await,
                 }
             };
-            let checked = turn.verifies(Arc::new(SecretHasher::argon2id()), Secret::new("x".into()), "broken".into());
-            assert!(checked.await.is_err());
+            assert!(check::<()>(turn, || Err(PortError("broken".into()))).await.is_err());
         }
     }
 }

@@ -37,7 +37,9 @@ fn evidence(certificates: &[&Vec<u8>]) -> Evidence {
 fn doubt(authenticator: &CertificateAuthenticator, evidence: &Evidence, at: UnixTime) -> Doubt {
     match now(authenticator.authenticate(evidence, at)).unwrap() {
         Verdict::Unknown(doubt) => doubt,
-        other @ (Verdict::Known(_) | Verdict::Guessed(..) | Verdict::Throttled(_)) => panic!("{other:?}"),
+        other @ (Verdict::Known(_) | Verdict::Guessed(..) | Verdict::Throttled(_) | Verdict::Crowded) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 
-use est_auth::{Hashing, OneTimePassword, PasswordAuthenticator, Passwords, SecretHasher, StoredPassword};
+use est_auth::{
+    Hashing, OneTimePassword, PasswordAuthenticator, PasswordState, Passwords, SecretHasher, StoredPassword,
+};
 use est_core::{
     Authenticator, Credentials, Doubt, Entropy, Evidence, Lockout, PortError, PortFuture, Principal, Seconds, Secret,
     UnixTime, Verdict,
@@ -32,7 +34,8 @@ impl Passwords for Rows {
     }
 }
 
-const LOCKOUT: Lockout = Lockout { max_failures: 5, window: Seconds(900), duration: Seconds(1800) };
+const LOCKOUT: Lockout =
+    Lockout { max_failures: 5, max_address_failures: 50, window: Seconds(900), duration: Seconds(1800) };
 
 fn generate(entropy: u8) -> OneTimePassword {
     OneTimePassword::generate(&Entropy([entropy; 32]), 32, &SecretHasher::argon2id())
@@ -44,7 +47,8 @@ fn stored(password: &OneTimePassword, entity: Option<&str>) -> StoredPassword {
         entity: entity.map(Into::into),
         expires: NOW,
         label: Some("factory".into()),
-        allowance: Arc::default(),
+        names: Vec::new(),
+        state: PasswordState::Good,
     }
 }
 
@@ -60,7 +64,7 @@ fn world(entity: Option<&str>) -> World {
     let stored = stored(&password, entity);
     let rows = Rows(Mutex::new(Some(BTreeMap::from([(password.id.clone(), stored)]))), Mutex::default());
     let (rows, hasher) = (Arc::new(rows), SecretHasher::argon2id());
-    let hashing = Arc::new(Hashing::new(NonZeroUsize::MIN));
+    let hashing = Arc::new(Hashing::new(NonZeroUsize::MIN, 1));
     let authenticator = PasswordAuthenticator::new(rows.clone(), hasher, LOCKOUT, hashing, &Entropy([6; 32]));
     let authenticator = Arc::new(authenticator);
     World { rows, authenticator, password }
@@ -79,7 +83,7 @@ fn is_known(verdict: &Verdict) -> bool {
             assert_eq!(guess.lockout, LOCKOUT);
             false
         }
-        other @ (Verdict::Unknown(_) | Verdict::Throttled(_)) => panic!("{other:?}"),
+        other @ (Verdict::Unknown(_) | Verdict::Throttled(_) | Verdict::Crowded) => panic!("{other:?}"),
     }
 }
 
@@ -185,7 +189,7 @@ fn computes_no_hash_for_what_is_no_password() {
 
 #[test]
 fn computes_no_hash_for_who_is_locked_out_even_with_the_right_password() {
-    for who in ["user device-1", "password ID", "address 192.0.2.7"] {
+    for who in ["user device-1", "password ID", "address 192.0.2.7", "address 192.0.2.0/24"] {
         let world = world(Some("device-1"));
         let who = who.replace("ID", &world.password.id);
         world.rows.1.lock().unwrap().insert(who.clone(), UnixTime(NOW.0 + 60));
@@ -199,13 +203,13 @@ fn computes_no_hash_for_who_is_locked_out_even_with_the_right_password() {
 #[tokio::test]
 async fn counts_a_wrong_password_against_user_password_and_address_and_a_malformed_one_against_the_two() {
     let world = world(Some("device-1"));
-    for (password, counted) in [(format!("{}.{}", world.password.id, "0".repeat(32)), 3), ("secret".to_owned(), 2)] {
+    for (password, counted) in [(format!("{}.{}", world.password.id, "0".repeat(32)), 4), ("secret".to_owned(), 3)] {
         let mut evidence = credentials("device-1", &password);
         evidence.origin = Some("192.0.2.7".parse().unwrap());
         let verdict = world.authenticator.authenticate(&evidence, NOW).await.unwrap();
         let Verdict::Guessed(Doubt::PasswordRejected, guess) = verdict else { panic!("{verdict:?}") };
         assert_eq!(guess.against.len(), counted, "{guess:?}");
-        assert!(!guess.against.iter().any(|who| who.contains("secret")), "{guess:?}");
+        assert!(!guess.names().iter().any(|who| who.contains("secret")), "{guess:?}");
     }
 }
 
@@ -276,6 +280,79 @@ async fn serves_one_address_while_another_guesses_at_many_passwords() {
     assert!(finished(&guesses) < 300);
 }
 
+#[tokio::test]
+async fn serves_a_good_password_while_strangers_guess_from_more_networks_than_may_wait() {
+    let world = world(None);
+    let from_anywhere = |number: usize| Evidence {
+        origin: Some(format!("2001:db8:{number:x}::7").parse().unwrap()),
+        ..credentials("", &format!("{number:010}.{number:032}"))
+    };
+    let guesses = world.guess((0..1_000).map(from_anywhere)).await;
+    let crowded = finished(&guesses);
+    assert!(crowded >= 1_000 - 1 - 128, "{crowded}");
+    let honest = Evidence { origin: Some("2001:db8::8".parse().unwrap()), ..credentials("", &world.clear()) };
+    assert!(is_known(&world.authenticator.authenticate(&honest, NOW).await.unwrap()));
+    // It came before everybody but the one that was being checked, and took the place of one who waited.
+    assert!(finished(&guesses) <= crowded + 3, "{crowded} {}", finished(&guesses));
+}
+
+#[tokio::test]
+async fn serves_a_good_password_while_another_one_is_guessed_at_from_everywhere() {
+    let (world, other) = (world(None), generate(9));
+    world.rows.0.lock().unwrap().as_mut().unwrap().insert(other.id.clone(), stored(&other, None));
+    let id = &world.password.id;
+    let from_anywhere = |number: usize| Evidence {
+        origin: Some(format!("2001:db8:{number:x}::7").parse().unwrap()),
+        ..credentials("", &format!("{id}.{number:032}"))
+    };
+    let guesses = world.guess((0..1_000).map(from_anywhere)).await;
+    let crowded = finished(&guesses);
+    let honest = Evidence { origin: Some("2001:db8::8".parse().unwrap()), ..credentials("", other.clear.reveal()) };
+    assert!(is_known(&world.authenticator.authenticate(&honest, NOW).await.unwrap()));
+    assert!(finished(&guesses) <= crowded + 4, "{crowded} {}", finished(&guesses));
+}
+
+#[tokio::test]
+async fn the_right_password_is_no_guess_when_it_has_ended() {
+    let world = world(Some("device-1"));
+    for (state, told) in
+        [(PasswordState::Expired, Doubt::PasswordExpired), (PasswordState::Revoked, Doubt::PasswordRevoked)]
+    {
+        world.change(|stored| stored.state = state);
+        // Also when it was proven a moment ago.
+        for _ in 0..2 {
+            let evidence = credentials("device-1", &world.clear());
+            let verdict = world.authenticator.authenticate(&evidence, NOW).await.unwrap();
+            assert!(matches!(&verdict, Verdict::Unknown(doubt) if *doubt == told), "{verdict:?}");
+        }
+        let wrong = format!("{}.{}", world.password.id, "0".repeat(32));
+        assert!(!world.knows("device-1", &wrong, NOW).await);
+        assert!(!world.knows("device-2", &world.clear(), NOW).await);
+    }
+}
+
+#[test]
+fn compiles_no_pattern_before_the_secret_is_proven_and_each_one_once() {
+    let world = world(None);
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    // Whoever compiles it finds that it cannot be read.
+    world.change(|stored| stored.names = vec!["dns:^($".to_owned()]);
+    let wrong = format!("{}.{}", world.password.id, "0".repeat(32));
+    assert!(!runtime.block_on(world.knows("", &wrong, NOW)));
+    let right = credentials("", &world.clear());
+    assert!(runtime.block_on(world.authenticator.authenticate(&right, NOW)).is_err());
+
+    world.change(|stored| stored.names = vec!["dns:*.example".to_owned()]);
+    let allowance = |verdict| {
+        let Verdict::Known(Principal::OneTimePassword { allowance, .. }) = verdict else { panic!("{verdict:?}") };
+        allowance
+    };
+    let first = allowance(runtime.block_on(world.authenticator.authenticate(&right, NOW)).unwrap());
+    assert_eq!(first.written(), ["dns:*.example"]);
+    let second = allowance(now(world.authenticator.authenticate(&right, NOW)).unwrap());
+    assert!(Arc::ptr_eq(&first, &second));
+}
+
 type Guesses = Vec<tokio::task::JoinHandle<Result<Verdict, PortError>>>;
 
 /// How many have their answer.
@@ -292,7 +369,7 @@ impl World {
         });
         let guesses = guesses.collect();
         // A runtime of one thread runs some of them between two looks at this one.
-        for _ in 0..20 {
+        for _ in 0..200 {
             tokio::task::yield_now().await;
         }
         guesses

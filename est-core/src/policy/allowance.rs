@@ -93,8 +93,8 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
         }
         // In parentheses, so that an alternative does not escape the anchors.
         let inside = &given[1..given.len() - 1];
-        Pattern::new(inside).map_err(|_| "is not a regular expression".to_owned())?;
-        return Pattern::new(&format!("^(?:{inside})$")).map_err(|_| "is not a regular expression".to_owned());
+        Pattern::small(inside)?;
+        return Pattern::small(&format!("^(?:{inside})$"));
     }
     let any = match kind {
         None | Some(NameKind::Directory) => "[^,+]+",
@@ -105,7 +105,7 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
     };
     let parts: Vec<String> = given.split('*').map(regex::escape).collect();
     let case = if kind == Some(&NameKind::Dns) { "(?i)" } else { "" };
-    Pattern::new(&format!("^{case}{}$", parts.join(any))).map_err(|_| "is too long".to_owned())
+    Pattern::small(&format!("^{case}{}$", parts.join(any)))
 }
 
 /// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what a
@@ -217,6 +217,19 @@ mod tests {
         ] {
             assert!(!matches(written, text), "{written} {text}");
         }
+    }
+
+    #[test]
+    fn takes_no_pattern_that_is_large_once_it_is_compiled() {
+        for text in [r"dns:^[\w-]{1,63}\.(lab|x)1\.example$", "dns:^(a{100}){100}$", "subject:^CN=\\w{200}$"] {
+            let error = Allowance::parse(&[text]).unwrap_err();
+            assert!(error.starts_with(&format!("{text:?} is too large")), "{error}");
+        }
+        for text in ["dns:^[a-z0-9-]{1,63}\\.(lab|x)1\\.example$", "subject:^CN=\\w+,O=Lab$"] {
+            assert!(Allowance::parse(&[text]).is_ok(), "{text}");
+        }
+        let long = format!("dns:{}", "*.".repeat(100));
+        assert!(Allowance::parse(&[long]).is_ok());
     }
 
     #[test]

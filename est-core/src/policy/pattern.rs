@@ -1,9 +1,13 @@
 //! Regular expressions that names must match.
 
+use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use regex::Regex;
+use regex::{Error, Regex, RegexBuilder};
+
+/// How much memory a small pattern may take, in octets.
+const SMALL: usize = 256 * 1024;
 
 /// A regular expression that a name's text must match. Matching takes linear time.
 ///
@@ -19,6 +23,23 @@ impl Pattern {
     /// What is wrong with it, for the operator.
     pub fn new(pattern: &str) -> Result<Self, String> {
         Regex::new(pattern).map(Self).map_err(|error| error.to_string())
+    }
+
+    /// As [`new`](Self::new), for a pattern that may take little memory and time to compile: it is not compiled once, when the
+    /// server starts, but when somebody comes to whom it applies.
+    ///
+    /// # Errors
+    /// What is wrong with it, as the rest of a sentence.
+    pub(super) fn small(pattern: &str) -> Result<Self, String> {
+        let built = RegexBuilder::new(pattern).size_limit(SMALL).build();
+        built.map(Self).map_err(|error| {
+            let what = if matches!(error, Error::CompiledTooBig(_)) {
+                "is too large once it is compiled: write [a-z0-9-] instead of \\w, and smaller numbers in braces"
+            } else {
+                "is not a regular expression"
+            };
+            what.to_owned()
+        })
     }
 
     /// The pattern as it was written.

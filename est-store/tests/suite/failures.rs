@@ -1,16 +1,18 @@
 //! Wrong passwords: counted once each, and who is locked out for them.
 
-use est_core::{EventKind, Guess, Lockout, Outcome, Refusal, Seconds, Store as _, UnixTime};
+use est_core::{Counted, EventKind, Guess, Lockout, Outcome, Refusal, Seconds, Store as _, UnixTime};
 use est_store::{Actor, AuditFilter};
 use tokio::task::JoinSet;
 
 use super::subject::{Store, Subject};
 use crate::support::{START, after, csr, entry, intent, new_password, password_holder};
 
-const LOCKOUT: Lockout = Lockout { max_failures: 3, window: Seconds(60), duration: Seconds(300) };
+const LOCKOUT: Lockout =
+    Lockout { max_failures: 3, max_address_failures: 3, window: Seconds(60), duration: Seconds(300) };
 
 fn guess(against: &[&str], lockout: Lockout) -> Guess {
-    Guess { against: against.iter().map(|who| (*who).to_owned()).collect(), lockout }
+    let counted = |who: &&str| Counted { who: (*who).to_owned(), max_failures: lockout.max_failures };
+    Guess { against: against.iter().map(counted).collect(), lockout }
 }
 
 /// Records a failed try.
@@ -46,6 +48,25 @@ async fn so_many_failures_lock_out_for_so_long_and_nobody_else() {
     fail(store, guess(&["user a"], LOCKOUT)).await;
     assert_eq!(locked_until(store, "user a", START).await, Some(after(300)));
     assert_eq!(store.locked_until(&[], START).await.unwrap(), None);
+    // Those who are locked out are listed with the failures that led to it.
+    let counts = store.failures(10).await.unwrap();
+    let counts: Vec<_> = counts.iter().map(|one| (one.who.as_str(), one.count, one.locked_until)).collect();
+    assert!(counts.contains(&("user a", 3, Some(after(300)))), "{counts:?}");
+    assert!(counts.contains(&("user b", 1, None)), "{counts:?}");
+}
+
+#[tokio::test]
+async fn an_address_may_fail_more_often_than_a_user() {
+    let Subject { store, .. } = &Subject::fresh();
+    let lockout = Lockout { max_address_failures: 5, ..LOCKOUT };
+    for number in 1..=80 {
+        let origin = format!("192.0.2.{}", number / 5).parse().unwrap();
+        fail(store, Guess::new("a", None, Some(origin), lockout)).await;
+        let is_locked = async |who| locked_until(store, who, START).await.is_some();
+        assert_eq!(is_locked("user a").await, number >= 3, "{number}");
+        assert_eq!(is_locked("address 192.0.2.1").await, number >= 9, "{number}");
+        assert_eq!(is_locked("address 192.0.2.0/24").await, number >= 80, "{number}");
+    }
 }
 
 #[tokio::test]

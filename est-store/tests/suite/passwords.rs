@@ -1,12 +1,16 @@
 //! Who may authenticate with a one-time password, and for how long.
 
-use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
+use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, UnixTime};
 use est_store::{Actor, AuditFilter, Decision, Method, NewPassword, Page, PasswordSummary, Revocation, StoreError};
 
-use super::subject::Subject;
+use super::subject::{Store, Subject};
 use crate::support::{
     START, after, again, csr, entry, intent, issued, manual, new_password, password_holder, sign_certificate,
 };
+
+async fn is_good(store: &Store, at: UnixTime) -> bool {
+    store.password("p1", at).await.unwrap().unwrap().is_good()
+}
 
 #[tokio::test]
 async fn a_password_is_known_until_it_ends() {
@@ -19,7 +23,9 @@ async fn a_password_is_known_until_it_ends() {
     assert_eq!(password.expires, after(600));
     assert_eq!(password.names, new_password("p1", 1).names);
     assert_eq!(store.password_summary("p1").await.unwrap().unwrap().names, password.names);
-    assert!(store.password("p1", after(600)).await.unwrap().is_none());
+    assert!(password.is_good());
+    let password = store.password("p1", after(600)).await.unwrap().unwrap();
+    assert!(password.has_expired && !password.is_revoked && !password.is_good());
     assert!(store.password("p2", START).await.unwrap().is_none());
 }
 
@@ -30,7 +36,7 @@ async fn a_spent_password_is_known_still() {
     let first = intent(password_holder("p1"), &csr("device-1"));
     store.claim(&first).await.unwrap();
     store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
-    assert!(store.password("p1", after(1)).await.unwrap().is_some());
+    assert!(is_good(store, after(1)).await);
 }
 
 #[tokio::test]
@@ -39,21 +45,21 @@ async fn a_password_outlives_its_end_while_its_request_is_without_an_answer() {
     store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let first = manual(intent(password_holder("p1"), &csr("device-1")));
     assert_eq!(store.claim(&first).await.unwrap(), Claimed::AwaitingApproval);
-    assert!(store.password("p1", after(900)).await.unwrap().is_some(), "awaiting approval");
+    assert!(is_good(store, after(900)).await, "awaiting approval");
     let request = store.requests(None, 1, None).await.unwrap().items.remove(0);
     store.decide_request(&request.id, Decision::Approve, &Actor::local("admin"), after(901)).await.unwrap();
-    assert!(store.password("p1", after(902)).await.unwrap().is_some(), "approved");
+    assert!(is_good(store, after(902)).await, "approved");
     assert_eq!(store.claim(&first).await.unwrap(), Claimed::Fresh);
-    assert!(store.password("p1", after(903)).await.unwrap().is_some(), "leased");
+    assert!(is_good(store, after(903)).await, "leased");
     store.record(&entry(&first, Outcome::Interrupted(Refusal::CaUnavailable))).await.unwrap();
-    assert!(store.password("p1", after(904)).await.unwrap().is_some(), "interrupted");
+    assert!(is_good(store, after(904)).await, "interrupted");
     let late = again(&first, after(905));
     store.claim(&late).await.unwrap();
     store.record(&issued(&late, &sign_certificate(&late))).await.unwrap();
     let end = late.replay_until;
-    assert!(store.password("p1", end).await.unwrap().is_some(), "answered, and the answer can be fetched again");
-    assert!(store.password("p1", end + Seconds(1)).await.unwrap().is_none(), "answered for good");
-    assert!(store.password("p1", after(599)).await.unwrap().is_some(), "answered, and not at its end");
+    assert!(is_good(store, end).await, "answered, and the answer can be fetched again");
+    assert!(!is_good(store, end + Seconds(1)).await, "answered for good");
+    assert!(is_good(store, after(599)).await, "answered, and not at its end");
 }
 
 #[tokio::test]
@@ -62,7 +68,7 @@ async fn a_revoked_password_is_not_known_whatever_it_began() {
     store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     store.claim(&manual(intent(password_holder("p1"), &csr("device-1")))).await.unwrap();
     assert_eq!(store.revoke_password("p1", after(1), &Actor::local("admin")).await.unwrap(), Revocation::Revoked);
-    assert!(store.password("p1", after(2)).await.unwrap().is_none());
+    assert!(!is_good(store, after(2)).await);
     assert_eq!(
         store.revoke_password("p1", after(3), &Actor::local("admin")).await.unwrap(),
         Revocation::AlreadyRevoked
@@ -76,7 +82,7 @@ async fn an_id_is_given_once() {
     store.create_password(new_password("p1", 1), &Actor::local("admin")).await.unwrap();
     let twice = NewPassword { expires: after(10_000), ..new_password("p1", 9) };
     assert!(matches!(store.create_password(twice, &Actor::local("admin")).await, Err(StoreError::PasswordExists)));
-    assert!(store.password("p1", after(600)).await.unwrap().is_none());
+    assert_eq!(store.password("p1", START).await.unwrap().unwrap().expires, after(600));
 }
 
 #[tokio::test]

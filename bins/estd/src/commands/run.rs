@@ -99,7 +99,7 @@ pub(crate) async fn serve(
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
     let hashing = Arc::new(Hashing::default());
     measure(&metrics, &settings, &store, &hashing);
-    let admission = Admission::new(Bounds::of(&settings));
+    let admission = Admission::new(Bounds::of(&settings), shell::seed()?);
     let tasks = Arc::new(Tasks::default());
     let base = Base { store: store.clone(), tasks, admission: admission.clone(), hashing, metrics: metrics.clone() };
     let current = Arc::new(Current::new(Serving::new(&settings, &base)?));

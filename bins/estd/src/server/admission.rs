@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use est_auth::Turns;
+use est_auth::{Line, Turns};
 use est_core::tower::Room;
 use est_core::{Refusal, Seconds};
 use est_store::{Database, Instigator, Method, ServerEvent};
@@ -32,6 +32,10 @@ pub(crate) const KEYS: usize = 65_536;
 /// How many exchanges run for each core, unless the configuration says otherwise: many more than cores, for most of them
 /// wait for the disk together.
 const EACH_CORE: usize = 64;
+/// How many requests for an RSA key wait for each core.
+const KEYS_WAITING: usize = 32;
+/// They wait so many times as long as those for a place.
+const KEYS_TAKE: u32 = 6;
 /// How often what was counted is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
 /// How many refusals of strangers are written down one by one: of one source, and of all together. So many wrong
@@ -52,15 +56,18 @@ impl Bounds {
     pub(crate) fn of(settings: &Settings) -> Self {
         let limits = &settings.limits;
         let rate = |Frequency { per_second, burst }| Rate::new(per_second, burst);
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             per_source: rate(limits.per_source),
             per_principal: rate(limits.per_principal),
-            max_concurrent: limits.max_concurrent.map_or(cores * EACH_CORE, usize::from),
+            max_concurrent: limits.max_concurrent.map_or(cores() * EACH_CORE, usize::from),
             queue: limits.queue,
             queue_timeout: limits.queue_timeout,
         }
     }
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// With whom a TLS session did not come about. What is written down of the one leaves room for the other.
@@ -73,6 +80,8 @@ pub(crate) enum Listener {
 /// Lets in, has wait, or refuses. One for the life of the process: a reload changes the bounds and forgets nobody.
 pub(crate) struct Admission {
     places: Turns,
+    /// At making RSA keys, of which each takes a core for a second or several.
+    keys: Turns,
     sources: Buckets,
     principals: Buckets,
     strangers: Buckets,
@@ -83,9 +92,12 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(bounds: Bounds) -> Arc<Self> {
+    /// Draws lots from `seed`, which nobody outside knows: see [`Turns::new`].
+    pub(crate) fn new(bounds: Bounds, seed: u64) -> Arc<Self> {
+        let cores = cores();
         Arc::new(Self {
-            places: Turns::new(bounds.max_concurrent, bounds.queue),
+            places: Turns::new(bounds.max_concurrent, bounds.queue, seed),
+            keys: Turns::new(cores, cores * KEYS_WAITING, !seed),
             sources: Buckets::new(KEYS),
             principals: Buckets::new(KEYS),
             strangers: Buckets::new(KEYS),
@@ -110,11 +122,17 @@ impl Admission {
         let exchanges = "ohia_exchanges";
         metrics.reading(exchanges, about, &[("state", "running")], of(|this| this.places.running() as f64));
         metrics.reading(exchanges, about, &[("state", "waiting")], of(|this| this.places.waiting() as f64));
+        let about = "RSA keys that are made for clients, and requests that wait for one.";
+        let keys = "ohia_rsa_keys";
+        metrics.reading(keys, about, &[("state", "running")], of(|this| this.keys.running() as f64));
+        metrics.reading(keys, about, &[("state", "waiting")], of(|this| this.keys.waiting() as f64));
         let about = "Requests refused since the start because of a limit.";
         let refused = "ohia_limit_refusals";
         metrics.reading(refused, about, &[("limit", "source")], of(|this| this.refused(What::Source)));
         metrics.reading(refused, about, &[("limit", "principal")], of(|this| this.refused(What::Principal)));
         metrics.reading(refused, about, &[("limit", "concurrent")], of(|this| this.refused(What::Busy)));
+        metrics.reading(refused, about, &[("limit", "keys")], of(|this| this.refused(What::Keys)));
+        metrics.reading(refused, about, &[("limit", "passwords")], of(|this| this.refused(What::Passwords)));
     }
 
     fn refused(&self, what: What) -> f64 {
@@ -127,10 +145,26 @@ impl Admission {
         taken.map_err(|refusal| self.refuse(What::Source, &source.to_string(), refusal))
     }
 
-    /// Waits for a seat at `label`.
-    async fn seat(self: Arc<Self>, label: String, patience: Duration) -> Result<Room, Refusal> {
-        match tokio::time::timeout(patience, self.places.turn(&label)).await {
-            Ok(Some(turn)) => Ok(Box::new(turn)),
+    /// Waits for a place at `label`; and before that, where an RSA key is to be made, for a turn at that in the line `key`:
+    /// those who wait for one hold no place.
+    async fn seat(
+        self: Arc<Self>,
+        label: String,
+        who: [String; 2],
+        key: Option<Line>,
+        patience: Duration,
+    ) -> Result<Room, Refusal> {
+        let key = match key {
+            Some(line) => match tokio::time::timeout(patience * KEYS_TAKE, self.keys.turn(line)).await {
+                Ok(Some(turn)) => Some(turn),
+                Ok(None) | Err(_) => return Err(self.refuse(What::Keys, &label, Refusal::Overloaded)),
+            },
+            None => None,
+        };
+        let [class, who] = who;
+        let line = Line::new(vec![label.clone(), class, who]);
+        match tokio::time::timeout(patience, self.places.turn(line)).await {
+            Ok(Some(place)) => Ok(Box::new((place, key))),
             Ok(None) | Err(_) => Err(self.refuse(What::Busy, &label, Refusal::Overloaded)),
         }
     }

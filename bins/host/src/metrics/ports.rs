@@ -37,6 +37,7 @@ impl Authenticator for Measured<dyn Authenticator> {
                 Ok(Verdict::Known(Principal::Certificate(_))) => ["certificate", "success"],
                 Ok(Verdict::Known(Principal::OneTimePassword { .. })) => ["otp", "success"],
                 Ok(Verdict::Throttled(_)) => ["none", "throttled"],
+                Ok(Verdict::Crowded) => ["otp", "crowded"],
                 Ok(Verdict::Unknown(_)) => ["none", "failure"],
                 Ok(Verdict::Guessed(..)) => ["otp", "failure"],
                 Err(_) => ["none", "error"],

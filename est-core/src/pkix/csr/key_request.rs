@@ -37,11 +37,13 @@ impl KeyRequest {
     }
 
     /// The type of the key to make: that of the key in the request, if it is one of the usual types and of those
-    /// allowed; otherwise the first that is allowed; where all are, ECDSA on P-256.
+    /// allowed; otherwise the first that is allowed; where all are, ECDSA on P-256. Where none are listed as allowed, an RSA
+    /// key has 3072 bits at most: a longer one costs the server several times as much.
     #[must_use]
     pub fn key_type(&self, allowed: Option<&[KeyType]>) -> KeyType {
         let hint = self.hint.filter(|hint| KeyType::USUAL.contains(hint));
         match (hint, allowed) {
+            (Some(KeyType::Rsa(bits)), None) => KeyType::Rsa(bits.min(LONGEST_RSA_KEY)),
             (Some(hint), None) => hint,
             (Some(hint), Some(allowed)) if allowed.contains(&hint) => hint,
             (_, Some([first, ..])) => *first,
@@ -64,6 +66,8 @@ impl KeyRequest {
     }
 }
 
+/// In bits, unless a profile lists longer ones.
+const LONGEST_RSA_KEY: u16 = 3072;
 const DEFAULT: KeyType = KeyType::EcdsaP256;
 
 /// Reads how the key is to be encrypted. RFC 7030 §4.4.1 wants SMIMECapabilities beside one key identifier; what is to

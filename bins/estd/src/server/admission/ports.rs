@@ -2,18 +2,30 @@
 
 use std::sync::Arc;
 
+use est_auth::Line;
+use est_core::pkix::KeyType;
 use est_core::tower;
 use est_core::{
     Authenticator, Claimed, Entry, Evidence, Intent, Outcome, PortFuture, Ports, Refusal, Store, UnixTime, Verdict,
 };
 
 use super::tally::What;
-use super::{Admission, Bounds};
+use super::{Admission, Bounds, Source};
 
 impl Admission {
-    /// Waits for room at `label`, as [`tower::Shell::admit`] wants it.
-    pub(crate) fn room(self: &Arc<Self>, label: Option<&str>, bounds: &Bounds) -> tower::Admission {
-        Box::pin(self.clone().seat(label.unwrap_or_default().to_owned(), bounds.queue_timeout))
+    /// Waits for room, as [`tower::Shell::admit`] wants it.
+    pub(crate) fn room(self: &Arc<Self>, work: &tower::Work<'_>, bounds: &Bounds) -> tower::Admission {
+        let label = work.label.unwrap_or_default().to_owned();
+        // Those who are known wait apart from those who are not.
+        let who = match work.principal {
+            Some(principal) => ["known".to_owned(), principal.id()],
+            None => ["unknown".to_owned(), work.source.unwrap_or_default().to_owned()],
+        };
+        let key = match work.key {
+            Some(KeyType::Rsa(_)) => Some(Line::new(who.to_vec())),
+            Some(_) | None => None,
+        };
+        Box::pin(self.clone().seat(label, who, key, bounds.queue_timeout))
     }
 
     /// The ports, with a limit on how often one principal may ask, and on what strangers have written down.
@@ -38,8 +50,12 @@ impl Authenticator for Metered {
     fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
         Box::pin(async move {
             let verdict = self.authenticator.authenticate(evidence, now).await?;
-            let Verdict::Known(principal) = &verdict else { return Ok(verdict) };
             let admission = &self.admission;
+            if let Verdict::Crowded = &verdict {
+                let source = Source::of(evidence.source.as_deref()).map(|source| source.to_string());
+                admission.refuse(What::Passwords, &source.unwrap_or_default(), Refusal::Overloaded);
+            }
+            let Verdict::Known(principal) = &verdict else { return Ok(verdict) };
             match admission.take(&admission.principals, &principal.id(), self.bounds.per_principal) {
                 Err(Refusal::TooManyRequests { retry_after }) => {
                     let who = principal.to_string();

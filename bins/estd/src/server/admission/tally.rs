@@ -18,6 +18,10 @@ pub(super) enum What {
     Principal,
     /// A label at which there was no room.
     Busy,
+    /// A label at which too many waited for an RSA key.
+    Keys,
+    /// A source whose passwords were not checked, since too many waited for that.
+    Passwords,
     /// A source from which nobody known asked.
     Stranger,
     /// A source from which somebody showed the admin API a credential that does not hold.
@@ -29,9 +33,18 @@ pub(super) enum What {
 }
 
 impl What {
-    pub(super) const COUNT: usize = 7;
-    const ALL: [Self; Self::COUNT] =
-        [Self::Source, Self::Principal, Self::Busy, Self::Stranger, Self::Intruder, Self::Session, Self::AdminSession];
+    pub(super) const COUNT: usize = 9;
+    const ALL: [Self; Self::COUNT] = [
+        Self::Source,
+        Self::Principal,
+        Self::Busy,
+        Self::Keys,
+        Self::Passwords,
+        Self::Stranger,
+        Self::Intruder,
+        Self::Session,
+        Self::AdminSession,
+    ];
 }
 
 /// Counts, in bounded memory, until they are taken.
@@ -82,7 +95,7 @@ pub(super) struct Line {
 impl Line {
     pub(super) fn event(&self) -> ServerEvent {
         match self.what {
-            What::Source | What::Principal | What::Busy => ServerEvent::LimitExceeded,
+            What::Source | What::Principal | What::Busy | What::Keys | What::Passwords => ServerEvent::LimitExceeded,
             What::Stranger | What::Intruder => ServerEvent::AuthFailures,
             What::Session | What::AdminSession => ServerEvent::TlsFailure,
         }
@@ -91,11 +104,11 @@ impl Line {
     pub(super) fn instigator(&self) -> Instigator {
         let who = self.who.clone().filter(|who| !who.is_empty());
         match self.what {
-            What::Source | What::Stranger | What::Intruder | What::Session | What::AdminSession => {
+            What::Source | What::Passwords | What::Stranger | What::Intruder | What::Session | What::AdminSession => {
                 Instigator { source: who, ..Instigator::default() }
             }
             What::Principal => Instigator { name: who, ..Instigator::default() },
-            What::Busy => Instigator::default(),
+            What::Busy | What::Keys => Instigator::default(),
         }
     }
 
@@ -109,6 +122,13 @@ impl Line {
             }
             (What::Busy, None | Some("")) => format!("{count} requests found the server busy"),
             (What::Busy, Some(label)) => format!("{count} requests at the label {label} found the server busy"),
+            (What::Keys, None | Some("")) => {
+                format!("{count} requests for an RSA key were refused: too many waited for one")
+            }
+            (What::Keys, Some(label)) => {
+                format!("{count} requests for an RSA key at the label {label} were refused: too many waited for one")
+            }
+            (What::Passwords, _) => format!("{count} passwords{others} were not checked: too many waited for that"),
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
             (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
             (What::Session, _) => format!("{count} more TLS sessions{others} did not come about"),

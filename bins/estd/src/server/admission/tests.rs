@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(3_600);
 
 fn admission(max_concurrent: usize, queue: usize) -> Arc<Admission> {
     let rate = Rate::new(1, 2);
-    Admission::new(Bounds { per_source: rate, per_principal: rate, max_concurrent, queue, queue_timeout: PATIENCE })
+    Admission::new(Bounds { per_source: rate, per_principal: rate, max_concurrent, queue, queue_timeout: PATIENCE }, 1)
 }
 
 /// Asks for a seat, and for no more than what there is at once.
@@ -20,7 +20,11 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
 }
 
 fn seat(admission: &Arc<Admission>, label: &str) -> impl Future<Output = Result<Room, Refusal>> + use<> {
-    admission.clone().seat(label.to_owned(), PATIENCE)
+    admission.clone().seat(label.to_owned(), who("a"), None, PATIENCE)
+}
+
+fn who(name: &str) -> [String; 2] {
+    ["known".to_owned(), name.to_owned()]
 }
 
 #[tokio::test]
@@ -36,10 +40,51 @@ async fn no_seat_and_no_room_to_wait_is_a_refusal_that_is_counted() {
 }
 
 #[tokio::test]
+async fn the_last_of_the_principal_that_has_most_makes_room_for_another_at_the_same_label() {
+    let admission = admission(1, 3);
+    let seat = |name| admission.clone().seat("a".to_owned(), who(name), None, PATIENCE);
+    let first = seat("greedy").await.unwrap();
+    let mut greedy: Vec<_> = (0..3).map(|_| Box::pin(seat("greedy"))).collect();
+    assert!(greedy.iter_mut().all(|waiting| poll(waiting.as_mut()).is_pending()));
+    let mut honest = pin!(seat("honest"));
+    assert!(poll(honest.as_mut()).is_pending());
+    let outcomes: Vec<_> = greedy.iter_mut().map(|waiting| poll(waiting.as_mut()).is_ready()).collect();
+    assert_eq!(outcomes, [false, false, true]);
+    drop(first);
+    let Poll::Ready(Ok(room)) = poll(greedy[0].as_mut()) else { panic!("the first that waits") };
+    drop(room);
+    assert!(matches!(poll(honest.as_mut()), Poll::Ready(Ok(_))), "then the other line");
+}
+
+#[tokio::test]
+async fn those_who_wait_for_an_rsa_key_hold_no_place() {
+    let admission = admission(1, 1);
+    let cores = cores();
+    let line = |number: usize| Some(Line::new(vec!["known".to_owned(), number.to_string()]));
+    let turns: Vec<_> = (0..cores).map(|number| pin_turn(&admission, line(number))).collect();
+    let mut keys: Vec<_> = Vec::new();
+    for turn in turns {
+        keys.push(turn.await);
+    }
+    let mut waits = pin!(admission.clone().seat("a".to_owned(), who("b"), line(99), PATIENCE));
+    assert!(poll(waits.as_mut()).is_pending());
+    assert_eq!((admission.keys.waiting(), admission.places.running()), (1, 0));
+    seat(&admission, "a").await.unwrap();
+    keys.pop();
+    assert!(matches!(poll(waits.as_mut()), Poll::Ready(Ok(_))));
+}
+
+/// Takes a turn at making an RSA key.
+fn pin_turn(admission: &Arc<Admission>, line: Option<Line>) -> impl Future<Output = est_auth::Turn> + use<> {
+    let admission = admission.clone();
+    async move { admission.keys.turn(line.unwrap()).await.unwrap() }
+}
+
+#[tokio::test]
 async fn nobody_waits_longer_than_the_configuration_says() {
     let admission = admission(1, 1);
     let _first = seat(&admission, "a").await.unwrap();
-    let refused = admission.clone().seat("a".to_owned(), Duration::ZERO).await;
+    let refused = admission.clone().seat("a".to_owned(), who("a"), None, Duration::ZERO).await;
     assert!(matches!(refused, Err(Refusal::Overloaded)));
     assert_eq!(admission.places.waiting(), 0);
 }

@@ -15,7 +15,7 @@ pub(in crate::config) static EST: Section = Section {
         key("simplereenroll", "boolean", Default("true"), "Whether `/simplereenroll` is served (§4.2.2).")
             .also(&["reenroll"]),
         key("fullcmc", "boolean", Default("false"), "`/fullcmc` (§4.3). Only `false` in this version."),
-        key("serverkeygen", "boolean", Default("false"), "Whether `/serverkeygen` is served (§4.4): the server makes clients' keys, and sends them the private half."),
+        key("serverkeygen", "boolean", Default("false"), "Whether `/serverkeygen` is served (§4.4): the server makes clients' keys, and sends them the private half. RSA keys have 3072 bits at most, unless the profile or the label lists longer ones."),
         key(
             "recipients",
             "path, or array of paths",

@@ -26,6 +26,7 @@ pub(super) fn read(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option
         section.fault("hash_algorithm", fault);
     }
     let max_failures = section.get("max_failures", |given| given.integer(1..=1_000));
+    let max_address_failures = section.optional("max_address_failures", |given| given.integer(1..=10_000));
     let window = section.get("failure_window", |given| given.seconds(7 * DAY));
     let duration = section.get("lockout_duration", |given| given.seconds(7 * DAY));
     if enabled == Some(true) && mode == Some(ClientAuthMode::Required) {
@@ -39,6 +40,11 @@ pub(super) fn read(section: &Reader<'_>, mode: Option<ClientAuthMode>) -> Option
         max_uses: max_uses?,
         hash_algorithm: hash_algorithm?,
         pepper: pepper?,
-        lockout: Lockout { max_failures: max_failures?, window: window?, duration: duration? },
+        lockout: Lockout {
+            max_failures: max_failures?,
+            max_address_failures: max_address_failures?.unwrap_or(max_failures? * 10),
+            window: window?,
+            duration: duration?,
+        },
     })
 }
