@@ -1,5 +1,6 @@
 //! Client certificates.
 
+mod budget;
 pub(crate) mod crl;
 mod memory;
 pub(crate) mod path;

@@ -115,6 +115,12 @@ impl Authenticate {
         self.context.now
     }
 
+    /// The same step for a body that has arrived since, and with it the time.
+    #[must_use]
+    pub fn with_body(self, body: Body, now: UnixTime) -> Self {
+        Self { body, context: Context { now, ..self.context }, ..self }
+    }
+
     /// Goes on with the outcome. The body is read only after a principal is known.
     pub fn answer(self, outcome: Result<Verdict, PortError>) -> Step {
         let Self { mut context, evidence, body } = self;

@@ -16,14 +16,14 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::error::Error;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, IF_NONE_MATCH,
     TRANSFER_ENCODING, USER_AGENT,
 };
 use http::{HeaderValue, Method, Request, Response, Version};
 use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full};
 use tokio::sync::oneshot;
 use tower_service::Service;
 use zeroize::Zeroizing;
@@ -31,8 +31,8 @@ use zeroize::Zeroizing;
 use crate::pkix::KeyType;
 use crate::wire::http::{Head, Preferences, Route, respond};
 use crate::{
-    Authenticate, Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime,
-    begin, drive,
+    Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime, Verdict, begin,
+    drive,
 };
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
@@ -64,6 +64,10 @@ pub trait Shell: Send + Sync {
     /// Runs `task` to its end, whatever becomes of the request that asked for it.
     fn spawn(&self, task: Task);
 }
+
+/// A body of at most so many octets is read whoever sends it, which is what a request for a certificate takes with the keys
+/// that there are. A longer one is read only if it is known who asks.
+pub const SHORT_BODY: usize = 16 * 1024;
 
 /// An exchange that needs room.
 #[derive(Clone, Copy, Debug)]
@@ -185,7 +189,7 @@ impl Est {
         let has_authorization = request.headers().contains_key(AUTHORIZATION);
         let version = request.version();
         let reply = match self.exchange(&site, request).await {
-            Ok(step) => self.finish(step).await,
+            Ok(begun) => self.finish(begun).await,
             Err(refusal) => Reply::Refused(refusal),
         };
         let preferences = Preferences {
@@ -214,8 +218,8 @@ impl Est {
         if is_head { without_body(answer) } else { answer }
     }
 
-    /// Reads head and body, and begins.
-    async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Step, Refusal>
+    /// Reads head and body, and begins. A long body is read only if it is known who asks.
+    async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Begun, Refusal>
     where
         B: Body + Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -231,49 +235,73 @@ impl Est {
             return Err(Refusal::MalformedAuthorization);
         }
         let route = Route::find(site, &head)?;
-        let body = if route.takes_body() { self.read(parts.version, &parts.headers, body).await? } else { Vec::new() };
+        let takes_body = route.takes_body();
+        let declared =
+            if takes_body { self.length(&parts.headers, parts.version, body.is_end_stream())? } else { None };
         let peer = parts.extensions.get::<Peer>().cloned().unwrap_or_default();
         let Peer { certificates, source, origin, channel_binding } = peer;
         let evidence = Evidence { certificates, credentials: None, source, origin, channel_binding };
         let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
-        Ok(begin(site.clone(), route.request(evidence, body), self.shell.now(), &entropy))
+        let request = route.request(evidence, Vec::new());
+        let begun = begin(site.clone(), request, self.shell.now(), &entropy);
+        if !takes_body {
+            return Ok(Begun::of(begun));
+        }
+        let Step::Authenticate(step) = begun else { return Ok(Begun::of(begun)) };
+        let mut reading = Reading { body: Box::pin(body), octets: Vec::new(), limit: self.max_body };
+        let is_long = declared.is_some_and(|length| length > SHORT_BODY as u64) || !reading.read(SHORT_BODY).await?;
+        if !is_long {
+            return Ok(Begun::of(Step::Authenticate(step.with_body(reading.body(), self.shell.now()))));
+        }
+        let (label, ports) = (step.label().map(String::from), self.ports.clone());
+        let known = self.to_its_end(async move {
+            let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
+            match verdict {
+                Ok(Verdict::Known(principal)) => Ok((step, principal)),
+                verdict => Err(at_once(step.answer(verdict), &ports).await),
+            }
+        });
+        let step = match known.await? {
+            Ok((step, principal)) => {
+                let length = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+                reading.octets.reserve_exact(length.min(self.max_body).saturating_sub(reading.octets.len()));
+                reading.read(usize::MAX).await?;
+                step.with_body(reading.body(), self.shell.now()).answer(Ok(Verdict::Known(principal)))
+            }
+            Err(step) => step,
+        };
+        Ok(Begun { label, step })
     }
 
-    async fn read<B>(&self, version: Version, headers: &HeaderMap, body: B) -> Result<Vec<u8>, Refusal>
-    where
-        B: Body + Send,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
+    /// How long the body is, if the head says so.
+    fn length(&self, headers: &HeaderMap, version: Version, is_empty: bool) -> Result<Option<u64>, Refusal> {
         let is_framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-        if version < Version::HTTP_2 && !is_framed && body.is_end_stream() {
+        if version < Version::HTTP_2 && !is_framed && is_empty {
             return Err(Refusal::LengthRequired);
         }
-        let too_large = Refusal::BodyTooLarge { limit: self.max_body };
         let declared = text(headers, &CONTENT_LENGTH).and_then(|length| length.parse::<u64>().ok());
-        if declared.is_some_and(|length| length > self.max_body as u64) {
-            return Err(too_large);
-        }
-        match Limited::new(body, self.max_body).collect().await {
-            Ok(body) => Ok(body.to_bytes().into()),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large),
-            Err(error) if error.is::<TookTooLong>() => Err(Refusal::BodyLate),
-            Err(error) if error.is::<NoRoom>() => Err(Refusal::Overloaded),
-            Err(_) => Err(Refusal::BodyIncomplete),
+        match declared {
+            Some(length) if length > self.max_body as u64 => Err(Refusal::BodyTooLarge { limit: self.max_body }),
+            Some(_) | None => Ok(declared),
         }
     }
 
     /// Learns who asks, waits for room, and drives what is left.
-    async fn finish(&self, step: Step) -> Reply {
-        self.drive(step).await.unwrap_or_else(Reply::Refused)
+    async fn finish(&self, begun: Begun) -> Reply {
+        self.drive(begun).await.unwrap_or_else(Reply::Refused)
     }
 
-    async fn drive(&self, step: Step) -> Result<Reply, Refusal> {
-        let (label, step) = if let Step::Authenticate(step) = step {
-            let (label, ports) = (step.label().map(String::from), self.ports.clone());
+    async fn drive(&self, Begun { label, step }: Begun) -> Result<Reply, Refusal> {
+        let step = if let Step::Authenticate(step) = step {
+            let ports = self.ports.clone();
             // Whoever waits for a password to be checked needs no room.
-            (label, self.to_its_end(async move { authenticate(step, &ports).await }).await?)
+            self.to_its_end(async move {
+                let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
+                at_once(step.answer(verdict), &ports).await
+            })
+            .await?
         } else {
-            (None, step)
+            step
         };
         if let Step::Done(reply) = step {
             return Ok(reply);
@@ -304,16 +332,68 @@ impl Est {
     }
 }
 
-/// Learns who asks. A wrong password is recorded at once: it counts whether or not there is room.
-async fn authenticate(step: Authenticate, ports: &Ports) -> Step {
-    let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
-    let step = step.answer(verdict);
+/// An exchange that has begun, and the label that it is for.
+struct Begun {
+    label: Option<String>,
+    step: Step,
+}
+
+impl Begun {
+    fn of(step: Step) -> Self {
+        let label = if let Step::Authenticate(step) = &step { step.label().map(String::from) } else { None };
+        Self { label, step }
+    }
+}
+
+/// Records a wrong password at once: it counts whether or not there is room.
+async fn at_once(step: Step, ports: &Ports) -> Step {
     if let Step::Record(record) = &step
         && record.entry().guess.is_some()
     {
         return Step::Done(drive(step, ports).await);
     }
     step
+}
+
+/// A body that is being read.
+struct Reading<B> {
+    body: Pin<Box<B>>,
+    octets: Vec<u8>,
+    limit: usize,
+}
+
+impl<B> Reading<B>
+where
+    B: Body + Send,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    /// Reads on until there are more than so many octets, and tells whether the body has ended.
+    async fn read(&mut self, octets: usize) -> Result<bool, Refusal> {
+        while self.octets.len() <= octets {
+            let Some(frame) = self.body.frame().await else { return Ok(true) };
+            let frame = frame.map_err(|error| {
+                let error = error.into();
+                if error.is::<TookTooLong>() {
+                    Refusal::BodyLate
+                } else if error.is::<NoRoom>() {
+                    Refusal::Overloaded
+                } else {
+                    Refusal::BodyIncomplete
+                }
+            })?;
+            let Ok(mut data) = frame.into_data() else { continue };
+            if data.remaining() > self.limit.saturating_sub(self.octets.len()) {
+                return Err(Refusal::BodyTooLarge { limit: self.limit });
+            }
+            self.octets.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+        Ok(self.body.is_end_stream())
+    }
+
+    /// What was read.
+    fn body(self) -> crate::Body {
+        crate::Body::Text(self.octets)
+    }
 }
 
 fn into_http(response: crate::wire::http::Response) -> Response<Full<Bytes>> {

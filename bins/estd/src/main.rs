@@ -8,6 +8,7 @@ mod file;
 mod lock;
 mod notify;
 mod output;
+mod process;
 mod reload;
 mod server;
 mod serving;
@@ -98,6 +99,7 @@ fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
 
 /// Runs a server. What hangs when it has stopped, a write to a file system that is away say, does not keep the process.
 fn serve(workers: Option<NonZeroUsize>, server: impl Future<Output = Result<()>>) -> Result<()> {
+    process::protect();
     let runtime = runtime(workers)?;
     let outcome = runtime.block_on(server);
     runtime.shutdown_timeout(Duration::from_secs(1));

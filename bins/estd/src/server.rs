@@ -1,6 +1,7 @@
 //! The HTTPS listener, and the one for CRLs over plain HTTP: accepts, admits, hands over, and stops without losing an answer.
 
 mod admission;
+mod bodies;
 mod connection;
 mod connections;
 mod crls;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use est_store::Database;
 use host::metrics::Metrics;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
 pub(crate) use admission::{Admission, Bounds, Buckets, KEYS, Listener, Rate, Source};
@@ -34,7 +35,8 @@ pub(crate) use proxy::Proxies;
 pub(crate) use spelling::spell;
 pub(crate) use tasks::Tasks;
 
-use connection::{Context, LONG_BODIES_KIB};
+use bodies::Bodies;
+use connection::Context;
 
 use crate::serving::Current;
 
@@ -73,8 +75,7 @@ impl Server {
         let connections = Arc::new(Connections::new(current.get().limits.max_connections));
         connections.measure("est", &metrics);
         admission.measure(&metrics);
-        let bodies = Arc::new(Semaphore::new(LONG_BODIES_KIB));
-        let context = Context { current, admission, bodies, metrics, store };
+        let context = Context { current, admission, bodies: Arc::new(Bodies::default()), metrics, store };
         Ok(Self { listener, plain: None, context, connections, tasks })
     }
 
@@ -130,8 +131,12 @@ impl Server {
 
     /// Makes room if there is none, and serves the connection in a task of its own.
     fn admit(&self, stream: TcpStream, peer: SocketAddr, speaks: Speaks, stop: &watch::Receiver<bool>) {
-        self.connections.resize(self.context.current.get().limits.max_connections);
-        let place = self.connections.admit(peer.ip());
+        let serving = self.context.current.get();
+        let Limits { max_connections, connections_per_source, .. } = serving.limits;
+        self.connections.resize(max_connections);
+        // A proxy has many clients.
+        let share = if serving.proxies.is_at(peer.ip()) { max_connections } else { connections_per_source };
+        let place = self.connections.admit(peer.ip(), share);
         let (context, stop) = (self.context.clone(), stop.clone());
         match speaks {
             Speaks::Tls => tokio::spawn(async move { context.serve(stream, peer, place, stop).await }),

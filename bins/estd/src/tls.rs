@@ -7,6 +7,7 @@ mod shown;
 use std::fmt;
 use std::sync::Arc;
 
+use est_auth::PathValidator;
 use est_core::{Doubt, UnixTime};
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{
@@ -114,6 +115,11 @@ impl ClientCertVerifier for Possession {
         intermediates: &[CertificateDer<'_>],
         now: TlsTime,
     ) -> Result<ClientCertVerified, Error> {
+        // What nobody would look at is not kept for as long as the connection lasts.
+        if !PathValidator::takes(std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.len())) {
+            handshake::distrust(leaf, Doubt::CertificateUntrusted);
+            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
+        }
         let Some(path) = &self.path else { return Ok(ClientCertVerified::assertion()) };
         let chain: Vec<Vec<u8>> =
             std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.to_vec()).collect();

@@ -55,6 +55,20 @@ fn is_heard(client: &Client) -> bool {
 }
 
 #[test]
+fn a_chain_that_nobody_would_look_at_ends_the_handshake() {
+    let server = in_mode("optional").start();
+    let (certificate, key) = device(&server);
+    let text = std::fs::read_to_string(certificate).expect("a file");
+    let leaf = pem::decode(&text).expect("PEM").remove(0).contents.clone();
+    let key = std::fs::read_to_string(key).expect("a file");
+    let shows = |chain: &[Vec<u8>]| is_heard(&Client::showing(server.port(), &server.ca(), chain, &key));
+    assert!(shows(&vec![leaf.clone(); 5]));
+    assert!(!shows(&vec![leaf.clone(); 6]));
+    assert!(shows(&[leaf.clone(), vec![0x30; 16 * 1024]]));
+    assert!(!shows(&[leaf, vec![0x30; 16 * 1024 + 1]]));
+}
+
+#[test]
 fn required_ends_the_handshake_of_who_shows_nothing_or_a_strangers_certificate() {
     let server = in_mode("optional").start();
     let mine = device(&server);

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use est_core::pkix::Certificate;
 use est_core::{Doubt, Seconds, UnixTime};
-use pki_types::CertificateDer;
+use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{
     CertRevocationList, EndEntityCert, Error, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
 };
 
+use super::budget::Budget;
 use super::crl::{Crls, in_order};
 use super::memory::VerifiedPath;
 use super::path::{PathValidator, RevocationPolicy, RevocationStatus};
@@ -107,8 +108,11 @@ impl Search<'_> {
             found.set(Some(judged));
             Ok(())
         };
+        let budget = Budget::default();
+        let algorithms = budget.algorithms(self.validator.algorithms);
+        let algorithms: Vec<&dyn SignatureVerificationAlgorithm> = algorithms.iter().map(|one| one as _).collect();
         let path = chain.leaf.verify_for_usage(
-            self.validator.algorithms,
+            &algorithms,
             &self.validator.anchors,
             chain.intermediates,
             webpki_time(at),

@@ -66,7 +66,7 @@ impl Listener {
                     let connection = One {
                         router: router.clone(),
                         admin: self.admin.clone(),
-                        place: Arc::new(self.connections.admit(peer.ip())),
+                        place: Arc::new(self.connections.admit(peer.ip(), usize::MAX)),
                         peer,
                     };
                     tokio::spawn(connection.serve(stream, stop.clone()));

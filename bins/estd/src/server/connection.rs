@@ -26,12 +26,13 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::{ProtocolVersion, ServerConnection};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 use tower_service::Service;
 use tracing::debug;
 
+use super::bodies::{Bodies, BodyRoom};
 use super::connections::{Place, Wait, Work};
 use super::crls::{Crls, OnlyCrls};
 use super::hello::Overheard;
@@ -39,7 +40,7 @@ use super::leaving::Leaving;
 use super::lent::lend;
 use super::proxy::Sender;
 use super::spelling::spell;
-use super::{Admission, Limits, Listener};
+use super::{Admission, Limits, Listener, Source};
 
 use crate::serving::{Current, Serving};
 use crate::tls::handshake;
@@ -49,7 +50,7 @@ use crate::tls::handshake;
 pub(super) struct Context {
     pub(super) current: Arc<Current>,
     pub(super) admission: Arc<Admission>,
-    pub(super) bodies: Arc<Semaphore>,
+    pub(super) bodies: Arc<Bodies>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) store: Database,
 }
@@ -246,7 +247,7 @@ struct OneClient {
     place: Arc<Place>,
     /// Told when the connection is to end after an answer.
     last_answer: Arc<Notify>,
-    bodies: Arc<Semaphore>,
+    bodies: Arc<Bodies>,
     metrics: Arc<Metrics>,
 }
 
@@ -271,22 +272,22 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
             };
             timing.end(&answer);
             let answer = Box::pin(ready(Ok(answer)));
-            return Answering { answer, last_answer, is_last, says_close, work, _room: None };
+            return Answering { answer, last_answer, is_last, says_close, work };
         }
         let (mut parts, body) = request.into_parts();
+        let admitted = self.admit(&serving, &parts);
+        let source = admitted.as_ref().ok().and_then(|peer| peer.origin).map(Source::from);
+        let room = Arc::new(Mutex::new(self.bodies.begin(source)));
         let body = Arriving {
             body,
             place: self.place.clone(),
             began: Instant::now(),
             request_timeout: serving.limits.request_timeout,
             late: None,
-            bodies: self.bodies.clone(),
-            arrived: 0,
-            room: Arc::default(),
+            room: room.clone(),
         };
-        let room = Some(body.room.clone());
         let (body, unread) = lend(body, &parts.headers, serving.max_body);
-        let answer = match self.admit(&serving, &parts) {
+        let answer = match admitted {
             Ok(peer) => {
                 parts.extensions.insert(peer);
                 let span = RequestSpan::begin(parts.method.as_str(), parts.uri.path());
@@ -298,15 +299,19 @@ impl hyper::service::Service<Request<Incoming>> for OneClient {
                 Box::pin(ready(Ok(serving.est.refuse(refusal))))
             }
         };
+        let request_timeout = serving.limits.request_timeout;
         let answer = Box::pin(async move {
-            let answer = answer.await;
+            // What was begun is brought to its end: the client finds it when it asks again.
+            let answer = tokio::time::timeout(request_timeout, answer).await;
+            let answer = answer.unwrap_or_else(|_| Ok(serving.est.refuse(Refusal::Overloaded)));
+            room.lock().unwrap_or_else(PoisonError::into_inner).give_back();
             if let Ok(answer) = &answer {
                 timing.end(answer);
             }
             unread.read().await;
             answer
         });
-        Answering { answer, last_answer, is_last, says_close, work, _room: room }
+        Answering { answer, last_answer, is_last, says_close, work }
     }
 }
 
@@ -374,8 +379,6 @@ struct Answering {
     /// Whether a header says so, as in HTTP/1; HTTP/2 has a frame for it.
     says_close: bool,
     work: Work,
-    /// What its body takes, until there is an answer.
-    _room: Option<Arc<Mutex<Option<OwnedSemaphorePermit>>>>,
 }
 
 /// A request whose time is measured.
@@ -422,38 +425,7 @@ struct Arriving {
     began: Instant,
     request_timeout: Duration,
     late: Option<Late>,
-    /// The KiB that all long bodies together may still take.
-    bodies: Arc<Semaphore>,
-    arrived: usize,
-    room: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
-}
-
-/// A request for a certificate fits into this; what is longer shares [`LONG_BODIES_KIB`].
-const SHORT_BODY: usize = 8 * 1024;
-/// What the long parts of all bodies under way may take together.
-pub(super) const LONG_BODIES_KIB: usize = 64 * 1024;
-
-impl Arriving {
-    /// Takes room for so many more octets: nobody fills the memory with bodies that never end.
-    fn make_room(&mut self, octets: usize) -> Result<(), NoRoom> {
-        self.arrived = self.arrived.saturating_add(octets);
-        let wanted = self.arrived.saturating_sub(SHORT_BODY).div_ceil(1024);
-        if wanted == 0 {
-            return Ok(());
-        }
-        let mut room = self.room.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = u32::try_from(wanted.saturating_sub(held)).map_err(|_| NoRoom)?;
-        if more == 0 {
-            return Ok(());
-        }
-        let permit = self.bodies.clone().try_acquire_many_owned(more).map_err(|_| NoRoom)?;
-        match &mut *room {
-            Some(room) => room.merge(permit),
-            None => *room = Some(permit),
-        }
-        Ok(())
-    }
+    room: Arc<Mutex<BodyRoom>>,
 }
 
 struct Late {
@@ -472,13 +444,20 @@ impl Body for Arriving {
         let this = &mut *self;
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(context) {
             this.late = None;
+            let mut room = this.room.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(Ok(frame)) = &frame
                 && let Some(data) = frame.data_ref()
-                && let Err(error) = this.make_room(data.len())
+                && let Err(error) = room.take(data.len())
             {
                 return Poll::Ready(Some(Err(error.into())));
             }
+            if frame.is_none() || this.body.is_end_stream() {
+                room.arrived();
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        if this.room.lock().unwrap_or_else(PoisonError::into_inner).has_lost(context) {
+            return Poll::Ready(Some(Err(NoRoom.into())));
         }
         let late = this.late.get_or_insert_with(|| Late {
             deadline: Box::pin(tokio::time::sleep_until((this.began + this.request_timeout).into())),

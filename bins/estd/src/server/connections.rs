@@ -14,8 +14,8 @@ use super::admission::Source;
 
 /// The open connections.
 ///
-/// When it is full, a connection of the source that has most makes room, and of those the one whose client has given
-/// nothing whole for longest: one that is in its handshake, idle, or slow in sending a request. One that waits for *us* is
+/// A source that has its share of them, or when they are full the one that has most, gives one up: that whose client has given
+/// nothing whole for longest, which is one that is in its handshake, idle, or slow in sending a request. One that waits for *us* is
 /// never dropped.
 pub(crate) struct Connections {
     capacity: AtomicUsize,
@@ -69,10 +69,16 @@ impl Connections {
         metrics.reading("ohia_connections", "Open connections, by listener.", &[("listener", listener)], count);
     }
 
-    /// Takes a place for somebody at `address`, making room first where there is none.
-    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr) -> Place {
+    /// Takes a place for somebody at `address`, making room first where there is none, and where `share` connections come from
+    /// there already.
+    pub(crate) fn admit(self: &Arc<Self>, address: IpAddr, share: usize) -> Place {
         let capacity = self.capacity.load(Ordering::Relaxed);
+        let source = Source::from(address);
         let mut table = self.lock();
+        // The table holds it, too.
+        if table.sources.get(&source).is_some_and(|kin| Arc::strong_count(kin) > share) {
+            table.evict_one_of(|entry| entry.source == source);
+        }
         // Two for one, so that there are soon as few as a smaller capacity allows.
         for _ in 0..2 {
             if table.entries.len() >= capacity {
@@ -83,7 +89,6 @@ impl Connections {
         table.next_id += 1;
         let dismissed = Arc::new(Notify::new());
         let now = Instant::now();
-        let source = Source::from(address);
         let kin = table.sources.entry(source).or_default().clone();
         let dismissed_too = dismissed.clone();
         let entry = Entry { source, kin, working: 0, waiting_since: now, owes_since: now, dismissed: dismissed_too };
@@ -125,7 +130,11 @@ impl Connections {
 
 impl Table {
     fn evict(&mut self) {
-        let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0);
+        self.evict_one_of(|_| true);
+    }
+
+    fn evict_one_of(&mut self, may_go: impl Fn(&Entry) -> bool) {
+        let idle = self.entries.iter().filter(|(_, entry)| entry.working == 0 && may_go(entry));
         let first = idle.min_by_key(|(_, entry)| (Reverse(Arc::strong_count(&entry.kin)), entry.owes_since));
         if let Some(id) = first.map(|(id, _)| *id)
             && let Some(entry) = self.remove(id)
@@ -241,8 +250,8 @@ mod tests {
     #[tokio::test]
     async fn dismisses_who_has_waited_longest_when_it_is_full() {
         let connections = Arc::new(Connections::new(2));
-        let (first, second) = (connections.admit(HERE), connections.admit(HERE));
-        let third = connections.admit(HERE);
+        let (first, second) = (connections.admit(HERE, 1000), connections.admit(HERE, 1000));
+        let third = connections.admit(HERE, 1000);
         assert!(is_dismissed(&first).await);
         assert!(!is_dismissed(&second).await);
         assert!(!is_dismissed(&third).await);
@@ -252,8 +261,8 @@ mod tests {
     #[tokio::test]
     async fn dismisses_one_of_the_source_that_has_most_however_long_others_have_waited() {
         let connections = Arc::new(Connections::new(4));
-        let honest = connections.admit(IpAddr::from([192, 0, 2, 8]));
-        let flood: Vec<_> = (0..100).map(|_| connections.admit(HERE)).collect();
+        let honest = connections.admit(IpAddr::from([192, 0, 2, 8]), 1000);
+        let flood: Vec<_> = (0..100).map(|_| connections.admit(HERE, 1000)).collect();
         assert!(!is_dismissed(&honest).await);
         let mut dismissed = 0;
         for place in &flood {
@@ -265,11 +274,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_source_that_has_its_share_makes_room_for_itself_before_there_is_none() {
+        let connections = Arc::new(Connections::new(100));
+        let honest = connections.admit(IpAddr::from([192, 0, 2, 8]), 4);
+        let flood: Vec<_> = (0..10).map(|_| connections.admit(HERE, 4)).collect();
+        assert!(!is_dismissed(&honest).await);
+        for (number, place) in flood.iter().enumerate() {
+            assert_eq!(is_dismissed(place).await, number < 6, "{number}");
+        }
+        assert_eq!(connections.len(), 5);
+    }
+
+    #[tokio::test]
     async fn never_dismisses_who_waits_for_an_answer() {
         let connections = Arc::new(Connections::new(2));
-        let (first, second) = (Arc::new(connections.admit(HERE)), connections.admit(HERE));
+        let (first, second) = (Arc::new(connections.admit(HERE, 1000)), connections.admit(HERE, 1000));
         let work = first.work();
-        let _third = connections.admit(HERE);
+        let _third = connections.admit(HERE, 1000);
         assert!(!is_dismissed(&first).await);
         assert!(is_dismissed(&second).await);
         drop(work);
@@ -279,7 +300,7 @@ mod tests {
     #[tokio::test]
     async fn a_body_that_trickles_in_counts_from_the_beginning_of_its_request() {
         let connections = Arc::new(Connections::new(2));
-        let (tricklers, honest) = (Arc::new(connections.admit(HERE)), Arc::new(connections.admit(HERE)));
+        let (tricklers, honest) = (Arc::new(connections.admit(HERE, 1000)), Arc::new(connections.admit(HERE, 1000)));
         let began = Instant::now();
         let _request = tricklers.work();
         drop(honest.work());
@@ -288,7 +309,7 @@ mod tests {
             drop(tricklers.wait(began));
         }
         let _wait = tricklers.wait(began);
-        let _third = connections.admit(HERE);
+        let _third = connections.admit(HERE, 1000);
         assert!(is_dismissed(&tricklers).await);
         assert!(!is_dismissed(&honest).await);
         // It is no less alive than any other that waits: what ends idle connections looks elsewhere.
@@ -298,7 +319,7 @@ mod tests {
     #[tokio::test]
     async fn is_drained_when_the_last_place_is_given_back() {
         let connections = Arc::new(Connections::new(2));
-        let place = connections.admit(HERE);
+        let place = connections.admit(HERE, 1000);
         let drained = connections.drained();
         tokio::pin!(drained);
         tokio::select! {

@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn each_piece_that_is_taken_is_a_sign_of_life() {
         let connections = Arc::new(Connections::new(2));
-        let place = Arc::new(connections.admit(IpAddr::V4(Ipv4Addr::LOCALHOST)));
+        let place = Arc::new(connections.admit(IpAddr::V4(Ipv4Addr::LOCALHOST), 2));
         let octets: Vec<u8> = (0..1_000_000_u32).map(|number| number as u8).collect();
         let mut body = Leaving::new(Full::new(Bytes::from(octets.clone())), place.clone());
         let (mut taken, mut alive) = (Vec::new(), place.waiting_since().unwrap());

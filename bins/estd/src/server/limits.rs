@@ -15,12 +15,14 @@ pub(crate) struct Limits {
     pub(crate) header_bytes: usize,
     /// From the connection to the end of the TLS handshake.
     pub(crate) handshake_timeout: Duration,
-    /// From the first octet of a request to the last.
+    /// From the first octet of a request to the last, and from its head to the answer.
     pub(crate) request_timeout: Duration,
     /// Between two requests.
     pub(crate) idle_timeout: Duration,
     /// Connections at once.
     pub(crate) max_connections: usize,
+    /// Connections of one source at once.
+    pub(crate) connections_per_source: usize,
     /// Requests of one connection.
     pub(crate) requests_per_connection: usize,
 }
@@ -44,6 +46,7 @@ impl Limits {
             request_timeout: limits.request_timeout,
             idle_timeout: limits.idle_timeout,
             max_connections,
+            connections_per_source: limits.connections_per_source.map_or(max_connections.div_ceil(4), usize::from),
             requests_per_connection: limits.requests_per_connection.map_or(usize::MAX, usize::from),
         }
     }

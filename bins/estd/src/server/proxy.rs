@@ -22,6 +22,11 @@ impl Proxies {
         Self(proxies)
     }
 
+    /// Whether a proxy may be at `address`.
+    pub(super) fn is_at(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|proxy| proxy.networks.iter().any(|network| network.contains(address)))
+    }
+
     /// Who connects from `address` and shows `certificate`, DER, whose key TLS has proven.
     pub(super) fn sender(&self, address: IpAddr, certificate: Option<&[u8]>) -> Sender {
         let listed = self.0.iter().find(|proxy| {

@@ -146,6 +146,7 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
     let request_timeout = section.get("request_timeout", |given| given.duration(shortest..=HOUR));
     let idle_timeout = section.get("idle_timeout", |given| given.duration(shortest..=DAY));
     let max_connections = section.get("max_connections", |given| given.count(1_000_000));
+    let connections_per_source = section.optional("connections_per_source", |given| given.count(1_000_000));
     let requests_per_connection = section.optional("requests_per_connection", |given| given.count(1_000_000));
     let per_source = frequency(section, "requests_per_second", "burst");
     let per_principal = frequency(section, "principal_requests_per_second", "principal_burst");
@@ -158,6 +159,7 @@ fn limits(section: &Reader<'_>) -> Option<Limits> {
         request_timeout: request_timeout?,
         idle_timeout: idle_timeout?,
         max_connections: max_connections?,
+        connections_per_source: connections_per_source?,
         requests_per_connection: requests_per_connection?,
         per_source: per_source?,
         per_principal: per_principal?,

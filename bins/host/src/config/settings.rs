@@ -199,12 +199,14 @@ pub struct Limits {
     pub header_bytes: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
-    /// How long a request may take, from its first octet to the answer.
+    /// How long a request may take, from its head to the last octet of its body, and to the answer.
     pub request_timeout: Duration,
     /// How long a connection may wait for its next request.
     pub idle_timeout: Duration,
     /// How many connections may be open.
     pub max_connections: NonZeroUsize,
+    /// How many of them one source may have; a quarter of those that may be open if `None`.
+    pub connections_per_source: Option<NonZeroUsize>,
     /// After how many requests a connection is closed; never if `None`.
     pub requests_per_connection: Option<NonZeroUsize>,
     /// How often one source may ask.

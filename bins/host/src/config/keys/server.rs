@@ -110,7 +110,8 @@ pub(in crate::config) static LIMITS: Section = Section {
             "request_timeout",
             "duration",
             Default(r#""60s""#),
-            "How long a request may take, from its first octet to the answer; 100ms to 1h.",
+            "How long a request may take from its head to the answer; 100ms to 1h. A body that is not complete by then is answered \
+             with 408, a request that waits with 503; what was begun for it is finished, and found when the client asks again.",
         )
         .also(&["timeout", "read_timeout"]),
         key(
@@ -122,6 +123,13 @@ pub(in crate::config) static LIMITS: Section = Section {
         .also(&["keep_alive", "keepalive_timeout", "keep_alive_timeout"]),
         key("max_connections", "integer", Default("10000"), "How many connections may be open; 1 to 1000000.")
             .also(&["connections"]),
+        key(
+            "connections_per_source",
+            "integer",
+            Means("a quarter of `max_connections`"),
+            "How many of them one source may have: an IPv4 address, or the /64 of an IPv6 address; 1 to 1000000. Beyond it, the \
+             source loses the connection that has been idle longest. Listed proxies may have all.",
+        ),
         key(
             "requests_per_connection",
             "integer",
@@ -169,8 +177,8 @@ pub(in crate::config) static LIMITS: Section = Section {
             "queue",
             "integer",
             Default("1024"),
-            "How many more may wait, in one line for each label, which take turns; 0 to 100000. Beyond it the answer is 503 \
-             with Retry-After.",
+            "How many more may wait, in a line for each label, and in that one for each principal, which take turns; 0 to 100000. \
+             Beyond it the answer is 503 with Retry-After.",
         )
         .also(&["queue_length", "max_queue", "queue_size"]),
         key("queue_timeout", "duration", Default(r#""5s""#), "How long one may wait there; up to 10m.")
