@@ -1,6 +1,7 @@
 //! Logs: one event for each exchange, structured, to standard error.
 
 mod lines;
+mod outage;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic;
@@ -20,6 +21,7 @@ use crate::config::LogFormat;
 use crate::spans;
 
 use lines::Lines;
+use outage::Outage;
 
 pub(crate) use lines::dropped;
 
@@ -119,23 +121,34 @@ fn filter_of(text: &str) -> Result<EnvFilter, String> {
 #[must_use]
 pub fn logged(ports: Ports) -> Ports {
     Ports {
-        authenticator: Arc::new(Logged(ports.authenticator)),
-        ca: Arc::new(Logged(ports.ca)),
-        keys: Arc::new(Logged(ports.keys)),
-        store: Arc::new(Logged(ports.store)),
+        authenticator: Arc::new(Logged::new(ports.authenticator)),
+        ca: Arc::new(Logged::new(ports.ca)),
+        keys: Arc::new(Logged::new(ports.keys)),
+        store: Arc::new(Logged::new(ports.store)),
     }
 }
 
 /// A port that logs.
-struct Logged<P: ?Sized>(Arc<P>);
+struct Logged<P: ?Sized> {
+    port: Arc<P>,
+    outage: Outage,
+}
+
+impl<P: ?Sized> Logged<P> {
+    fn new(port: Arc<P>) -> Self {
+        Self { port, outage: Outage::default() }
+    }
+}
 
 impl Authenticator for Logged<dyn Authenticator> {
     fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict> {
         spans::of_step("authenticate", async move {
-            let verdict = self.0.authenticate(evidence, now).await;
-            if let Err(error) = &verdict {
+            let verdict = self.port.authenticate(evidence, now).await;
+            if let Err(error) = &verdict
+                && let Some(left_out) = self.outage.count()
+            {
                 let source = evidence.source.as_deref().unwrap_or("-");
-                error!(%error, source, "nobody could tell who a client is");
+                error!(%error, source, left_out, "nobody could tell who a client is");
             }
             verdict
         })
@@ -145,9 +158,11 @@ impl Authenticator for Logged<dyn Authenticator> {
 impl CaBackend for Logged<dyn CaBackend> {
     fn issue<'a>(&'a self, order: &'a Order) -> PortFuture<'a, Issuance> {
         spans::of_step("issue", async move {
-            let issuance = self.0.issue(order).await;
-            if let Err(error) = &issuance {
-                error!(%error, ca = order.ca.id, serial = %order.serial, "the CA issued nothing");
+            let issuance = self.port.issue(order).await;
+            if let Err(error) = &issuance
+                && let Some(left_out) = self.outage.count()
+            {
+                error!(%error, ca = order.ca.id, serial = %order.serial, left_out, "the CA issued nothing");
             }
             issuance
         })
@@ -157,9 +172,11 @@ impl CaBackend for Logged<dyn CaBackend> {
 impl KeyGenerator for Logged<dyn KeyGenerator> {
     fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated> {
         spans::of_step("generate", async move {
-            let generated = self.0.generate(wish).await;
-            if let Err(error) = &generated {
-                error!(%error, key_type = %wish.key_type, "no key could be generated");
+            let generated = self.port.generate(wish).await;
+            if let Err(error) = &generated
+                && let Some(left_out) = self.outage.count()
+            {
+                error!(%error, key_type = %wish.key_type, left_out, "no key could be generated");
             }
             generated
         })
@@ -169,10 +186,14 @@ impl KeyGenerator for Logged<dyn KeyGenerator> {
 impl Store for Logged<dyn Store> {
     fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
         spans::of_step("claim", async move {
-            let claimed = self.0.claim(intent).await;
+            let claimed = self.port.claim(intent).await;
             match &claimed {
                 Ok(_) => debug!(principal = %intent.principal, serial = %intent.serial, "claimed"),
-                Err(error) => error!(%error, principal = %intent.principal, "the claim could not be stored"),
+                Err(error) => {
+                    if let Some(left_out) = self.outage.count() {
+                        error!(%error, principal = %intent.principal, left_out, "the claim could not be stored");
+                    }
+                }
             }
             claimed
         })
@@ -180,11 +201,14 @@ impl Store for Logged<dyn Store> {
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
         spans::of_step("record", async move {
-            let recorded = self.0.record(entry).await;
+            let recorded = self.port.record(entry).await;
             match &recorded {
                 Ok(()) => log_end(entry),
                 Err(error) => {
-                    error!(%error, operation = %entry.operation, "an exchange could not be recorded: nothing was handed out");
+                    if let Some(left_out) = self.outage.count() {
+                        let what = "an exchange could not be recorded: nothing was handed out";
+                        error!(%error, operation = %entry.operation, left_out, "{what}");
+                    }
                 }
             }
             recorded
@@ -273,7 +297,7 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
         tracing::subscriber::with_default(subscriber, || {
             let evidence = Evidence { source: Some("192.0.2.7".into()), ..Evidence::default() };
-            let port = Logged(Arc::new(Down) as Arc<dyn Authenticator>);
+            let port = Logged::new(Arc::new(Down) as Arc<dyn Authenticator>);
             let answer = pin!(port.authenticate(&evidence, UnixTime(0))).poll(&mut Context::from_waker(Waker::noop()));
             assert!(answer.is_ready());
         });

@@ -98,3 +98,36 @@ impl Store for Sparing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::Rate;
+    use super::*;
+
+    /// Has no turn for anybody.
+    struct Full;
+
+    impl Authenticator for Full {
+        fn authenticate<'a>(&'a self, _: &'a Evidence, _: UnixTime) -> PortFuture<'a, Verdict> {
+            Box::pin(async { Ok(Verdict::Crowded) })
+        }
+    }
+
+    #[tokio::test]
+    async fn passwords_that_found_no_turn_are_counted_and_not_written_down_one_by_one() {
+        let (rate, second) = (Rate::new(1, 1), Duration::from_secs(1));
+        let bounds =
+            Bounds { per_source: rate, per_principal: rate, max_concurrent: 1, queue: 1, queue_timeout: second };
+        let admission = Admission::new(bounds, 1);
+        let port = Metered { authenticator: Arc::new(Full), admission: admission.clone(), bounds };
+        let evidence = Evidence { source: Some("192.0.2.7".into()), ..Evidence::default() };
+        for _ in 0..1000 {
+            assert!(matches!(port.authenticate(&evidence, UnixTime(0)).await, Ok(Verdict::Crowded)));
+        }
+        let lines = admission.tally.take();
+        let reasons: Vec<_> = lines.iter().map(|line| line.reason()).collect();
+        assert_eq!(reasons, ["1000 passwords were not checked: too many waited for that"]);
+    }
+}
