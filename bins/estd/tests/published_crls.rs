@@ -139,6 +139,7 @@ fn answers_over_plain_http_as_caches_and_others_expect() {
     let mut answer = String::new();
     std::io::Read::read_to_string(&mut stream, &mut answer).expect("a head alone");
     assert!(answer.contains(&format!("Content-Length: {length}\r\n")) && answer.ends_with("\r\n\r\n"), "{answer}");
+    assert!(answer.contains("\r\nETag: "), "{answer}");
 
     for path in ["/crl/other.crl", "/crl/factory", "/crl/", "/", "/crl/%66actory.crl/", "/.well-known/est/cacerts"] {
         assert_eq!(get(&address, path, "").status, 404, "{path}");

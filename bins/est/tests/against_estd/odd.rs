@@ -100,13 +100,16 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn enrolls_where_the_attributes_end_with_the_nul_of_a_c_string() {
-    let der = b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07";
+    let der = b"\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02";
     let body = base64(der) + "\n\0";
     let odd = Odd::new("csrattrs", answer("200 OK\r\nContent-Type: application/csrattrs", body.as_bytes()));
     let folder = Shell::new();
     let listed = odd.run(&folder, "csrattrs", &[]);
     succeed(&listed);
-    assert!(text(&listed).contains("challengePassword"), "{}", text(&listed));
+    assert!(text(&listed).contains("unstructuredName"), "{}", text(&listed));
+    let enrolled = odd.enroll(&folder);
+    succeed(&enrolled);
+    assert!(text(&enrolled).contains("also wants what est does not send: 1.2.840.113549.1.9.2"), "{}", text(&enrolled));
 }
 
 #[test]
