@@ -27,7 +27,7 @@ use alloc::vec::Vec;
 use crate::pkix::{
     Certificate, Csr, Extension, GeneralNames, KeyUsage, Name, Oid, SubjectPublicKeyInfo, TbsCertificate, oid,
 };
-use crate::{Label, Linking, NameBinding, Principal, Refusal, Serial, UnixTime};
+use crate::{Label, Linking, NameBinding, Principal, PurposeBinding, Refusal, Serial, UnixTime};
 
 use allowance::Own;
 
@@ -35,6 +35,7 @@ pub use allowance::Allowance;
 pub use attributes::{Role, csr_attributes};
 pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
+pub(crate) use extension::purposes_within;
 pub use extension::{DECIDED, OF_CAS};
 pub use identity::{IdentityRule, Who};
 pub use kind::NameKind;
@@ -148,7 +149,8 @@ pub fn decide_for(
     }
     constraint::check(&label.ca, &wanted)?;
     der::check(&wanted)?;
-    let extension::Decided { extensions, dropped } = extension::decide(profile, &wanted)?;
+    let held = held_purposes(label, principal, ra);
+    let extension::Decided { extensions, dropped } = extension::decide(profile, &wanted, held.as_deref())?;
     let validity = validity::decide(profile, &label.ca.certificate, now)?;
     Ok(Plan {
         profile: profile.name.clone(),
@@ -183,6 +185,15 @@ fn check_binding(label: &Label, principal: &Principal, wanted: &Wanted<'_>) -> R
             allowance::check(Own::Entity(entity.as_deref()), &allowances, wanted)
         }
     }
+}
+
+/// The purposes beyond which the holder of a certificate gets none; `None` where it may have any of the label.
+fn held_purposes(label: &Label, principal: &Principal, ra: Option<&RegistrationAuthority>) -> Option<Vec<Oid>> {
+    let is_listed = || label.identities.iter().any(|rule| rule.is(principal) && rule.lists(label.name.as_deref()));
+    if label.certificate_purposes == PurposeBinding::Any || ra.is_some() || is_listed() {
+        return None;
+    }
+    principal.certificate()?.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage)
 }
 
 impl Plan {

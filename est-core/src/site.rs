@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use pki_types::SignatureVerificationAlgorithm;
 
 use crate::pkix::{Certificate, Extension, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
-use crate::policy::{IdentityRule, Profile, RegistrationAuthority, csr_attributes};
+use crate::policy::{IdentityRule, Profile, RegistrationAuthority, csr_attributes, purposes_within};
 use crate::{Linking, Operation, Principal, Refusal, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
@@ -262,20 +262,10 @@ impl Label {
         }
     }
 
-    /// Whether the certificate is for everything that those of this label are for.
+    /// Whether the certificate is for a purpose of this label, and for those that the label insists on.
     fn check_purposes(&self, own: &Certificate) -> Result<(), Refusal> {
-        let Some(held) = own.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage) else {
-            return Ok(());
-        };
-        let purposes = self.profile.ext_key_usage.as_slice();
-        let holds = |purpose: &Oid| held.contains(purpose) || held.contains(&oid::ANY_EXT_KEY_USAGE);
-        // Without any purpose a certificate is for all of them.
-        let all = [oid::ANY_EXT_KEY_USAGE];
-        let purposes = if purposes.is_empty() { &all[..] } else { purposes };
-        match purposes.iter().find(|purpose| !holds(purpose)) {
-            Some(purpose) => Err(Refusal::PurposeNotHeld(purpose.clone())),
-            None => Ok(()),
-        }
+        let held = own.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage);
+        purposes_within(&self.profile, held.as_deref()).map(|_| ())
     }
 
     /// The registration authority that the holder of this certificate is here.

@@ -247,6 +247,31 @@ fn never_narrows_what_makes_a_certificate_what_it_is() {
 }
 
 #[test]
+fn a_certificate_for_fewer_purposes_gives_no_more_and_renews_as_what_it_is() {
+    let (ca, key) = (TestCa::new(), Key::p256());
+    let asking = |purposes: &[Oid]| with_extensions(&key, &[Extension::ext_key_usage(purposes)]);
+    let plan = decided(profile(), &asking(&[oid::CLIENT_AUTH])).unwrap();
+    let own = Arc::new(Certificate::parse(&ca.issue(&plan, est_testkit::pki::serial(12))).unwrap());
+    let mut label = ca.label(None);
+    let plain = with_extensions(&key, &[]);
+    let purposes = |label: &Label, csr: &[u8], renews: bool| {
+        let principal = Principal::Certificate(own.clone());
+        let plan = decide(label, &principal, &parse_csr(csr), renews.then_some(&*own), NOW)?;
+        Ok(Extension::read_ext_key_usage(&extension(&plan, &oid::EXT_KEY_USAGE).value).unwrap())
+    };
+    for renews in [true, false] {
+        for csr in [&plain, &asking(&[oid::CLIENT_AUTH]), &asking(&[oid::SERVER_AUTH, oid::CLIENT_AUTH])] {
+            assert_eq!(purposes(&label, csr, renews), Ok(vec![oid::CLIENT_AUTH]));
+        }
+        let beyond = purposes(&label, &asking(&[oid::SERVER_AUTH]), renews);
+        assert_eq!(beyond, Err(Refusal::PurposeNotHeld(oid::SERVER_AUTH)));
+    }
+    label.certificate_purposes = est_core::PurposeBinding::Any;
+    assert_eq!(purposes(&label, &plain, true), Ok(vec![oid::CLIENT_AUTH, oid::SERVER_AUTH]));
+    assert_eq!(purposes(&label, &asking(&[oid::SERVER_AUTH]), true), Ok(vec![oid::SERVER_AUTH]));
+}
+
+#[test]
 fn refuses_ext_key_usage_of_which_the_profile_gives_nothing() {
     let key = Key::p256();
     let ipsec = Oid::from_dotted("1.3.6.1.5.5.7.3.17").unwrap();

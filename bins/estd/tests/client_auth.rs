@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use est_core::pkix::{Certificate, pem};
+use est_core::pkix::{Certificate, Extension, oid, pem};
+use est_testkit::der::extension;
 use est_testkit::https::{Client, base64, post};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
@@ -128,6 +129,29 @@ fn a_session_that_does_not_come_about_is_on_record_with_who_and_why() {
     assert!(begins(reasons[1], "received fatal alert: "), "{reasons:?}");
     assert!(begins(reasons[2], "with the admin API: received fatal alert: "), "{reasons:?}");
     assert!(begins(reasons[3], "received corrupt message"), "{reasons:?}");
+}
+
+#[test]
+fn a_certificate_that_was_asked_for_less_renews_as_what_it_is() {
+    let server = in_mode("optional").start();
+    let wish = Extension::ext_key_usage(&[oid::CLIENT_AUTH]);
+    let asking = extension(wish.id.as_der(), wish.critical, &wish.value);
+    let key = Key::p256();
+    let body = base64(&key.csr_with_extensions("CN=device", &[&asking]));
+    let client = Client::new(server.port(), &server.ca());
+    let certificate = client.enroll("/simpleenroll", Some(&server.password(1)), body.as_bytes()).certificate();
+    let paths = (server.folder().join("device.pem"), server.folder().join("device.key"));
+    std::fs::write(&paths.0, pem::encode("CERTIFICATE", &certificate)).expect("a file");
+    std::fs::write(&paths.1, key.to_pem()).expect("a file");
+    let client = Client::with_certificate(server.port(), &server.ca(), &paths.0, &paths.1);
+    for extensions in [&[&asking[..]][..], &[]] {
+        for operation in ["/simplereenroll", "/simpleenroll"] {
+            let body = base64(&Key::p256().csr_with_extensions("CN=device", extensions));
+            let renewed = client.enroll(operation, None, body.as_bytes()).certificate();
+            let renewed = Certificate::parse(&renewed).expect("a certificate");
+            assert_eq!(renewed.extension(&oid::EXT_KEY_USAGE), Some(&wish.value[..]), "{operation}");
+        }
+    }
 }
 
 #[test]

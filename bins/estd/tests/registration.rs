@@ -1,7 +1,7 @@
 //! Who asks for other names than its own: registration authorities (RFC 7030 §3.7) and ChangeSubjectName (RFC 6402 §2.8);
 //! and keys that nobody may ask with.
 
-use est_core::pkix::{Certificate, oid, pem};
+use est_core::pkix::{Certificate, Extension, oid, pem};
 use est_testkit::der;
 use est_testkit::https::{Client, Response, base64};
 use est_testkit::peers::OpenSsl;
@@ -137,7 +137,9 @@ fn an_ra_may_not_ask_for_what_lies_outside_of_its_limits() {
         refused(&answer, differ);
     }
     // And it gets no certificate for servers.
-    let answer = ra.post("/simpleenroll", &Key::p256().csr(METER.0, METER.1));
+    let servers = Extension::ext_key_usage(&[oid::SERVER_AUTH]);
+    let servers = der::extension(servers.id.as_der(), servers.critical, &servers.value);
+    let answer = ra.post("/simpleenroll", &Key::p256().csr_with_extensions(RA, &[&servers]));
     refused(&answer, "certificates of this label are for serverAuth");
     let answer = ra.post("/devices/simplereenroll", &Key::p256().csr(METER.0, METER.1));
     refused(&answer, differ);

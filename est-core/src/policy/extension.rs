@@ -25,9 +25,10 @@ pub const DECIDED: [Oid; 6] = [
 pub const OF_CAS: [Oid; 4] =
     [oid::NAME_CONSTRAINTS, oid::POLICY_MAPPINGS, oid::POLICY_CONSTRAINTS, oid::INHIBIT_ANY_POLICY];
 
-pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>) -> Result<Decided, Refusal> {
+/// `held` are the purposes of the certificate that authenticates, where its holder gets no others.
+pub(super) fn decide(profile: &Profile, wanted: &Wanted<'_>, held: Option<&[Oid]>) -> Result<Decided, Refusal> {
     let (mut dropped, mut passed) = (Vec::new(), Vec::new());
-    let purposes = purposes(profile, wanted.csr)?;
+    let purposes = purposes(profile, wanted.csr, purposes_within(profile, held)?)?;
     for extension in wanted.csr.extensions() {
         match &extension.id {
             id if *id == oid::BASIC_CONSTRAINTS && !is_end_entity(&extension.value) => {
@@ -81,23 +82,41 @@ fn is_end_entity(value: &[u8]) -> bool {
     parts.next().is_none()
 }
 
-/// The profile's purposes, narrowed to the requested ones and those that the profile insists on.
+/// The profile's purposes, as far as a certificate has them; all where `held` is `None`. One that was asked for fewer
+/// purposes than its label gives is renewed with those.
+pub(crate) fn purposes_within(profile: &Profile, held: Option<&[Oid]>) -> Result<Vec<Oid>, Refusal> {
+    let given = &profile.ext_key_usage;
+    let Some(held) = held.filter(|held| !held.contains(&oid::ANY_EXT_KEY_USAGE)) else { return Ok(given.clone()) };
+    let within: Vec<Oid> = given.iter().filter(|purpose| held.contains(purpose)).cloned().collect();
+    let is_lacking = |purpose: &&Oid| given.contains(purpose) && !within.contains(purpose);
+    match profile.required_ext_key_usage.iter().find(is_lacking) {
+        Some(required) => Err(Refusal::PurposeNotHeld(required.clone())),
+        // A certificate without any purpose is for all of them.
+        None if given.is_empty() => Err(Refusal::PurposeNotHeld(oid::ANY_EXT_KEY_USAGE)),
+        None if within.is_empty() => Err(Refusal::PurposeNotHeld(given[0].clone())),
+        None => Ok(within),
+    }
+}
+
+/// The purposes of the profile that are within reach, narrowed to the requested ones and those that the profile insists on.
 ///
 /// Where none of the requested ones is the profile's, the request is refused: an intent may be ignored but not reversed
 /// (RFC 10002 §3.1). A profile without purposes has nothing to narrow.
-fn purposes(profile: &Profile, csr: &Csr) -> Result<Vec<Oid>, Refusal> {
-    let given = &profile.ext_key_usage;
+fn purposes(profile: &Profile, csr: &Csr, given: Vec<Oid>) -> Result<Vec<Oid>, Refusal> {
     let wish = csr.extensions().iter().find(|extension| extension.id == oid::EXT_KEY_USAGE);
-    let Some(wish) = wish.filter(|_| !given.is_empty()) else { return Ok(given.clone()) };
+    let Some(wish) = wish.filter(|_| !given.is_empty()) else { return Ok(given) };
     let wished = Extension::read_ext_key_usage(&wish.value).ok_or(Refusal::MalformedExtKeyUsage)?;
     if wished.contains(&oid::ANY_EXT_KEY_USAGE) {
-        return Ok(given.clone());
+        return Ok(given);
     }
     if !given.iter().any(|purpose| wished.contains(purpose)) {
-        return Err(Refusal::ExtKeyUsage { wished, allowed: given.clone() });
+        return Err(match profile.ext_key_usage.iter().find(|purpose| wished.contains(purpose)) {
+            Some(beyond) => Refusal::PurposeNotHeld(beyond.clone()),
+            None => Refusal::ExtKeyUsage { wished, allowed: given },
+        });
     }
-    let is_kept = |purpose: &&Oid| wished.contains(purpose) || profile.required_ext_key_usage.contains(purpose);
-    Ok(given.iter().filter(is_kept).cloned().collect())
+    let is_kept = |purpose: &Oid| wished.contains(purpose) || profile.required_ext_key_usage.contains(purpose);
+    Ok(given.into_iter().filter(is_kept).collect())
 }
 
 /// The profile's key usages that the key's type can have, narrowed to the requested ones.
