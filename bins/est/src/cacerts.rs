@@ -1,7 +1,6 @@
 //! `est cacerts`.
 
 use std::path::Path;
-use std::time::Duration;
 
 use est_core::client::{Answer, Call};
 use est_core::pkix::{Certificate, Fingerprint};
@@ -10,7 +9,7 @@ use crate::anchors;
 use crate::cli::CacertsArguments;
 use crate::file::{self, Readers};
 use crate::output::{Failure, describe, note, say};
-use crate::peer::{Peer, now};
+use crate::peer::{Peer, READ_PATIENCE, now};
 
 pub(crate) async fn run(arguments: CacertsArguments) -> Result<(), Failure> {
     let is_authenticated = arguments.server.cacert.is_some();
@@ -20,7 +19,7 @@ pub(crate) async fn run(arguments: CacertsArguments) -> Result<(), Failure> {
         Peer::unauthenticated(&arguments.server, &arguments.identity)?
     };
     let call = Call::ca_certs(peer.base_path(), peer.label.as_deref());
-    let Answer::Certificates(certificates) = peer.ask(call, Duration::ZERO).await? else {
+    let Answer::Certificates(certificates) = peer.ask(call, READ_PATIENCE).await? else {
         return Err(Failure::error("the server sent something other than certificates"));
     };
     let certificates = read(&certificates)?;

@@ -1,22 +1,20 @@
 //! `est csrattrs`.
 
-use std::time::Duration;
-
 use est_core::client::{Call, CsrAdvice};
 use est_core::pkix::{CsrAttr, ExtensionTemplate, GeneralNames, KeyRequirement, KeyUsage, Oid, der, oid};
 use serde_json::{Value, json};
 
 use crate::cli::CsrattrsArguments;
 use crate::output::{Failure, say};
-use crate::peer::{Peer, Wanted};
+use crate::peer::{Peer, READ_PATIENCE, Wanted};
 
 pub(crate) async fn run(arguments: CsrattrsArguments) -> Result<(), Failure> {
     let peer = Peer::new(&arguments.server, &arguments.identity, rustls::DEFAULT_VERSIONS)?;
-    let wanted = peer.csr_attrs(Duration::ZERO).await?;
+    let wanted = peer.csr_attrs(READ_PATIENCE).await?;
     if let Wanted::NotFound(failure) = wanted {
         // Where /cacerts is there, the label is.
         let call = Call::ca_certs(peer.base_path(), peer.label.as_deref());
-        peer.ask(call, Duration::ZERO).await.map_err(|_| failure)?;
+        peer.ask(call, READ_PATIENCE).await.map_err(|_| failure)?;
         return tell(&[], arguments.json);
     }
     tell(&wanted.elements(), arguments.json)

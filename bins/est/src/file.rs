@@ -141,6 +141,13 @@ pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Failure> {
     fs::rename(from, to).and_then(|()| sync_folder(to)).map_err(|error| cannot_write(to, &error))
 }
 
+/// Keeps other processes from changing files in this file's folder until the lock is dropped. On a file system without
+/// locks it keeps nobody.
+pub(crate) fn lock_folder(path: &Path) -> Option<File> {
+    let folder = File::open(folder_of(path)).ok()?;
+    folder.lock().ok().map(|()| folder)
+}
+
 /// `path` with `suffix` after it: `key.pem` and `key.pem.old` lie side by side.
 pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -183,8 +190,11 @@ fn create(path: &Path, contents: &str, readers: Readers) -> io::Result<()> {
 
 /// Makes a new name durable, where folders can be synchronised.
 fn sync_folder(path: &Path) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+    if cfg!(unix) { File::open(folder_of(path))?.sync_all() } else { Ok(()) }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A folder of a test's own, removed with its contents.

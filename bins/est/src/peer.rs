@@ -29,6 +29,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// How long plain reads are tried in all.
+pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(10);
+
 /// What a server wants to see in a request.
 pub(crate) enum Wanted {
     /// These elements of a CsrAttrs.

@@ -9,7 +9,7 @@ use est_core::pkix::Certificate;
 use crate::anchors;
 use crate::cli::RenewArguments;
 use crate::output::{Again, Failure, note, say};
-use crate::peer::now;
+use crate::peer::{Peer, now};
 use crate::renewal::Renewal;
 use crate::retry;
 
@@ -29,6 +29,9 @@ struct Round {
 
 pub(crate) async fn run(arguments: RenewArguments) -> Result<(), Failure> {
     let renewal = Renewal::new(&arguments.renewal)?;
+    // What is missing or does not fit is said at once, and not when the certificate is about to end.
+    renewal.current()?;
+    Peer::new(&arguments.renewal.server, &arguments.renewal.identity, rustls::DEFAULT_VERSIONS)?;
     if arguments.once { once(&renewal, &arguments).await } else { for_ever(&renewal, &arguments).await }
 }
 
@@ -45,7 +48,6 @@ async fn once(renewal: &Renewal<'_>, arguments: &RenewArguments) -> Result<(), F
 
 async fn for_ever(renewal: &Renewal<'_>, arguments: &RenewArguments) -> Result<(), Failure> {
     let mut plan = Plan::default();
-    // What cannot be read at the start is for the user to mend.
     let mut certificate = renewal.current()?;
     say_when(renewal, &certificate)?;
     loop {

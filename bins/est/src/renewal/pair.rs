@@ -48,12 +48,19 @@ impl Pair {
 
     /// Puts the certificate, PEM, in place, and the new key if the certificate is for that one.
     pub(crate) fn replace(&self, pem: &str) -> Result<(), Failure> {
+        // Two runs at once, by a timer and by hand, put their certificates in place one after the other.
+        let _lock = file::lock_folder(&self.certificate);
         file::write(&new(&self.certificate), pem, Readers::like(&self.certificate, Readers::Anyone))?;
-        self.finish_interrupted().map(|_| ())
+        self.finish().map(|_| ())
     }
 
     /// Carries on with a replacement of which the new certificate has been written. Says whether there was one.
     pub(crate) fn finish_interrupted(&self) -> Result<bool, Failure> {
+        let _lock = file::lock_folder(&self.certificate);
+        self.finish()
+    }
+
+    fn finish(&self) -> Result<bool, Failure> {
         let Some(steps) = self.remaining()? else { return Ok(false) };
         self.carry_out(&steps, carry_out)?;
         Ok(true)

@@ -353,3 +353,25 @@ fn a_root_that_no_ca_vouches_for_is_named_and_not_added() {
     succeed(&device.run("renew", &["--once", "--new-roots", "any"]));
     assert_eq!(device.count("ca.pem"), 2);
 }
+
+#[test]
+fn what_is_missing_is_said_long_before_the_certificate_ends() {
+    let device = Device::enrolled(Server::dev(estd()));
+    for (more, code, words) in [
+        (&["--cert", "d.pem", "--key", "none.key"][..], 1, "none.key"),
+        (&["--cert", "d.pem", "--key", "d.pem"], 2, "the same file"),
+        (&["--cert", "d.pem", "--key", "d.key", "--cacert", "none.pem"], 1, "none.pem"),
+    ] {
+        for once in [&["--once"][..], &[]] {
+            let mut est = Command::new(EST);
+            est.current_dir(device.folder.folder()).stdin(Stdio::null());
+            est.args(["renew", "--server", &device.url]).args(more).args(once);
+            if !more.contains(&"--cacert") {
+                est.args(["--cacert", "ca.pem"]);
+            }
+            let failed = est.output().expect("est runs");
+            assert_eq!(failed.status.code(), Some(code), "{}", text(&failed));
+            assert!(text(&failed).contains(words), "{}", text(&failed));
+        }
+    }
+}
