@@ -227,7 +227,7 @@ fn systemd_makes_the_user_of_the_unit() {
     }
     let root = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(root.path().join("etc")).expect("a folder");
-    let users = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/sysusers.conf");
+    let users = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packaging/systemd/sysusers.d/ohia.conf");
     let mut command = Command::new("systemd-sysusers");
     let output = command.arg("--root").arg(root.path()).arg(users).output().expect("systemd-sysusers runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,6 +1,7 @@
 //! What `packaging/` and the pages about it promise, shown with the programs that it is for.
 
 mod container;
+mod debian;
 mod monitoring;
 mod pages;
 mod radius;
