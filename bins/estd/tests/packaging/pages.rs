@@ -1,8 +1,10 @@
 //! Pages whose commands do what they say.
 
 use est_testkit::peers::is_installed;
+use est_testkit::python::Python;
 use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
+use serde_json::Value;
 
 use crate::{ESTD, blocks, read};
 
@@ -81,4 +83,36 @@ fn strongswan_gets_its_certificate_by_the_commands_of_the_page() {
     assert!(names.contains("CN = gateway") && names.contains("DNS:vpn.example.com"), "{names}");
     shell.run(&format!("openssl verify -x509_strict -CAfile {ca} x509/gateway.pem"));
     assert!(shell.run("ls x509ca").lines().count() > 0);
+}
+
+#[test]
+fn the_pages_about_devices_hold_toml_and_yaml_that_can_be_read_and_commands_that_est_knows() {
+    let Some(python) = Python::with(&["yaml"]) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "
+import json, sys, tomllib, yaml
+text = open(sys.argv[2]).read()
+print(json.dumps(tomllib.loads(text) if sys.argv[1] == 'toml' else yaml.safe_load(text)))
+";
+    let parse = |language: &str, block: &str| -> Value {
+        std::fs::write(folder.path().join("block"), block).expect("a file");
+        serde_json::from_str(&python.run(script, folder.path(), &[language, "block"])).expect("JSON")
+    };
+    for block in blocks(&read("docs/devices/azure-iot-edge.md"), "toml") {
+        assert!(parse("toml", block)["cert_issuance"]["est"].is_object(), "{block}");
+    }
+    let page = read("docs/devices/cert-manager.md");
+    let pod = parse("yaml", blocks(&page, "yaml")[0]);
+    let containers = pod["spec"]["initContainers"].as_array().expect("containers");
+    assert_eq!(containers.len(), 2);
+    for container in containers {
+        let words = container["command"].as_array().expect("words").iter();
+        let words: Vec<&str> = words.map(|word| word.as_str().expect("a word")).collect();
+        assert_eq!(words[0], "/usr/bin/est");
+        let ended = std::process::Command::new(est()).args(&words[1..]).output().expect("est runs");
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        // The command line is in order; the files are not there.
+        assert!(ended.status.code() == Some(1) && told.contains("cannot be read"), "{words:?}: {told}");
+    }
+    assert_eq!(parse("yaml", blocks(&page, "yaml")[1])["spec"]["ca"]["secretName"], "cluster-ca");
 }
