@@ -224,6 +224,8 @@ impl From<&Actor> for Instigator {
 pub struct AuditFilter {
     /// Those whose name is this, or begins with this and a dot: `otp`, `auth.otp`, `cert.issued`.
     pub event: Option<String>,
+    /// Not those whose name is this, or begins with this and a dot.
+    pub without: Option<String>,
     /// Those that came about, or those that did not.
     pub success: Option<bool>,
     /// Those about the certificate with this serial number.
@@ -437,6 +439,10 @@ impl Read {
         if let Some(event) = &filter.event {
             // '/' is the character after '.': this is every name that begins with the event's and a dot.
             query.push(" AND (event =", event).push(" OR (event >=", format!("{event}."));
+            query.push(" AND event <", format!("{event}/")).push_str("))");
+        }
+        if let Some(event) = &filter.without {
+            query.push(" AND NOT (event =", event).push(" OR (event >=", format!("{event}."));
             query.push(" AND event <", format!("{event}/")).push_str("))");
         }
         if let Some(success) = filter.success {

@@ -82,6 +82,8 @@ pub struct CertificateFilter {
     pub status: Option<(CertificateStatus, UnixTime)>,
     /// Those of this CA.
     pub ca: Option<String>,
+    /// Those asked for at this label.
+    pub label: Option<String>,
     /// Those issued at this time or later.
     pub issued_since: Option<UnixTime>,
     /// Those issued before this time.
@@ -269,6 +271,9 @@ impl CertificateFilter {
         }
         if let Some(ca) = &self.ca {
             query.push(&format!(" AND {CA} ="), ca);
+        }
+        if let Some(label) = &self.label {
+            query.push(" AND c.label =", label);
         }
         if let Some(since) = self.issued_since {
             query.push(" AND c.issued_at >=", seconds(since));

@@ -100,6 +100,28 @@ impl Browser {
         });
     }
 
+    /// Presses keys, one after the other, wherever the focus is.
+    pub fn press(&self, keys: &str) {
+        let strokes: Vec<Value> = keys
+            .chars()
+            .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key.to_string() })))
+            .collect();
+        self.tell("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": strokes }] }));
+    }
+
+    /// Makes the page's window this large, in CSS pixels.
+    pub fn resize(&self, width: u32, height: u32) {
+        let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
+        let wanted = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": metrics });
+        let _ = self.ask("POST", &self.path("/goog/cdp/execute"), &wanted);
+    }
+
+    /// Whether a selector finds nothing.
+    #[must_use]
+    pub fn element_is_absent(&self, selector: &str) -> bool {
+        self.element(selector).is_none()
+    }
+
     /// Waits until the text that is shown by what a selector finds contains `words`, and returns it.
     pub fn text_with(&self, selector: &str, words: &str) -> String {
         self.until(&format!("{selector} shows {words:?}"), || {

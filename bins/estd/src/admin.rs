@@ -15,12 +15,15 @@ mod ha;
 mod health;
 mod input;
 mod listener;
+mod lockouts;
 mod metrics;
 mod openapi;
 mod otp;
 mod overview;
 mod problem;
+mod repeated;
 mod requests;
+mod session;
 mod throttle;
 mod ui;
 
@@ -52,6 +55,8 @@ use caller::Door;
 use endpoint::{Access, Endpoint};
 use guard::Rule;
 use problem::Problem;
+use repeated::RepeatedReads;
+use session::Sessions;
 use throttle::Throttle;
 
 /// What the admin API works with.
@@ -67,6 +72,8 @@ pub(crate) struct Admin {
     admission: Arc<Admission>,
     requests: Throttle,
     failures: Throttle,
+    sessions: Sessions,
+    reads: RepeatedReads,
     /// When the database was last asked whether it answers, and whether it did.
     probed: Mutex<Option<(Instant, bool)>>,
     census: RwLock<Option<Vec<Census>>>,
@@ -129,6 +136,8 @@ impl Admin {
             admission,
             requests: Throttle::new(now),
             failures: Throttle::new(now),
+            sessions: Sessions::default(),
+            reads: RepeatedReads::default(),
             probed: Mutex::new(None),
             census: RwLock::new(None),
             started: now,
@@ -209,6 +218,7 @@ fn endpoints() -> Vec<Endpoint> {
         cas::endpoints(),
         ha::endpoints(),
         otp::endpoints(),
+        lockouts::endpoints(),
         certs::endpoints(),
         requests::endpoints(),
         audit::endpoints(),
@@ -216,6 +226,7 @@ fn endpoints() -> Vec<Endpoint> {
         configuration::endpoints(),
         metrics::endpoints(),
         overview::endpoints(),
+        session::endpoints(),
         vec![own],
     ];
     parts.into_iter().flatten().collect()

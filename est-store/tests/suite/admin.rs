@@ -2,7 +2,7 @@
 
 use est_core::{Claimed, Seconds, Store as _};
 use est_store::{
-    Actor, AdminEvent, AuditFilter, CertificateFilter, CertificateStatus, Method, RevocationReason, SerialNumber,
+    Actor, AdminEvent, AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, Method, RevocationReason, SerialNumber,
 };
 
 use super::subject::{Store, Subject};
@@ -44,7 +44,15 @@ async fn who_used_the_admin_api_is_written_down_and_found() {
     assert!(read(nobody).await.is_empty());
     let at = records[0].at;
     assert!(read(AuditFilter { before: Some(at), ..of_alice.clone() }).await.iter().all(|record| record.at < at));
-    assert!(read(AuditFilter { ca: Some("root".into()), ..of_alice }).await.is_empty());
+    assert!(read(AuditFilter { ca: Some("root".into()), ..of_alice.clone() }).await.is_empty());
+    let without = |event: &str| AuditFilter { without: Some(event.into()), ..AuditFilter::default() };
+    let is_access = |record: &AuditRecord| record.event == "admin.access";
+    assert!(read(AuditFilter::default()).await.iter().any(is_access));
+    for (event, others) in [("admin.access", 1), ("admin", 0)] {
+        let left = read(without(event)).await;
+        assert!(!left.iter().any(is_access));
+        assert_eq!(left.iter().filter(|record| record.event.starts_with("admin.")).count(), others, "{event}");
+    }
 }
 
 #[tokio::test]
@@ -62,6 +70,8 @@ async fn certificates_are_counted_as_they_are_listed() {
         (status(CertificateStatus::Revoked), 1),
         (of_ca("root"), 2),
         (of_ca("other"), 0),
+        (CertificateFilter { label: Some("nowhere".into()), ..CertificateFilter::default() }, 0),
+        (CertificateFilter { label: Some("factory".into()), ..CertificateFilter::default() }, 2),
         (CertificateFilter { containing: Some("DEVICE-2".into()), ..CertificateFilter::default() }, 1),
         (CertificateFilter { issued_since: Some(START), ..CertificateFilter::default() }, 2),
         (CertificateFilter { issued_since: Some(after(1)), ..CertificateFilter::default() }, 0),

@@ -35,6 +35,9 @@ struct ListEvents {
     #[serde(alias = "action")]
     #[schemars(regex(pattern = "^[a-z._]{1,64}$"))]
     event: Option<String>,
+    /// Not those of this name, or whose name begins with this and a dot: `admin.access` leaves out what operators read.
+    #[schemars(regex(pattern = "^[a-z._]{1,64}$"))]
+    without: Option<String>,
     /// Those that came about, or those that did not.
     outcome: Option<Outcome>,
     /// Those of this actor, or of those whose name goes on after this: `password tf5evn8xva`, `local:alice`.
@@ -95,21 +98,21 @@ async fn list(
     Parameters(wanted): Parameters<ListEvents>,
 ) -> Result<Json<EventList>, Problem> {
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
-    at_most(64, "event", &wanted.event)?;
+    for (name, event) in [("event", &wanted.event), ("without", &wanted.without)] {
+        at_most(64, name, event)?;
+        if !event.as_deref().is_none_or(is_event) {
+            return Err(Problem::invalid(format_args!("{name}: write a dotted name, for example cert.issued")));
+        }
+    }
     at_most(255, "actor", &wanted.actor)?;
     at_most(64, "ca_id", &wanted.ca_id)?;
     at_most(255, "find", &wanted.find)?;
     at_most(64, "source", &wanted.source)?;
     at_most(255, "label", &wanted.label)?;
-    let is_event = |event: &String| {
-        !event.is_empty() && event.bytes().all(|octet| octet.is_ascii_lowercase() || b"._".contains(&octet))
-    };
-    if !wanted.event.as_ref().is_none_or(is_event) {
-        return Err(Problem::invalid("event: write a dotted name, cert.issued say"));
-    }
     let micros = |time: UnixTime| UnixMicros(time.0.saturating_mul(1_000_000));
     let filter = AuditFilter {
         event: wanted.event,
+        without: wanted.without,
         success: wanted.outcome.map(|outcome| matches!(outcome, Outcome::Success)),
         serial: wanted.serial.as_deref().map(serial).transpose()?,
         since: wanted.start.map(|text| time("start", &text)).transpose()?.map(micros),
@@ -127,4 +130,8 @@ async fn list(
         cursor: page.next.map(|next| next.to_string()),
         events: page.items.into_iter().map(Record::of).collect(),
     }))
+}
+
+fn is_event(event: &str) -> bool {
+    !event.is_empty() && event.bytes().all(|octet| octet.is_ascii_lowercase() || b"._".contains(&octet))
 }

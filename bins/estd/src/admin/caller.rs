@@ -1,5 +1,6 @@
 //! Who calls, and what they may do.
 
+use std::fmt;
 use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
@@ -25,6 +26,18 @@ pub(super) struct Caller {
     pub(super) actor: Actor,
     /// What they may do.
     pub(super) role: Role,
+    /// The bearer token that they sent with this very request, if they did.
+    pub(super) token: Option<TokenDigest>,
+}
+
+/// The SHA-256 of a bearer token.
+#[derive(Clone, Copy)]
+pub(super) struct TokenDigest(pub(super) [u8; 32]);
+
+impl fmt::Debug for TokenDigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenDigest(..)")
+    }
 }
 
 impl<S: Sync> FromRequestParts<S> for Caller {
@@ -142,24 +155,28 @@ impl Door {
         let Some(token) = bearer(value.as_bytes()) else {
             return Some(Err(rejected("the credential is no bearer token")));
         };
-        let digest: [u8; 32] = Sha256::digest(token).into();
+        let digest = Sha256::digest(token).into();
+        let caller = self.by_digest(peer, &digest).map(|caller| Caller { token: Some(TokenDigest(digest)), ..caller });
+        Some(caller.ok_or_else(|| rejected("no operator has this token")))
+    }
+
+    /// By the SHA-256 of a token: whose it is at present, if anybody's.
+    pub(super) fn by_digest(&self, peer: &Peer, digest: &[u8; 32]) -> Option<Caller> {
         // Every token is looked at, whichever it is.
         let mut found = None;
         for known in &self.tokens {
-            if bool::from(known.digest.ct_eq(&digest)) {
+            if bool::from(known.digest.ct_eq(digest)) {
                 found = Some(known);
             }
         }
-        Some(match found {
-            Some(known) => Ok(Caller {
-                actor: Actor {
-                    name: format!("admin:{}", known.name),
-                    method: Method::Bearer,
-                    source: Some(peer.source.clone()),
-                },
-                role: known.role,
-            }),
-            None => Err(rejected("no operator has this token")),
+        found.map(|known| Caller {
+            actor: Actor {
+                name: format!("admin:{}", known.name),
+                method: Method::Bearer,
+                source: Some(peer.source.clone()),
+            },
+            role: known.role,
+            token: None,
         })
     }
 
@@ -193,7 +210,7 @@ impl Door {
             Some(listed) => {
                 let name = format!("admin:{}", listed.name.as_ref().unwrap_or(&subject));
                 let actor = Actor { name, method: Method::Certificate, source: Some(peer.source.clone()) };
-                Ok(Caller { actor, role: listed.role })
+                Ok(Caller { actor, role: listed.role, token: None })
             }
             None => {
                 let why = if is_named { ", which was issued here: give a fingerprint, or issued_here" } else { "" };

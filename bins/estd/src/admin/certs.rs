@@ -64,6 +64,9 @@ struct ListCertificates {
     #[serde(alias = "ca")]
     #[schemars(length(max = 64))]
     ca_id: Option<String>,
+    /// The label that it was asked for at.
+    #[schemars(length(max = 255))]
+    label: Option<String>,
     /// Issued at this time or later.
     #[schemars(extend("format" = "date-time"))]
     issued_after: Option<String>,
@@ -197,11 +200,13 @@ async fn list(
     let paging = Paging::of(wanted.page, wanted.per_page, wanted.cursor.as_deref())?;
     at_most(255, "subject", &wanted.subject)?;
     at_most(64, "ca_id", &wanted.ca_id)?;
+    at_most(255, "label", &wanted.label)?;
     let now = shell::now();
     let filter = CertificateFilter {
         status: wanted.status.map(|status| (status.into(), now)),
         containing: wanted.subject,
         ca: wanted.ca_id,
+        label: wanted.label,
         issued_since: wanted.issued_after.map(|text| time("issued_after", &text)).transpose()?,
         issued_before: wanted.issued_before.map(|text| time("issued_before", &text)).transpose()?,
     };

@@ -39,6 +39,9 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
         if !is_json {
             return Err(Problem::NotJson);
         }
+        if octets.trim_ascii() == b"null" {
+            return Err(Problem::invalid("the body is null: send an object, or no body where none is needed"));
+        }
         // Where it is wrong is said by name, and by line and column for what has no name.
         serde_json::from_slice(&octets).map(Self).map_err(Problem::invalid)
     }

@@ -33,14 +33,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// The caller.
+/// The caller, and where they are.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-struct Identity {
+pub(super) struct Identity {
     /// Who it is, as the audit trail writes it.
     name: String,
     /// What they may do.
     role: RoleName,
+    /// What this installation is called (`admin.title`).
+    title: Option<String>,
+    /// The labels of EST that there are.
+    labels: Vec<String>,
 }
 
 /// What a caller may do.
@@ -74,13 +78,21 @@ struct Hour {
     issued: u64,
 }
 
-async fn whoami(caller: Caller) -> Json<Identity> {
-    let role = match caller.role {
-        Role::Operator => RoleName::Operator,
-        Role::Auditor => RoleName::Auditor,
-        Role::Viewer => RoleName::Viewer,
-    };
-    Json(Identity { name: caller.actor.name, role })
+impl Identity {
+    pub(super) fn of(admin: &Admin, caller: &Caller) -> Self {
+        let role = match caller.role {
+            Role::Operator => RoleName::Operator,
+            Role::Auditor => RoleName::Auditor,
+            Role::Viewer => RoleName::Viewer,
+        };
+        let settings = &admin.current().settings;
+        let labels = settings.labels.iter().map(|label| label.name.clone()).collect();
+        Self { name: caller.actor.name.clone(), role, title: settings.admin.title.clone(), labels }
+    }
+}
+
+async fn whoami(State(admin): State<Arc<Admin>>, caller: Caller) -> Json<Identity> {
+    Json(Identity::of(&admin, &caller))
 }
 
 async fn statistics(State(admin): State<Arc<Admin>>) -> Result<Json<Statistics>, Problem> {

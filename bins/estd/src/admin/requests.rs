@@ -18,7 +18,7 @@ use super::problem::Problem;
 use crate::view::{Request, RequestDetail, RequestState as Standing};
 
 /// How many requests can be decided at once.
-const MOST_AT_ONCE: usize = 500;
+const MOST_AT_ONCE: usize = 100;
 /// The longest comment, in characters.
 pub(crate) const LONGEST_COMMENT: usize = 1000;
 
@@ -99,7 +99,7 @@ struct Comment {
 #[serde(deny_unknown_fields)]
 struct Decisions {
     /// Their ids.
-    #[schemars(length(min = 1, max = 500), inner(length(min = 1, max = 64)))]
+    #[schemars(length(min = 1, max = 100), inner(length(min = 1, max = 64)))]
     ids: Vec<String>,
     /// What is decided about all of them.
     decision: Verdict,
@@ -210,6 +210,9 @@ async fn decide_several(
 ) -> Result<Json<DecisionResults>, Problem> {
     if !(1..=MOST_AT_ONCE).contains(&wanted.ids.len()) {
         return Err(Problem::invalid(format_args!("ids: name 1 to {MOST_AT_ONCE} requests")));
+    }
+    if !wanted.ids.iter().all(|id| (1..=64).contains(&id.chars().count())) {
+        return Err(Problem::invalid("ids: each must be 1 to 64 characters long"));
     }
     let decision = match wanted.decision {
         Verdict::Approve => Decision::Approve,

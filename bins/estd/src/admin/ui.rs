@@ -14,12 +14,29 @@ use super::Admin;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// The path and the contents of a script.
+macro_rules! script {
+    ($name:literal) => {
+        (concat!("/ui/", $name), "text/javascript; charset=utf-8", include_str!(concat!("ui/", $name)))
+    };
+}
+
 /// Path, media type and contents.
-const FILES: [(&str, &str, &str); 4] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("/ui/", "text/html; charset=utf-8", include_str!("ui/index.html")),
-    ("/ui/app.js", "text/javascript; charset=utf-8", include_str!("ui/app.js")),
     ("/ui/style.css", "text/css; charset=utf-8", include_str!("ui/style.css")),
     ("/ui/icon.svg", "image/svg+xml", include_str!("ui/icon.svg")),
+    script!("api.js"),
+    script!("app.js"),
+    script!("audit.js"),
+    script!("authorities.js"),
+    script!("certificates.js"),
+    script!("configuration.js"),
+    script!("dom.js"),
+    script!("listing.js"),
+    script!("overview.js"),
+    script!("passwords.js"),
+    script!("requests.js"),
 ];
 
 /// Serves the page.

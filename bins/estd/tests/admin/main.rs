@@ -8,3 +8,4 @@ mod limits;
 mod metrics;
 mod operations;
 mod schema;
+mod sessions;

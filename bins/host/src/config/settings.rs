@@ -511,6 +511,8 @@ pub struct Admin {
     pub failure_delay: Duration,
     /// How many connections may be open.
     pub max_connections: NonZeroUsize,
+    /// What the installation is called on the operator's page.
+    pub title: Option<String>,
 }
 
 /// By what operators show who they are.

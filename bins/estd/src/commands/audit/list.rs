@@ -25,6 +25,7 @@ pub(super) async fn run(options: AuditList) -> Result<()> {
         source,
         label,
         containing: find,
+        ..AuditFilter::default()
     };
     let page = store.audit(filter, limit, after).await?;
     let next = page.next.map(|cursor| cursor.to_string());

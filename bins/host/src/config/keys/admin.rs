@@ -76,6 +76,13 @@ pub(in crate::config) static ADMIN: Section = Section {
         .also(&["delay"]),
         key("max_connections", "integer", Default("64"), "How many connections may be open; 1 to 10000.")
             .also(&["connections"]),
+        key(
+            "title",
+            "string",
+            Means("no name"),
+            "What this installation is called, in the header and the title of the operator's page: 1 to 64 characters.",
+        )
+        .also(&["installation", "name"]),
     ],
     later: &[],
 };

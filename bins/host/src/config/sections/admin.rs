@@ -26,6 +26,7 @@ pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
     let max_failures = section.get("max_failures", |given| given.integer(1..=1_000_000));
     let failure_delay = section.get("failure_delay", |given| given.duration(Duration::ZERO..=Duration::from_secs(10)));
     let max_connections = section.get("max_connections", |given| given.count(10_000));
+    let title = section.optional("title", name);
     let tokens: Vec<_> = section.open_all(&keys::ADMIN_TOKEN).iter().map(token).collect();
     let certificates: Vec<_> = section.open_all(&keys::ADMIN_CERTIFICATE).iter().map(listed).collect();
     let admin = Admin {
@@ -40,6 +41,7 @@ pub(super) fn read(section: &Reader<'_>, cas: &Cas) -> Option<Admin> {
         max_failures: max_failures?,
         failure_delay: failure_delay?,
         max_connections: max_connections?,
+        title: title?,
     };
     if admin.enabled {
         check(section, &admin, cas);

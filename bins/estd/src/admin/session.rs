@@ -1,0 +1,177 @@
+//! Sessions of the operator's page: what lets it survive a reload of the browser without keeping a token in it.
+//!
+//! A session is of a token: it ends with it, and what the token may do is looked up at each use. The cookie is out of
+//! reach of scripts, and counts only where the browser says that a page of this very origin makes the request.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use est_core::Entropy;
+use host::shell;
+use sha2::{Digest as _, Sha256};
+
+use super::Admin;
+use super::caller::{Caller, TokenDigest};
+use super::endpoint::{Access, Content, Endpoint};
+use super::overview::Identity;
+use super::problem::Problem;
+
+/// How long a session lasts, used or not: a working day.
+const LASTS: Duration = Duration::from_secs(8 * 3_600);
+/// How many there are at most; the oldest makes room.
+const MOST: usize = 256;
+/// `__Host-` has browsers insist on Secure, on the path `/` and on no other host (RFC 6265bis §4.1.3.2).
+const COOKIE_NAME: &str = "__Host-ohia-session";
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::post("/admin/session", "Begins a session for a browser: a cookie that stands for the bearer token.")
+            .only(Access::Viewer)
+            .json::<Identity>(StatusCode::CREATED, "The caller; the cookie is in Set-Cookie.")
+            .fails(&[StatusCode::CONFLICT])
+            .by(begin),
+        Endpoint::delete("/admin/session", "Ends the session of the cookie.")
+            .only(Access::Viewer)
+            .answer(StatusCode::NO_CONTENT, "There is no session any more.", Content::Empty)
+            .by(end),
+    ]
+}
+
+/// The sessions under way.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+
+struct Session {
+    /// The SHA-256 of the token that it stands for.
+    token: [u8; 32],
+    begun: Instant,
+}
+
+impl Sessions {
+    /// Begins a session; what the cookie is to hold.
+    fn begin(&self, token: [u8; 32], secret: &[u8; 32], now: Instant) {
+        let mut sessions = self.lock();
+        sessions.retain(|_, session| session.is_under_way(now));
+        if sessions.len() >= MOST
+            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.begun).map(|(key, _)| *key)
+        {
+            sessions.remove(&oldest);
+        }
+        sessions.insert(Sha256::digest(hex(secret)).into(), Session { token, begun: now });
+    }
+
+    /// The SHA-256 of the token that a request's session stands for; `None` without a session that counts.
+    pub(super) fn token(&self, headers: &HeaderMap, now: Instant) -> Option<[u8; 32]> {
+        let by_own_page = headers.get(HeaderName::from_static("sec-fetch-site")).is_some_and(|s| s == "same-origin");
+        let key = cookie(headers).filter(|_| by_own_page)?;
+        self.lock().get(&key).filter(|session| session.is_under_way(now)).map(|session| session.token)
+    }
+
+    fn end(&self, headers: &HeaderMap) {
+        if let Some(key) = cookie(headers) {
+            self.lock().remove(&key);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    fn is_under_way(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.begun) < LASTS
+    }
+}
+
+async fn begin(State(admin): State<Arc<Admin>>, caller: Caller) -> Result<Response, Problem> {
+    let Some(TokenDigest(token)) = caller.token else {
+        return Err(Problem::Conflict("a session stands for a bearer token: send one".to_owned()));
+    };
+    let Entropy(secret) = shell::entropy().map_err(|_| Problem::Unavailable)?;
+    admin.sessions.begin(token, &secret, Instant::now());
+    let cookie = format!(
+        "{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}",
+        hex(&secret),
+        LASTS.as_secs()
+    );
+    let mut answer = (StatusCode::CREATED, Json(Identity::of(&admin, &caller))).into_response();
+    answer.headers_mut().extend(HeaderValue::try_from(cookie).ok().map(|cookie| (SET_COOKIE, cookie)));
+    Ok(answer)
+}
+
+async fn end(State(admin): State<Arc<Admin>>, headers: HeaderMap) -> Response {
+    admin.sessions.end(&headers);
+    let gone = format!("{COOKIE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    answer.headers_mut().extend(HeaderValue::try_from(gone).ok().map(|cookie| (SET_COOKIE, cookie)));
+    answer
+}
+
+/// The SHA-256 of what the session's cookie holds: how a session is found, so that looking takes no longer the better
+/// somebody guesses.
+fn cookie(headers: &HeaderMap) -> Option<[u8; 32]> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(name, _)| *name == COOKIE_NAME).map(|(_, value)| Sha256::digest(value).into())
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+    use super::*;
+
+    fn showing(secret: &[u8; 32], site: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, format!("theme=dark; {COOKIE_NAME}={}", hex(secret)).parse().unwrap());
+        headers.insert(HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static(site));
+        headers
+    }
+
+    #[test]
+    fn a_session_stands_for_its_token_until_it_ends() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        sessions.begin([1; 32], &[7; 32], now);
+        let own = showing(&[7; 32], "same-origin");
+        assert_eq!(sessions.token(&own, now), Some([1; 32]));
+        assert_eq!(sessions.token(&showing(&[8; 32], "same-origin"), now), None);
+        assert_eq!(sessions.token(&own, now + LASTS), None);
+        sessions.end(&own);
+        assert_eq!(sessions.token(&own, now), None);
+    }
+
+    #[test]
+    fn a_cookie_that_another_page_sends_counts_for_nothing() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        sessions.begin([1; 32], &[7; 32], now);
+        for site in ["cross-site", "same-site", "none"] {
+            assert_eq!(sessions.token(&showing(&[7; 32], site), now), None, "{site}");
+        }
+        let mut silent = showing(&[7; 32], "same-origin");
+        silent.remove("sec-fetch-site");
+        assert_eq!(sessions.token(&silent, now), None);
+    }
+
+    #[test]
+    fn the_oldest_of_too_many_sessions_makes_room() {
+        let (sessions, now) = (Sessions::default(), Instant::now());
+        for number in 0..=MOST {
+            let mut secret = [0; 32];
+            secret[..8].copy_from_slice(&number.to_be_bytes());
+            sessions.begin([1; 32], &secret, now + Duration::from_secs(number as u64));
+        }
+        assert_eq!(sessions.lock().len(), MOST);
+        assert_eq!(sessions.token(&showing(&[0; 32], "same-origin"), now), None);
+    }
+}
