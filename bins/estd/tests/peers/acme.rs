@@ -133,7 +133,7 @@ fn certbot_orders_and_renews_by_acme2certifier_as_a_registration_authority() {
          openssl base64 -in ra.csr | curl -sS --fail --cacert {} -u :{} -H 'Content-Type: application/pkcs10' --data-binary @- {} > ra.p7
          openssl base64 -d -A -in ra.p7 | openssl pkcs7 -inform DER -print_certs -out ra.pem",
         server.ca().display(),
-        created["password"].as_str().expect("a password"),
+        created["otp"].as_str().expect("a password"),
         server.est("/ras/simpleenroll"),
     ));
     let folder = shell.folder().display();
