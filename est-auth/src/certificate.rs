@@ -38,23 +38,22 @@ impl CertificateAuthenticator {
     }
 
     async fn judge(&self, evidence: &Evidence, now: UnixTime) -> Result<Verdict, PortError> {
-        let Validated { certificate, revocation, has_expired } = match self.paths.validate(&evidence.certificates, now)
-        {
+        let Validated { path, revocation, has_expired } = match self.paths.validate(&evidence.certificates, now) {
             Ok(validated) => validated,
             Err(doubt) => return Ok(Verdict::Unknown(doubt)),
         };
         // Its grace is for renewing without anything else to show.
         if has_expired && evidence.credentials.is_some() {
-            return Ok(Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() }));
+            return Ok(Verdict::Unknown(Doubt::CertificateExpired { not_after: path.not_after() }));
         }
-        if self.inventory.is_revoked(&certificate).await? {
+        if self.inventory.is_revoked(&path).await? {
             return Ok(Verdict::Unknown(Doubt::CertificateRevoked));
         }
         if revocation == RevocationStatus::Unknown {
-            let (serial, subject) = (certificate.serial_text(), certificate.subject());
+            let (serial, subject) = (path.serial_text(), path.subject());
             warn!(serial, %subject, "let in a client although no CRL tells whether its certificate was revoked");
         }
-        Ok(Verdict::Known(Principal::Certificate(certificate)))
+        Ok(Verdict::Known(Principal::Certificate(path)))
     }
 }
 

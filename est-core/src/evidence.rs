@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 use core::net::IpAddr;
+use core::ops::Deref;
 
 use crate::pkix::{Certificate, Fingerprint};
 use crate::policy::Allowance;
@@ -41,7 +42,7 @@ pub struct Credentials {
 pub enum Principal {
     /// Holds the key of this certificate, which chains to a trust anchor and is not revoked. If it has expired, it was
     /// found good enough for its own renewal, and for nothing else.
-    Certificate(Arc<Certificate>),
+    Certificate(CertificatePath),
     /// Knows a one-time password.
     OneTimePassword {
         /// The public half, which finds the password in the store.
@@ -55,6 +56,48 @@ pub enum Principal {
         /// What names it is good for besides the entity's own.
         allowance: Arc<Allowance>,
     },
+}
+
+/// A certificate, and those above it on the path that was verified. It reads as the certificate itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CertificatePath {
+    leaf: Arc<Certificate>,
+    issuers: Arc<[Arc<Certificate>]>,
+}
+
+impl CertificatePath {
+    /// A path that was verified: `issuers` begins with the issuer of `leaf` and ends with a trust anchor.
+    #[must_use]
+    pub fn new(leaf: Arc<Certificate>, issuers: Arc<[Arc<Certificate>]>) -> Self {
+        Self { leaf, issuers }
+    }
+
+    /// The certificate that was shown.
+    #[must_use]
+    pub fn leaf(&self) -> &Arc<Certificate> {
+        &self.leaf
+    }
+
+    /// The certificates above it: its issuer first, the trust anchor last; none where no path is known.
+    #[must_use]
+    pub fn issuers(&self) -> &[Arc<Certificate>] {
+        &self.issuers
+    }
+}
+
+/// A certificate of which no path is known: its signature alone says who issued it.
+impl From<Arc<Certificate>> for CertificatePath {
+    fn from(leaf: Arc<Certificate>) -> Self {
+        Self { leaf, issuers: Arc::default() }
+    }
+}
+
+impl Deref for CertificatePath {
+    type Target = Certificate;
+
+    fn deref(&self) -> &Certificate {
+        &self.leaf
+    }
 }
 
 impl Principal {

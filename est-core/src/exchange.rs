@@ -26,7 +26,8 @@ const LEASE_WITH_A_KEY: Seconds = Seconds(120);
 pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy) -> Step {
     let Request { operation, label, evidence, body } = request;
     let Some(label) = site.label(label.as_deref()).cloned() else {
-        return Step::Done(Reply::Refused(Refusal::UnknownLabel));
+        let refusal = if label.is_some() { Refusal::UnknownLabel } else { Refusal::LabelMissing };
+        return Step::Done(Reply::Refused(refusal));
     };
     if !site.operations.serves(operation) {
         return Step::Done(Reply::Refused(Refusal::OperationDisabled(operation)));
@@ -197,7 +198,7 @@ fn vet(
         let request = KeyRequest::parse(&der).map_err(Refusal::Csr)?;
         let key_type = request.key_type(profile.key_types.as_deref());
         let shown = match principal {
-            Principal::Certificate(certificate) => Some(certificate.clone()),
+            Principal::Certificate(path) => Some(path.leaf().clone()),
             Principal::OneTimePassword { .. } => None,
         };
         let (csr, wish) = request.wish(key_type, shown);
@@ -216,7 +217,7 @@ fn vet(
 
 impl Context {
     fn decide(&self, principal: &Principal, csr: &Csr, renewing: Option<&Certificate>) -> Result<Plan, Refusal> {
-        self.label.admit(principal, self.site.algorithms)?;
+        self.label.admit(principal, self.operation, self.site.algorithms)?;
         policy::decide_for(&self.label, principal, self.authority(principal), csr, renewing, self.now)
     }
 

@@ -35,6 +35,7 @@ pub mod cms;
 mod drive;
 mod evidence;
 mod exchange;
+mod hidden;
 mod key_generation;
 mod linking;
 mod lockout;
@@ -54,8 +55,9 @@ pub mod tower;
 pub mod wire;
 
 pub use drive::drive;
-pub use evidence::{Credentials, Doubt, Evidence, Principal, Verdict};
+pub use evidence::{CertificatePath, Credentials, Doubt, Evidence, Principal, Verdict};
 pub use exchange::{Authenticate, Claim, GenerateKey, Issue, Record, Step, begin};
+pub use hidden::{is_hidden, with_hidden_escaped};
 pub use key_generation::{Generated, GeneratedKey, KeyPart, KeyRefusal, KeyWish, Protection};
 pub use linking::{Linking, TlsExporter};
 pub use lockout::{Counted, Guess, Lockout, Network, networks};

@@ -10,8 +10,7 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sha2::{Digest, Sha256};
 
-use crate::pkix::is_treacherous;
-use crate::{Principal, Seconds};
+use crate::{Principal, Seconds, is_hidden};
 
 /// The longest user name that is written down as it is.
 const LONGEST_USER: usize = 64;
@@ -127,8 +126,7 @@ pub fn networks(address: IpAddr) -> Vec<Network> {
 
 /// A name that is too long, has characters that do not belong in one, or may be a password, by its SHA-256.
 fn shortened(user: &str) -> String {
-    let is_odd = |character| is_treacherous(character) || is_invisible(character);
-    if user.len() <= LONGEST_USER && !user.chars().any(is_odd) && !may_be_a_password(user) {
+    if user.len() <= LONGEST_USER && !user.chars().any(is_hidden) && !may_be_a_password(user) {
         return user.to_owned();
     }
     Sha256::digest(user.as_bytes()).iter().fold("sha256:".to_owned(), |mut text, octet| {
@@ -144,21 +142,6 @@ fn may_be_a_password(user: &str) -> bool {
             && secret.bytes().all(|octet| octet.is_ascii_alphanumeric())
             && secret.bytes().any(|octet| octet.is_ascii_digit())
     })
-}
-
-/// What is not seen, so that two names look like one: soft hyphens, marks of direction, joiners, tags.
-fn is_invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{180e}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 #[cfg(test)]

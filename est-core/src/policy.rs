@@ -4,6 +4,7 @@ mod allowance;
 mod attributes;
 mod authority;
 mod baseline;
+mod binding;
 mod constraint;
 mod der;
 mod explanation;
@@ -17,6 +18,7 @@ mod name;
 mod pattern;
 mod profile;
 mod renewal;
+mod rule;
 mod uri;
 mod validity;
 
@@ -27,9 +29,9 @@ use alloc::vec::Vec;
 use crate::pkix::{
     Certificate, Csr, Extension, GeneralNames, KeyUsage, Name, Oid, SubjectPublicKeyInfo, TbsCertificate, oid,
 };
-use crate::{Label, Linking, NameBinding, Principal, PurposeBinding, Refusal, Serial, UnixTime};
+use crate::{Label, Linking, Principal, PurposeBinding, Refusal, Serial, UnixTime};
 
-use allowance::Own;
+use name::Standing;
 
 pub use allowance::Allowance;
 pub use attributes::{Role, csr_attributes};
@@ -40,7 +42,9 @@ pub use extension::{DECIDED, OF_CAS};
 pub use identity::{IdentityRule, Who};
 pub use kind::NameKind;
 pub use pattern::Pattern;
-pub use profile::{CommonName, KeyReuse, NameRule, NameRules, Profile, Requirements, SubjectRules};
+pub use profile::{CommonName, KeyReuse, NameChange, NameRules, Profile, Requirements, SubjectRules};
+pub use renewal::Held;
+pub use rule::NameRule;
 
 /// What will be issued: everything but the serial number and what the CA itself puts in.
 #[derive(Clone, Debug)]
@@ -89,9 +93,9 @@ impl<'a> Wanted<'a> {
 /// Decides what `csr` gets from `label`.
 ///
 /// `renewing` is the certificate that is to be renewed: then subject and subjectAltName must be its own
-/// (RFC 7030 §4.2.2). Somebody who authenticates with a certificate without renewing it is held to its names too,
-/// unless the label says otherwise, and somebody with a password to those that it is for; an [`IdentityRule`] may let
-/// them have others. Who may change the names asks for others with ChangeSubjectName (RFC 6402 §2.8).
+/// (RFC 7030 §4.2.2). A client that authenticates with a certificate without renewing it can only get its names, too,
+/// unless the label says otherwise; one with a password, those that the password is for. An [`IdentityRule`] may allow
+/// others. A holder that may change its names asks for others with ChangeSubjectName (RFC 6402 §2.8).
 ///
 /// # Errors
 /// The first rule that forbids it. The order is: what links the request, the key, whose names they are, the names, the CAs' constraints, the
@@ -110,7 +114,7 @@ pub fn decide(
 /// whatever the label lets holders ask for. In a renewal it is a holder like any other.
 ///
 /// # Errors
-/// As [`decide`]; besides, that the names lie outside of the authority's limits.
+/// As [`decide`], and that the names lie outside of the authority's limits.
 pub fn decide_for(
     label: &Label,
     principal: &Principal,
@@ -125,25 +129,25 @@ pub fn decide_for(
     }
     key::check(profile, &label.ca, csr, renewing)?;
     let wanted = Wanted::by(csr);
-    let own = principal.certificate();
-    let for_others = match (renewing, ra) {
-        (None, Some(ra)) => (!own.is_some_and(|own| wanted.names_holder_of(own))).then_some(ra),
-        (Some(certificate), _) => {
-            renewal::check(certificate, csr)?;
-            None
-        }
-        (None, None) => {
-            check_binding(label, principal, &wanted)?;
-            None
-        }
-    };
-    if csr.change_subject_name().is_some() && !profile.change_subject_name {
-        return Err(Refusal::ChangeSubjectName);
+    let names_itself = principal.certificate().is_some_and(|own| wanted.names_holder_of(own));
+    let for_others = if renewing.is_some() || names_itself { None } else { ra };
+    match (for_others, renewing) {
+        (Some(_), _) => {}
+        (None, Some(certificate)) => renewal::check(certificate, csr, Held::Renewing)?,
+        (None, None) => binding::check(label, principal, &wanted)?,
+    }
+    if csr.change_subject_name().is_some() {
+        binding::check_change(label, principal, for_others, &wanted)?;
     }
     if let Some(ra) = for_others {
         ra.check(&wanted)?;
     }
-    name::check(profile, &wanted)?;
+    let standing = match (names_itself, renewing) {
+        (true, Some(_)) => Standing::Renewed,
+        (true, None) => Standing::Shown,
+        (false, _) => Standing::New,
+    };
+    name::check(profile, &wanted, standing)?;
     if profile.requirements == Requirements::Baseline {
         baseline::check(&wanted).map_err(Refusal::Baseline)?;
     }
@@ -163,28 +167,6 @@ pub fn decide_for(
         dropped,
         ra: for_others.map(|ra| ra.name.clone()),
     })
-}
-
-/// Whether the principal may have the names that it asks for on its own behalf.
-fn check_binding(label: &Label, principal: &Principal, wanted: &Wanted<'_>) -> Result<(), Refusal> {
-    let here = label.name.as_deref();
-    let rules = label.identities.iter().filter(|rule| rule.is(principal) && rule.is_good_at(here));
-    let mut allowances: Vec<&Allowance> = rules.map(|rule| &rule.allowance).filter(|one| !one.is_empty()).collect();
-    match principal {
-        Principal::Certificate(_) if label.certificate_names == NameBinding::Any => Ok(()),
-        // Who changes its names is told apart by the old ones.
-        Principal::Certificate(own) if allowances.is_empty() || wanted.csr.change_subject_name().is_some() => {
-            renewal::check(own, wanted.csr)
-        }
-        Principal::Certificate(own) => allowance::check(Own::Certificate(own), &allowances, wanted),
-        Principal::OneTimePassword { entity, allowance, .. } => {
-            allowances.extend((!allowance.is_empty()).then_some(&**allowance));
-            if entity.is_none() && allowances.is_empty() {
-                return Ok(());
-            }
-            allowance::check(Own::Entity(entity.as_deref()), &allowances, wanted)
-        }
-    }
 }
 
 /// The purposes beyond which the holder of a certificate gets none; `None` where it may have any of the label.

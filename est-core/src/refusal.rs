@@ -2,13 +2,14 @@
 
 mod rule;
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
 use crate::pkix::{CsrError, KeyType, KeyUsage, NameError, Oid, keyword, oid};
-use crate::policy::{BaselineRule, NameKind};
+use crate::policy::{BaselineRule, Held, NameKind};
 use crate::{KeyRefusal, Operation, Seconds, UnixTime};
 
 pub use rule::Rule;
@@ -26,6 +27,8 @@ pub enum Refusal {
     UnknownPath,
     /// The path names a label that is not configured.
     UnknownLabel,
+    /// The path names no label, and none serves such requests.
+    LabelMissing,
     /// The operation is switched off.
     OperationDisabled(Operation),
     /// The operation wants another method.
@@ -217,6 +220,19 @@ pub enum Refusal {
     NamesDiffer {
         /// The names of the certificate.
         expected: String,
+        /// In what those of the request differ.
+        difference: String,
+        /// How the certificate is used.
+        held: Held,
+    },
+    /// The certificate that authenticates was issued by a CA whose certificates do not count at the label.
+    OtherCa {
+        /// Its issuer.
+        issuer: String,
+        /// The subject of the label's own CA.
+        label_ca: String,
+        /// What the certificate was shown for.
+        operation: Operation,
     },
 
     /// A name is neither the principal's own nor one that it was allowed.
@@ -241,7 +257,7 @@ pub enum Refusal {
         /// Its name in the configuration.
         ra: String,
         /// What is wrong.
-        reason: String,
+        reason: Box<Self>,
     },
 
     /// The label lets nobody else make its keys.
@@ -305,7 +321,7 @@ impl Refusal {
         let (code, http_status, coap_code) = match self {
             Self::Host => ("host", 400, (4, 0)),
             Self::UnknownPath => ("unknown-path", 404, (4, 4)),
-            Self::UnknownLabel => ("unknown-label", 404, (4, 4)),
+            Self::UnknownLabel | Self::LabelMissing => ("unknown-label", 404, (4, 4)),
             Self::OperationDisabled(_) => ("operation-disabled", 404, (4, 4)),
             Self::MethodNotAllowed { .. } => ("method-not-allowed", 405, (4, 5)),
             Self::UnsupportedMediaType { .. } => ("unsupported-media-type", 415, (4, 15)),
@@ -367,6 +383,7 @@ impl Refusal {
             Self::ExtKeyUsage { .. } => ("ext-key-usage", 400, (4, 0)),
             Self::MalformedExtKeyUsage => ("malformed-ext-key-usage", 400, (4, 0)),
             Self::NamesDiffer { .. } => ("names-differ", 403, (4, 3)),
+            Self::OtherCa { .. } => ("other-ca", 403, (4, 3)),
             Self::NameNotBound { .. } => ("name-not-bound", 403, (4, 3)),
             Self::NotForLabel { .. } => ("not-for-label", 403, (4, 3)),
             Self::PurposeNotHeld(_) => ("purpose-not-held", 403, (4, 3)),
@@ -397,6 +414,8 @@ impl Refusal {
     pub fn pattern(&self) -> Option<&str> {
         if let Self::NamePattern { pattern, .. } | Self::SubjectPattern { pattern } = self {
             Some(pattern)
+        } else if let Self::OutsideOfRa { reason, .. } = self {
+            reason.pattern()
         } else {
             None
         }
@@ -498,6 +517,9 @@ impl fmt::Display for Refusal {
             Self::Host => f.write_str("send one Host header that names this server"),
             Self::UnknownPath => f.write_str("there is no EST operation at this path"),
             Self::UnknownLabel => f.write_str("there is no such label on this server"),
+            Self::LabelMissing => {
+                f.write_str("this server takes no requests without a label: write the label before the operation in the path")
+            }
             Self::OperationDisabled(operation) => write!(f, "/{operation} is switched off on this server"),
             Self::MethodNotAllowed { allow } => write!(f, "this operation takes {allow}"),
             Self::UnsupportedMediaType { expected } => write!(f, "send the body as Content-Type: {expected}"),
@@ -616,9 +638,18 @@ impl fmt::Display for Refusal {
                 purpose_names(allowed)
             ),
             Self::MalformedExtKeyUsage => f.write_str("the requested extKeyUsage is malformed"),
-            Self::NamesDiffer { expected } => {
-                write!(f, "subject and subjectAltName must be those of the certificate that authenticates: {expected}")
-            }
+            Self::NamesDiffer { expected, difference, .. } => write!(
+                f,
+                "subject and subjectAltName must be those of the certificate that authenticates: {expected} ({difference})"
+            ),
+            Self::OtherCa { issuer, label_ca, operation: Operation::SimpleReenroll } => write!(
+                f,
+                "this label renews only certificates that its own CA, {label_ca}, issued, and {issuer} issued this one: enroll at /simpleenroll"
+            ),
+            Self::OtherCa { issuer, label_ca, .. } => write!(
+                f,
+                "certificates of {issuer} are not accepted at this label: use one of its own CA, {label_ca}, or a one-time password"
+            ),
             Self::NoAuthority => f.write_str(
                 "registration authorities are made here: renew the certificate of one, or come with a one-time password that was created for this label",
             ),
@@ -632,7 +663,7 @@ impl fmt::Display for Refusal {
             Self::NotForLabel { labels } => write!(f, "you may not use this label, only: {labels}"),
             Self::PurposeNotHeld(purpose) => write!(
                 f,
-                "certificates of this label are for {}, and the one that authenticates is not: enroll with a one-time password",
+                "certificates of this label are for {}, and yours is not: enroll with a one-time password; an operator can allow it with certificate_purposes, or in an [[identity]]",
                 purpose_name(purpose)
             ),
             Self::OutsideOfRa { ra, reason } => {

@@ -1,5 +1,7 @@
 //! What a server offers: an immutable snapshot, swapped whole on reload.
 
+mod clients;
+
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -7,9 +9,9 @@ use alloc::vec::Vec;
 
 use pki_types::SignatureVerificationAlgorithm;
 
-use crate::pkix::{Certificate, Extension, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
-use crate::policy::{IdentityRule, Profile, RegistrationAuthority, csr_attributes, purposes_within};
-use crate::{Linking, Operation, Principal, Refusal, Seconds, UnixTime};
+use crate::pkix::{Certificate, KeyBlocklist, Oid, SubjectPublicKeyInfo, certs_only, oid};
+use crate::policy::{IdentityRule, Profile, RegistrationAuthority, csr_attributes};
+use crate::{Linking, Operation, Seconds, UnixTime};
 
 /// The signature algorithms that certification requests are checked with: those of any rustls provider.
 pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
@@ -19,8 +21,8 @@ pub type Algorithms = &'static [&'static dyn SignatureVerificationAlgorithm];
 pub struct Site {
     /// The path below which the operations lie, without a final slash: `/.well-known/est`.
     pub base_path: String,
-    /// What a request without a label gets.
-    pub default_label: Arc<Label>,
+    /// What a request without a label gets; `None` where every request must name one.
+    pub default_label: Option<Arc<Label>>,
     /// The labels of RFC 7030 §3.2.2, by name.
     pub labels: BTreeMap<String, Arc<Label>>,
     /// Which operations are served.
@@ -83,12 +85,12 @@ impl Site {
         self.key_blocklists.iter().any(|blocklist| blocklist.contains(key))
     }
 
-    /// What `name` stands for; the default for a request without a label.
+    /// What `name` stands for; the default label for a request without one.
     #[must_use]
     pub fn label(&self, name: Option<&str>) -> Option<&Arc<Label>> {
         match name {
             Some(name) => self.labels.get(name),
-            None => Some(&self.default_label),
+            None => self.default_label.as_ref(),
         }
     }
 }
@@ -111,10 +113,14 @@ impl Ca {
     /// Whether a key of this CA made the certificate's signature: its own, or that of its other root in a rollover.
     #[must_use]
     pub fn has_issued(&self, certificate: &Certificate, algorithms: Algorithms) -> bool {
+        self.own_certificates().any(|own| certificate.is_issued_by(own, algorithms))
+    }
+
+    /// Its certificate, and in a rollover those of its other key: all of one name.
+    fn own_certificates(&self) -> impl Iterator<Item = &Certificate> {
         core::iter::once(&self.certificate)
             .chain(&self.rollover)
             .filter(|own| own.subject() == self.certificate.subject())
-            .any(|own| certificate.is_issued_by(own, algorithms))
     }
 }
 
@@ -156,6 +162,11 @@ pub struct Label {
     pub approval: Approval,
     /// Which names the holder of a certificate may ask for at `/simpleenroll`.
     pub certificate_names: NameBinding,
+    /// The CAs whose certificates authenticate here, besides those of [`ca`](Self::ca): one of them must be on the path.
+    pub client_anchors: Vec<Certificate>,
+    /// Every CA of the server. A certificate below another one than [`ca`](Self::ca) authenticates here only if
+    /// [`client_anchors`](Self::client_anchors) names that CA itself.
+    pub server_cas: Vec<Arc<Ca>>,
     /// Who may enroll for others here.
     pub authorities: Vec<RegistrationAuthority>,
     /// What certain principals may ask for, and where.
@@ -175,7 +186,8 @@ pub struct Label {
 }
 
 impl Label {
-    /// Puts a label together. `/csrattrs` lists what the profile asks for, and the object identifiers `more`.
+    /// Puts a label together where only certificates of its own CA authenticate. `/csrattrs` lists what the profile asks
+    /// for, and the object identifiers `more`.
     #[must_use]
     pub fn new(
         name: Option<String>,
@@ -189,6 +201,8 @@ impl Label {
         let csrattrs = csr_attributes(&profile, more).map(Arc::new);
         Self {
             name,
+            client_anchors: Vec::new(),
+            server_cas: Vec::from([ca.clone()]),
             ca,
             profile,
             approval,
@@ -221,51 +235,6 @@ impl Label {
     #[must_use]
     pub fn linking(&self) -> Linking {
         self.linking
-    }
-
-    /// Whether the principal may come here at all.
-    ///
-    /// A password that was created for a label is good there alone, and whom an [`IdentityRule`] gives labels may use
-    /// no others. To a label that makes registration authorities, nobody comes with a certificate but who is one of this
-    /// CA's already, and with a password only if it was created for this label: names alone, which others may give,
-    /// make no authority. And nobody turns a certificate into one for more purposes, unless the label or a rule says so.
-    ///
-    /// # Errors
-    /// [`Refusal::NotForLabel`], [`Refusal::NoAuthority`], [`Refusal::PurposeNotHeld`].
-    pub fn admit(&self, principal: &Principal, algorithms: Algorithms) -> Result<(), Refusal> {
-        let here = self.name.as_deref();
-        let rules = || self.identities.iter().filter(|rule| rule.is(principal));
-        let is_listed = rules().any(|rule| rule.lists(here));
-        if !is_listed && rules().any(|rule| rule.labels.is_some()) {
-            let labels: Vec<&str> = rules().flat_map(|rule| rule.labels.iter().flatten()).map(String::as_str).collect();
-            return Err(Refusal::NotForLabel { labels: labels.join(", ") });
-        }
-        let makes_authorities = self.profile.ext_key_usage.contains(&oid::CMC_RA);
-        match principal {
-            Principal::OneTimePassword { label: Some(label), .. } if here != Some(label) => {
-                Err(Refusal::NotForLabel { labels: label.clone() })
-            }
-            Principal::OneTimePassword { label: None, .. } if makes_authorities => Err(Refusal::NoAuthority),
-            Principal::Certificate(own)
-                if makes_authorities && !(own.is_for_ra() && self.ca.has_issued(own, algorithms)) =>
-            {
-                Err(Refusal::NoAuthority)
-            }
-            Principal::Certificate(own)
-                if self.certificate_purposes == PurposeBinding::Own
-                    && !is_listed
-                    && self.authority(own, algorithms).is_none() =>
-            {
-                self.check_purposes(own)
-            }
-            Principal::OneTimePassword { .. } | Principal::Certificate(_) => Ok(()),
-        }
-    }
-
-    /// Whether the certificate is for a purpose of this label, and for those that the label insists on.
-    fn check_purposes(&self, own: &Certificate) -> Result<(), Refusal> {
-        let held = own.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage);
-        purposes_within(&self.profile, held.as_deref()).map(|_| ())
     }
 
     /// The registration authority that the holder of this certificate is here.
@@ -305,7 +274,8 @@ pub enum Approval {
 pub enum NameBinding {
     /// The subject and the subjectAltName of that certificate.
     Own,
-    /// Whatever the profile allows: for certificates of another CA, a manufacturer's say.
+    /// Whatever the profile allows, if no CA of this server issued that certificate: for those of a manufacturer, for
+    /// example. For others as [`Own`](Self::Own).
     Any,
 }
 

@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
-use est_core::pkix::oid;
-use est_core::policy::{Allowance, IdentityRule, Pattern, Plan, Who, decide};
-use est_core::{Principal, Refusal, Seconds};
+use est_core::pkix::{Csr, oid};
+use est_core::policy::{
+    Allowance, IdentityRule, NameChange, NameKind, NameRule, Pattern, Plan, RegistrationAuthority, Who, decide,
+    decide_for,
+};
+use est_core::{Label, Principal, Refusal, Seconds};
 use est_testkit::der;
-use est_testkit::pki::{Key, NOW, TestCa, name, parse_csr};
+use est_testkit::pki::{ALGORITHMS, Key, NOW, TestCa, name, parse_csr};
 
 #[test]
 fn a_star_crosses_no_boundary_within_a_name() {
@@ -141,7 +144,216 @@ fn a_rule_gives_names_at_the_labels_that_it_lists_alone() {
     }
 }
 
+/// Names that look like ones below what a pattern allows, and lead to something else. Each comes with patterns that an
+/// operator may have written, `.*` and all.
+const HOSTILE: [(&str, &[&str]); 4] = [
+    (
+        "uri:^spiffe://plant\\.example/site-a/.*$",
+        &[
+            "spiffe://plant.example/site-a/../site-b/dev1",
+            "spiffe://plant.example/site-a/./dev1",
+            "spiffe://plant.example/site-a/..",
+            "spiffe://plant.example/site-a/.../dev1",
+            "spiffe://plant.example/site-a/..;x=1/site-b/dev1",
+            "spiffe://plant.example/site-a/%2e%2e/site-b/dev1",
+            "spiffe://plant.example/site-a/.%2E/site-b/dev1",
+            "spiffe://plant.example/site-a/%252e%252e/site-b/dev1",
+            "spiffe://plant.example/site-a/..%2fsite-b/dev1",
+            "spiffe://plant.example/site-a/x%2Fsite-b",
+            "spiffe://plant.example/site-a/..%5csite-b/dev1",
+            "spiffe://plant.example/site-a/dev%31",
+            "spiffe://plant.example/site-a/dev%00",
+            "spiffe://plant.example/site-a//dev1",
+            "spiffe://plant.example/site-a/x//../site-b",
+            "SPIFFE://plant.example/site-a/dev1",
+            "spiffe://PLANT.example/site-a/dev1",
+            "spiffe://plant.example/SITE-A/dev1",
+            "spiffe://plant.example./site-a/dev1",
+            "spiffe://root@plant.example/site-a/dev1",
+            "spiffe://plant.example/site-a/dev\u{200b}1",
+        ],
+    ),
+    (
+        "uri:^https?://.*plant\\.example.*$",
+        &[
+            "https://plant.example@evil.example/",
+            "https://plant.example:x@evil.example/",
+            "https://root@plant.example/",
+            "https://plant.example//evil",
+            "https://plant.example/%2e%2e",
+        ],
+    ),
+    (
+        "dns:^.*\\.plant\\.example$",
+        &[
+            "*.plant.example",
+            "a.plant.example.",
+            "A.PLANT.EXAMPLE",
+            "a..plant.example",
+            ".plant.example",
+            "a b.plant.example",
+            "evil.example/.plant.example",
+            "root@x.plant.example",
+            "a*.plant.example",
+            "a.*.plant.example",
+        ],
+    ),
+    (
+        "email:^.*@plant\\.example$",
+        &[
+            "root@evil.example@plant.example",
+            "\"root@evil.example\"@plant.example",
+            "a b@plant.example",
+            "@plant.example",
+        ],
+    ),
+];
+
+#[test]
+fn no_door_lets_a_name_in_that_others_read_as_another_one() {
+    let good = [
+        ("uri:^spiffe://plant\\.example/site-a/.*$", "spiffe://plant.example/site-a/dev1"),
+        ("uri:^spiffe://plant\\.example/site-a/.*$", "spiffe://plant.example/site-a/line/4..a/"),
+        ("uri:^spiffe://plant\\.example/site-a/.*$", "spiffe://plant.example/site-a/caf%C3%A9?q=/../x"),
+        ("uri:^urn:x:.*$", "urn:x:1:..:2"),
+        ("dns:^.*\\.plant\\.example$", "a.b.plant.example"),
+        ("dns:^(\\*|[a-z]+)\\.plant\\.example$", "*.plant.example"),
+        ("email:^.*@plant\\.example$", "a.b@plant.example"),
+    ];
+    for (rule, name) in good {
+        for (door, verdict) in through_each_door(rule, name) {
+            assert_eq!(verdict, Ok(()), "{door}: {rule} {name}");
+        }
+    }
+    for (rule, names) in HOSTILE {
+        for name in names {
+            for (door, verdict) in through_each_door(rule, name) {
+                assert!(verdict.is_err(), "{door}: {rule} {name}");
+            }
+        }
+    }
+}
+
+#[test]
+fn hidden_characters_are_refused_wherever_a_name_is_text() {
+    for hidden in [
+        '\u{200b}',
+        '\u{200d}',
+        '\u{61c}',
+        '\u{ad}',
+        '\u{2060}',
+        '\u{feff}',
+        '\u{e0041}',
+        '\u{3164}',
+        '\u{fe0f}',
+        '\u{34f}',
+    ] {
+        let text = format!("admin{hidden}");
+        let subject = der::sequence(&[&der::set(&[&der::sequence(&[oid::COMMON_NAME.as_der(), &der::utf8(&text)])])]);
+        let csr = parse_csr(&Key::p256().csr_with_attributes(&subject, &[]));
+        let refused = decide(&TestCa::new().label(None), &password(None, &[]), &csr, None, NOW).unwrap_err();
+        assert_eq!(refused.row().code, "subject", "{}", hidden.escape_unicode());
+        assert!(!refused.to_string().contains(hidden));
+        const XMPP: &[u8] = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x08\x05";
+        for name in [upn(&format!("{text}@lab.example")), other(XMPP, &text), der::value(0xa4, &[&subject])] {
+            let refused = decided(None, &[], "", &[&name]).unwrap_err();
+            assert_eq!(refused.row().code, "malformed-name", "{}", hidden.escape_unicode());
+        }
+    }
+}
+
+#[test]
+fn a_holder_changes_its_names_to_those_that_it_was_allowed() {
+    let ca = TestCa::new();
+    let device = ca.device(&Key::p256(), "CN=device-1", &["DNS:device-1.example"]);
+    let holder = Principal::Certificate(device.clone().into());
+    let change = |subject: &str| {
+        let change = der::sequence(&[name(subject).as_der()]);
+        let change = der::attribute(oid::CHANGE_SUBJECT_NAME.as_der(), &[&change]);
+        let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, device.subject_alt_name().unwrap().as_der());
+        let request = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&der::sequence(&[&san])]);
+        parse_csr(&Key::p256().csr_with_attributes(name("CN=device-1").as_der(), &[&request, &change]))
+    };
+    let rule = IdentityRule {
+        name: "movers".into(),
+        who: Who::Certificate {
+            subject: Some(Pattern::new("^CN=device-1$").unwrap()),
+            name: None,
+            issuer: None,
+            fingerprint: None,
+        },
+        allowance: Allowance::parse(&["subject:CN=device-1-*"]).unwrap(),
+        labels: None,
+    };
+    for (allowed, rules, subject, said) in [
+        (NameChange::Refused, vec![rule.clone()], "CN=device-1-new", "change-subject-name"),
+        (NameChange::Listed, vec![], "CN=device-1-new", "name-not-bound"),
+        (NameChange::Listed, vec![rule.clone()], "CN=device-1-new", "issued"),
+        (NameChange::Listed, vec![rule.clone()], "CN=device-2", "name-not-bound"),
+        (NameChange::Any, vec![rule], "CN=device-2", "name-not-bound"),
+        (NameChange::Any, vec![], "CN=device-2", "issued"),
+    ] {
+        let mut label = ca.label(None);
+        label.profile.change_subject_name = allowed;
+        label.identities = rules;
+        for renewing in [None, Some(&*device)] {
+            let decided = decide(&label, &holder, &change(subject), renewing, NOW);
+            let code = decided.map_or_else(|refusal| refusal.row().code, |_| "issued");
+            assert_eq!(code, said, "{allowed:?} {subject}");
+        }
+    }
+}
+
 // Helpers.
+
+/// What becomes of a name that a profile, a registration authority, an identity and a password allow by this rule.
+fn through_each_door(rule: &str, name: &str) -> [(&'static str, Result<(), Refusal>); 4] {
+    let (kind, pattern) = rule.split_once(':').unwrap();
+    let tag = match kind {
+        "uri" => 0x86,
+        "dns" => 0x82,
+        _ => 0x81,
+    };
+    let san = der::sequence(&[&der::value(tag, &[name.as_bytes()])]);
+    let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), true, &san);
+    let csr = Csr::parse(&Key::p256().csr_with_extensions("", &[&san]), ALGORITHMS);
+    let rules = || {
+        let kind = NameKind::from_text(kind).unwrap();
+        vec![NameRule { kind, pattern: Some(Pattern::new(pattern).unwrap()) }]
+    };
+    let ca = TestCa::new();
+    let (plain, own) = (ca.label(None), Principal::Certificate(ca.device(&Key::p256(), "CN=device", &[]).into()));
+    let ask = |label: &Label, principal: &Principal, ra: Option<&RegistrationAuthority>| {
+        let csr = csr.clone().map_err(Refusal::Csr)?;
+        decide_for(label, principal, ra, &csr, None, NOW).map(drop)
+    };
+    let mut profiled = plain.clone();
+    profiled.profile.names.allowed = Some(rules());
+    let ra = RegistrationAuthority {
+        name: "ra".into(),
+        certificate: Pattern::new("^CN=ra$").unwrap(),
+        subject_pattern: None,
+        names: Some(rules()),
+    };
+    let mut identified = plain.clone();
+    identified.identities = vec![IdentityRule {
+        name: "devices".into(),
+        who: Who::Certificate {
+            subject: None,
+            name: None,
+            issuer: Some(Pattern::new("CN=").unwrap()),
+            fingerprint: None,
+        },
+        allowance: Allowance::new(vec![Pattern::new("^$").unwrap()], rules(), vec![rule.into()]),
+        labels: None,
+    }];
+    [
+        ("profile", ask(&profiled, &password(None, &[]), None)),
+        ("authority", ask(&plain, &own, Some(&ra))),
+        ("identity", ask(&identified, &own, None)),
+        ("password", ask(&plain, &password(None, &[rule]), None)),
+    ]
+}
 
 /// What a password for this entity, with these names besides, gets.
 fn decided(entity: Option<&str>, allowed: &[&str], subject: &str, names: &[&[u8]]) -> Result<Plan, Refusal> {

@@ -91,7 +91,7 @@ fn tells_the_store_that_a_label_wants_approval() {
     let mut fixture = Fixture::new();
     let mut label = fixture.ca.label(None);
     label.approval = Approval::Manual;
-    Arc::make_mut(&mut fixture.site).default_label = Arc::new(label);
+    Arc::make_mut(&mut fixture.site).default_label = Some(Arc::new(label));
     assert_eq!(fixture.claim().intent().approval, Approval::Manual);
 }
 
@@ -182,7 +182,7 @@ fn notes_whose_certificate_was_not_accepted() {
     let request = Request { operation: Operation::SimpleEnroll, label: None, evidence, body };
     let Step::Authenticate(step) = begin(fixture.site.clone(), request, NOW, &entropy(7)) else { panic!("who") };
     let Step::Record(step) = step.answer(Ok(Verdict::Unknown(Doubt::CertificateRevoked))) else { panic!("record") };
-    assert_eq!(step.entry().rejected.as_deref(), Some(&*shown));
+    assert_eq!(step.entry().rejected.as_deref(), Some(&**shown.leaf()));
     assert!(step.entry().principal.is_none());
     let reason = format!("client-certificate-revoked as {}", shown.subject());
     assert_eq!(step.entry().events[0].reason.as_deref(), Some(&*reason));
@@ -230,7 +230,7 @@ fn refuses_an_unknown_label_and_an_operation_that_is_switched_off() {
 #[test]
 fn answers_plain_reads_at_once() {
     let fixture = Fixture::new();
-    let label = &fixture.site.default_label;
+    let label = fixture.site.default_label.as_ref().unwrap();
     let Step::Done(reply) = fixture.begin(Operation::CaCerts, None, Body::Der(Vec::new())) else { panic!("done") };
     assert_eq!(reply, Reply::CaCertificates(label.cacerts(NOW)));
     let Step::Done(reply) = fixture.begin(Operation::CsrAttrs, Some("devices"), Body::Der(Vec::new())) else {
@@ -413,20 +413,45 @@ fn lets_a_password_replay_until_it_ends_or_the_window_closes() {
 }
 
 #[test]
-fn holds_who_has_a_certificate_to_its_names_unless_the_label_says_otherwise() {
+fn gives_a_manufacturers_certificate_other_names_where_the_label_says_so() {
     let mut fixture = Fixture::new();
+    let manufacturer = TestCa::named("CN=Manufacturer");
     let csr = fixture.key.csr("CN=another", &[]);
     let ask = |fixture: &Fixture| {
         let step = fixture.begin(Operation::SimpleEnroll, None, Body::Der(csr.clone()));
         let Step::Authenticate(step) = step else { panic!("who asks") };
-        step.answer(Ok(Verdict::Known(fixture.device())))
+        let device = manufacturer.device(&fixture.key, SUBJECT, NAMES);
+        step.answer(Ok(Verdict::Known(Principal::Certificate(device.into()))))
     };
-    let Step::Record(step) = ask(&fixture) else { panic!("record") };
-    assert_eq!(status(reply(step)), 403);
+    let code = |step: Step| match step {
+        Step::Record(step) => match reply(step) {
+            Reply::Refused(refusal) => refusal.row().code,
+            reply => panic!("{reply:?}"),
+        },
+        step => panic!("{step:?}"),
+    };
+    assert_eq!(code(ask(&fixture)), "other-ca");
     let mut label = fixture.ca.label(None);
+    label.client_anchors = vec![manufacturer.certificate().clone()];
+    Arc::make_mut(&mut fixture.site).default_label = Some(Arc::new(label.clone()));
+    assert_eq!(code(ask(&fixture)), "names-differ");
     label.certificate_names = NameBinding::Any;
-    Arc::make_mut(&mut fixture.site).default_label = Arc::new(label);
+    Arc::make_mut(&mut fixture.site).default_label = Some(Arc::new(label));
     assert!(matches!(ask(&fixture), Step::Claim(_)));
+}
+
+#[test]
+fn a_request_without_a_label_is_refused_where_none_serves_it() {
+    let mut fixture = Fixture::new();
+    Arc::make_mut(&mut fixture.site).default_label = None;
+    for operation in [Operation::CaCerts, Operation::CsrAttrs, Operation::SimpleEnroll, Operation::ServerKeyGen] {
+        let evidence = Evidence::default();
+        let request = Request { operation, label: None, evidence, body: Body::Der(fixture.csr.clone()) };
+        let Step::Done(Reply::Refused(refusal)) = begin(fixture.site.clone(), request, NOW, &entropy(7)) else {
+            panic!("{operation} is served")
+        };
+        assert_eq!((refusal.row().code, refusal.row().http_status), ("unknown-label", 404));
+    }
 }
 
 #[test]
@@ -475,7 +500,7 @@ impl Fixture {
     }
 
     fn device(&self) -> Principal {
-        Principal::Certificate(self.ca.device(&self.key, SUBJECT, NAMES))
+        Principal::Certificate(self.ca.device(&self.key, SUBJECT, NAMES).into())
     }
 
     /// Walks one script to its end; tells whether a certificate was handed out.

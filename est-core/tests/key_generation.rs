@@ -69,7 +69,7 @@ fn makes_no_key_before_an_operator_has_decided() {
     let mut fixture = Fixture::new();
     let mut label = fixture.ca.label(None);
     label.approval = Approval::Manual;
-    Arc::make_mut(&mut fixture.site).default_label = Arc::new(label);
+    Arc::make_mut(&mut fixture.site).default_label = Some(Arc::new(label));
     let Step::Record(step) = fixture.claimed(Ok(Claimed::AwaitingApproval)) else { panic!("no key, but a record") };
     let Step::Done(reply) = step.answer(Ok(())) else { panic!("then done") };
     assert_eq!(reply, Reply::RetryAfter(Seconds(60)));
@@ -112,7 +112,7 @@ fn refuses_where_the_label_leaves_keys_to_their_users() {
     let mut fixture = Fixture::new();
     let mut label = fixture.ca.label(None);
     label.profile.server_key_generation = false;
-    Arc::make_mut(&mut fixture.site).default_label = Arc::new(label);
+    Arc::make_mut(&mut fixture.site).default_label = Some(Arc::new(label));
     let Step::Authenticate(step) = fixture.begin(fixture.csr.clone()) else { panic!("who asks") };
     let refusal = refusal(step.answer(Ok(Verdict::Known(password_holder("p")))));
     assert_eq!((&refusal, refusal.row().http_status), (&Refusal::ServerKeyGenerationForbidden, 403));
@@ -194,7 +194,7 @@ fn shows_the_generator_the_certificate_that_the_client_authenticated_with() {
     let csr = fixture.own.csr_with_attributes(name(SUBJECT).as_der(), &[&capabilities, &asymmetric]);
     let device = fixture.ca.device(&fixture.own, SUBJECT, &[]);
     let Step::Authenticate(step) = fixture.begin(csr) else { panic!("who asks") };
-    let Step::Claim(step) = step.answer(Ok(Verdict::Known(Principal::Certificate(device.clone())))) else {
+    let Step::Claim(step) = step.answer(Ok(Verdict::Known(Principal::Certificate(device.clone().into())))) else {
         panic!("claim")
     };
     let Step::GenerateKey(step) = step.answer(Ok(Claimed::Fresh)) else { panic!("a key") };

@@ -43,7 +43,7 @@ impl World {
     /// Goes on to the claim, or to the refusal.
     fn claim(&self, linking: Linking, on: Option<TlsExporter>, csr: Vec<u8>) -> Result<est_core::Claim, Refusal> {
         let mut site = self.ca.site();
-        site.default_label = Arc::new(self.ca.label(None).with_linking(linking));
+        site.default_label = Some(Arc::new(self.ca.label(None).with_linking(linking)));
         let evidence = Evidence { channel_binding: on, ..Evidence::default() };
         let request = Request { operation: Operation::SimpleEnroll, label: None, evidence, body: Body::Der(csr) };
         let step = begin(Arc::new(site), request, NOW, &entropy(1));

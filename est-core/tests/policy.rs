@@ -5,11 +5,19 @@
 use std::sync::Arc;
 
 use est_core::pkix::der::check_distinguished;
-use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, NameError, Oid, StringType, oid};
-use est_core::policy::{NameRules, Pattern, Plan, Profile, SubjectRules, decide};
-use est_core::{Label, Linking, NameBinding, Principal, Refusal, Seconds, UnixTime};
+use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, Name, NameError, Oid, StringType, oid};
+use est_core::policy::{Held, NameKind, NameRule, NameRules, Pattern, Plan, Profile, SubjectRules, decide};
+use est_core::{CertificatePath, Label, Linking, NameBinding, Principal, Refusal, Seconds, UnixTime};
 use est_testkit::der;
 use est_testkit::pki::{Key, NOW, TestCa, general_names, name, parse_csr, password_holder, profile};
+
+/// Names of this kind and pattern alone.
+fn only(rule: &str) -> NameRules {
+    let (kind, pattern) = rule.split_once(':').unwrap();
+    let kind = NameKind::from_text(kind).unwrap();
+    let rule = NameRule { kind, pattern: Some(Pattern::new(pattern).unwrap()) };
+    NameRules { allowed: Some(vec![rule]), ..NameRules::default() }
+}
 
 fn matching(pattern: Pattern) -> SubjectRules {
     SubjectRules { patterns: vec![pattern], ..SubjectRules::default() }
@@ -255,7 +263,7 @@ fn a_certificate_for_fewer_purposes_gives_no_more_and_renews_as_what_it_is() {
     let mut label = ca.label(None);
     let plain = with_extensions(&key, &[]);
     let purposes = |label: &Label, csr: &[u8], renews: bool| {
-        let principal = Principal::Certificate(own.clone());
+        let principal = Principal::Certificate(own.clone().into());
         let plan = decide(label, &principal, &parse_csr(csr), renews.then_some(&*own), NOW)?;
         Ok(Extension::read_ext_key_usage(&extension(&plan, &oid::EXT_KEY_USAGE).value).unwrap())
     };
@@ -371,14 +379,14 @@ fn issues_names_in_der_and_renews_certificates_that_have_them_unsorted() {
 
     // One that another CA issued, with everything as it was asked for.
     let mut old = plan.clone();
-    old.subject = est_core::pkix::Name::parse(&unsorted).unwrap();
+    old.subject = Name::parse(&unsorted).unwrap();
     let names = der::sequence(&[&der::value(0xa4, &[&unsorted]), b"\x82\x01a"]);
     old.extensions.iter_mut().filter(|one| one.id == oid::SUBJECT_ALT_NAME).for_each(|one| one.value = names.clone());
     let old = Arc::new(Certificate::parse(&ca.issue(&old, est_testkit::pki::serial(10))).unwrap());
     let label = ca.label(None);
     for asked in [&unsorted, &sorted] {
         let csr = parse_csr(&csr(asked));
-        let renewed = decide(&label, &Principal::Certificate(old.clone()), &csr, Some(&old), NOW).unwrap();
+        let renewed = decide(&label, &Principal::Certificate(old.clone().into()), &csr, Some(&old), NOW).unwrap();
         assert_eq!(renewed.subject.as_der(), sorted);
         assert_eq!(extension(&renewed, &oid::SUBJECT_ALT_NAME).value, san.value);
     }
@@ -396,7 +404,8 @@ fn renews_no_certificate_that_was_not_der() {
     let old = Arc::new(Certificate::parse(&ca.issue(&plan, est_testkit::pki::serial(11))).unwrap());
     let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &names);
     let csr = parse_csr(&key.csr_with_extensions("CN=device", &[&san]));
-    let refused = decide(&ca.label(None), &Principal::Certificate(old.clone()), &csr, Some(&old), NOW).unwrap_err();
+    let refused =
+        decide(&ca.label(None), &Principal::Certificate(old.clone().into()), &csr, Some(&old), NOW).unwrap_err();
     assert!(refused.to_string().contains("its value is not DER"), "{refused}");
 }
 
@@ -430,7 +439,7 @@ fn says_what_a_known_other_name_must_be() {
 #[test]
 fn keeps_the_operators_patterns_from_clients() {
     let pattern = || Pattern::new("^secret-[a-z]+$").unwrap();
-    let names = est_core::policy::NameRule { kind: est_core::policy::NameKind::Dns, pattern: Some(pattern()) };
+    let names = NameRule { kind: NameKind::Dns, pattern: Some(pattern()) };
     let by_name = Profile { names: NameRules { allowed: Some(vec![names]), ..NameRules::default() }, ..profile() };
     let by_subject = Profile { subject: matching(pattern()), ..profile() };
     for profile in [by_name, by_subject] {
@@ -586,21 +595,135 @@ fn refuses_a_renewal_that_only_looks_the_same() {
 fn tells_whose_names_a_renewal_must_have() {
     let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example"]);
     let refused = renewal.ask("CN=other", &[]).unwrap_err();
-    assert_eq!(refused, Refusal::NamesDiffer { expected: "CN=device,O=Example; DNS:a.example".into() });
+    let Refusal::NamesDiffer { expected, held, .. } = refused else { panic!("{refused}") };
+    assert_eq!((&*expected, held), ("CN=device,O=Example; DNS:a.example", Held::Renewing));
+}
+
+#[test]
+fn tells_in_what_the_names_of_a_renewal_differ() {
+    let told = |renewal: &Renewal, subject: &[u8], names: &[&str]| {
+        let san = general_names(names);
+        let san = san.map(|names| der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, names.as_der()));
+        let extensions = der::sequence(&san.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        let request = der::attribute(oid::EXTENSION_REQUEST.as_der(), &[&extensions]);
+        let attributes = if names.is_empty() { vec![] } else { vec![&*request] };
+        let csr = renewal.key.csr_with_attributes(subject, &attributes);
+        let Refusal::NamesDiffer { difference, .. } = renewal.decide(&parse_csr(&csr)).unwrap_err() else { panic!() };
+        difference
+    };
+    let renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example", "DNS:b.example"]);
+    let own = name("CN=device,O=Example");
+    for (subject, difference) in [
+        (name("CN=Device,O=Example").as_der(), "the subject's CN differs in upper and lower case"),
+        (name("O=Example,CN=device").as_der(), "the subject has its attributes in another order"),
+        (name("CN=device").as_der(), "the subject has CN where O is expected"),
+        (name("OU=x,CN=device,O=Example").as_der(), "the subject has another OU"),
+        (name("O=Example").as_der(), "the subject lacks CN"),
+        (name("CN=other,O=Example").as_der(), "the subject's CN is another"),
+        (name("").as_der(), "the subject lacks O"),
+    ] {
+        assert_eq!(told(&renewal, subject, &["DNS:a.example", "DNS:b.example"]), difference);
+    }
+    let attribute = |id: &Oid, value: &[u8]| der::sequence(&[id.as_der(), value]);
+    let (o, cn) =
+        (attribute(&oid::ORGANIZATION, &der::utf8("Example")), attribute(&oid::COMMON_NAME, &der::utf8("device")));
+    let joined = der::sequence(&[&der::set(&[&o, &cn])]);
+    let names = ["DNS:a.example", "DNS:b.example"];
+    assert_eq!(told(&renewal, &joined, &names), "the subject puts its attributes into other RDNs");
+    let printable = attribute(&oid::COMMON_NAME, b"\x13\x06device");
+    let printable = der::sequence(&[&der::set(&[&o]), &der::set(&[&printable])]);
+    assert_eq!(told(&renewal, &printable, &names), "the subject's CN is a PrintableString, not a UTF8String");
+    for (names, difference) in [
+        (&["DNS:A.example", "DNS:b.example"][..], "DNS:A.example is not DNS:a.example: upper and lower case count"),
+        (&["DNS:a.example"], "the subjectAltName lacks DNS:b.example"),
+        (&["DNS:a.example", "DNS:b.example", "IP:192.0.2.1"], "the subjectAltName has also IP:192.0.2.1"),
+        (
+            &["DNS:a.example", "DNS:c.example"],
+            "the subjectAltName lacks DNS:b.example; the subjectAltName has also DNS:c.example",
+        ),
+        (&[], "the subjectAltName lacks DNS:a.example, DNS:b.example"),
+    ] {
+        assert_eq!(told(&renewal, own.as_der(), names), difference);
+    }
+}
+
+#[test]
+fn names_that_authenticate_need_not_have_the_form_of_new_ones() {
+    // T61String and BMPString, IA5String, a UTF8String country, a mailbox that no rfc822Name repeats.
+    let value = |id: &Oid, value: &[u8]| der::set(&[&der::sequence(&[id.as_der(), value])]);
+    let subjects = [
+        der::sequence(&[&value(&oid::COMMON_NAME, b"\x14\x06device")]),
+        der::sequence(&[&value(&oid::COMMON_NAME, b"\x1e\x04\0d\0e")]),
+        der::sequence(&[&value(&oid::COUNTRY, &der::utf8("DE")), &value(&oid::SERIAL_NUMBER, &der::utf8("7"))]),
+        der::sequence(&[&value(&oid::EMAIL_ADDRESS, b"\x16\x07a@b.com")]),
+        der::sequence(&[&value(&oid::COMMON_NAME, der::utf8(&"x".repeat(70)).as_slice())]),
+    ];
+    for subject in subjects {
+        let strict = NameRules { require_san: true, ..NameRules::default() };
+        let renewal = Renewal::of_subject(&subject, Profile { names: strict, ..profile() });
+        let csr = parse_csr(&renewal.key.csr_with_attributes(&subject, &[]));
+        assert!(renewal.decide(&csr).is_ok(), "{:02x?}: {:?}", subject, renewal.decide(&csr));
+        // The same names as those of another certificate, and of nobody's.
+        let holder = Principal::Certificate(renewal.certificate.clone().into());
+        assert!(decide(&renewal.label, &holder, &csr, None, NOW).is_ok());
+        assert!(decide(&renewal.label, &password_holder("p"), &csr, None, NOW).is_err());
+    }
+}
+
+#[test]
+fn names_that_the_label_does_not_give_are_refused_in_renewals_too() {
+    let mut renewal = Renewal::of("CN=device,O=Example", &["DNS:a.example"]);
+    renewal.label.profile.subject = matching(Pattern::new("^CN=[a-z]+,O=Other$").unwrap());
+    let refused = renewal.ask("CN=device,O=Example", &["DNS:a.example"]).unwrap_err();
+    assert_eq!(refused.row().code, "subject-pattern");
+    renewal.label.profile = Profile { names: only("dns:^.*[.]other$"), ..profile() };
+    let refused = renewal.ask("CN=device,O=Example", &["DNS:a.example"]).unwrap_err();
+    assert_eq!(refused.row().code, "name-pattern");
+}
+
+#[test]
+fn no_pattern_of_the_operators_is_told_to_a_client() {
+    let rules = Profile { names: only("dns:^[a-z]+[.]secret[.]example$"), ..profile() };
+    let refused = decided(rules, &Key::p256().csr("CN=a", &["DNS:a.example"])).unwrap_err();
+    assert!(!refused.to_string().contains("secret"), "{refused}");
+    assert!(refused.explanation(&profile()).contains("it must match ^[a-z]+[.]secret[.]example$"));
+    let subjects = Profile { subject: matching(Pattern::new("^CN=secret$").unwrap()), ..profile() };
+    let refused = decided(subjects, &Key::p256().csr("CN=a", &[])).unwrap_err();
+    assert!(!refused.to_string().contains("secret"), "{refused}");
+    assert!(refused.explanation(&profile()).contains("it must match ^CN=secret$"));
+}
+
+#[test]
+fn any_name_is_for_certificates_that_no_ca_of_the_server_issued() {
+    let (ca, manufacturer) = (TestCa::new(), TestCa::named("CN=Manufacturer"));
+    let mut label = ca.label(None);
+    label.certificate_names = NameBinding::Any;
+    let ask = |ca: &TestCa, above: &[&TestCa]| {
+        let device = ca.device(&Key::p256(), "CN=device", &[]);
+        let issuers = above.iter().map(|ca| Arc::new(ca.certificate().clone())).collect();
+        let holder = Principal::Certificate(CertificatePath::new(device, issuers));
+        decide(&label, &holder, &parse_csr(&Key::p256().csr("CN=other", &[])), None, NOW).map(drop)
+    };
+    assert_eq!(ask(&manufacturer, &[&manufacturer]), Ok(()));
+    let line = manufacturer.certifies("CN=Line 4", Key::p256());
+    assert_eq!(ask(&line, &[&line, &manufacturer]), Ok(()));
+    // The CA itself; one with another key and its name, as before a rollover; one below it.
+    let (renamed, below) = (TestCa::new(), ca.certifies("CN=Below", Key::p256()));
+    for (issuer, above) in [(&ca, &[&ca][..]), (&ca, &[]), (&renamed, &[&renamed]), (&below, &[&below, &ca])] {
+        assert_eq!(ask(issuer, above).unwrap_err().row().code, "names-differ");
+    }
 }
 
 #[test]
 fn holds_a_certificate_to_its_own_names_where_the_label_says_so() {
     let ca = TestCa::new();
     let device = ca.device(&Key::p256(), "CN=device", &["DNS:a.example"]);
-    let holder = Principal::Certificate(device);
+    let holder = Principal::Certificate(device.into());
     let csr = |subject: &str, names: &[&str]| parse_csr(&Key::p256().csr(subject, names));
-    let mut label = ca.label(None);
+    let label = ca.label(None);
     let ask = |label: &Label, csr: &Csr| decide(label, &holder, csr, None, NOW).map(|_| ());
     assert_eq!(ask(&label, &csr("CN=other", &[])).unwrap_err().row().code, "names-differ");
     assert_eq!(ask(&label, &csr("CN=device", &["DNS:a.example"])), Ok(()));
-    label.certificate_names = NameBinding::Any;
-    assert_eq!(ask(&label, &csr("CN=other", &[])), Ok(()));
 }
 
 #[test]
@@ -626,8 +749,20 @@ impl Renewal {
         Self { label: ca.label(None), key, certificate }
     }
 
+    /// With a subject of any octets, at a label with this profile.
+    fn of_subject(subject: &[u8], profile: Profile) -> Self {
+        let (ca, key) = (TestCa::new(), Key::p256());
+        let mut plan =
+            decide(&ca.label(None), &password_holder("p"), &parse_csr(&key.csr("CN=a", &[])), None, NOW).unwrap();
+        plan.subject = Name::parse(subject).unwrap();
+        let certificate = Arc::new(Certificate::parse(&ca.issue(&plan, est_testkit::pki::serial(2))).unwrap());
+        let mut label = ca.label(None);
+        label.profile = profile;
+        Self { label, key, certificate }
+    }
+
     fn decide(&self, csr: &Csr) -> Result<Plan, Refusal> {
-        let holder = Principal::Certificate(self.certificate.clone());
+        let holder = Principal::Certificate(self.certificate.clone().into());
         decide(&self.label, &holder, csr, Some(&self.certificate), NOW)
     }
 

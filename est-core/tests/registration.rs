@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use est_core::pkix::{Certificate, CsrTemplate, oid};
-use est_core::policy::{Pattern, Plan, Profile, RegistrationAuthority, decide, decide_for};
+use est_core::policy::{NameChange, Pattern, Plan, Profile, RegistrationAuthority, decide, decide_for};
 use est_core::{
     Body, Evidence, Label, Linking, NameBinding, Operation, Outcome, Principal, Refusal, Request, Secret, Step,
     TlsExporter, Verdict, begin,
@@ -32,7 +32,7 @@ impl World {
         let csr = parse_csr(&Key::p256().csr(OWN, &[]));
         let plan = decide(&label, &password_holder("p"), &csr, None, NOW).unwrap();
         let own = Arc::new(Certificate::parse(&ca.issue(&plan, serial(3))).unwrap());
-        label.profile = Profile { change_subject_name: true, ..profile() };
+        label.profile = Profile { change_subject_name: NameChange::Any, ..profile() };
         label.authorities = vec![RegistrationAuthority {
             name: "line-4".into(),
             certificate: Pattern::new("^CN=ra$").unwrap(),
@@ -43,7 +43,7 @@ impl World {
     }
 
     fn principal(&self) -> Principal {
-        Principal::Certificate(self.own.clone())
+        Principal::Certificate(self.own.clone().into())
     }
 
     fn decide(&self, csr: &[u8]) -> Result<Plan, Refusal> {
@@ -64,7 +64,7 @@ impl World {
             extensions: Vec::new(),
         };
         let mut site = self.ca.site();
-        site.default_label = Arc::new(self.label.clone().with_linking(Linking::Required));
+        site.default_label = Some(Arc::new(self.label.clone().with_linking(Linking::Required)));
         let evidence = Evidence { channel_binding: Some(TlsExporter([7; 32])), ..Evidence::default() };
         let body = Body::Der(key.signed(template.to_be_signed()));
         let step = begin(Arc::new(site), Request { operation, label: None, evidence, body }, NOW, &entropy(1));
@@ -110,13 +110,18 @@ fn its_limits_hold_where_others_may_ask_for_any_name() {
 fn nobody_becomes_an_authority_by_another_certificate() {
     let mut world = World::new();
     world.label.profile.ext_key_usage.push(oid::CMC_RA);
-    let admitted = |own: Arc<Certificate>| world.label.admit(&Principal::Certificate(own), ALGORITHMS);
+    let admitted = |own: Arc<Certificate>| {
+        world.label.admit(&Principal::Certificate(own.into()), Operation::SimpleEnroll, ALGORITHMS)
+    };
     assert_eq!(admitted(world.own.clone()), Ok(()));
     assert_eq!(admitted(world.ca.device(&Key::p256(), OWN, &[])), Err(Refusal::NoAuthority));
     // Another CA of the same name gave the purpose.
     assert_eq!(admitted(World::new().own), Err(Refusal::NoAuthority));
     // A password that was not created for this label.
-    assert_eq!(world.label.admit(&password_holder("p"), ALGORITHMS), Err(Refusal::NoAuthority));
+    assert_eq!(
+        world.label.admit(&password_holder("p"), Operation::SimpleEnroll, ALGORITHMS),
+        Err(Refusal::NoAuthority)
+    );
 }
 
 #[test]

@@ -86,7 +86,7 @@ fn knows_no_other_paths() {
 fn decodes_labels_once() {
     let mut site = site();
     for label in ["device's", "Zoë", "100%", "a b", "a+b", "%2e"] {
-        site.labels.insert(label.into(), site.default_label.clone());
+        site.labels.insert(label.into(), site.default_label.clone().unwrap());
     }
     for (segment, label) in [
         ("devices", "devices"),
@@ -348,7 +348,7 @@ fn base64_is_wrapped_where_the_site_asks_for_it() {
 #[test]
 fn csr_attrs_are_typed_and_absent_ones_are_204() {
     let site = site();
-    let csrattrs = site.default_label.csrattrs().cloned();
+    let csrattrs = site.default_label.as_ref().unwrap().csrattrs().cloned();
     let response = respond(&site, &Reply::CsrAttrs(csrattrs), None);
     assert_eq!((response.status, header(&response, "Content-Type")), (200, Some("application/csrattrs")));
     assert_eq!(header(&response, "Content-Transfer-Encoding"), Some("base64"));
@@ -516,9 +516,9 @@ fn the_certificates_of_a_rollover_are_listed_once_and_until_they_end() {
 #[test]
 fn ca_certificates_are_fresh_for_a_day_and_never_beyond_the_first_end_among_them() {
     let site = site();
-    let not_after = site.default_label.cacerts(NOW).not_after;
+    let not_after = site.default_label.as_ref().unwrap().cacerts(NOW).not_after;
     let max_age = |now| {
-        let reply = Reply::CaCertificates(site.default_label.cacerts(now));
+        let reply = Reply::CaCertificates(site.default_label.as_ref().unwrap().cacerts(now));
         let response = http::respond(&site, &reply, Preferences::default(), now);
         header(&response, "Cache-Control").map(str::to_owned)
     };
@@ -664,7 +664,7 @@ fn authorized(value: &[u8]) -> Result<Request, Refusal> {
 }
 
 fn cacerts(site: &Site) -> Reply {
-    Reply::CaCertificates(site.default_label.cacerts(NOW))
+    Reply::CaCertificates(site.default_label.as_ref().unwrap().cacerts(NOW))
 }
 
 /// Responds to a client that has nothing yet.
@@ -711,7 +711,7 @@ fn refusals() -> Vec<Refusal> {
         Refusal::PasswordSpent,
         Refusal::ClientCertificateRevoked,
         Refusal::NotBase64,
-        Refusal::NamesDiffer { expected: "CN=a; DNS:a.example".into() },
+        Refusal::NameNotBound { name: "DNS:b.example".into(), allowed: "CN=a; DNS:a.example".into() },
         Refusal::CaUnavailable,
         Refusal::InProgress,
     ]

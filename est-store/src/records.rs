@@ -103,7 +103,7 @@ impl Record {
             Outcome::Pending(..) | Outcome::AwaitingApproval | Outcome::Refused(_) | Outcome::Interrupted(_) => None,
         };
         let (method, shown) = match &entry.principal {
-            Some(Principal::Certificate(certificate)) => (Some(Method::Certificate), Some(certificate.clone())),
+            Some(Principal::Certificate(path)) => (Some(Method::Certificate), Some(path.leaf().clone())),
             Some(Principal::OneTimePassword { .. }) => (Some(Method::Otp), None),
             None => (None, entry.rejected.clone()),
         };
@@ -281,7 +281,7 @@ impl Closing {
                 password: intent.principal.password().map(str::to_owned),
                 approved: (intent.approval == Approval::Manual).then_some(intent.identity.0),
                 shown: match &intent.principal {
-                    Principal::Certificate(shown) => Some(shown.clone()),
+                    Principal::Certificate(path) => Some(path.leaf().clone()),
                     Principal::OneTimePassword { .. } => None,
                 },
                 at: intent.now,

@@ -4,6 +4,7 @@
 //! for that key is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use est_core::pkix::Certificate;
 use est_core::{Principal, UnixTime};
@@ -214,7 +215,7 @@ async fn successors(
 ) -> Result<Vec<(i64, IssuedCertificate)>, StoreError> {
     let mut found = Vec::new();
     while let Some(certificate) = of.pop() {
-        let holder = Principal::Certificate(parsed(&certificate)?.into()).id();
+        let holder = Principal::Certificate(Arc::new(parsed(&certificate)?).into()).id();
         // The second condition is that of the index.
         let mut query = Query::new(&format!("{COLUMNS} FROM {TABLES} WHERE c.principal ="), holder);
         query.push_str(" AND c.principal LIKE 'cert:%' ORDER BY number");

@@ -1,6 +1,7 @@
 //! What a certificate goes back to, and what goes back to it.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
 use est_core::Principal;
 use est_core::pkix::Certificate;
@@ -149,7 +150,7 @@ async fn successors(
     limit: usize,
 ) -> Result<Vec<(i64, IssuedCertificate)>, StoreError> {
     let certificate = Certificate::parse(&of.der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-    let holder = Principal::Certificate(certificate.into()).id();
+    let holder = Principal::Certificate(Arc::new(certificate).into()).id();
     // The second condition is that of the index.
     let mut query = Query::new(&format!("{} WHERE c.principal =", selected()), holder);
     query.push_str(" AND c.principal LIKE 'cert:%'");

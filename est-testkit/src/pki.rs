@@ -248,7 +248,29 @@ impl TestCa {
     /// When the certificate cannot be read back.
     #[must_use]
     pub fn with_key(key: Key, not_after: UnixTime) -> Self {
-        let subject = name("CN=Test CA,O=Example");
+        Self::make(key, &name("CN=Test CA,O=Example"), None, not_after)
+    }
+
+    /// Makes a P-256 CA with this name.
+    ///
+    /// # Panics
+    /// When the text is no name.
+    #[must_use]
+    pub fn named(subject: &str) -> Self {
+        Self::make(Key::p256(), &name(subject), None, NOW + Seconds::from_days(3650))
+    }
+
+    /// Makes a CA with this name and key that this one has certified.
+    ///
+    /// # Panics
+    /// When the text is no name.
+    #[must_use]
+    pub fn certifies(&self, subject: &str, key: Key) -> Self {
+        Self::make(key, &name(subject), Some(self), NOW + Seconds::from_days(3650))
+    }
+
+    fn make(key: Key, subject: &Name, above: Option<&Self>, not_after: UnixTime) -> Self {
+        let (issuer, issuer_key) = above.map_or((subject, &key), |ca| (ca.certificate().subject(), &ca.key));
         let usage = KeyUsage::KEY_CERT_SIGN.with(KeyUsage::CRL_SIGN).with(KeyUsage::DIGITAL_SIGNATURE);
         let extensions = [
             Extension::certificate_authority(),
@@ -257,15 +279,15 @@ impl TestCa {
         ];
         let to_be_signed = TbsCertificate {
             serial: serial(1),
-            signature_algorithm: key.signature_algorithm(),
-            issuer: &subject,
-            subject: &subject,
+            signature_algorithm: issuer_key.signature_algorithm(),
+            issuer,
+            subject,
             not_before: UnixTime(NOW.0 - Seconds::from_days(365).0),
             not_after,
             public_key: key.public_key().as_der(),
             extensions: &extensions,
         };
-        let certificate = key.signed(to_be_signed.to_der());
+        let certificate = issuer_key.signed(to_be_signed.to_der());
         let certificate = Certificate::parse(&certificate).expect("a certificate that was just made");
         Self { key, ca: Arc::new(Ca { id: "test".into(), certificate, chain: Vec::new(), rollover: Vec::new() }) }
     }
@@ -321,7 +343,7 @@ impl TestCa {
     pub fn site(&self) -> Site {
         Site {
             base_path: "/.well-known/est".into(),
-            default_label: Arc::new(self.label(None)),
+            default_label: Some(Arc::new(self.label(None))),
             labels: BTreeMap::from([("devices".into(), Arc::new(self.label(Some("devices"))))]),
             operations: Operations::ALL,
             algorithms: ALGORITHMS,

@@ -28,7 +28,14 @@ pub fn site(ca: &Arc<Ca>) -> Site {
     };
     Site {
         base_path: "/.well-known/est".into(),
-        default_label: Arc::new(Label::new(None, ca.clone(), profile, Approval::Automatic, NameBinding::Own, &[])),
+        default_label: Some(Arc::new(Label::new(
+            None,
+            ca.clone(),
+            profile,
+            Approval::Automatic,
+            NameBinding::Own,
+            &[],
+        ))),
         labels: BTreeMap::new(),
         operations: Operations::ALL,
         algorithms: webpki::ALL_VERIFICATION_ALGS,

@@ -103,7 +103,7 @@ pub fn run(input: &[u8]) {
 fn verdict(answer: u8) -> Result<Verdict, PortError> {
     match answer % 8 {
         0..3 => Ok(Verdict::Known(password_holder("p"))),
-        3..5 => Ok(Verdict::Known(Principal::Certificate(WORLD.device.clone()))),
+        3..5 => Ok(Verdict::Known(Principal::Certificate(WORLD.device.clone().into()))),
         5 => Ok(Verdict::Unknown(Doubt::NothingShown)),
         6 => Ok(Verdict::Unknown(Doubt::CertificateExpired { not_after: NOW })),
         _ => Err(PortError("down".into())),

@@ -113,7 +113,7 @@ pub(crate) fn decide(
         return Err(Refusal::KeyBlocked);
     }
     let ra = principal.certificate().and_then(|own| label.authority(own, site.algorithms));
-    label.admit(principal, site.algorithms)?;
+    label.admit(principal, operation, site.algorithms)?;
     decide_for(label, principal, ra, &csr, renewing, now)
 }
 
@@ -166,7 +166,7 @@ impl Understood {
 /// Who asked.
 fn principal(request: &ApprovalRequest, password: Option<&PasswordSummary>) -> Option<Principal> {
     if let Some(shown) = &request.shown {
-        return Certificate::parse(shown).ok().map(Arc::new).map(Principal::Certificate);
+        return Certificate::parse(shown).ok().map(|shown| Principal::Certificate(Arc::new(shown).into()));
     }
     let password = password?;
     Some(Principal::OneTimePassword {

@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use est_core::Seconds;
+use est_core::{Seconds, with_hidden_escaped};
 use serde_json::Value;
 
 /// How long the last line of a process may take to be written.
@@ -108,8 +108,10 @@ pub(crate) fn json(value: &Value) -> Printed {
     line(format!("{value:#}"))
 }
 
-/// Prints rows under a heading, in columns.
+/// Prints rows under a heading, in columns; hidden characters as escapes.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) -> Printed {
+    let visible = |cell: &String| with_hidden_escaped(cell).into_owned();
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(visible).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(heading.get(column).map(|cell| cell.len())).max().unwrap_or(0)

@@ -167,7 +167,7 @@ fn waits_for_a_person_where_the_label_says_so() {
     if !is_installed("curl") || !is_installed("openssl") {
         return;
     }
-    let label = "\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
+    let label = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
     let server = Launch::configured(ESTD, |text| text + label).start();
     let shell = Shell::new();
     let ec = "ec -pkeyopt ec_paramgen_curve:P-256";

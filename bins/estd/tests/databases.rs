@@ -12,8 +12,7 @@ const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
 /// A server on the database at `url`, with more lines in its section.
 fn serve(url: &str, keys: &str) -> Server {
-    let manual =
-        "\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
+    let manual = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
     let edit = |text: String| text.replace("sqlite://estd.db\"", &format!("{url}\"\n{keys}")) + manual;
     Launch::configured(ESTD, edit).start()
 }

@@ -20,6 +20,9 @@ name = "templated"
 base = "device"
 pass_extensions = ["1.3.6.1.4.1.311.25.2.1"]
 
+[est]
+unlabelled = true
+
 [[est.label]]
 name = "looked-at"
 ca_id = "main"

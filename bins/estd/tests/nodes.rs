@@ -16,8 +16,7 @@ const CLIENTS: usize = 64;
 fn three() -> Option<(Nodes, &'static PostgresServer)> {
     let server = PostgresServer::shared()?;
     let url = server.url();
-    let manual =
-        "\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
+    let manual = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
     let configured = |text: String| text.replace("sqlite://estd.db", &url) + manual;
     Some((Nodes::start(ESTD, 3, configured), server))
 }

@@ -12,6 +12,9 @@ use serde_json::Value;
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
 const LABELS: &str = r#"
+[est]
+unlabelled = true
+
 [[est.label]]
 name = "clients"
 ca_id = "main"

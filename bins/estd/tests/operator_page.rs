@@ -17,7 +17,7 @@ fn picture(name: &str) -> PathBuf {
 /// A server with a label where a person looks at each request.
 fn server() -> Server {
     let title = |text: String| text.replace("[admin]\n", "[admin]\ntitle = \"Plant 7 (test)\"\n");
-    let label = "\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
+    let label = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
     Launch::configured(ESTD, |text| title(text) + label).start()
 }
 

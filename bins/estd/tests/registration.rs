@@ -12,10 +12,13 @@ const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
 /// `/ras` issues to registration authorities, one of which may enroll meters at `/devices`.
 const LABELS: &str = r#"
+[est]
+unlabelled = true
+
 [[profile]]
 name = "movable"
 base = "device"
-change_subject_name = true
+change_subject_name = "any"
 
 [[est.label]]
 name = "ras"

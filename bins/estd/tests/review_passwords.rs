@@ -18,7 +18,7 @@ fn is_expired(server: &Server) -> bool {
 
 #[test]
 fn gives_an_approved_request_its_certificate_after_its_password_has_ended() {
-    let label = "\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
+    let label = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
     let server = Launch::configured(ESTD, |text| text + label).start();
     let client = Client::new(server.port(), &server.ca());
     let body = base64(&Key::p256().csr("CN=patient", &[]));

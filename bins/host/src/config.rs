@@ -38,10 +38,10 @@ pub use reference::reference;
 pub use schema::schema;
 pub use secret::{SecretError, SecretSource};
 pub use settings::{
-    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAddress, ClientAuth,
-    ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter, Frequency, KeyFile, Label, Limits,
-    Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey, Syslog, SyslogTls, SyslogTransport,
-    Tls, TlsCertificate, TlsVersion,
+    AddressHeader, Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Audit, Ca, ClientAddress,
+    ClientAnchors, ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, CrlRules, Db, Est, EventFilter,
+    Frequency, KeyFile, Label, Limits, Log, LogFormat, Otp, Proxy, Ra, Role, RsaPadding, Server, Settings, SharedKey,
+    Syslog, SyslogTls, SyslogTransport, Tls, TlsCertificate, TlsVersion,
 };
 pub use shown::shown;
 

@@ -6,7 +6,7 @@ use std::num::NonZero;
 
 use est_auth::OneTimePassword;
 use est_core::policy::Allowance;
-use est_core::{PortError, Seconds, Secret, UnixTime};
+use est_core::{PortError, Seconds, Secret, UnixTime, is_hidden};
 use est_store::{Actor, Database, NewPassword, StoreError};
 
 use crate::config::Settings;
@@ -192,8 +192,9 @@ pub fn check(settings: &Settings, request: &Request) -> Result<(), CreateError> 
             return invalid("entity", format!("must have 1 to {LONGEST_ENTITY} characters"));
         }
         // A user name with a colon cannot be sent (RFC 7617 §2).
-        if entity.contains(':') || entity.chars().any(char::is_control) {
-            return invalid("entity", "must be a user name: without a colon, and without control characters".into());
+        if entity.contains(':') || entity.chars().any(is_hidden) {
+            let reason = "must be a user name: without a colon, and without control characters or invisible ones";
+            return invalid("entity", reason.into());
         }
     }
     if let Some(label) = &request.label

@@ -8,7 +8,7 @@ use est_core::policy::Profile;
 use est_core::{Algorithms, Approval, NameBinding, Site};
 use est_store::ConfiguredCa;
 
-use crate::config::{self, Settings};
+use crate::config::{self, ClientAnchors, Settings};
 
 /// Settings that were not made by [`config::parse`] and name something that is not there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,8 +47,8 @@ pub fn configured_cas(settings: &Settings) -> Vec<ConfiguredCa> {
 
 /// Builds the site that `settings` describe.
 ///
-/// A request without a label gets `est.default_label`; if there is none, the first CA, without the rules of a label and
-/// with or without a subjectAltName.
+/// A request without a label gets `est.default_label`. If there is none and `est.unlabelled` holds, it gets the first CA,
+/// without the rules of a label and with or without a subjectAltName; else it is refused.
 ///
 /// # Errors
 /// [`SiteError`], which the settings of [`config::parse`] never give.
@@ -58,11 +58,16 @@ pub fn site(settings: &Settings, algorithms: Algorithms) -> Result<Site, SiteErr
     let find = |id: &str| cas.get(id).cloned().ok_or_else(|| SiteError::UnknownCa(id.to_owned()));
     let mut labels = BTreeMap::new();
     for label in &settings.labels {
-        labels.insert(label.name.clone(), Arc::new(labelled(settings, label, find(&label.ca_id)?)));
+        let made = labelled(settings, label, find(&label.ca_id)?);
+        labels.insert(label.name.clone(), Arc::new(with_clients(made, settings, &label.client_anchors, &cas)));
     }
     let default_label = match &settings.est.default_label {
-        Some(name) => labels.get(name).cloned().ok_or_else(|| SiteError::UnknownLabel(name.clone()))?,
-        None => Arc::new(unlabelled(settings, first, find(&first.id)?)),
+        Some(name) => Some(labels.get(name).cloned().ok_or_else(|| SiteError::UnknownLabel(name.clone()))?),
+        None if settings.est.unlabelled => {
+            let made = unlabelled(settings, first, find(&first.id)?);
+            Some(Arc::new(with_clients(made, settings, &settings.est.client_anchors, &cas)))
+        }
+        None => None,
     };
     Ok(Site {
         base_path: settings.est.base_path.clone(),
@@ -117,4 +122,22 @@ fn unlabelled(settings: &Settings, own: &config::Ca, ca: Arc<est_core::Ca>) -> e
     let mut made = label.with_linking(est.linking);
     made.identities.clone_from(&settings.identities);
     made
+}
+
+/// Tells a label which CAs there are, and whose certificates authenticate there besides those of its own.
+fn with_clients(
+    mut label: est_core::Label,
+    settings: &Settings,
+    anchors: &ClientAnchors,
+    cas: &BTreeMap<&str, Arc<est_core::Ca>>,
+) -> est_core::Label {
+    label.server_cas = cas.values().cloned().collect();
+    label.client_anchors = match anchors {
+        ClientAnchors::These(anchors) => anchors.clone(),
+        ClientAnchors::NotOfThisServer => {
+            let all = &settings.tls.client_auth.trust_anchors;
+            all.iter().filter(|anchor| !label.is_of_another_ca(anchor)).cloned().collect()
+        }
+    };
+    label
 }

@@ -227,7 +227,7 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
 /// # Errors
 /// [`WiringError`] when a key cannot be read or is not its certificate's.
 pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
-    let labels = site.labels.values().chain([&site.default_label]);
+    let labels = site.labels.values().chain(&site.default_label);
     let mut cas: Vec<Arc<est_core::Ca>> = labels.map(|label| label.ca.clone()).collect();
     cas.sort_by(|one, other| one.id.cmp(&other.id));
     cas.dedup_by(|one, other| one.id == other.id);
@@ -245,15 +245,16 @@ pub fn backends(settings: &Settings, site: &Site) -> Result<Cas, WiringError> {
     Ok(backends)
 }
 
-/// Makes keys for clients, where `/serverkeygen` is served. The CA of requests without a label signs what is encrypted.
+/// Makes keys for clients, where `/serverkeygen` is served. The CA of requests without a label signs what is encrypted;
+/// where there is none, the first.
 fn key_generator(settings: &Settings, site: &Site) -> Result<Arc<dyn KeyGenerator>, WiringError> {
     if !settings.est.operations.serverkeygen {
         return Ok(Arc::new(NoKeyGenerator));
     }
-    let ca = &site.default_label.ca;
-    let own = settings.cas.iter().find(|settings| settings.id == ca.id);
-    let own = own.ok_or_else(|| WiringError(format!("the CA {} is not configured", ca.id)))?;
-    let mut generator = LocalKeyGenerator::new(Arc::new(ca_signer(own)?), ca.certificate.clone());
+    let unlabelled = site.default_label.as_ref().map(|label| &label.ca.id);
+    let own = settings.cas.iter().find(|ca| unlabelled.is_none_or(|id| *id == ca.id));
+    let own = own.ok_or_else(|| WiringError("the CA of requests without a label is not configured".to_owned()))?;
+    let mut generator = LocalKeyGenerator::new(Arc::new(ca_signer(own)?), own.certificate.clone());
     for shared in &settings.est.symmetric_keys {
         generator = generator.with_symmetric_key(shared.id.clone(), shared.key.clone());
     }

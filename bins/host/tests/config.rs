@@ -194,6 +194,8 @@ fn certificates_tell_where_the_crl_of_their_ca_is_unless_their_profile_does() {
         name = "own"
         base = "device"
         crl_urls = ["http://crl.example/own.crl"]
+        [est]
+        unlabelled = true
         [[est.label]]
         name = "a"
         ca_id = "main"
@@ -436,12 +438,19 @@ fn relative_paths_begin_at_the_folder_of_the_file() {
 }
 
 #[test]
-fn an_unlabelled_request_gets_the_first_ca_or_the_default_label() {
+fn an_unlabelled_request_gets_the_default_label_or_where_the_file_says_so_the_first_ca() {
     let folder = Folder::new();
     let label = "[[est.label]]\nname = \"devices\"\nca_id = \"main\"\n";
     let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
 
-    let (settings, _) = folder.parse(&format!("{MINIMAL}{label}")).unwrap();
+    let (settings, warnings) = folder.parse(&format!("{MINIMAL}{label}")).unwrap();
+    assert!(host::site(&settings, algorithms).unwrap().label(None).is_none());
+    assert!(warnings[0].contains("est.default_label: missing: requests without a label get 404"), "{warnings:?}");
+    let (settings, _) = folder.parse(MINIMAL).unwrap();
+    assert!(host::site(&settings, algorithms).unwrap().label(None).is_some());
+
+    let (settings, warnings) = folder.parse(&format!("{MINIMAL}[est]\nunlabelled = true\n{label}")).unwrap();
+    assert_eq!(warnings, Vec::<String>::new());
     let site = host::site(&settings, algorithms).unwrap();
     let unlabelled = site.label(None).unwrap();
     assert_eq!((unlabelled.name.as_deref(), unlabelled.ca.id.as_str()), (None, "main"));
@@ -465,8 +474,8 @@ fn a_label_links_as_all_of_est_unless_it_says_otherwise() {
     let algorithms = rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.all;
     let label = |name: &str, more: &str| format!("[[est.label]]\nname = \"{name}\"\nca_id = \"main\"\n{more}");
     let labels = label("plain", "") + &label("scep", "linking = \"off\"\n");
-    for (est, unlabelled) in [("", Linking::Optional), ("[est]\nlinking = \"required\"\n", Linking::Required)] {
-        let (settings, _) = folder.parse(&format!("{MINIMAL}{est}{labels}")).unwrap();
+    for (est, unlabelled) in [("", Linking::Optional), ("linking = \"required\"\n", Linking::Required)] {
+        let (settings, _) = folder.parse(&format!("{MINIMAL}[est]\nunlabelled = true\n{est}{labels}")).unwrap();
         let site = host::site(&settings, algorithms).unwrap();
         let linking = |name| site.label(name).unwrap().linking();
         assert_eq!(
@@ -508,7 +517,7 @@ fn the_reference_lists_every_section_and_its_keys() {
     }
     assert!(page.contains("| `listen` | address | `\"0.0.0.0:8443\"` | Where EST is served, over HTTPS. |"));
     assert!(page.contains("| `cert` | path | required |"));
-    assert!(page.contains("| `default_label` | string | the first CA, without a label's rules |"));
+    assert!(page.contains("| `default_label` | string | see `unlabelled` |"));
     let is_row = |line: &&str| line.starts_with("| ");
     assert!(page.lines().filter(is_row).all(|line| line.matches(" | ").count() == 3), "a stray bar");
 }

@@ -152,7 +152,7 @@ impl Case {
         match &self.held {
             None => policy::decide(label, &password_holder("device"), &csr, None, NOW),
             Some((certificate, renews)) => {
-                let principal = Principal::Certificate(certificate.clone());
+                let principal = Principal::Certificate(certificate.clone().into());
                 policy::decide(label, &principal, &csr, renews.then_some(&**certificate), NOW)
             }
         }

@@ -1,10 +1,9 @@
 //! What a path validator remembers of chains that it has seen.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use aws_lc_rs::digest::{Context, SHA256};
-use est_core::pkix::Certificate;
-use est_core::{Doubt, Seconds, UnixTime};
+use est_core::{CertificatePath, Doubt, Seconds, UnixTime};
 
 use super::path::RevocationStatus;
 use crate::recent::Recent;
@@ -35,7 +34,7 @@ impl ChainId {
 /// A path whose signatures, names and purposes were verified.
 #[derive(Clone)]
 pub(super) struct VerifiedPath {
-    pub(super) certificate: Arc<Certificate>,
+    pub(super) path: CertificatePath,
     pub(super) revocation: RevocationStatus,
     /// The time in which every certificate of the path is valid, or within the grace that it has.
     pub(super) not_before: UnixTime,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use est_core::pkix::Certificate;
-use est_core::{Algorithms, Doubt, Seconds, UnixTime};
+use est_core::{Algorithms, CertificatePath, Doubt, Seconds, UnixTime};
 use pki_types::{CertificateDer, TrustAnchor};
 use webpki::{
     Error, ExtendedKeyUsageValidator, KeyPurposeId, KeyPurposeIdIter, RequiredEkuNotFoundContext,
@@ -55,8 +55,8 @@ pub enum RevocationStatus {
 /// A certificate that leads to a trust anchor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Validated {
-    /// The client's own.
-    pub certificate: Arc<Certificate>,
+    /// The client's own, and those above it.
+    pub path: CertificatePath,
     /// What CRLs told.
     pub revocation: RevocationStatus,
     /// Whether it has expired, which [`PathValidator::with_expired_grace`] let pass.
@@ -70,7 +70,7 @@ pub struct Validated {
 pub struct PathValidator {
     pub(super) anchors: Vec<TrustAnchor<'static>>,
     /// The certificates of the anchors, in the same order.
-    pub(super) anchor_certificates: Vec<Certificate>,
+    pub(super) anchor_certificates: Vec<Arc<Certificate>>,
     pub(super) intermediates: Vec<CertificateDer<'static>>,
     pub(super) purpose: Purpose,
     pub(super) own_cas: Vec<Certificate>,
@@ -114,7 +114,7 @@ impl PathValidator {
         let (mut anchors, mut anchor_certificates) = (Vec::new(), Vec::new());
         for (index, der) in trust_anchors.iter().enumerate() {
             let unreadable = UnreadableCertificate { index };
-            anchor_certificates.push(Certificate::parse(der.as_ref()).map_err(|_| unreadable)?);
+            anchor_certificates.push(Arc::new(Certificate::parse(der.as_ref()).map_err(|_| unreadable)?));
             anchors.push(anchor_from_trusted_cert(&owned(der.as_ref())).map_err(|_| unreadable)?.to_owned());
         }
         Ok(Self {
@@ -182,8 +182,12 @@ impl PathValidator {
         if shown.is_empty() {
             return Err(Doubt::NothingShown);
         }
-        if !Self::takes(shown.iter().map(Vec::len)) {
-            return Err(Doubt::CertificateUntrusted);
+        let too_much = |fault| Doubt::CertificateNonconforming { which: "the client certificate's chain", fault };
+        if shown.len() > 1 + MAX_INTERMEDIATES {
+            return Err(too_much("has more than 4 certificates above it: send those that lead to the trust anchor"));
+        }
+        if shown.iter().any(|der| der.len() > MAX_CERTIFICATE_BYTES) {
+            return Err(too_much("has a certificate larger than 16 KiB"));
         }
         let crls = self.crls.read().unwrap_or_else(PoisonError::into_inner).clone();
         let id = ChainId::of(shown);
@@ -192,9 +196,9 @@ impl PathValidator {
             self.memory.keep(id, crls.generation, now, &found);
             found
         });
-        let VerifiedPath { certificate, revocation, .. } = found?;
-        let has_expired = certificate.not_after() < now;
-        Ok(Validated { certificate, revocation, has_expired })
+        let VerifiedPath { path, revocation, .. } = found?;
+        let has_expired = path.not_after() < now;
+        Ok(Validated { path, revocation, has_expired })
     }
 
     /// Whether it looks at a chain of certificates that are so many octets long each.

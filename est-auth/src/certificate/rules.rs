@@ -18,10 +18,18 @@ pub(super) fn of_a_client(certificate: &Certificate) -> Result<(), Fault> {
     if find(certificate, &oid::NAME_CONSTRAINTS).is_some() {
         return Err("has nameConstraints, which are for CAs (RFC 5280 §4.2.1.10)");
     }
-    if !certificate.is_ca() && usage(certificate).is_some_and(|usage| has(usage, KeyUsage::KEY_CERT_SIGN)) {
-        return Err("has the key usage keyCertSign and is no CA's (RFC 5280 §4.2.1.3)");
+    if certificate.is_ca() {
+        return Ok(());
     }
-    Ok(())
+    match usage(certificate) {
+        Some(usage) if has(usage, KeyUsage::KEY_CERT_SIGN) => {
+            Err("has the key usage keyCertSign and is not a CA's (RFC 5280 §4.2.1.3)")
+        }
+        Some(usage) if !has(usage, KeyUsage::DIGITAL_SIGNATURE) => {
+            Err("has a keyUsage without digitalSignature, and authenticates by a signature (RFC 5280 §4.2.1.3)")
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// What a CA certificate between a client's and the anchor keeps to.

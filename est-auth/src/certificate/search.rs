@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::pkix::Certificate;
-use est_core::{Doubt, Seconds, UnixTime};
+use est_core::{CertificatePath, Doubt, Seconds, UnixTime};
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{
     CertRevocationList, EndEntityCert, Error, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
@@ -36,8 +36,10 @@ struct Chain<'a> {
 }
 
 /// What there is to say of a path that was found.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(PartialEq)]
 struct Found {
+    /// The certificates above the client's, the trust anchor last.
+    issuers: Arc<[Arc<Certificate>]>,
     not_before: UnixTime,
     not_after: UnixTime,
     /// Whether an own CA issued the client's certificate.
@@ -63,8 +65,9 @@ impl Search<'_> {
                 (found, status, ends.min().unwrap_or(UnixTime(u64::MAX)))
             }
         };
-        let Found { not_before, not_after, .. } = found;
-        Ok(VerifiedPath { certificate: Arc::new(certificate), revocation, not_before, not_after, next_update })
+        let Found { issuers, not_before, not_after, .. } = found;
+        let path = CertificatePath::new(Arc::new(certificate), issuers);
+        Ok(VerifiedPath { path, revocation, not_before, not_after, next_update })
     }
 
     /// Finds a path of which CRLs tell that it is good, or which `policy` lets pass.
@@ -121,8 +124,14 @@ impl Search<'_> {
             Some(&judge),
         );
         match (path, broken.take()) {
-            (Ok(_), _) => Ok(found.get().expect("webpki finds no path that was not judged")),
+            (Ok(_), _) => Ok(found.take().expect("webpki finds no path that was not judged")),
             (Err(Error::UnknownIssuer), Some(doubt)) => Err(doubt),
+            (Err(Error::CaUsedAsEndEntity), _) if chain.certificate.is_self_issued() => {
+                Err(Doubt::CertificateUntrusted)
+            }
+            (Err(Error::UnsupportedSignatureAlgorithmContext(context)), _) => {
+                Err(unsupported(chain.certificate, &context.signature_algorithm_id))
+            }
             (Err(error), _) => Err(doubt(error)),
         }
     }
@@ -141,11 +150,11 @@ impl Search<'_> {
                 Error::UnknownIssuer
             }
         };
-        let intermediates = path.intermediate_certificates().map(|one| Certificate::parse(&one.der()));
+        let intermediates = path.intermediate_certificates().map(|one| Certificate::parse(&one.der()).map(Arc::new));
         let intermediates = intermediates.collect::<Result<Vec<_>, _>>().map_err(|_| Error::UnknownIssuer)?;
         let place = self.validator.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
         let anchor = &self.validator.anchor_certificates[place.expect("a path ends at one of the anchors")];
-        let issuers: Vec<&Certificate> = intermediates.iter().chain([anchor]).collect();
+        let issuers: Arc<[Arc<Certificate>]> = intermediates.iter().chain([anchor]).cloned().collect();
         rules::of_an_anchor(anchor).map_err(breaks("the trust anchor of the client certificate"))?;
         if crls_were_asked && !rules::may_sign_crls(anchor) {
             return Err(Error::IssuerNotCrlSigner);
@@ -154,14 +163,13 @@ impl Search<'_> {
             let kept = rules::of_a_ca(ca).and_then(|()| rules::names_the_key_of(issuer, ca));
             kept.map_err(breaks("a CA certificate above the client certificate"))?;
         }
-        rules::names_the_key_of(issuers[0], certificate).map_err(breaks(THE_CLIENTS))?;
         let is_own =
             self.validator.own_cas.iter().any(|own| {
                 own.subject() == issuers[0].subject() && own.public_key_der() == issuers[0].public_key_der()
             });
         let grace = if is_own { self.validator.expired_grace } else { Seconds(0) };
         let (mut not_before, mut not_after) = (certificate.not_before(), certificate.not_after() + grace);
-        for issuer in issuers {
+        for issuer in issuers.iter() {
             not_before = not_before.max(issuer.not_before());
             not_after = not_after.min(issuer.not_after());
         }
@@ -172,13 +180,39 @@ impl Search<'_> {
         if now > not_after {
             return Err(Error::CertExpired { time, not_after: webpki_time(not_after.min(certificate.not_after())) });
         }
-        Ok(Found { not_before, not_after, is_own })
+        Ok(Found { issuers, not_before, not_after, is_own })
     }
 }
 
 /// Asks the first of these that is the issuer's; `None` when there are none at all.
 fn ask<'a>(crls: &'a [&'a CertRevocationList<'static>], unknown: UnknownStatusPolicy) -> Option<RevocationOptions<'a>> {
     RevocationOptionsBuilder::new(crls).ok().map(|builder| builder.with_status_policy(unknown).build())
+}
+
+/// A certificate of the path is signed with an algorithm that is not accepted: the contents of its AlgorithmIdentifier.
+fn unsupported(certificate: &Certificate, algorithm: &[u8]) -> Doubt {
+    const ABOVE: &str = "a CA certificate above the client certificate";
+    /// md5WithRSAEncryption, sha1WithRSAEncryption, ecdsa-with-SHA1 and dsa-with-sha1, DER.
+    const OLD: [(&[u8], Fault); 4] = [
+        (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04", "is signed with MD5, which is not accepted"),
+        (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05", SHA_1),
+        (b"\x06\x07\x2a\x86\x48\xce\x3d\x04\x01", SHA_1),
+        (b"\x06\x07\x2a\x86\x48\xce\x38\x04\x03", SHA_1),
+    ];
+    const SHA_1: Fault = "is signed with SHA-1, which is not accepted";
+    /// What the identifiers ecdsa-with-SHA224 to ecdsa-with-SHA512 begin with.
+    const ECDSA: &[u8] = b"\x06\x08\x2a\x86\x48\xce\x3d\x04\x03";
+
+    let old = OLD.iter().find(|(id, _)| algorithm.starts_with(id)).map(|(_, fault)| *fault);
+    let fault = match old {
+        Some(fault) => fault,
+        None if algorithm.starts_with(ECDSA) && algorithm.ends_with(&[5, 0]) => {
+            "is signed with ECDSA whose identifier has NULL for parameters, which are to be absent (RFC 5758 §3.2)"
+        }
+        None => "is signed with an algorithm that is not accepted",
+    };
+    let is_the_clients = certificate.as_der().windows(algorithm.len()).any(|part| part == algorithm);
+    Doubt::CertificateNonconforming { which: if is_the_clients { THE_CLIENTS } else { ABOVE }, fault }
 }
 
 fn webpki_time(at: UnixTime) -> pki_types::UnixTime {

@@ -13,7 +13,7 @@ fn accepts_a_leaf_directly_below_an_anchor() {
     let Some(pki) = Pki::new("accepts_a_leaf_directly_below_an_anchor") else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let accepted = pki.paths().validate(std::slice::from_ref(&leaf), days_into(&leaf, 1)).unwrap();
-    assert_eq!(accepted.certificate.as_der(), leaf);
+    assert_eq!(accepted.path.as_der(), leaf);
     assert!(pki.openssl_accepts("root", &[], "leaf"));
 }
 
@@ -45,7 +45,31 @@ fn refuses_signatures_with_sha1() {
     let Some(pki) = Pki::new("refuses_signatures_with_sha1") else { return };
     let leaf = pki.issue_with("leaf", "root", 30, CLIENT, "-sha1");
     let now = days_into(&leaf, 1);
-    assert_eq!(pki.paths().validate(&[leaf], now), Err(Doubt::CertificateUntrusted));
+    let fault = "is signed with SHA-1, which is not accepted";
+    let refused = |which| Err(Doubt::CertificateNonconforming { which, fault });
+    assert_eq!(pki.paths().validate(&[leaf], now), refused("the client certificate"));
+    let upper = pki.issue_with("upper", "root", 30, CA, "-sha1");
+    let leaf = pki.issue("below", "upper", 30, CLIENT);
+    let refused = refused("a CA certificate above the client certificate");
+    assert_eq!(pki.paths().validate(&[leaf, upper], now), refused);
+}
+
+#[test]
+fn a_self_signed_certificate_is_one_that_no_ca_issued() {
+    let Some(pki) = Pki::new("a_self_signed_certificate_is_one_that_no_ca_issued") else { return };
+    let own = pki.root("own", "ED25519", "");
+    let now = days_into(&own, 1);
+    assert_eq!(pki.paths().validate(&[own], now), Err(Doubt::CertificateUntrusted));
+}
+
+#[test]
+fn needs_no_authority_key_identifier_in_a_clients_certificate() {
+    let Some(pki) = Pki::new("needs_no_authority_key_identifier_in_a_clients_certificate") else { return };
+    let leaf = pki.issue("leaf", "root", 30, "authorityKeyIdentifier=none");
+    let now = days_into(&leaf, 1);
+    assert!(Certificate::parse(&leaf).unwrap().authority_key_identifier().is_none());
+    let path = pki.paths().validate(&[leaf], now).unwrap().path;
+    assert_eq!(path.issuers().last().unwrap().as_der(), pki.der("root"));
 }
 
 #[test]
@@ -211,8 +235,12 @@ fn refuses_extensions_that_it_must_know_and_does_not() {
 fn says_which_rule_a_certificate_breaks() {
     let Some(pki) = Pki::new("says_which_rule_a_certificate_breaks") else { return };
     for (name, extensions, fault) in [
-        ("signing", "keyUsage=keyCertSign", "has the key usage keyCertSign and is no CA's (RFC 5280 §4.2.1.3)"),
-        ("keyless", "authorityKeyIdentifier=none", "has no authorityKeyIdentifier (RFC 5280 §4.2.1.1)"),
+        ("signing", "keyUsage=keyCertSign", "has the key usage keyCertSign and is not a CA's (RFC 5280 §4.2.1.3)"),
+        (
+            "enciphering",
+            "keyUsage=keyEncipherment",
+            "has a keyUsage without digitalSignature, and authenticates by a signature (RFC 5280 §4.2.1.3)",
+        ),
         (
             "constraining",
             "nameConstraints=permitted;DNS:a.example",
@@ -259,8 +287,14 @@ fn gives_up_chains_that_are_too_long_too_large_or_too_tangled() {
     let root = pki.der("root");
     let with = |above: Vec<Vec<u8>>| -> Vec<_> { std::iter::once(leaf.clone()).chain(above).collect() };
     assert!(paths.validate(&with(vec![root.clone(); 4]), now).is_ok());
-    assert_eq!(paths.validate(&with(vec![root.clone(); 5]), now), Err(Doubt::CertificateUntrusted));
-    assert_eq!(paths.validate(&with(vec![vec![0x30; 16 * 1024 + 1]]), now), Err(Doubt::CertificateUntrusted));
+    let refused = |above| paths.validate(&with(above), now).unwrap_err();
+    for (above, fault) in [
+        (vec![root.clone(); 5], "has more than 4 certificates above it: send those that lead to the trust anchor"),
+        (vec![vec![0x30; 16 * 1024 + 1]], "has a certificate larger than 16 KiB"),
+    ] {
+        let which = "the client certificate's chain";
+        assert_eq!(refused(above), Doubt::CertificateNonconforming { which, fault });
+    }
 
     // Four impostors with the root's name, each of which could have issued every other one.
     let impostors = (0..4).map(|index| pki.root(&format!("impostor-{index}"), "ED25519", "")).collect();
@@ -282,7 +316,7 @@ fn remembers_a_verified_path_until_it_ends() {
     let now = UnixTime(not_after.0 - DAY);
     let first = paths.validate(&shown, now).unwrap();
     let again = paths.validate(&shown, not_after).unwrap();
-    assert!(Arc::ptr_eq(&first.certificate, &again.certificate));
+    assert!(Arc::ptr_eq(first.path.leaf(), again.path.leaf()));
     assert_eq!(paths.remembered_paths(), 1);
     let late = UnixTime(not_after.0 + 1);
     assert_eq!(paths.validate(&shown, late), Err(Doubt::CertificateExpired { not_after }));

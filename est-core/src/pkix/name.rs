@@ -1,6 +1,7 @@
 //! Distinguished names (RFC 5280 §4.1.2.4), kept as their octets.
 
 mod attribute;
+mod difference;
 mod error;
 mod matching;
 mod text;
@@ -13,6 +14,7 @@ use rasn::types::{Any, SequenceOf, SetOf};
 
 use super::string::StringType;
 use super::{Oid, asn1, der, oid};
+use crate::is_hidden;
 
 use attribute::{Form, has_fitting_length};
 
@@ -129,8 +131,8 @@ impl Name {
     }
 
     /// Checks that every value is what its attribute's definition says: text of a fitting string type, not empty, no
-    /// longer than it may be, without spaces around it, and without control characters or those that change the
-    /// direction of writing (RFC 5280 §4.1.2.4 and Appendix A.1, RFC 2985 §5.2, RFC 4519, RFC 4524, X.520).
+    /// longer than it may be, without spaces around it, and without hidden characters
+    /// ([`is_hidden`]) (RFC 5280 §4.1.2.4 and Appendix A.1, RFC 2985 §5.2, RFC 4519, RFC 4524, X.520).
     ///
     /// # Errors
     /// [`NameError`], naming the first attribute that is not.
@@ -179,6 +181,18 @@ impl Name {
             .find_map(|attribute| attribute.text())
     }
 
+    /// Checks that no value has a hidden character ([`is_hidden`]), whatever its type and length are.
+    ///
+    /// # Errors
+    /// [`NameError::ControlCharacter`], naming the first attribute that has one.
+    pub fn check_visible(&self) -> Result<(), NameError> {
+        let hides = |attribute: &&NameAttribute| attribute.text().is_some_and(|text| text.contains(is_hidden));
+        match self.attributes.iter().find(hides) {
+            Some(attribute) => Err(NameError::ControlCharacter(attribute.id.clone())),
+            None => Ok(()),
+        }
+    }
+
     /// Its attributes in their order: the type, and the value if it is text.
     pub fn attributes(&self) -> impl Iterator<Item = (&Oid, Option<&str>)> {
         self.attributes.iter().map(|attribute| (&attribute.id, attribute.text()))
@@ -221,7 +235,7 @@ impl Value {
             }
             Self::Other(_) => Err(self.fault(id)),
             Self::Text(_, text) if text.is_empty() => Err(NameError::Empty(id.clone())),
-            Self::Text(_, text) if text.chars().any(is_treacherous) => Err(NameError::ControlCharacter(id.clone())),
+            Self::Text(_, text) if text.contains(is_hidden) => Err(NameError::ControlCharacter(id.clone())),
             Self::Text(_, text) if text.trim() != text => Err(NameError::Spaces(id.clone())),
             Self::Text(_, text) if !has_fitting_length(id, text) => Err(NameError::Length(id.clone())),
             Self::Text(found, _) if !form.takes(*found) => Err(NameError::StringType { id: id.clone(), found: *found }),
@@ -240,12 +254,6 @@ impl Value {
             None => NameError::NotText(id.clone()),
         }
     }
-}
-
-/// Control characters, line separators, and what overrides or isolates the direction of writing (UAX #9): with these,
-/// text reads as something else than it is.
-pub(crate) fn is_treacherous(character: char) -> bool {
-    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 impl fmt::Debug for Name {

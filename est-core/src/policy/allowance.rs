@@ -5,8 +5,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::name::text;
-use super::uri::has_dot_segment;
+use super::rule::{ReadName, subject_matches};
 use super::{NameKind, NameRule, Pattern, Wanted};
 use crate::Refusal;
 use crate::pkix::{Certificate, GeneralName};
@@ -35,7 +34,7 @@ impl Allowance {
     /// What begins with `^` is a regular expression and ends with `$`. In anything else `*` stands for one or more
     /// characters: within one label of a dNSName, or one value of a subject or directoryName, or before or after the
     /// `@` of a mailbox or another name, or within one segment of a URI, without encoded octets. No pattern allows a
-    /// URI with a `.` or `..` for a segment, which may lead elsewhere (RFC 3986 §5.2.4).
+    /// name that others may read as another one: see [`NameRule`].
     ///
     /// # Errors
     /// What is wrong with which of them, for the operator.
@@ -115,30 +114,23 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
 /// [`Refusal::NameNotBound`], for the first that is not.
 pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>) -> Result<(), Refusal> {
     let refused = |name: String| Refusal::NameNotBound { name, allowed: described(own, allowances) };
-    let names: Vec<String> = wanted.names().iter().map(text).collect();
-    for (name, text) in wanted.names().iter().zip(&names) {
-        let leads_elsewhere = matches!(name, GeneralName::Uri(uri) if has_dot_segment(uri));
-        let allowed = |rule: &NameRule| {
-            NameKind::of(name).as_ref() == Some(&rule.kind)
-                && rule.pattern.as_ref().is_none_or(|pattern| !leads_elsewhere && pattern.matches(text))
-        };
-        if !own.has_name(name, text) && !allowances.iter().any(|allowance| allowance.names.iter().any(allowed)) {
-            return Err(refused(name.to_string()));
+    let names: Vec<ReadName<'_>> = wanted.names().iter().map(ReadName::of).collect();
+    for name in &names {
+        let mut rules = allowances.iter().flat_map(|allowance| &allowance.names);
+        if !own.has_name(name) && !rules.any(|rule| rule.allows_read(name)) {
+            return Err(refused(name.name.to_string()));
         }
     }
-    let subject = format!("{:#}", wanted.subject);
-    let is_allowed =
-        allowances.iter().flat_map(|allowance| &allowance.subjects).any(|pattern| pattern.matches(&subject));
+    let mut patterns = allowances.iter().flat_map(|allowance| &allowance.subjects);
+    let is_allowed = patterns.any(|pattern| subject_matches(pattern, wanted.subject));
     if is_allowed || own.has_subject(wanted) {
         return Ok(());
     }
-    let vouches = |name: &GeneralName| match name {
+    let vouches = |name: &ReadName<'_>| match name.name {
         GeneralName::Dns(_) | GeneralName::Ip(_) | GeneralName::Rfc822(_) => true,
         GeneralName::Uri(_) | GeneralName::Directory(_) | GeneralName::Other(_) => false,
     };
-    let is_name = |value: &str| {
-        own.is(value) || wanted.names().iter().zip(&names).any(|(name, text)| vouches(name) && text == value)
-    };
+    let is_name = |value: &str| own.is(value) || names.iter().any(|name| vouches(name) && name.text == value);
     match wanted.subject.attributes().all(|(_, value)| value.is_some_and(is_name)) {
         true => Ok(()),
         false => Err(refused(format!("the subject {}", wanted.subject))),
@@ -150,10 +142,10 @@ impl Own<'_> {
         matches!(self, Self::Entity(Some(entity)) if entity == value)
     }
 
-    fn has_name(self, name: &GeneralName, text: &str) -> bool {
-        match (self, name) {
+    fn has_name(self, name: &ReadName<'_>) -> bool {
+        match (self, name.name) {
             (Self::Entity(Some(entity)), GeneralName::Dns(host)) => entity.eq_ignore_ascii_case(host),
-            (Self::Entity(_), GeneralName::Ip(_) | GeneralName::Rfc822(_) | GeneralName::Uri(_)) => self.is(text),
+            (Self::Entity(_), GeneralName::Ip(_) | GeneralName::Rfc822(_) | GeneralName::Uri(_)) => self.is(&name.text),
             (Self::Entity(_), GeneralName::Dns(_) | GeneralName::Directory(_) | GeneralName::Other(_)) => false,
             (Self::Certificate(own), name) => own.subject_alt_name().is_some_and(|names| names.contains(name)),
         }

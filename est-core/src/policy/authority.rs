@@ -1,10 +1,12 @@
 //! Registration authorities: holders of our own certificates who enroll for others (RFC 7030 §3.7).
 
-use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::boxed::Box;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted, name};
+use super::name::{self, Standing};
+use super::rule::subject_matches;
+use super::{NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::pkix::Certificate;
 use crate::{Algorithms, Ca, Refusal};
 
@@ -28,7 +30,7 @@ impl RegistrationAuthority {
     #[must_use]
     pub fn is(&self, certificate: &Certificate, ca: &Ca, algorithms: Algorithms) -> bool {
         certificate.is_for_ra()
-            && self.certificate.matches(&format!("{:#}", certificate.subject()))
+            && subject_matches(&self.certificate, certificate.subject())
             && ca.has_issued(certificate, algorithms)
     }
 
@@ -42,7 +44,7 @@ impl RegistrationAuthority {
             names: NameRules { allowed: self.names.clone(), ..NameRules::default() },
             ..Profile::new(self.name.as_str())
         };
-        name::check(&limits, wanted)
-            .map_err(|refusal| Refusal::OutsideOfRa { ra: self.name.clone(), reason: refusal.to_string() })
+        name::check(&limits, wanted, Standing::New)
+            .map_err(|refusal| Refusal::OutsideOfRa { ra: self.name.clone(), reason: Box::new(refusal) })
     }
 }

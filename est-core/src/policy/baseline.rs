@@ -1,6 +1,7 @@
 //! The Baseline Requirements of the CA/Browser Forum for domain-validated TLS server certificates, version 2.2.6, as
 //! far as they are about what a request asks for. That somebody controls the domain is for others to find out.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,6 +26,8 @@ pub enum BaselineRule {
     InternalName(String),
     /// Addresses are global (§7.1.4.2, reserved addresses).
     ReservedAddress(IpAddr),
+    /// A public suffix is no host of a subscriber's.
+    PublicSuffix(String),
     /// Nobody owns all names below a public suffix (§3.2.2.6).
     WildcardBelowSuffix(String),
     /// Labels have letters, digits and hyphens (§7.1.2.7.12).
@@ -44,6 +47,7 @@ impl BaselineRule {
             Self::AttributeOrder => "br-attribute-order",
             Self::InternalName(_) => "br-internal-name",
             Self::ReservedAddress(_) => "br-reserved-address",
+            Self::PublicSuffix(_) => "br-public-suffix",
             Self::WildcardBelowSuffix(_) => "br-wildcard-below-suffix",
             Self::Underscore(_) => "br-underscore",
             Self::ReservedLabel(_) => "br-reserved-label",
@@ -64,6 +68,9 @@ impl fmt::Display for BaselineRule {
             Self::AttributeOrder => f.write_str("the subject's C must come before its CN (BR §7.1.4.2)"),
             Self::InternalName(name) => write!(f, "{name} is not in the public DNS (BR §7.1.4.2)"),
             Self::ReservedAddress(address) => write!(f, "{address} is a reserved address (BR §7.1.4.2)"),
+            Self::PublicSuffix(name) => {
+                write!(f, "{name} is a public suffix, below which others register names: ask for a name below it")
+            }
             Self::WildcardBelowSuffix(name) => {
                 write!(f, "{name} covers a public suffix, which nobody owns alone (BR §3.2.2.6)")
             }
@@ -127,11 +134,21 @@ fn host(name: &str) -> Result<(), BaselineRule> {
         return Err(BaselineRule::InternalName(name.to_string()));
     };
     let is_suffix = suffix.as_bytes() == lower.as_bytes();
-    if is_suffix && is_wildcard {
+    if is_wildcard && (is_suffix || has_suffixes_below(&lower)) {
         return Err(BaselineRule::WildcardBelowSuffix(name.to_string()));
+    }
+    if is_suffix && lower.contains('.') {
+        return Err(BaselineRule::PublicSuffix(name.to_string()));
     }
     // A top-level domain alone is no host of anybody's.
     if lower.contains('.') { Ok(()) } else { Err(BaselineRule::InternalName(name.to_string())) }
+}
+
+/// Whether a rule of the list makes every name directly below this one a public suffix, as `*.kobe.jp` does.
+fn has_suffixes_below(host: &str) -> bool {
+    // A label that no rule and no exception from one names.
+    let below = format!("any-label-at-all.{host}");
+    psl::suffix(below.as_bytes()).is_some_and(|suffix| suffix.as_bytes() == below.as_bytes())
 }
 
 /// Whether the address is in one of IANA's special-purpose registries (RFC 6890), or for many receivers at once.
@@ -209,7 +226,16 @@ mod tests {
 
     #[test]
     fn takes_names_of_the_public_dns_alone() {
-        for name in ["example.com", "a.example.co.uk", "*.example.org", "xn--bcher-kva.ch", "A.Example.COM"] {
+        for name in [
+            "example.com",
+            "a.example.co.uk",
+            "*.example.org",
+            "city.kobe.jp",
+            "*.city.kobe.jp",
+            "b.a.kobe.jp",
+            "xn--bcher-kva.ch",
+            "A.Example.COM",
+        ] {
             assert_eq!(host(name), Ok(()), "{name}");
         }
         for (name, rule) in [
@@ -219,6 +245,12 @@ mod tests {
             ("a.local", BaselineRule::InternalName("a.local".into())),
             ("1.2.0.192.in-addr.arpa", BaselineRule::InternalName("1.2.0.192.in-addr.arpa".into())),
             ("*.co.uk", BaselineRule::WildcardBelowSuffix("*.co.uk".into())),
+            ("*.kobe.jp", BaselineRule::WildcardBelowSuffix("*.kobe.jp".into())),
+            ("*.a.kobe.jp", BaselineRule::WildcardBelowSuffix("*.a.kobe.jp".into())),
+            ("co.uk", BaselineRule::PublicSuffix("co.uk".into())),
+            ("CO.UK", BaselineRule::PublicSuffix("CO.UK".into())),
+            ("github.io", BaselineRule::PublicSuffix("github.io".into())),
+            ("a.kobe.jp", BaselineRule::PublicSuffix("a.kobe.jp".into())),
             ("_a.example.com", BaselineRule::Underscore("_a.example.com".into())),
             ("ab--c.example.com", BaselineRule::ReservedLabel("ab--c.example.com".into())),
         ] {

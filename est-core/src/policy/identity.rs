@@ -1,11 +1,10 @@
 //! What the operator lets certain principals ask for, and where.
 
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::name::text;
-use super::{Allowance, NameKind, NameRule, Pattern};
+use super::rule::subject_matches;
+use super::{Allowance, NameRule, Pattern};
 use crate::Principal;
 use crate::pkix::{Certificate, Fingerprint};
 
@@ -41,6 +40,16 @@ pub enum Who {
     },
 }
 
+impl Who {
+    /// Whether it says who issued the certificates, or which one it is.
+    pub(crate) fn tells_issuers_apart(&self) -> bool {
+        match self {
+            Self::Certificate { issuer, fingerprint, .. } => issuer.is_some() || fingerprint.is_some(),
+            Self::Entity(_) => false,
+        }
+    }
+}
+
 impl IdentityRule {
     /// Whether it is about this principal.
     #[must_use]
@@ -49,7 +58,7 @@ impl IdentityRule {
             (Who::Entity(pattern), Principal::OneTimePassword { entity: Some(entity), .. }) => pattern.matches(entity),
             (Who::Certificate { subject, name, issuer, fingerprint }, Principal::Certificate(own)) => {
                 let matches = |pattern: &Option<Pattern>, name| {
-                    pattern.as_ref().is_none_or(|pattern| pattern.matches(&format!("{name:#}")))
+                    pattern.as_ref().is_none_or(|pattern| subject_matches(pattern, name))
                 };
                 matches(subject, own.subject())
                     && matches(issuer, own.issuer())
@@ -73,10 +82,5 @@ impl IdentityRule {
 }
 
 fn has_name(own: &Certificate, rule: &NameRule) -> bool {
-    own.subject_alt_name().is_some_and(|names| {
-        names.names().iter().any(|name| {
-            NameKind::of(name).as_ref() == Some(&rule.kind)
-                && rule.pattern.as_ref().is_none_or(|pattern| pattern.matches(&text(name)))
-        })
-    })
+    own.subject_alt_name().is_some_and(|names| names.names().iter().any(|name| rule.allows(name)))
 }

@@ -4,7 +4,8 @@ use alloc::string::String;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
 use super::host::is_dns_name;
-use crate::pkix::{is_treacherous, text_of};
+use crate::is_hidden;
+use crate::pkix::text_of;
 
 /// Whether `text` is a Mailbox of ASCII (RFC 5321 §4.1.2).
 pub(super) fn is_mailbox(text: &str) -> bool {
@@ -23,7 +24,7 @@ pub(super) fn is_utf8_mailbox(value: &[u8]) -> bool {
 
 /// The text of a UTF8String that reads as what it is.
 pub(super) fn utf8(value: &[u8]) -> Option<String> {
-    text_of(value).filter(|text| value.first() == Some(&0x0c) && !text.chars().any(is_treacherous))
+    text_of(value).filter(|text| value.first() == Some(&0x0c) && !text.chars().any(is_hidden))
 }
 
 /// A Dot-string or a Quoted-string of 64 octets at most (RFC 5321 §4.5.3.1.1, RFC 6531 §3.3).

@@ -1,48 +1,85 @@
 //! Which names a certificate may carry.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
 use super::host::is_dns_name;
 use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
+use super::rule::{ReadName, subject_matches};
 use super::uri::is_absolute_uri;
-use super::{CommonName, NameKind, NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted};
-use crate::Refusal;
-use crate::pkix::{GeneralName, GeneralNames, Name, hardware_module, oid};
+use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
+use crate::pkix::{GeneralName, GeneralNames, Name, hardware_module, oid, text_of};
+use crate::{Refusal, is_hidden};
 
-pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
+/// Where the names come from that a request asks for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// From the request.
+    New,
+    /// From the certificate that authenticates, octet for octet, which is not renewed: another CA may have given them.
+    Shown,
+    /// From the certificate that is renewed, octet for octet.
+    Renewed,
+}
+
+/// Checks the names. Those of the certificate that authenticates need not have the form of new names (RFC 5280
+/// §4.1.2.4), nor what the label requires: their holder can ask for no others (RFC 7030 §4.2.2). Names that the label
+/// does not give are refused all the same.
+pub(super) fn check(profile: &Profile, wanted: &Wanted<'_>, standing: Standing) -> Result<(), Refusal> {
+    match standing {
+        Standing::New => form(profile, wanted)?,
+        Standing::Shown => {
+            wanted.subject.check_visible().map_err(Refusal::Subject)?;
+            alternative_names(wanted)?;
+        }
+        Standing::Renewed => {}
+    }
     subject(&profile.subject, wanted.subject)?;
+    if let Some(names) = wanted.subject_alt_name {
+        subject_alt_name(&profile.names, names)?;
+    }
+    common_name(profile.common_name, wanted)
+}
+
+/// What names must be and have that are asked for the first time.
+fn form(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    let subject = wanted.subject;
+    subject.check_text().map_err(Refusal::Subject)?;
+    let mut required = profile.subject.required.iter();
+    if let Some(id) = required.find(|id| !subject.attributes().any(|(own, _)| own == *id)) {
+        return Err(Refusal::SubjectAttributeRequired(id.clone()));
+    }
     match wanted.subject_alt_name {
         None if profile.names.require_san => return Err(Refusal::SubjectAltNameRequired),
-        None if wanted.subject.is_empty() => return Err(Refusal::NoName),
-        None => {}
-        Some(names) => subject_alt_name(&profile.names, names)?,
+        None if subject.is_empty() => return Err(Refusal::NoName),
+        None | Some(_) => {}
     }
-    for kind in &profile.names.required {
-        let names = wanted.names();
-        if !names.iter().any(|name| NameKind::of(name).as_ref() == Some(kind)) {
-            return Err(Refusal::NameRequired(kind.clone()));
-        }
+    alternative_names(wanted)?;
+    let names = wanted.names();
+    let mut required = profile.names.required.iter();
+    if let Some(kind) = required.find(|kind| !names.iter().any(|name| NameKind::of(name).as_ref() == Some(kind))) {
+        return Err(Refusal::NameRequired(kind.clone()));
     }
-    common_name(profile.common_name, wanted)?;
     email_address(wanted)
 }
 
+/// Each name has the syntax of its kind.
+fn alternative_names(wanted: &Wanted<'_>) -> Result<(), Refusal> {
+    match wanted.names().iter().find(|name| NameKind::of(name).is_none() || !is_well_formed(name)) {
+        Some(name) => Err(malformed(name)),
+        None => Ok(()),
+    }
+}
+
 fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
-    subject.check_text().map_err(Refusal::Subject)?;
     let mut attributes = subject.attributes();
     if let Some(allowed) = &rules.attributes
         && let Some((id, _)) = attributes.find(|(id, _)| !allowed.contains(id))
     {
         return Err(Refusal::SubjectAttributeNotAllowed(id.clone()));
     }
-    if let Some(id) = rules.required.iter().find(|id| !subject.attributes().any(|(own, _)| own == *id)) {
-        return Err(Refusal::SubjectAttributeRequired(id.clone()));
-    }
-    let text = || format!("{subject:#}");
-    match rules.patterns.iter().find(|pattern| !pattern.matches(&text())) {
+    match rules.patterns.iter().find(|pattern| !subject_matches(pattern, subject)) {
         Some(pattern) => Err(Refusal::SubjectPattern { pattern: pattern.as_str().to_string() }),
         None => Ok(()),
     }
@@ -50,34 +87,22 @@ fn subject(rules: &SubjectRules, subject: &Name) -> Result<(), Refusal> {
 
 fn subject_alt_name(rules: &NameRules, names: &GeneralNames) -> Result<(), Refusal> {
     for name in names.names() {
-        let kind = NameKind::of(name).filter(|_| is_well_formed(name));
-        let Some(kind) = kind else { return Err(malformed(name)) };
         if !rules.wildcards && matches!(name, GeneralName::Dns(text) if text.starts_with('*')) {
             return Err(Refusal::Wildcard(name.to_string()));
         }
         let Some(allowed) = &rules.allowed else { continue };
-        let mut fitting = allowed.iter().filter(|rule| rule.kind == kind).peekable();
-        if fitting.peek().is_none() {
-            return Err(Refusal::NameKindNotAllowed { name: name.to_string(), allowed: kinds(rules) });
+        let read = ReadName::of(name);
+        if allowed.iter().any(|rule| rule.allows_read(&read)) {
+            continue;
         }
-        let text = text(name);
-        let matches = |pattern: &Pattern| pattern.matches(&text);
-        if !fitting.any(|rule| rule.pattern.as_ref().is_none_or(matches)) {
-            let patterns = allowed.iter().filter(|rule| rule.kind == kind).filter_map(|rule| rule.pattern.as_ref());
-            let patterns: Vec<&str> = patterns.map(Pattern::as_str).collect();
-            return Err(Refusal::NamePattern { name: name.to_string(), pattern: patterns.join(" or ") });
-        }
+        let fitting = allowed.iter().filter(|rule| Some(&rule.kind) == read.kind.as_ref());
+        let patterns: Vec<&str> = fitting.filter_map(|rule| rule.pattern.as_ref()).map(Pattern::as_str).collect();
+        return Err(match patterns.is_empty() {
+            true => Refusal::NameKindNotAllowed { name: name.to_string(), allowed: kinds(rules) },
+            false => Refusal::NamePattern { name: name.to_string(), pattern: patterns.join(" or ") },
+        });
     }
     Ok(())
-}
-
-impl NameRule {
-    /// Whether this is a name of the kind, and its text matches.
-    #[must_use]
-    pub fn allows(&self, name: &GeneralName) -> bool {
-        NameKind::of(name).as_ref() == Some(&self.kind)
-            && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(&text(name)))
-    }
 }
 
 fn kinds(rules: &NameRules) -> String {
@@ -127,16 +152,6 @@ fn email_address(wanted: &Wanted<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// A name without the prefix of its kind: what patterns match.
-pub(super) fn text(name: &GeneralName) -> String {
-    match name {
-        GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text) => text.clone(),
-        GeneralName::Ip(address) => address.to_string(),
-        GeneralName::Directory(name) => format!("{name:#}"),
-        GeneralName::Other(_) => name.other_text().unwrap_or_else(|| name.to_string()),
-    }
-}
-
 /// Says what a name must be, where the prefix of its kind alone does not.
 fn malformed(name: &GeneralName) -> Refusal {
     let fault = match name.other_name() {
@@ -153,7 +168,7 @@ fn malformed(name: &GeneralName) -> Refusal {
 }
 
 /// Whether a name has the syntax of its kind (RFC 5280 §4.2.1.6).
-fn is_well_formed(name: &GeneralName) -> bool {
+pub(super) fn is_well_formed(name: &GeneralName) -> bool {
     match name {
         GeneralName::Dns(text) => is_dns_name(text),
         GeneralName::Rfc822(text) => is_mailbox(text),
@@ -164,7 +179,8 @@ fn is_well_formed(name: &GeneralName) -> bool {
             Some((id, value)) if id == oid::SMTP_UTF8_MAILBOX => is_utf8_mailbox(&value),
             Some((id, value)) if id == oid::UPN => utf8(&value).is_some_and(|text| !text.is_empty()),
             Some((id, value)) if id == oid::HARDWARE_MODULE_NAME => hardware_module(&value).is_some(),
-            Some(_) | None => true,
+            Some((_, value)) => !text_of(&value).is_some_and(|text| text.contains(is_hidden)),
+            None => true,
         },
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{NameKind, Pattern};
+use super::{NameKind, NameRule, Pattern};
 use crate::Seconds;
 use crate::pkix::{Extension, KeyType, KeyUsage, Oid, oid};
 
@@ -27,7 +27,7 @@ pub struct Profile {
     /// What the commonName may be.
     pub common_name: CommonName,
     /// Whether a holder may change the names of the certificate that authenticates (RFC 6402 §2.8).
-    pub change_subject_name: bool,
+    pub change_subject_name: NameChange,
     /// The key usages it gives, as far as the key's type can have them.
     pub key_usage: KeyUsage,
     /// The extended key usages it gives; none if empty. A request may ask for fewer.
@@ -68,6 +68,17 @@ pub enum KeyReuse {
     Refused,
 }
 
+/// To which names a holder may change those of its certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NameChange {
+    /// None.
+    Refused,
+    /// Those that an [`IdentityRule`](super::IdentityRule) allows to the holder.
+    Listed,
+    /// As [`Listed`](Self::Listed); where no rule is about the holder, whatever the profile gives.
+    Any,
+}
+
 /// What the subject may be.
 #[derive(Clone, Debug, Default)]
 pub struct SubjectRules {
@@ -90,15 +101,6 @@ pub struct NameRules {
     pub required: Vec<NameKind>,
     /// Whether dNSNames may be wildcards.
     pub wildcards: bool,
-}
-
-/// A kind of name that is allowed, and which of them.
-#[derive(Clone, Debug)]
-pub struct NameRule {
-    /// The kind.
-    pub kind: NameKind,
-    /// What the name's text must match, without a prefix; anything if `None`.
-    pub pattern: Option<Pattern>,
 }
 
 /// What the commonName may be.
@@ -140,7 +142,7 @@ impl Profile {
             subject: SubjectRules::default(),
             names: NameRules::default(),
             common_name: CommonName::Free,
-            change_subject_name: false,
+            change_subject_name: NameChange::Refused,
             key_usage: KeyUsage::DIGITAL_SIGNATURE.with(KeyUsage::KEY_ENCIPHERMENT),
             ext_key_usage: Vec::new(),
             required_ext_key_usage: Vec::new(),

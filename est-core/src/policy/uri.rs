@@ -18,11 +18,37 @@ pub(super) fn is_absolute_uri(text: &str) -> bool {
 /// The schemes whose URIs may leave the host to the reader, as in `ldap:///CN=CA` (RFC 4516 §2, RFC 8089 §2).
 const WITHOUT_HOST: [&str; 3] = ["ldap", "ldaps", "file"];
 
-/// Whether a segment of the path is `.` or `..`, in whatever encoding: who resolves the URI gets another path (§5.2.4).
-pub(super) fn has_dot_segment(text: &str) -> bool {
+/// Whether the URI leads to the place that its text shows, whoever reads it: nothing in it is decoded to a letter, a dot
+/// or a slash (§6.2.2.2), no segment of the path is made of dots (§5.2.4) or empty, which some take for one slash, and
+/// no userinfo stands where a host is expected (§7.6).
+pub(super) fn is_read_alike(text: &str) -> bool {
     let rest = text.split_once(':').map_or(text, |(_, rest)| rest);
-    let path = rest.split(['?', '#']).next().unwrap_or_default();
-    path.split('/').any(|segment| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."))
+    let hierarchy = rest.split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = match hierarchy.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap_or(rest.len())),
+        None => ("", hierarchy),
+    };
+    let is_of_dots = |segment: &str| {
+        // Some readers cut a segment's parameters off first.
+        let name = segment.split(';').next().unwrap_or_default();
+        !name.is_empty() && name.bytes().all(|octet| octet == b'.')
+    };
+    let inner = path.strip_prefix('/').unwrap_or(path);
+    let inner = inner.strip_suffix('/').unwrap_or(inner);
+    let is_plain = |segment: &str| !is_of_dots(segment) && !segment.is_empty();
+    !authority.contains('@')
+        && (inner.is_empty() && path != "//" || inner.split('/').all(is_plain))
+        && !hides_text(text)
+}
+
+/// Whether an octet is encoded that could be written as it is, or that means something else once it is decoded.
+fn hides_text(text: &str) -> bool {
+    text.split('%').skip(1).any(|tail| {
+        let octet = tail.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        octet.is_none_or(|octet| {
+            octet.is_ascii_alphanumeric() || octet.is_ascii_control() || b"-._~/\\%;@:?#".contains(&octet)
+        })
+    })
 }
 
 /// Whether every octet may stand in a URI, and each percent sign before two hexadecimal digits (§2).

@@ -1,6 +1,8 @@
 //! Where the rule is written that turned a request down.
 
 use super::Refusal;
+use crate::Operation;
+use crate::policy::Held;
 
 /// Where a rule is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +51,13 @@ impl Refusal {
                 (&["default_ext_key_usage", "required_ext_key_usage", "ext_key_usage"], "RFC 5280 §4.2.1.12")
             }
             Self::MalformedExtKeyUsage => (&[], "RFC 5280 §4.2.1.12"),
-            Self::NamesDiffer { .. } => (&["certificate_names"], "RFC 7030 §4.2.2"),
+            Self::NamesDiffer { held: Held::Renewing, .. } => (&[], "RFC 7030 §4.2.2"),
+            Self::NamesDiffer { held: Held::IssuedHere, .. } => {
+                (&[], "a certificate vouches for its own names, and an [[identity]] for others")
+            }
+            Self::NamesDiffer { held: Held::IssuedElsewhere, .. } => (&["certificate_names"], ""),
+            Self::OtherCa { operation: Operation::SimpleReenroll, .. } => (&[], "RFC 7030 §4.2.2"),
+            Self::OtherCa { .. } => (&["client_anchors"], ""),
             Self::ServerKeyGenerationForbidden => (&["serverkeygen"], "RFC 7030 §4.4"),
             Self::KeyGeneration(_) => (&["recipients", "symmetric_key"], "RFC 7030 §4.4.1"),
             Self::NameNotBound { .. } | Self::NotForLabel { .. } => {

@@ -2,33 +2,23 @@
 
 use std::borrow::Cow;
 
+use est_core::with_hidden_escaped;
+
 /// How many octets of a text are kept at most.
 const LIMIT: usize = 2048;
 
 /// What is left for telling how much was cut off.
 const REMARK: usize = 32;
 
-/// Writes control characters, and those that turn the direction of writing, as escapes (`\n`, `\u{1b}`), and cuts off
-/// what is longer than 2,048 octets then, telling how much.
+/// Writes hidden characters as escapes (`\n`, `\u{200b}`), and cuts off what is longer than 2,048 octets then, telling
+/// how much.
 pub(crate) fn plain(text: &str) -> Cow<'_, str> {
-    let text = if text.contains(is_hidden) {
-        let escaped =
-            text.chars().map(|one| if is_hidden(one) { one.escape_default().to_string() } else { one.into() });
-        Cow::Owned(escaped.collect())
-    } else {
-        Cow::Borrowed(text)
-    };
+    let text = with_hidden_escaped(text);
     if text.len() <= LIMIT {
         return text;
     }
     let (kept, rest) = text.split_at(text.floor_char_boundary(LIMIT - REMARK));
     Cow::Owned(format!("{kept}… (+{} octets)", rest.len()))
-}
-
-/// Whether a terminal, or a file of lines, would do something else than show it.
-fn is_hidden(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        || character.is_control()
 }
 
 #[cfg(test)]
@@ -45,6 +35,7 @@ mod tests {
     #[test]
     fn shows_what_would_hide() {
         assert_eq!(plain("a\nb\r\0\u{1b}[2J\u{85}\u{202e}x"), "a\\nb\\r\\u{0}\\u{1b}[2J\\u{85}\\u{202e}x");
+        assert_eq!(plain("admin\u{200b}\u{ad}\u{feff}"), "admin\\u{200b}\\u{ad}\\u{feff}");
     }
 
     #[test]

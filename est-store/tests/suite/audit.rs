@@ -107,7 +107,7 @@ async fn an_authentication_that_fails_names_the_certificate_that_was_shown_too()
     let first = intent(certificate_holder("device-2"), &csr("device-1"));
     let refused = Entry {
         principal: None,
-        rejected: Some(shown.clone()),
+        rejected: Some(shown.leaf().clone()),
         intent: None,
         events: vec![Event { kind: EventKind::MtlsFailure, reason: None }],
         ..entry(&first, Outcome::Refused(Refusal::ClientCertificateUntrusted))
@@ -227,10 +227,10 @@ async fn what_happens_to_a_ca_is_on_record_with_its_certificate() {
         |event, certificate, reason: &str| CaNote { ca: "root".into(), event, certificate, reason: reason.into() };
     let made = vec![
         note(CaEvent::KeyGenerated, None, "a key"),
-        note(CaEvent::CertificateIssued, Some((*certificate).clone()), "new.pem"),
+        note(CaEvent::CertificateIssued, Some((**certificate.leaf()).clone()), "new.pem"),
     ];
     store.note_cas(made, Some(&Actor::local("admin"))).await.unwrap();
-    store.note_cas(vec![note(CaEvent::Started, Some((*certificate).clone()), "ready")], None).await.unwrap();
+    store.note_cas(vec![note(CaEvent::Started, Some((**certificate.leaf()).clone()), "ready")], None).await.unwrap();
     store.note_cas(vec![note(CaEvent::CrlFailed, None, "no key")], None).await.unwrap();
     let records = read(store, "").await;
     assert_eq!(names(&records), ["ca.key.generated", "ca.cert.issued", "ca.started", "crl.failed"]);

@@ -15,7 +15,7 @@ use crate::support::{
 };
 
 fn of(certificate: &Arc<Certificate>) -> Principal {
-    Principal::Certificate(certificate.clone())
+    Principal::Certificate(certificate.clone().into())
 }
 
 fn number(certificate: &Certificate) -> SerialNumber {

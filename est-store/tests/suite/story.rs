@@ -23,7 +23,7 @@ async fn enroll(store: &Store, wanted: &Intent) -> Arc<Certificate> {
 
 /// Renews a certificate.
 async fn renew(store: &Store, shown: &Arc<Certificate>, seconds: u64) -> Arc<Certificate> {
-    let renewal = intent_at(Principal::Certificate(shown.clone()), &csr("device-1"), after(seconds));
+    let renewal = intent_at(Principal::Certificate(shown.clone().into()), &csr("device-1"), after(seconds));
     enroll(store, &Intent { operation: Operation::SimpleReenroll, ..renewal }).await
 }
 

@@ -194,7 +194,7 @@ pub(crate) fn password_holder(id: &str) -> Principal {
 /// Somebody with a certificate.
 pub(crate) fn certificate_holder(name: &str) -> Principal {
     let request = intent(password_holder("bootstrap"), &csr(name));
-    Principal::Certificate(sign_certificate(&request))
+    Principal::Certificate(sign_certificate(&request).into())
 }
 
 pub(crate) fn new_password(id: &str, max_uses: u32) -> NewPassword {

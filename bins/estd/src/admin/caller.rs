@@ -186,7 +186,7 @@ impl Door {
         if peer.chain.is_empty() {
             return None;
         }
-        let validated = paths.validate(&peer.chain, now).map(|validated| validated.certificate);
+        let validated = paths.validate(&peer.chain, now).map(|validated| validated.path.leaf().clone());
         Some(validated.map_err(|doubt| Stranger::showing(format!("the certificate does not hold: {doubt:?}"))))
     }
 

@@ -215,7 +215,9 @@ impl NewOtp {
             (entity, label) => entity.as_ref().or(label.as_ref()),
         };
         if entity.is_some_and(|entity| !is_user_name(entity)) {
-            return Err(Problem::invalid("entity_id: 1 to 255 characters without colons and control characters"));
+            return Err(Problem::invalid(
+                "entity_id: 1 to 255 characters without colons, control characters and invisible ones",
+            ));
         }
         Ok(entity.cloned())
     }
@@ -260,7 +262,8 @@ async fn create(
 
 /// What fits into the user name of HTTP Basic (RFC 7617 §2).
 fn is_user_name(text: &str) -> bool {
-    (1..=255).contains(&text.chars().count()) && !text.contains(|letter: char| letter.is_control() || letter == ':')
+    (1..=255).contains(&text.chars().count())
+        && !text.contains(|letter: char| est_core::is_hidden(letter) || letter == ':')
 }
 
 async fn list(

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use est_core::pkix::{Certificate, pem};
 use est_core::policy::Allowance;
-use est_core::{Body, Label, Operation, Principal, Refusal, Seconds};
-use host::{config, shell};
+use est_core::{Body, Doubt, Label, Operation, Principal, Refusal, Seconds, UnixTime};
+use host::config::Settings;
+use host::{config, shell, wiring};
 use serde_json::json;
 
 use crate::cli::Explain;
@@ -22,18 +23,26 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
         Some(label) => label.clone(),
         None => {
             let known: Vec<&str> = site.labels.keys().map(String::as_str).collect();
-            bail!("there is no label {:?}; there are: {}", arguments.label.as_deref().unwrap_or(""), known.join(", "));
+            match &arguments.label {
+                Some(label) => bail!("there is no label {label:?}; there are: {}", known.join(", ")),
+                None => {
+                    bail!("requests without a label get 404 (unknown-label): say --label, one of {}", known.join(", "))
+                }
+            }
         }
     };
     let now = shell::now();
-    let principal = principal(arguments, now + Seconds(3600))?;
+    let (principal, doubt) = principal(arguments, &settings, now)?;
     let operation = if arguments.renew { Operation::SimpleReenroll } else { Operation::SimpleEnroll };
     if arguments.renew && principal.certificate().is_none() {
         bail!("a renewal wants a certificate: give its file with --as");
     }
     let body = fs::read(&arguments.csr).with_context(|| format!("cannot read {}", arguments.csr.display()))?;
     let der = Body::Text(body).into_der(false);
-    let decided = der.and_then(|der| explanation::decide(&site, &label, &principal, operation, &der, now));
+    let decided = match doubt {
+        Some(doubt) => Err(Refusal::from(doubt)),
+        None => der.and_then(|der| explanation::decide(&site, &label, &principal, operation, &der, now)),
+    };
     let explained = Explanation::of(&label, &decided);
     match decided {
         Ok(_) => Ok(tell_plan(arguments, &label, &principal, &explained)?),
@@ -44,28 +53,41 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
     }
 }
 
-fn principal(arguments: &Explain, expires: est_core::UnixTime) -> Result<Principal> {
+/// Who asks, and why their certificate would not authenticate them, if it would not. Whether it was revoked is not
+/// looked at.
+fn principal(arguments: &Explain, settings: &Settings, now: UnixTime) -> Result<(Principal, Option<Doubt>)> {
     let text = arguments.principal.as_str();
     let allowance = Arc::new(Allowance::parse(&arguments.names).map_err(anyhow::Error::msg).context("--allow")?);
     let password = |entity: Option<&str>| Principal::OneTimePassword {
         id: "explained".to_owned(),
         entity: entity.map(str::to_owned),
-        expires,
+        expires: now + Seconds(3600),
         label: arguments.for_label.then(|| arguments.label.clone()).flatten(),
         allowance: allowance.clone(),
     };
     match text.split_once(':') {
-        None if text == "otp" => return Ok(password(None)),
-        Some(("otp", entity)) => return Ok(password(Some(entity))),
+        None if text == "otp" => return Ok((password(None), None)),
+        Some(("otp", entity)) => return Ok((password(Some(entity)), None)),
         _ => {}
     }
     let octets = fs::read(Path::new(text))
         .with_context(|| format!("--as is a file with a certificate, `otp` or `otp:ENTITY`: cannot read {text}"))?;
     let blocks = std::str::from_utf8(&octets).ok().and_then(pem::decode).unwrap_or_default();
-    let der =
-        blocks.into_iter().find(|block| block.label == "CERTIFICATE").map_or(octets, |block| block.contents.to_vec());
-    let certificate = Certificate::parse(&der).with_context(|| text.to_owned())?;
-    Ok(Principal::Certificate(Arc::new(certificate)))
+    let mut chain: Vec<Vec<u8>> =
+        blocks.into_iter().filter(|block| block.label == "CERTIFICATE").map(|block| block.contents.to_vec()).collect();
+    if chain.is_empty() {
+        chain.push(octets);
+    }
+    let certificate = Arc::new(Certificate::parse(&chain[0]).with_context(|| text.to_owned())?);
+    let shown = |doubt| Ok((Principal::Certificate(certificate.clone().into()), Some(doubt)));
+    let Some(paths) = wiring::client_paths(settings)? else { return shown(Doubt::NothingShown) };
+    match paths.validator.validate(&chain, now) {
+        Ok(validated) if validated.has_expired && !arguments.renew => {
+            shown(Doubt::CertificateExpired { not_after: certificate.not_after() })
+        }
+        Ok(validated) => Ok((Principal::Certificate(validated.path), None)),
+        Err(doubt) => shown(doubt),
+    }
 }
 
 fn tell_plan(arguments: &Explain, label: &Label, principal: &Principal, explained: &Explanation) -> Printed {
@@ -158,7 +180,7 @@ fn print(rows: &[(&str, String)]) -> Printed {
 
 fn asker(principal: &Principal) -> String {
     match principal {
-        Principal::OneTimePassword { entity: None, .. } => "who has a one-time password".to_owned(),
+        Principal::OneTimePassword { entity: None, .. } => "somebody with a one-time password".to_owned(),
         Principal::OneTimePassword { entity: Some(entity), .. } => format!("{entity}, with a one-time password"),
         Principal::Certificate(_) => principal.to_string(),
     }

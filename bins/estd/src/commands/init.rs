@@ -65,7 +65,11 @@ name = "operator"
 token = "file:admin-token"
 role = "operator"
 
-# One more path, /.well-known/est/<name>/…, with rules of its own:
+# One more path, /.well-known/est/<name>/…, with rules of its own. As soon as there is one, requests without a label
+# are refused, unless a label serves them:
+# [est]
+# default_label = "servers"
+#
 # [[est.label]]
 # name = "servers"
 # ca_id = "main"

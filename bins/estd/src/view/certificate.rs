@@ -1,7 +1,7 @@
 //! Certificates.
 
-use est_core::UnixTime;
 use est_core::pkix::{Certificate, SubjectPublicKeyInfo, pem};
+use est_core::{UnixTime, with_hidden_escaped};
 use est_store::{CertificateStatus, Chapter, IssuedCertificate, Story};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,14 +148,14 @@ impl CertificateSummary {
             status,
             issuer: issuer.unwrap_or_default(),
             serial: certificate.serial.to_string(),
-            subject: certificate.subject,
-            names: certificate.names,
+            subject: with_hidden_escaped(&certificate.subject).into_owned(),
+            names: certificate.names.map(|names| with_hidden_escaped(&names).into_owned()),
             not_before: Time(certificate.not_before),
             not_after: Time(certificate.not_after),
             ca_id: certificate.ca,
             label: certificate.label,
             profile: certificate.profile,
-            principal: certificate.principal,
+            principal: with_hidden_escaped(&certificate.principal).into_owned(),
             issued_at: Time(certificate.issued_at),
             otp_id: certificate.password,
             request_id: certificate.request,

@@ -1,7 +1,7 @@
 //! Requests that a person has to look at.
 
 use est_core::pkix::{Certificate, pem};
-use est_core::{Site, UnixTime};
+use est_core::{Site, UnixTime, with_hidden_escaped};
 use est_store::{ApprovalRequest, IssuedCertificate, PasswordSummary};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -114,9 +114,9 @@ impl Request {
             id: request.id,
             state: request.state.into(),
             created: Time(request.created),
-            subject: request.subject,
-            names: request.names,
-            principal: request.principal,
+            subject: with_hidden_escaped(&request.subject).into_owned(),
+            names: request.names.map(|names| with_hidden_escaped(&names).into_owned()),
+            principal: with_hidden_escaped(&request.principal).into_owned(),
             label: request.label,
             ca_id: request.ca,
             enrollment_type: request.operation.segment(),

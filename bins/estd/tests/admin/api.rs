@@ -23,6 +23,9 @@ name = "ada"
 token = "file:auditor-token"
 role = "auditor"
 
+[est]
+unlabelled = true
+
 [[est.label]]
 name = "vetted"
 ca_id = "main"

@@ -45,7 +45,7 @@ fn no_bad_input_gets_a_5xx_or_changes_anything_or_leaves_a_secret_behind() {
         // Whoever sends all this is one client to the server, and would be locked out.
         text.replace("[otp]\n", "[otp]\nmax_failures = 1000\n")
             .replace("[server]\n", "[server]\nmax_body_size = \"64KB\"\n")
-            + "\n[est]\nbase_path = \"/.well-known/est\"\n"
+            + "\n[est]\nunlabelled = true\nbase_path = \"/.well-known/est\"\n"
             + LABELS
     })
     .start();

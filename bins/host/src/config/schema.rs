@@ -84,6 +84,10 @@ fn shape(kind: &str) -> Option<Value> {
         let words: Vec<&str> = kind.split('"').skip(1).step_by(2).collect();
         return Some(json!({ "anyOf": [{ "enum": words }, from_environment()] }));
     }
+    if let Some(words) = kind.strip_prefix("boolean or ") {
+        let words: Vec<&str> = words.split('"').skip(1).step_by(2).collect();
+        return Some(json!({ "anyOf": [{ "type": "boolean" }, { "enum": words }, from_environment()] }));
+    }
     let with_unit = |unit: &str| {
         let text = json!({ "type": "string", "pattern": format!(r"^\s*[0-9]+\s*({unit})?\s*$") });
         json!({ "anyOf": [{ "type": "integer", "minimum": 0 }, text, from_environment()] })

@@ -3,6 +3,7 @@
 mod admin;
 mod audit;
 mod ca;
+mod clients;
 mod est;
 mod identity;
 mod otp;
@@ -39,10 +40,10 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
     let server = server(&root.open(&keys::SERVER), tls.as_ref().map(|tls| tls.client_auth.mode));
     let limits = limits(&root.open(&keys::LIMITS));
     let db = db(&root.open(&keys::DB));
-    let cas = ca::read(&root);
+    let renews_with = tls.as_ref().map(|tls| &tls.client_auth);
+    let cas = ca::read(&root, renews_with);
     let est_reader = root.open(&keys::EST);
     let est = est::read(&est_reader);
-    let renews_with = tls.as_ref().map(|tls| &tls.client_auth);
     let profiles = profile::read(&root);
     let labels = est::labels(&est_reader, est.as_ref(), &cas, &profiles, renews_with);
     let ras = ra::read(&root, labels.as_deref());

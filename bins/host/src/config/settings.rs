@@ -333,6 +333,19 @@ pub struct Est {
     pub base64_line_length: Option<usize>,
     /// The label that serves requests without one, if one does.
     pub default_label: Option<String>,
+    /// Whether the first CA serves requests without a label, by no label's rules, where there is no default label.
+    pub unlabelled: bool,
+    /// The CAs whose certificates authenticate requests without a label, besides those of the CA that issues.
+    pub client_anchors: ClientAnchors,
+}
+
+/// The CAs whose certificates authenticate, besides those of the CA that issues.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientAnchors {
+    /// Those of `tls.client_auth.trust_anchors` that are not another CA of this server.
+    NotOfThisServer,
+    /// These.
+    These(Vec<Certificate>),
 }
 
 /// `[[est.symmetric_key]]`: a key that a client shares with the server.
@@ -359,6 +372,8 @@ pub struct Label {
     pub certificate_names: NameBinding,
     /// Which purposes somebody with a certificate may get.
     pub certificate_purposes: PurposeBinding,
+    /// The CAs whose certificates authenticate, besides those of the CA that issues.
+    pub client_anchors: ClientAnchors,
     /// What requests must say of their connections.
     pub linking: Linking,
     /// What `/csrattrs` lists.

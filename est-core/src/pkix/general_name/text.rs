@@ -6,8 +6,9 @@ use core::fmt::{self, Write};
 use rasn::types::Any;
 
 use super::{GeneralName, GeneralNames, retagged};
+use crate::is_hidden;
 use crate::pkix::string::StringType;
-use crate::pkix::{Oid, asn1, der, is_treacherous, oid};
+use crate::pkix::{Oid, asn1, der, oid};
 
 impl GeneralName {
     /// Reads `DNS:name`, `IP:address`, `email:address`, `URI:uri`, `upn:name` or `smtp-utf8:address`; without a prefix an
@@ -122,7 +123,7 @@ fn write_apart(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     text.chars().try_for_each(|character| match character {
         ',' => f.write_str("\\u{2c}"),
         '\\' => f.write_str("\\\\"),
-        _ if is_treacherous(character) => write!(f, "{}", character.escape_default()),
+        _ if is_hidden(character) => write!(f, "{}", character.escape_default()),
         _ => f.write_char(character),
     })
 }

@@ -40,7 +40,7 @@ pub enum NameError {
     Spaces(Oid),
     /// A value that is empty.
     Empty(Oid),
-    /// A value with a control character in it, or with one that turns the text around for its readers.
+    /// A value with a control character in it, an invisible one, or one that turns the text around.
     ControlCharacter(Oid),
     /// A value longer than RFC 5280 allows, or a country that has not two letters.
     Length(Oid),
@@ -69,7 +69,9 @@ impl fmt::Display for NameError {
             }
             Self::Spaces(id) => write!(f, "the name's {} begins or ends with a space", keyword(id)),
             Self::Empty(id) => write!(f, "the name's {} is empty", keyword(id)),
-            Self::ControlCharacter(id) => write!(f, "the name's {} has a control character in it", keyword(id)),
+            Self::ControlCharacter(id) => {
+                write!(f, "the name's {} has an invisible character in it, or a control character", keyword(id))
+            }
             Self::Length(id) if *id == oid::COUNTRY => f.write_str("the name's C is not two letters"),
             Self::Length(id) => write!(f, "the name's {} has a length that RFC 5280 does not allow", keyword(id)),
             Self::Text(part) => write!(f, "`{part}` is not an attribute of a name: write CN=device-1,O=Example"),

@@ -7,7 +7,8 @@ use core::fmt::{self, Write};
 use rasn::types::{Any, SequenceOf, SetOf};
 
 use super::attribute::{Form, KEYWORDS, keyword};
-use super::{Name, NameError, Value, is_treacherous};
+use super::{Name, NameError, Value};
+use crate::is_hidden;
 use crate::pkix::{Oid, asn1};
 
 impl Name {
@@ -130,7 +131,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
         } else if at_edge || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
             f.write_char('\\')?;
             f.write_char(character)?;
-        } else if is_treacherous(character) {
+        } else if is_hidden(character) {
             let mut octets = [0; 4];
             character.encode_utf8(&mut octets).bytes().try_for_each(|octet| write!(f, "\\{octet:02X}"))?;
         } else {

@@ -80,8 +80,22 @@ pub(in crate::config) static EST: Section = Section {
         key(
             "default_label",
             "string",
-            Means("the first CA, without a label's rules"),
+            Means("see `unlabelled`"),
             "The label that serves requests without one.",
+        ),
+        key(
+            "unlabelled",
+            "boolean",
+            Means("`true` if there is no `[[est.label]]`, else `false`"),
+            "Whether requests without a label get a certificate of the first CA, by no label's rules, where there is no \
+             `default_label`. Otherwise they get 404.",
+        ),
+        key(
+            "client_anchors",
+            "path or array of paths",
+            Means("the `tls.client_auth.trust_anchors` that are not another CA of this server"),
+            "PEM files with the CA certificates whose clients may authenticate besides those of the CA that issues: for \
+             requests without a label, and at labels that do not say otherwise. `[]` for none.",
         ),
     ],
     later: &["cmc"],
@@ -176,11 +190,19 @@ pub(in crate::config) static LABEL: Section = Section {
             "Whether a person looks at each request first.",
         ),
         key(
+            "client_anchors",
+            "path or array of paths",
+            Means("`est.client_anchors`"),
+            "PEM files with the CA certificates whose clients may authenticate here, besides those of the label's own \
+             CA: each is a trust anchor, or below one. Another CA of this server counts only if it is listed itself. \
+             Renewals (`/simplereenroll`) are for certificates of the label's own CA alone.",
+        ),
+        key(
             "certificate_names",
             "`\"own\"` or `\"any\"`",
             Default(r#""own""#),
-            "Which names somebody with a certificate may ask for at `/simpleenroll`: its own, or any (for a \
-             manufacturer's certificates, say).",
+            "Which names a client with a certificate may ask for at `/simpleenroll`: its own, or any. `\"any\"` is for \
+             certificates that no CA of this server issued, a manufacturer's for example; others keep to their own.",
         ),
         key(
             "certificate_purposes",

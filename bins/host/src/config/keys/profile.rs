@@ -38,7 +38,7 @@ pub(in crate::config) static PROFILE: Section = Section {
         key("require_san", "boolean", Means("as the base; `false`"), "Whether a request must ask for a subjectAltName.").also(&["san_required"]),
         key("wildcards", "boolean", Means("as the base; `true`"), "Whether a dNSName may be a wildcard."),
         key("common_name", "`\"free\"` or `\"san\"`", Means("as the base; `\"free\"`"), "Whether a commonName must be one of the subjectAltName's names."),
-        key("change_subject_name", "boolean", Means("as the base; `false`"), "Whether a holder may change the names of its certificate (RFC 6402 §2.8)."),
+        key("change_subject_name", "boolean or `\"any\"`", Means("as the base; `false`"), "Whether a holder may change the names of its certificate (RFC 6402 §2.8): to those that an `[[identity]]` allows it, or to any that the profile gives. Where an `[[identity]]` allows a holder names, `\"any\"` is `true`."),
         key("subject_key_identifier", "boolean", Means("as the base; `true`"), "Whether certificates get a subjectKeyIdentifier."),
         key("policies", "array of OIDs", Means("those of the base"), "What certificatePolicies lists.").also(&["certificate_policies"]),
         key("crl_urls", "array of URLs", Means("those of the base"), "Where the CRL is (cRLDistributionPoints).").also(&["crl_distribution_points", "crl_url"]),

@@ -5,10 +5,11 @@ use std::time::Duration;
 use est_core::Seconds;
 use est_core::pkix::{Certificate, KeyBlocklist, KeyUsage, Oid, SubjectPublicKeyInfo};
 
+use super::clients::is_same_ca;
 use super::tls::key_file;
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{Ca, CrlRules, RsaPadding};
+use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, CrlRules, RsaPadding};
 use crate::config::value::Given;
 use crate::config::{files, keys, names, value};
 
@@ -27,6 +28,11 @@ impl Cas {
         self.0.iter().map(|(id, _)| id.as_deref()).collect()
     }
 
+    /// Those that have no mistake.
+    pub(super) fn known(&self) -> impl Iterator<Item = &Ca> {
+        self.0.iter().filter_map(|(_, ca)| ca.as_ref())
+    }
+
     /// Whether this is the certificate of one of them.
     pub(super) fn include(&self, certificate: &Certificate) -> bool {
         self.0.iter().any(|(_, ca)| ca.as_ref().is_some_and(|ca| ca.certificate == *certificate))
@@ -38,11 +44,14 @@ impl Cas {
     }
 }
 
-pub(super) fn read(root: &Reader<'_>) -> Cas {
+pub(super) fn read(root: &Reader<'_>, client_auth: Option<&ClientAuth>) -> Cas {
     let mut cas = Vec::new();
     for section in root.open_all(&keys::CA) {
         let id = section.get("id", names::identifier);
         let ca = ca(&section, id.clone());
+        if let (Some(ca), Some(client_auth)) = (&ca, client_auth) {
+            warn_if_roots_are_not_trusted(&section, ca, client_auth);
+        }
         if id.is_some() && cas.iter().any(|(known, _)| *known == id) {
             section.fault("id", Fault::new("another [[ca]] has this id"));
         }
@@ -227,6 +236,30 @@ fn check_rollover(section: &Reader<'_>, certificate: &Certificate, chain: &[Cert
                 one.serial_text()
             );
             fault(text, "list the root that signed it too");
+        }
+    }
+}
+
+/// Warns when certificates that this CA issues, or has issued, will not authenticate: a root of its rollover is not
+/// trusted.
+fn warn_if_roots_are_not_trusted(section: &Reader<'_>, ca: &Ca, client_auth: &ClientAuth) {
+    let is_trusted =
+        |certificate: &Certificate| client_auth.trust_anchors.iter().any(|anchor| is_same_ca(anchor, certificate));
+    let is_root = |one: &&Certificate| one.is_self_issued() && one.is_issued_by(one, est_backends::algorithms());
+    let stands_alone = !ca.certificate.is_self_issued() && is_trusted(&ca.certificate);
+    if ca.rollover.is_empty() || client_auth.mode == ClientAuthMode::None || stands_alone {
+        return;
+    }
+    // A root that is announced has issued nothing yet.
+    let earlier = ca.rollover.iter().filter(|other| other.not_before() < ca.certificate.not_before());
+    for root in std::iter::once(&ca.certificate).chain(&ca.chain).chain(earlier).filter(is_root) {
+        if !is_trusted(root) {
+            let fault = Fault::new(format!(
+                "certificates below the root {}, serial number {}, cannot renew: tls.client_auth.trust_anchors lacks it",
+                root.subject(),
+                root.serial_text()
+            ));
+            section.warn("rollover", fault.help("list both roots there until the rollover is complete"));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! `[est]` and `[[est.label]]`.
 
-use est_core::pkix::{Oid, SubjectPublicKeyInfo, oid};
+use est_core::pkix::{KeyUsage, Oid, SubjectPublicKeyInfo, oid};
 use est_core::policy::{NameRules, Profile, Requirements, SubjectRules};
 use est_core::{Approval, Linking, NameBinding, Operations, PurposeBinding, Seconds};
 
 use super::ca::{Cas, once_each, warn_if_clamped};
 use super::profile::{Issuing, OwnRules, Profiles, tightened};
-use super::{DAY, Reader, symmetric_key};
+use super::{DAY, Reader, clients, symmetric_key};
 use crate::config::diagnostic::Fault;
-use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
+use crate::config::settings::{Ca, ClientAnchors, ClientAuth, ClientAuthMode, ClientPurpose, Est, Label};
 use crate::config::value::Given;
 use crate::config::{files, keys, names, value};
 
@@ -39,6 +39,16 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
     let key_blocklists = section.get("key_blocklist", |given| given.one_or_more(files::key_blocklist));
     let base64_line_length = section.optional("base64_line_length", line_length);
     let default_label = section.optional("default_label", value::text);
+    let unlabelled = section.optional("unlabelled", value::boolean);
+    let client_anchors = client_anchors(section);
+    let has_labels = section.has("label");
+    if unlabelled == Some(Some(false)) && !has_labels {
+        let fault = Fault::new("leaves nothing to serve: there is no label");
+        section.fault("unlabelled", fault.help("write an [[est.label]], or leave the key out"));
+    }
+    if section.has("unlabelled") && section.has("default_label") {
+        section.warn("unlabelled", Fault::new("has no effect: default_label serves requests without a label"));
+    }
     Some(Est {
         base_path: base_path?,
         operations: Operations {
@@ -59,7 +69,24 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Est> {
         symmetric_keys: symmetric_keys?,
         base64_line_length: base64_line_length?,
         default_label: default_label?,
+        unlabelled: unlabelled?.unwrap_or(!has_labels),
+        client_anchors: client_anchors?.unwrap_or(ClientAnchors::NotOfThisServer),
     })
+}
+
+/// The CAs whose certificates authenticate, if the section says.
+fn client_anchors(section: &Reader<'_>) -> Option<Option<ClientAnchors>> {
+    let read = section.optional("client_anchors", |given| given.one_or_more(files::certificates))?;
+    let Some(anchors) = read else { return Some(None) };
+    let anchors = anchors?.concat();
+    match anchors.iter().find(|anchor| !anchor.is_ca()) {
+        Some(anchor) => {
+            let fault = Fault::new(format!("the certificate of {} is not a CA's", anchor.subject()));
+            section.fault("client_anchors", fault.help("list the CA that issued it"));
+            None
+        }
+        None => Some(Some(ClientAnchors::These(anchors))),
+    }
 }
 
 pub(super) fn linking(given: &Given<'_>) -> Result<Linking, Fault> {
@@ -122,8 +149,20 @@ pub(super) fn labels(
         if let Some(label) = &label {
             warn_if_final(&section, label, needs_client_auth);
             warn_if_avoidable(&section, label, est, cas);
+            if let Some(auth) = client_auth {
+                clients::check(&section, &label.client_anchors, auth);
+                clients::warn_if_names_stay(&section, label, cas, auth);
+            }
         }
         labels.push((name, label));
+    }
+    if let (Some(est), Some(auth)) = (est, client_auth) {
+        clients::check(est_section, &est.client_anchors, auth);
+        clients::warn_of_other_cas(est_section, est, labels.iter().filter_map(|(_, label)| label.as_ref()), cas, auth);
+    }
+    if !labels.is_empty() && est.is_some_and(|est| est.default_label.is_none()) && !est_section.has("unlabelled") {
+        let fault = Fault::new("missing: requests without a label get 404 (unknown-label)");
+        est_section.warn("default_label", fault.help("name the label that serves them, or write unlabelled = false"));
     }
     let names: Option<Vec<&str>> = labels.iter().map(|(name, _)| name.as_deref()).collect();
     if let (Some(names), Some(_)) = (names, est) {
@@ -140,9 +179,13 @@ fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
     }
+    if needs_client_auth && label.profile.key_usage.common(KeyUsage::DIGITAL_SIGNATURE).is_empty() {
+        let fault = Fault::new("certificates of this label cannot renew themselves: they lack digitalSignature");
+        section.warn("name", fault.help("add it to the key usages: TLS authenticates clients by a signature"));
+    }
 }
 
-/// Tells when the rules of a label are those of its path alone: the same CA serves requests without a label by none.
+/// Warns when the same CA serves requests without a label, by no label's rules.
 fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas: &Cas) {
     let profile = &label.profile;
     let links = label.linking == Linking::Required && est.is_some_and(|est| est.linking != Linking::Required);
@@ -152,10 +195,11 @@ fn warn_if_avoidable(section: &Reader<'_>, label: &Label, est: Option<&Est>, cas
         || profile.key_types.is_some()
         || !profile.subject.patterns.is_empty();
     let serves_unlabelled = cas.ids().is_some_and(|ids| ids.first() == Some(&label.ca_id.as_str()));
-    if has_rules && serves_unlabelled && est.is_some_and(|est| est.default_label.is_none()) {
+    let is_open = est.is_some_and(|est| est.unlabelled && est.default_label.is_none());
+    if has_rules && serves_unlabelled && is_open {
         let fault =
             Fault::new("a request without a label gets a certificate of the same CA without the rules of this one");
-        section.warn("name", fault.help("set est.default_label, or list another CA first"));
+        section.warn("name", fault.help("set est.default_label, leave est.unlabelled out, or list another CA first"));
     }
 }
 
@@ -175,6 +219,7 @@ fn label(
     let certificate_purposes = section.optional("certificate_purposes", |given| {
         given.choice(&[("own", PurposeBinding::Own), ("any", PurposeBinding::Any)])
     });
+    let client_anchors = client_anchors(section);
     let csr_attributes = section.optional_list("csr_attributes", names::csr_attribute);
     let base64_line_length = section.optional("base64_line_length", line_length);
     let profile = section.optional("profile", |given| profiles.named(given));
@@ -207,6 +252,7 @@ fn label(
             NameBinding::Any => PurposeBinding::Any,
         }),
         linking: linking?,
+        client_anchors: client_anchors?.or_else(|| est.map(|est| est.client_anchors.clone()))?,
         csr_attributes: csr_attributes?.or_else(|| est.map(|est| est.csr_attributes.clone()))?,
         base64_line_length: base64_line_length?,
     })

@@ -1,7 +1,7 @@
 //! `[[identity]]`.
 
 use est_core::pkix::Fingerprint;
-use est_core::policy::{Allowance, IdentityRule, NameRule, Pattern, Who};
+use est_core::policy::{Allowance, IdentityRule, NameChange, NameRule, Pattern, Who};
 
 use super::pattern;
 use crate::config::diagnostic::Fault;
@@ -20,7 +20,31 @@ pub(super) fn read(root: &Reader<'_>, labels: Option<&[Label]>) -> Option<Vec<Id
         }
         rules.push(rule(&section, name, known.as_deref()));
     }
+    for label in labels.unwrap_or_default() {
+        warn_if_names_cannot_change(root, label, rules.iter().flatten());
+    }
     rules.into_iter().collect()
+}
+
+/// Warns when a label lets holders change their names, to those that an `[[identity]]` allows, and there is none.
+fn warn_if_names_cannot_change<'a>(
+    root: &Reader<'_>,
+    label: &Label,
+    mut rules: impl Iterator<Item = &'a IdentityRule>,
+) {
+    let allows = |rule: &IdentityRule| {
+        matches!(rule.who, Who::Certificate { .. })
+            && !rule.allowance.is_empty()
+            && rule.labels.as_ref().is_none_or(|labels| labels.contains(&label.name))
+    };
+    if label.profile.change_subject_name == NameChange::Listed && !rules.any(allows) {
+        let what = format!(
+            "nobody may change names at the label {:?}: change_subject_name = true wants an [[identity]]",
+            label.name
+        );
+        let help = "write one with the names that certificates may change to, or change_subject_name = \"any\"";
+        root.warn("identity", Fault::new(what).help(help));
+    }
 }
 
 fn rule(section: &Reader<'_>, name: Option<String>, known: Option<&[&str]>) -> Option<IdentityRule> {

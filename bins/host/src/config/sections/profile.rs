@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use est_core::pkix::{Extension, KeyType, KeyUsage, Oid, der, oid};
 use est_core::policy::{
-    CommonName, DECIDED, KeyReuse, NameKind, NameRule, NameRules, OF_CAS, Pattern, Profile, Requirements,
+    CommonName, DECIDED, KeyReuse, NameChange, NameKind, NameRule, NameRules, OF_CAS, Pattern, Profile, Requirements,
 };
 use est_core::{Approval, Linking, Seconds};
 
@@ -14,6 +14,14 @@ use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
 use crate::config::value::Given;
 use crate::config::{keys, names, value};
+
+fn name_change(given: &Given<'_>) -> Result<NameChange, Fault> {
+    if given.text().is_ok_and(|text| text == "any") {
+        return Ok(NameChange::Any);
+    }
+    let changes = value::boolean(given).map_err(|fault| fault.help("write true, false or \"any\""))?;
+    Ok(if changes { NameChange::Listed } else { NameChange::Refused })
+}
 
 /// A profile, and how a request comes to it.
 #[derive(Clone)]
@@ -83,7 +91,7 @@ fn profile(section: &Reader<'_>, name: &str, earlier: &Profiles) -> Option<Issui
     let wildcards = section.optional("wildcards", value::boolean);
     let common_name = section
         .optional("common_name", |given| given.choice(&[("free", CommonName::Free), ("san", CommonName::AmongNames)]));
-    let change_subject_name = section.optional("change_subject_name", value::boolean);
+    let change_subject_name = section.optional("change_subject_name", name_change);
     let subject_key_identifier = section.optional("subject_key_identifier", value::boolean);
     let passes = section.optional_list("pass_extensions", constant_extension);
     let approval = section.optional("approval", approval);
