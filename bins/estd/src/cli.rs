@@ -110,10 +110,14 @@ pub(crate) struct Init {
     pub(crate) subject: String,
 }
 
+/// The configuration, unless an option or `ESTD_CONFIG` names another. Never one of the current folder, which may be
+/// anybody's.
+pub(crate) const DEFAULT_CONFIG: &str = "/etc/ohia/estd.toml";
+
 #[derive(Args)]
 pub(crate) struct Config {
     /// The configuration file.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "ESTD_CONFIG", default_value = DEFAULT_CONFIG)]
     pub(crate) config: PathBuf,
 }
 
@@ -513,8 +517,9 @@ pub(crate) struct AuditExport {
 
 #[derive(Args)]
 pub(crate) struct AuditVerify {
-    /// The configuration file: its database is verified, against its checkpoints. Not needed with --from.
-    #[arg(long, value_name = "FILE", required_unless_present = "from")]
+    /// The configuration file: its database is verified, against its checkpoints. Not needed with --from [default:
+    /// /etc/ohia/estd.toml].
+    #[arg(long, value_name = "FILE", env = "ESTD_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// Verify this export instead of the database; `-` is standard input.
     #[arg(long, value_name = "EXPORT")]

@@ -26,6 +26,7 @@ use host::shell;
 
 pub(crate) use who::actor;
 
+use crate::cli::DEFAULT_CONFIG;
 use crate::output;
 
 /// A configuration and its database.
@@ -59,13 +60,26 @@ impl Opened {
     }
 }
 
-/// Reads the configuration; prints every mistake and every warning.
+/// Reads the configuration; prints every mistake. Warnings are for `estd check`, and for those who serve.
 pub(crate) fn settings(path: &Path) -> Result<Settings> {
+    read(path).map(|(settings, _)| settings)
+}
+
+/// As [`settings`], and prints every warning: for those who serve.
+pub(crate) fn settings_to_serve(path: &Path) -> Result<Settings> {
+    let (settings, warnings) = read(path)?;
+    print("warning", &warnings);
+    Ok(settings)
+}
+
+fn read(path: &Path) -> Result<(Settings, Vec<Diagnostic>)> {
+    anyhow::ensure!(
+        path != Path::new(DEFAULT_CONFIG) || path.exists(),
+        "there is no configuration {DEFAULT_CONFIG}: name another with --config FILE or the variable ESTD_CONFIG, or make \
+         one with estd init"
+    );
     match config::load(path, |name| std::env::var(name).ok(), shell::now()) {
-        Ok((settings, warnings)) => {
-            print("warning", &warnings);
-            Ok(settings)
-        }
+        Ok(read) => Ok(read),
         Err(mistakes) => {
             print("error", &mistakes);
             anyhow::bail!("{} has {}", path.display(), count(mistakes.len(), "mistake"));

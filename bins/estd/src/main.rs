@@ -48,12 +48,12 @@ fn start(command: Command) -> Result<ExitCode> {
             return Ok(runtime(None)?.block_on(verify::run(&options)));
         }
         Command::Dev(options) => {
-            let settings = runtime(None)?.block_on(dev::prepare(&options.dir))?;
+            let settings = runtime(None)?.block_on(dev::prepare(&options))?;
             let _log = start_logging(&settings)?;
             serve(settings.server.workers, dev::serve(settings, &options))
         }
         Command::Run(options) => {
-            let settings = commands::settings(&options.config.config)?;
+            let settings = commands::settings_to_serve(&options.config.config)?;
             let _log = start_logging(&settings)?;
             serve(settings.server.workers, run::run(settings, &options))
         }

@@ -1,5 +1,6 @@
 //! `estd dev`: from nothing to serving.
 
+use std::net::TcpListener;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -16,13 +17,18 @@ use super::run::{self, Bound, Hangup, Listen};
 use crate::cli::Dev;
 use crate::output;
 
-/// Makes what is missing in `dir`, and reads the configuration there.
-pub(crate) async fn prepare(dir: &Path) -> Result<Settings> {
+/// Makes what is missing in the folder, and reads the configuration there. Where nothing can listen, nothing is made.
+pub(crate) async fn prepare(options: &Dev) -> Result<Settings> {
+    for (address, option) in [(options.listen, "--listen"), (options.admin_listen, "--admin-listen")] {
+        TcpListener::bind(address)
+            .with_context(|| format!("cannot listen on {address}: choose another port with {option} 127.0.0.1:PORT"))?;
+    }
+    let dir = options.dir.as_path();
     let config = dir.join(CONFIG);
     if !config.exists() {
         FirstRun { dir, names: &[], subject: "CN=Ohia development CA" }.make(shell::now()).await?;
     }
-    super::settings(&config)
+    super::settings_to_serve(&config)
 }
 
 /// Serves, and tells how to enroll.

@@ -1,5 +1,7 @@
 //! `estd man` and `estd completions`: what an installation takes from the command line itself.
 
+use std::fs::File;
+use std::io::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
@@ -9,15 +11,19 @@ use clap_complete::Shell;
 use crate::cli::Cli;
 use crate::output;
 
+/// What the page of `estd` says beside its commands.
+const MORE: &str = include_str!("manual.roff");
+
 /// Prints the manual page, or writes that of each command into a folder: `estd.1`, `estd-run.1`, ….
 pub(crate) fn pages(folder: Option<&Path>) -> Result<()> {
     match folder {
         Some(folder) => std::fs::create_dir_all(folder)
             .and_then(|()| clap_mangen::generate_to(Cli::command(), folder))
+            .and_then(|()| File::options().append(true).open(folder.join("estd.1"))?.write_all(MORE.as_bytes()))
             .with_context(|| format!("cannot write into {}", folder.display())),
         None => {
             let page = clap_mangen::Man::new(Cli::command().disable_help_subcommand(true));
-            Ok(output::print(|out| page.render(out))?)
+            Ok(output::print(|out| page.render(out).and_then(|()| out.write_all(MORE.as_bytes())))?)
         }
     }
 }

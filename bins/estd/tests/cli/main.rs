@@ -427,3 +427,99 @@ fn a_database_whose_folder_is_missing_or_closed_is_told_with_what_to_do() {
     let shown = run();
     assert!(shown.contains("there is no folder") && shown.contains("mkdir -p"), "{shown}");
 }
+
+#[test]
+fn the_configuration_is_named_by_an_option_a_variable_or_the_default() {
+    let (_folder, config) = initialized();
+    let run = |variable: &str, arguments: &[&str]| {
+        Command::new(ESTD).args(arguments).env("ESTD_CONFIG", variable).output().expect("estd runs")
+    };
+    stdout(&run(&config, &["check"]));
+    stdout(&run(&config, &["otp", "create"]));
+    stdout(&run(&config, &["audit", "verify"]));
+    let other = run(&config, &["check", "--config", "/nowhere/estd.toml"]);
+    assert!(!other.status.success() && stderr(&other).contains("/nowhere/estd.toml"), "{}", stderr(&other));
+    if !std::path::Path::new("/etc/ohia/estd.toml").exists() {
+        let output = Command::new(ESTD).args(["otp", "list"]).env_remove("ESTD_CONFIG").output().expect("estd runs");
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(
+            told.contains("/etc/ohia/estd.toml") && told.contains("ESTD_CONFIG") && told.contains("--config"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn warnings_of_the_configuration_are_for_check_and_for_who_serves() {
+    let (_folder, config) = initialized();
+    let text = std::fs::read_to_string(&config).expect("the configuration");
+    let web = "\n[[est.label]]\nname = \"web\"\nca_id = \"main\"\nprofile = \"tls-server\"\n";
+    std::fs::write(&config, text + web).expect("the configuration can be written");
+    let checked = estd(&["check", "--config", &config]);
+    assert!(stderr(&checked).contains("warning: "), "{}", stderr(&checked));
+    for command in [&["migrate"][..], &["otp", "create", "--entity", "a"], &["otp", "list"], &["certs", "list"]] {
+        let output = estd(&[command, &["--config", &config]].concat());
+        stdout(&output);
+        assert_eq!(stderr(&output), "", "{command:?}");
+    }
+}
+
+#[test]
+fn init_takes_no_url_for_a_name_and_makes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("pki");
+    let output = estd(&["init", dir.to_str().expect("UTF-8"), "--name", "https://est.example.com:8443"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("did you mean est.example.com?"), "{}", stderr(&output));
+    assert!(!dir.exists());
+}
+
+#[test]
+fn dev_on_a_port_that_is_taken_names_the_option_and_makes_no_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let dir = folder.path().join("dev");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    for option in ["--listen", "--admin-listen"] {
+        let other = if option == "--listen" { "--admin-listen" } else { "--listen" };
+        let dir = dir.to_str().expect("UTF-8");
+        let output = estd(&["dev", "--dir", dir, option, &address, other, "127.0.0.1:0"]);
+        assert_eq!(output.status.code(), Some(1));
+        let told = stderr(&output);
+        assert!(told.contains(&address) && told.contains(&format!("choose another port with {option} ")), "{told}");
+    }
+    assert!(!dir.exists());
+}
+
+#[test]
+fn passwords_are_made_for_every_entity_of_a_file() {
+    let (folder, config) = initialized();
+    let file = folder.path().join("meters.csv");
+    let names: Vec<String> = (0..150).map(|number| format!("meter-{number}")).collect();
+    std::fs::write(&file, names.join("\n")).expect("a file");
+    let file = file.to_str().expect("UTF-8");
+    let made = stdout(&estd(&["otp", "create", "--entities", file, "--uses", "2", "--config", &config]));
+    let lines: Vec<&str> = made.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("entity_id,otp,id,est_label,expires,max_uses", 151));
+    assert!(lines[150].starts_with("meter-149,") && lines[150].ends_with(",2"), "{}", lines[150]);
+    std::fs::write(file, "meter-1\nmeter:2\n").expect("a file");
+    let wrong = estd(&["otp", "create", "--entities", file, "--config", &config]);
+    assert!(!wrong.status.success() && stderr(&wrong).contains("line 2: "), "{}", stderr(&wrong));
+    let listed = stdout(&estd(&["otp", "list", "--json", "--config", &config]));
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!(listed["passwords"].as_array().map(Vec::len), Some(150), "none of a file with a mistake");
+}
+
+#[test]
+fn the_manual_page_has_files_environment_signals_exit_codes_and_examples() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let printed = stdout(&estd(&["man"]));
+    stdout(&estd(&["man", "--out", folder.path().to_str().expect("UTF-8")]));
+    let written = std::fs::read_to_string(folder.path().join("estd.1")).expect("a page");
+    for section in ["FILES", "ENVIRONMENT", "SIGNALS", "\"EXIT STATUS\"", "EXAMPLES", "\"SEE ALSO\""] {
+        for page in [&printed, &written] {
+            assert!(page.contains(&format!("\n.SH {section}\n")), "{section}");
+        }
+    }
+}

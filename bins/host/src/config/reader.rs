@@ -87,6 +87,12 @@ pub(super) struct Reader<'a> {
     at: Option<usize>,
 }
 
+/// The type of a CA that does not sign here: its other keys mean something else than those of one that does.
+fn kind_elsewhere<'t>(section: &Section, table: &'t dyn TableLike) -> Option<&'t str> {
+    let kind = table.get("type").and_then(Item::as_str)?;
+    (section.name == "ca" && !kind.eq_ignore_ascii_case("local")).then_some(kind)
+}
+
 enum Found<'a> {
     Table(&'a dyn TableLike),
     Nothing,
@@ -99,6 +105,10 @@ impl<'a> Reader<'a> {
     pub(super) fn root(context: &'a Context<'a>, root: &'a dyn TableLike) -> Self {
         let reader = Self { context, section: &ROOT, found: Found::Table(root), at: None };
         for (name, item) in root.iter() {
+            if let ("enrollment", Some(table)) = (name, item.as_table_like()) {
+                reader.context.error(reader.key_at(name), name, spelling::enrollment(table.iter().map(|(key, _)| key)));
+                continue;
+            }
             if let Some(fault) = spelling::unknown_section(name, item.is_value()) {
                 reader.context.error(reader.key_at(name), name, fault);
             }
@@ -150,6 +160,12 @@ impl<'a> Reader<'a> {
     }
 
     fn over(context: &'a Context<'a>, section: &'static Section, table: &'a dyn TableLike, at: Option<usize>) -> Self {
+        if let Some(kind) = kind_elsewhere(section, table) {
+            let at = table.get_key_value("type").and_then(|(key, _)| key.span()).map_or(at, |span| Some(span.start));
+            let fault = Fault::new(format!("{kind:?}: CAs elsewhere are not in this version yet"));
+            context.error(at, "ca.type", fault.help("a CA here has `cert` and `key`"));
+            return Self { context, section, found: Found::NotATable, at };
+        }
         let reader = Self { context, section, found: Found::Table(table), at };
         for (name, _) in table.iter().filter(|(name, _)| section.key(name).is_none()) {
             let is_section = SECTIONS.iter().any(|known| known.parent() == section.name && known.leaf() == name);

@@ -12,12 +12,53 @@ pub(super) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c s
     candidates.into_iter().filter(|candidate| distance(candidate) <= allowed).min_by_key(distance)
 }
 
+/// Keys of other servers whose meaning is spread over several keys here, or over none: the section, the key, what to do.
+const ELSEWHERE: [(&str, &str, &str); 4] = [
+    ("admin", "tls", "write `cert` and `key` in [admin]"),
+    (
+        "admin",
+        "client_auth",
+        "write `auth = \"mtls\"` and `trust_anchors` in [admin], and [[admin.certificate]] for each operator",
+    ),
+    (
+        "admin",
+        "bearer_token",
+        "write [[admin.token]] with `name`, `role` and `token = \"sha256:…\"`, the SHA-256 of the token in hexadecimal, or \
+         `bearer_token_env` with the name of a variable that holds it",
+    ),
+    ("est", "enabled", "leave it out: EST is always served"),
+];
+
+/// What to say about `[enrollment]`, which other servers have, with these keys in it.
+pub(super) fn enrollment<'k>(keys: impl Iterator<Item = &'k str>) -> Fault {
+    const OF_LABELS: [&str; 3] = ["allowed_key_types", "max_validity_days", "require_san"];
+    let (moved, others): (Vec<&str>, Vec<&str>) = keys.partition(|key| OF_LABELS.contains(key));
+    let fault = Fault::new("unknown section");
+    let always = "possession of the key must always be proven, and weak signatures are always refused";
+    match (moved.as_slice(), others.as_slice()) {
+        ([], _) => fault.help(format!("leave it out: {always}")),
+        (moved, []) => fault.help(format!("move {} into [[est.label]]", listed(moved))),
+        (moved, others) => fault.help(format!(
+            "move {} into [[est.label]], else they no longer hold; leave out {}: {always}",
+            listed(moved),
+            listed(others)
+        )),
+    }
+}
+
+fn listed(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
+}
+
 /// What to say about a key that `section` does not have.
 pub(super) fn unknown_key(section: &Section, name: &str) -> Fault {
     if section.later.contains(&name) {
         return Fault::later("this key is");
     }
     let fault = Fault::new("unknown key");
+    if let Some((_, _, help)) = ELSEWHERE.iter().find(|(of, key, _)| *of == section.name && *key == name) {
+        return fault.help(*help);
+    }
     if let Some(key) = section.keys.iter().find(|key| key.other_names.contains(&name)) {
         return fault.help(format!("did you mean `{}`?", key.name));
     }
@@ -45,9 +86,6 @@ pub(super) fn unknown_section(name: &str, is_value: bool) -> Option<Fault> {
         return Some(Fault::later("this section is"));
     }
     let fault = Fault::new(if is_value { "unknown key" } else { "unknown section" });
-    if name == "enrollment" {
-        return Some(fault.help("leave it out: possession of the key must always be proven"));
-    }
     if let Some((_, right)) = OTHER_NAMES.iter().find(|(other, _)| *other == name) {
         return Some(fault.help(format!("did you mean {right}?")));
     }

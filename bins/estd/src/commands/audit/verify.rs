@@ -12,7 +12,7 @@ use est_core::pkix::SubjectPublicKeyInfo;
 use est_store::{Extent, TrailUse, Verifier};
 use host::checkpoints::{self, Checkpoints, SignedCheckpoint};
 
-use crate::cli::AuditVerify;
+use crate::cli::{AuditVerify, DEFAULT_CONFIG};
 use crate::commands::{Opened, actor};
 use crate::output;
 use report::{Found, Outcome};
@@ -49,8 +49,8 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         judge.keys.push(key);
     }
     let opened = match (&options.from, &options.config) {
-        (None, Some(config)) => Some(Opened::open(config)?),
-        _ => None,
+        (None, config) => Some(Opened::open(config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG)))?),
+        (Some(_), _) => None,
     };
     let mut files: Vec<PathBuf> = options.checkpoints.clone();
     if let Some(Opened { settings, .. }) = &opened {

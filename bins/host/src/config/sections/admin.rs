@@ -64,6 +64,10 @@ fn check(section: &Reader<'_>, admin: &Admin, cas: &Cas) {
         };
         section.fault("auth", Fault::new("lets nobody in").help(help));
     }
+    if admin.auth == AdminAuth::Both && enters && admin.certificates.is_empty() {
+        let fault = Fault::new("lets nobody in by a certificate");
+        section.fault("auth", fault.help("list who may: [[admin.certificate]]; or write auth = \"bearer\""));
+    }
     let by_name = admin.certificates.iter().any(|listed| listed.fingerprint.is_none() && !listed.issued_here);
     if by_certificate && by_name && admin.trust_anchors.iter().any(|anchor| cas.include(anchor)) {
         let fault = Fault::new("has a CA of this server, whose certificates fit no [[admin.certificate]] by name");
