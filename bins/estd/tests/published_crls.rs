@@ -255,3 +255,60 @@ fn writes_a_crl_to_a_file_in_either_form() {
     let unknown = server.estd(&["crl", "--ca", "other"]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("there is no such [[ca]], but factory"));
 }
+
+#[test]
+fn a_clock_that_ran_ahead_for_a_moment_is_overcome_by_itself() {
+    if !is_installed("openssl") || !is_installed("faketime") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let offset = folder.path().join("offset");
+    // Never half written: it is read with every look at the clock.
+    let set = |text: &str| {
+        fs::write(folder.path().join("next"), text).expect("a file");
+        fs::rename(folder.path().join("next"), &offset).expect("a file");
+    };
+    set("+0");
+    let mut server = launch("")
+        .env("LD_PRELOAD", "/usr/$LIB/faketime/libfaketimeMT.so.1")
+        .env("FAKETIME_TIMESTAMP_FILE", offset.to_str().expect("UTF-8"))
+        .env("FAKETIME_NO_CACHE", "1")
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .start();
+    let address = plain(&mut server);
+    let first = crl_until(&address, |answer| answer.status == 200);
+    let (good, bad) = (enroll(&server, "good"), enroll(&server, "bad"));
+    revoke(&server, &bad, "superseded");
+    let second = crl_after(&address, &first);
+    set("+172800");
+    let ahead = crl_after(&address, &second);
+    set("+0");
+    let right = crl_after(&address, &ahead);
+
+    let shell = Shell::new();
+    for (name, octets) in
+        [("good.der", &good), ("bad.der", &bad), ("ahead.crl", &ahead.body), ("right.crl", &right.body)]
+    {
+        fs::write(shell.folder().join(name), octets).expect("written");
+    }
+    let ca = server.ca();
+    let ca = ca.display();
+    let said = shell.run(&format!(
+        "for name in good bad; do openssl x509 -in $name.der -out $name.pem; done
+         for name in ahead right; do openssl crl -inform DER -in $name.crl -out $name.pem -crlnumber; done
+         openssl verify -crl_check -CRLfile right.pem -CAfile {ca} good.pem"
+    ));
+    assert!(said.contains("good.pem: OK"), "{said}");
+    let refused = shell.fails(&format!("openssl verify -crl_check -CRLfile right.pem -CAfile {ca} bad.pem 2>&1"));
+    assert!(refused.contains("certificate revoked"), "{refused}");
+    let refused = shell.fails(&format!("openssl verify -crl_check -CRLfile ahead.pem -CAfile {ca} good.pem 2>&1"));
+    assert!(refused.contains("CRL is not yet valid"), "{refused}");
+    // A client that has the one from the future gets the right one, whichever way it asks.
+    for condition in [
+        format!("If-None-Match: {}\r\n", ahead.header("ETag").expect("a tag")),
+        format!("If-Modified-Since: {}\r\n", ahead.header("Last-Modified").expect("a time")),
+    ] {
+        assert_eq!(get(&address, CRL, &condition).body, right.body, "{condition}");
+    }
+    assert!(number(&server) > 3, "numbers keep the order");
+}

@@ -18,6 +18,9 @@ use crate::wiring::{self, WiringError};
 const FIRST_RETRY: Seconds = Seconds(5);
 /// How long to wait at most.
 const LAST_RETRY: Seconds = Seconds(300);
+/// How far ahead of this clock another server's may run before its CRLs are made again: clients refuse a CRL whose
+/// thisUpdate lies in their future.
+const CLOCK_SKEW: Seconds = Seconds(60);
 
 /// Why there is no new CRL. Its text is for the operator.
 #[derive(Debug)]
@@ -138,6 +141,8 @@ struct Publishing {
     rules: CrlRules,
     failures: u32,
     not_before: UnixTime,
+    /// When it last made a CRL because the one before was from the future.
+    redated: Option<UnixTime>,
 }
 
 impl CrlPublisher {
@@ -145,7 +150,7 @@ impl CrlPublisher {
     #[must_use]
     pub fn new(cas: &[config::Ca], store: &Database) -> Self {
         let publishing = |ca: &config::Ca| {
-            Some(Publishing { ca: ca.clone(), rules: ca.crls?, failures: 0, not_before: UnixTime(0) })
+            Some(Publishing { ca: ca.clone(), rules: ca.crls?, failures: 0, not_before: UnixTime(0), redated: None })
         };
         let cas: Vec<Publishing> = cas.iter().filter_map(publishing).collect();
         let published = cas.iter().map(|one| (one.ca.id.clone(), Slot::new(one.rules))).collect();
@@ -176,13 +181,21 @@ impl Publishing {
         let authority = store.authority(&self.ca.id);
         let state = store.crl_state(&authority).await?;
         self.take_up(store, slot, state).await?;
-        let is_due = is_due(state, self.rules, now) || slot.crl().is_some_and(|crl| !self.has_signed(&crl));
-        if is_due && now < self.not_before {
+        let is_ahead = state.is_some_and(|last| last.this_update > now + CLOCK_SKEW) && !self.has_redated(now);
+        let is_due = is_ahead || is_due(state, self.rules, now) || slot.crl().is_some_and(|crl| !self.has_signed(&crl));
+        if is_due && self.waits(now) {
             return Ok(());
+        }
+        if is_ahead {
+            let last = state.map(|last| last.this_update.to_string());
+            warn!(ca = self.ca.id, last, "the last CRL is from the future, so a clock ran ahead: it is made again");
         }
         if is_due {
             renew(store, &self.ca, now, None).await?;
             self.take_up(store, slot, store.crl_state(&authority).await?).await?;
+        }
+        if is_ahead {
+            self.redated = Some(now);
         }
         (self.failures, self.not_before) = (0, UnixTime(0));
         slot.lock().trouble = None;
@@ -206,8 +219,19 @@ impl Publishing {
         own.is_none() || head.as_ref().and_then(CrlHead::authority_key_identifier) == own.as_deref()
     }
 
+    /// Whether it was a moment ago that it made a CRL because the one before was from the future. Where the clocks of two
+    /// servers contradict each other, this keeps them from making CRLs in turn for ever.
+    fn has_redated(&self, now: UnixTime) -> bool {
+        self.redated.is_some_and(|at| at <= now && now < at + LAST_RETRY)
+    }
+
+    /// Whether it is too early for another try. A time that no wait leads to was set by a clock that ran ahead.
+    fn waits(&self, now: UnixTime) -> bool {
+        now < self.not_before && self.not_before <= now + LAST_RETRY
+    }
+
     async fn fail(&mut self, store: &Database, slot: &Slot, error: &CrlError, now: UnixTime) {
-        if now < self.not_before {
+        if self.waits(now) {
             return;
         }
         let wait = Seconds((FIRST_RETRY.0 << self.failures.min(16)).min(LAST_RETRY.0));
@@ -259,12 +283,12 @@ pub async fn renew(
     let signer = wiring::ca_signer(ca).map_err(CrlError::Key)?;
     let signer = CrlSigner::new(identity(ca), Arc::new(signer))
         .map_err(|error| CrlError::Key(WiringError::about(&ca.key.path, &error)))?;
-    // A clock that went back must not make the next one look older.
-    let this_update = last.map_or(now, |last| last.this_update.max(now));
     let list = CertList {
+        // The number tells which one is newer, and thisUpdate when it was made: a clock that ran ahead for a moment must
+        // not date the next ones, which clients would refuse until their own clocks are there.
         number: last.map_or(1, |last| last.number + 1),
-        this_update,
-        next_update: this_update + rules.validity,
+        this_update: now,
+        next_update: now + rules.validity,
         revoked: &listed.revoked,
     };
     let der = signer.sign(&list).await.map_err(CrlError::Signature)?;
@@ -272,7 +296,7 @@ pub async fn renew(
         ca: ca.id.clone(),
         authority,
         number: list.number,
-        this_update,
+        this_update: list.this_update,
         next_update: list.next_update,
         entries: listed.revoked.len(),
         revocations: listed.count,

@@ -2,9 +2,12 @@
 
 use std::fmt;
 
-use est_core::UnixTime;
 use est_core::pkix::{Certificate, CrlHead, Name, pem};
+use est_core::{Seconds, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
+
+/// How far the clock of who makes CRLs may run ahead.
+const CLOCK_SKEW: Seconds = Seconds(300);
 
 /// A list that can be asked. Its signature has not been verified: that happens when somebody's path is.
 #[derive(Debug)]
@@ -102,9 +105,10 @@ impl Crls {
         Self { crls, generation }
     }
 
-    /// Those that are not over at `now`.
+    /// Those that are neither over at `now` nor from the future, beyond what clocks differ: one that was made while a
+    /// clock ran ahead must not outlive the next one.
     pub(super) fn current(&self, now: UnixTime) -> impl Iterator<Item = &Crl> {
-        self.crls.iter().filter(move |crl| now < crl.next_update())
+        self.crls.iter().filter(move |crl| now < crl.next_update() && crl.head.this_update() <= now + CLOCK_SKEW)
     }
 
     /// All of them.

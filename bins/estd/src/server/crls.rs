@@ -120,7 +120,8 @@ fn is_known(asked: &HeaderMap, tag: &str, made: SystemTime) -> bool {
         return tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag);
     }
     let since = asked.get(IF_MODIFIED_SINCE).and_then(|since| since.to_str().ok());
-    since.and_then(|since| httpdate::parse_http_date(since).ok()).is_some_and(|since| made <= since)
+    // No later time either: a CRL that was made while a clock ran ahead is older than the one in its place.
+    since.and_then(|since| httpdate::parse_http_date(since).ok()).is_some_and(|since| made == since)
 }
 
 fn refusal(
@@ -182,6 +183,7 @@ mod tests {
             (IF_NONE_MATCH, "\"6-1\"", false),
             (IF_MODIFIED_SINCE, "Fri, 15 Jan 2027 08:00:00 GMT", true),
             (IF_MODIFIED_SINCE, "Fri, 15 Jan 2027 07:59:59 GMT", false),
+            (IF_MODIFIED_SINCE, "Sun, 17 Jan 2027 08:00:00 GMT", false),
             (IF_MODIFIED_SINCE, "yesterday", false),
         ] {
             assert_eq!(asked(header, value), expected, "{value}");
