@@ -18,7 +18,7 @@ use crate::server::{Server, blocking};
 use crate::session::Session;
 use crate::url::Place;
 use crate::work::Work;
-use crate::writer::{Line, Writer};
+use crate::writer::{Line, Trouble, Writer};
 use crate::{Clock, DatabaseUrl, StoreError, UnixMicros, claims, migrations};
 
 /// A store in an SQLite file, or in a database of a PostgreSQL or MariaDB server. Clones are handles to the same one.
@@ -197,6 +197,15 @@ impl Database {
         written.await.map(drop)
     }
 
+    /// The last change that was not committed, unless another one was since: with a full disk, say, while
+    /// [`probe`](Self::probe) succeeds because it takes no room.
+    #[must_use]
+    pub fn trouble(&self) -> Option<Trouble> {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } | Engine::Server { writer, .. } => writer.trouble(),
+        }
+    }
+
     /// The names of the migrations that opening it applied, in order.
     #[must_use]
     pub fn migrated(&self) -> &[&'static str] {
@@ -283,6 +292,8 @@ pub(crate) struct Now;
 
 impl Work for Now {
     type Answer = UnixMicros;
+
+    const IS_PROBE: bool = true;
 
     async fn run(&self, _: &mut Session, at: UnixMicros) -> Result<UnixMicros, StoreError> {
         Ok(at)

@@ -72,3 +72,4 @@ pub use serial_number::{SerialNumber, SerialNumberError};
 pub use sinks::SinkChain;
 pub use story::{Chapter, Story};
 pub use url::{DatabaseUrl, UrlError};
+pub use writer::Trouble;

@@ -12,6 +12,9 @@ pub(crate) trait Work: Send + Sync + 'static {
     /// What it answers.
     type Answer: Send + 'static;
 
+    /// Whether it is there to find out whether the database answers: that it succeeds tells nothing of other work.
+    const IS_PROBE: bool = false;
+
     /// Does it, in a transaction that stays if it succeeds. `at` is the time of the store's clock.
     fn run(&self, db: &mut Session, at: UnixMicros) -> impl Future<Output = Result<Self::Answer, StoreError>> + Send;
 }

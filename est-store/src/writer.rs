@@ -1,7 +1,7 @@
 //! The one thread that writes.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use tokio::runtime::Handle;
@@ -27,6 +27,16 @@ pub(crate) struct Writer {
     queue: UnboundedSender<Message>,
     thread: Option<JoinHandle<()>>,
     runtime: Handle,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// A change that was not committed.
+#[derive(Clone, Debug)]
+pub struct Trouble {
+    /// When it failed.
+    pub at: Instant,
+    /// Why.
+    pub why: Arc<str>,
 }
 
 enum Message {
@@ -91,12 +101,18 @@ impl Writer {
         let runtime = runtime.map_err(|error| StoreError::Database(Box::new(error)))?;
         let handle = runtime.handle().clone();
         let (queue, jobs) = unbounded_channel();
-        let batches = Batches { line, node, clock, sweep, sweep_due: UnixMicros(0) };
+        let trouble = Arc::default();
+        let batches = Batches { line, node, clock, sweep, sweep_due: UnixMicros(0), trouble: Arc::clone(&trouble) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(batches.run(jobs)))
             .map_err(|error| StoreError::Database(Box::new(error)))?;
-        Ok(Self { queue, thread: Some(thread), runtime: handle })
+        Ok(Self { queue, thread: Some(thread), runtime: handle, trouble })
+    }
+
+    /// The last batch that was not committed, unless another one was since.
+    pub(crate) fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Runs `work` in a savepoint of its own, and answers when it is durable.
@@ -146,6 +162,9 @@ trait Piece: Send {
     /// What went wrong with the transaction, where it was not the work.
     fn run<'a>(&'a mut self, db: &'a mut Session, at: UnixMicros) -> Pending<'a, Result<bool, StoreError>>;
 
+    /// Whether its success tells nothing of others.
+    fn is_probe(&self) -> bool;
+
     /// Tells whoever waits.
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>);
 }
@@ -164,6 +183,10 @@ impl<W: Work> Piece for Task<W> {
             self.outcome = Some(blamed(outcome)?);
             Ok(keep)
         })
+    }
+
+    fn is_probe(&self) -> bool {
+        W::IS_PROBE
     }
 
     fn settle(self: Box<Self>, committed: Result<(), Arc<str>>) {
@@ -196,6 +219,7 @@ struct Batches<S> {
     clock: Clock,
     sweep: S,
     sweep_due: UnixMicros,
+    trouble: Arc<Mutex<Option<Trouble>>>,
 }
 
 impl<S: Work<Answer = bool>> Batches<S> {
@@ -223,12 +247,23 @@ impl<S: Work<Answer = bool>> Batches<S> {
                 Arc::from(error.to_string())
             });
             let is_well = committed.is_ok();
+            self.note(&committed, &batch);
             for piece in batch.drain(..) {
                 piece.settle(committed.clone());
             }
             if is_well && !closing {
                 self.sweep().await;
             }
+        }
+    }
+
+    /// Keeps in mind what did not go well, until something else did.
+    fn note(&self, committed: &Result<(), Arc<str>>, batch: &[Box<dyn Piece>]) {
+        let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+        match committed {
+            Err(why) => *trouble = Some(Trouble { at: Instant::now(), why: why.clone() }),
+            Ok(()) if trouble.is_some() && batch.iter().any(|piece| !piece.is_probe()) => *trouble = None,
+            Ok(()) => {}
         }
     }
 
@@ -481,8 +516,25 @@ mod tests {
         release.send(()).unwrap();
         assert!(matches!(neighbour.await, Err(StoreError::NotCommitted(_))));
         assert!(matches!(dangling.await, Err(StoreError::NotCommitted(_))));
+        let trouble = writer.trouble().unwrap();
+        assert!(trouble.why.contains("FOREIGN KEY"), "{trouble:?}");
+        writer.write(Probe).await.unwrap();
+        assert!(writer.trouble().is_some(), "a probe writes too little to tell");
         assert_eq!(rows(&writer).await, 0);
         insert(&writer, 1).await.unwrap();
+        assert!(writer.trouble().is_none());
+    }
+
+    struct Probe;
+
+    impl Work for Probe {
+        type Answer = ();
+
+        const IS_PROBE: bool = true;
+
+        async fn run(&self, _: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+            Ok(())
+        }
     }
 
     #[tokio::test]
@@ -548,7 +600,8 @@ mod tests {
         let server = Server::new(&nowhere, &Options::default());
         let line = Line::Made(server, Some(Session::new(Silent(connection))));
         let (node, clock) = ("local".to_owned(), Clock::system());
-        let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due: UnixMicros(0) };
+        let (sweep_due, trouble) = (UnixMicros(0), Arc::default());
+        let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due, trouble };
         let (reply, _answer) = oneshot::channel();
         let work = Statements(vec!["INSERT INTO t VALUES (1)".to_owned()]);
         let piece: Box<dyn Piece> = Box::new(Task { work, outcome: None, reply });
