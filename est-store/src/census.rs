@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use est_core::UnixTime;
+use est_core::{Seconds, UnixTime};
 
 use crate::database::{Database, seconds};
 use crate::session::Session;
@@ -23,11 +23,18 @@ pub struct Census {
     pub revoked: u64,
     /// Those that were issued at some time or later.
     pub recent: u64,
+    /// Those that are good and end within so many days: [`WITHIN_DAYS`](Self::WITHIN_DAYS).
+    pub expiring: [u64; 2],
 }
 
 impl Census {
-    fn of(ca: &str) -> Self {
-        Self { ca: ca.to_owned(), issued: 0, current: 0, revoked: 0, recent: 0 }
+    /// The days of [`expiring`](Self::expiring).
+    pub const WITHIN_DAYS: [u32; 2] = [7, 30];
+
+    /// That of a CA which has issued nothing.
+    #[must_use]
+    pub fn none(ca: &str) -> Self {
+        Self { ca: ca.to_owned(), issued: 0, current: 0, revoked: 0, recent: 0, expiring: [0; 2] }
     }
 
     /// Those that are good for something.
@@ -67,7 +74,7 @@ impl Work for Count {
             for mut row in db.query(sql, values).await? {
                 let name: String = row.take(0)?;
                 let ca = ids.get(&name).unwrap_or(&name);
-                add(counted.entry(ca.clone()).or_insert_with(|| Census::of(ca)), row.take(1)?);
+                add(counted.entry(ca.clone()).or_insert_with(|| Census::none(ca)), row.take(1)?);
             }
             Ok::<(), StoreError>(())
         };
@@ -78,6 +85,11 @@ impl Work for Count {
         let revoked = "SELECT c.ca, count(*) FROM revocations r JOIN certificates c ON c.number = r.certificate \
                        WHERE c.not_after >= ?1 GROUP BY c.ca";
         count(revoked, &values![now], |census, number| census.revoked += number).await?;
+        let ending = "SELECT c.ca, count(*) FROM certificates c WHERE c.not_after >= ?1 AND c.not_after < ?2 \
+                      AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.certificate = c.number) GROUP BY c.ca";
+        let [first, second] = Census::WITHIN_DAYS.map(|days| seconds(self.now + Seconds::from_days(days)));
+        count(ending, &values![now, first], |census, number| census.expiring[0] += number).await?;
+        count(ending, &values![now, second], |census, number| census.expiring[1] += number).await?;
         // Certificates come in the order of their time: from the last one back to the first that is too old.
         let recent = "SELECT ca, count(*) FROM certificates WHERE number > coalesce((SELECT number FROM certificates \
                       WHERE issued_at < ?1 ORDER BY number DESC LIMIT 1), 0) GROUP BY ca";

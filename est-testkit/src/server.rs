@@ -7,6 +7,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use est_core::UnixTime;
+use est_core::pkix::{Certificate, TbsCertificate, pem};
+
+use crate::pki::{Key, serial};
+
 /// How long a process may take before a test gives up on it. Long, because machines differ; never slept through.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -76,6 +81,13 @@ impl Launch {
         launch
     }
 
+    /// The same, run by this program: one that becomes the server in the end.
+    #[must_use]
+    pub fn by(mut self, program: impl AsRef<Path>) -> Self {
+        self.program = program.as_ref().to_owned();
+        self
+    }
+
     /// The folder in which it will run.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -86,6 +98,34 @@ impl Launch {
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Has the TLS certificate begin and end so many days before and after now, and leaves the rest of it as it is.
+    ///
+    /// # Panics
+    /// When a file is not as `estd init` makes it.
+    #[must_use]
+    pub fn with_certificate_of(self, days_before: u64, days_after: i64) -> Self {
+        const DAY: u64 = 86_400;
+        let read = |name: &str| std::fs::read_to_string(self.folder.path().join(name)).expect("estd init makes it");
+        let decode = |text: &str| pem::decode(text).expect("PEM")[0].contents.clone();
+        let before = Certificate::parse(&decode(&read("server.pem"))).expect("a certificate");
+        let ca = Key::p256_from_pkcs8(&decode(&read("ca-key.pem")));
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("a clock").as_secs();
+        let end = now.checked_add_signed(days_after * 86_400).expect("a time");
+        let to_be_signed = TbsCertificate {
+            serial: serial(7),
+            signature_algorithm: ca.signature_algorithm(),
+            issuer: before.issuer(),
+            subject: before.subject(),
+            not_before: UnixTime(now - days_before * DAY),
+            not_after: UnixTime(end),
+            public_key: before.public_key_der(),
+            extensions: before.extensions(),
+        };
+        let made = pem::encode("CERTIFICATE", &ca.signed(to_be_signed.to_der()));
+        std::fs::write(self.folder.path().join("server.pem"), made).expect("it can be written");
         self
     }
 

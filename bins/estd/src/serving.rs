@@ -8,10 +8,12 @@ use anyhow::{Context as _, Result};
 use est_auth::{Hashing, PathValidator};
 use est_core::Site;
 use est_core::tower::Est;
+use est_core::{Seconds, UnixTime};
 use est_store::Database;
 use host::config::{ClientAuthMode, Settings, TlsVersion};
 use host::crl_publisher::CrlPublisher;
 use host::crls::CrlFiles;
+use host::ends::{self, End, What};
 use host::metrics::{Metrics, measured};
 use host::shell::{self, ServerShell};
 use host::spans;
@@ -29,6 +31,8 @@ use crate::tls::{self, ClientCertificates, PathCheck, TlsOptions};
 
 /// How often the CRLs are looked at.
 const LOOK_AT_CRLS_EVERY: Duration = Duration::from_secs(2);
+/// How long before its end a CRL of others is late.
+const CRL_NOTICE: Seconds = Seconds::from_days(1);
 
 /// All that follows from a configuration. A handshake and a request each begin with one of these and end with it,
 /// whatever replaces it meanwhile.
@@ -56,6 +60,10 @@ pub(crate) struct Serving {
     pub(crate) demanded: Option<PathCheck>,
     /// How long a shutdown waits for clients to take their answers.
     pub(crate) shutdown_timeout: Duration,
+    /// When the certificates of the configuration end.
+    ends: Vec<End>,
+    /// Validates clients' certificates, where any are asked for.
+    validator: Option<Arc<PathValidator>>,
     _crls: Option<Looking>,
 }
 
@@ -98,6 +106,7 @@ impl Serving {
             move |work| admission.room(work, &bounds),
         );
         let ports = base.admission.around(measured(ports, &base.metrics), bounds);
+        let validator = paths.as_ref().map(|paths| paths.validator.clone());
         let crls = match paths {
             Some(ClientPaths { validator, crls: Some(files) }) => Some(Looking::at(files, validator)),
             Some(_) | None => None,
@@ -116,8 +125,21 @@ impl Serving {
             proxies: Proxies::new(settings.server.proxies.clone()),
             demanded,
             shutdown_timeout: settings.server.shutdown_timeout,
+            ends: ends::of_settings(settings),
+            validator,
             _crls: crls,
         })
+    }
+
+    /// When everything ends that the server depends on: certificates, its own CRLs, and those that it asks.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        let asked = self.validator.iter().flat_map(|validator| validator.crl_spans());
+        let asked = asked.map(|(issuer, this_update, next_update)| {
+            let third = Seconds(next_update.0.saturating_sub(this_update.0) / 3);
+            let notice = UnixTime(next_update.0.saturating_sub(third.0.min(CRL_NOTICE.0)));
+            End::of_crl(What::ClientCrl, issuer.to_string(), next_update, notice)
+        });
+        self.ends.iter().cloned().chain(self.crls.published().late()).chain(asked).collect()
     }
 
     /// Makes the CRLs that are due, and has the others at hand.

@@ -11,6 +11,7 @@ use est_store::{Actor, CaEvent, CaNote, CrlState, Database, NewCrl, Publication,
 use tracing::{error, info, warn};
 
 use crate::config::{self, CrlRules};
+use crate::ends::{End, What};
 use crate::site::identity;
 use crate::wiring::{self, WiringError};
 
@@ -93,6 +94,14 @@ impl PublishedCrls {
     /// When the last CRL of each CA that has one ends.
     pub fn ends(&self) -> impl Iterator<Item = (&str, UnixTime)> {
         self.0.iter().filter_map(|(ca, slot)| Some((ca.as_str(), slot.crl()?.next_update)))
+    }
+
+    /// The same, and from when on each is late.
+    pub fn late(&self) -> impl Iterator<Item = End> {
+        self.0.iter().filter_map(|(ca, slot)| {
+            let crl = slot.crl()?;
+            Some(End::of_crl(What::Crl, ca.clone(), crl.next_update, crl.this_update + slot.interval + LAST_RETRY))
+        })
     }
 }
 

@@ -15,6 +15,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureSchem
 pub struct KnownServer {
     path: Option<Arc<WebPkiServerVerifier>>,
     fingerprints: Vec<Fingerprint>,
+    keys: Vec<[u8; 32]>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -26,7 +27,14 @@ impl KnownServer {
         path: Option<Arc<WebPkiServerVerifier>>,
         fingerprints: Vec<Fingerprint>,
     ) -> Self {
-        Self { path, fingerprints, algorithms: provider.signature_verification_algorithms }
+        Self { path, fingerprints, keys: Vec::new(), algorithms: provider.signature_verification_algorithms }
+    }
+
+    /// Knows the server by one of these keys, whatever its certificate says: each the SHA-256 of the
+    /// SubjectPublicKeyInfo.
+    #[must_use]
+    pub fn by_keys(provider: &CryptoProvider, keys: Vec<[u8; 32]>) -> Self {
+        Self { keys, ..Self::new(provider, None, Vec::new()) }
     }
 }
 
@@ -51,9 +59,15 @@ impl ServerCertVerifier for KnownServer {
                 return Err(CertificateError::Other(OtherError(Arc::new(NotPinned(shown)))).into());
             }
         }
+        if !self.keys.is_empty() {
+            let shown = Certificate::parse(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+            if !self.keys.contains(&shown.key_digest()) {
+                return Err(CertificateError::Other(OtherError(Arc::new(OtherKey(shown.fingerprint())))).into());
+            }
+        }
         match &self.path {
             Some(path) => path.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now),
-            None if self.fingerprints.is_empty() => Err(CertificateError::UnknownIssuer.into()),
+            None if self.fingerprints.is_empty() && self.keys.is_empty() => Err(CertificateError::UnknownIssuer.into()),
             None => Ok(ServerCertVerified::assertion()),
         }
     }
@@ -80,6 +94,18 @@ impl ServerCertVerifier for KnownServer {
         self.algorithms.supported_schemes()
     }
 }
+
+/// The server showed a certificate with this fingerprint, and another key than one of its own.
+#[derive(Debug)]
+struct OtherKey(Fingerprint);
+
+impl fmt::Display for OtherKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the certificate with the fingerprint sha-256:{} has another key than the configuration's", self.0)
+    }
+}
+
+impl std::error::Error for OtherKey {}
 
 /// The server showed a certificate with this fingerprint.
 #[derive(Debug)]

@@ -5,14 +5,17 @@
 
 mod ports;
 
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use est_core::{Operation, UnixTime};
+use est_store::Census;
 use prometheus::{
     HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder, histogram_opts,
 };
 
+use crate::ends::End;
 use crate::telemetry;
 use crate::vitals::Vitals;
 
@@ -43,6 +46,10 @@ pub struct Metrics {
     lag: IntGaugeVec,
     sinks: IntGaugeVec,
     crl_ends: IntGaugeVec,
+    ends: IntGaugeVec,
+    /// Which series of `ends` there are.
+    ending: Mutex<BTreeSet<(&'static str, String)>>,
+    expiring: IntGaugeVec,
     readings: Mutex<Vec<Reading>>,
     vitals: Vitals,
 }
@@ -189,13 +196,26 @@ impl Metrics {
                     "When the last CRL of a CA ends.",
                     "ca",
                 )?,
+                ends: labelled_gauges(
+                    &registry,
+                    "ohia_certificate_not_after_timestamp_seconds",
+                    "When a certificate or CRL ends that the server depends on, by what it is and which one.",
+                    &["what", "name"],
+                )?,
+                ending: Mutex::default(),
+                expiring: labelled_gauges(
+                    &registry,
+                    "ohia_certificates_expiring",
+                    "Certificates that are not revoked and end within so long, by CA, as they were last counted.",
+                    &["ca", "within"],
+                )?,
                 readings: Mutex::default(),
                 vitals: Vitals::default(),
                 registry: registry.clone(),
             };
             registry.register(Box::new(telemetry::dropped()))?;
             for ca in cas {
-                metrics.counted(ca, 0, 0);
+                metrics.counted(&Census::none(ca));
                 for result in RESULTS {
                     metrics.enrollments.with_label_values(&[*ca, result]);
                     metrics.reenrollments.with_label_values(&[*ca, result]);
@@ -245,11 +265,30 @@ impl Metrics {
         self.revocations.with_label_values(&[ca, reason]).inc();
     }
 
-    /// How many certificates a CA has in the inventory, and how many of them are good.
-    pub fn counted(&self, ca: &str, issued: u64, active: u64) {
+    /// How many certificates a CA has in the inventory, how many of them are good, and how many end soon.
+    pub fn counted(&self, census: &Census) {
         let gauge = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
-        self.issued.with_label_values(&[ca]).set(gauge(issued));
-        self.active.with_label_values(&[ca]).set(gauge(active));
+        let ca = census.ca.as_str();
+        self.issued.with_label_values(&[ca]).set(gauge(census.issued));
+        self.active.with_label_values(&[ca]).set(gauge(census.active()));
+        for (days, number) in std::iter::zip(Census::WITHIN_DAYS, census.expiring) {
+            self.expiring.with_label_values(&[ca, &format!("{days}d")]).set(gauge(number));
+        }
+    }
+
+    /// When everything ends that the server depends on; what is not there any more has no end.
+    pub fn ends(&self, ends: &[End]) {
+        let mut known = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: BTreeSet<_> = ends.iter().map(|end| (end.what.name(), end.name.clone())).collect();
+        for (what, name) in known.difference(&now) {
+            // It was there.
+            let _ = self.ends.remove_label_values(&[*what, name.as_str()]);
+        }
+        for end in ends {
+            let gauge = self.ends.with_label_values(&[end.what.name(), end.name.as_str()]);
+            gauge.set(i64::try_from(end.not_after.0).unwrap_or(i64::MAX));
+        }
+        *known = now;
     }
 
     /// Whether a CA is healthy.
@@ -344,7 +383,11 @@ fn counters(registry: &Registry, name: &str, about: &str, labels: &[&str]) -> pr
 }
 
 fn gauges(registry: &Registry, name: &str, about: &str, label: &str) -> prometheus::Result<IntGaugeVec> {
-    let gauges = IntGaugeVec::new(Opts::new(name, about), &[label])?;
+    labelled_gauges(registry, name, about, &[label])
+}
+
+fn labelled_gauges(registry: &Registry, name: &str, about: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
+    let gauges = IntGaugeVec::new(Opts::new(name, about), labels)?;
     registry.register(Box::new(gauges.clone()))?;
     Ok(gauges)
 }

@@ -83,6 +83,11 @@ impl Crl {
         self.head.next_update()
     }
 
+    /// Who issued it, when, and by when there is to be another one.
+    pub(super) fn span(&self) -> (Name, UnixTime, UnixTime) {
+        (self.issuer().clone(), self.head.this_update(), self.next_update())
+    }
+
     /// Whether the key that signed this certificate seems to have signed the CRL.
     fn has_the_issuer_of(&self, certificate: &Certificate) -> bool {
         self.issuer() == certificate.issuer()

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use est_core::pkix::Certificate;
+use est_core::pkix::{Certificate, Name};
 use est_core::{Algorithms, CertificatePath, Doubt, Seconds, UnixTime};
 use pki_types::{CertificateDer, TrustAnchor};
 use webpki::{
@@ -168,6 +168,12 @@ impl PathValidator {
         let mut current = self.crls.write().unwrap_or_else(PoisonError::into_inner);
         let generation = current.generation + 1;
         *current = Arc::new(Crls::new(crls, generation));
+    }
+
+    /// Of each CRL that it asks: who issued it, when, and by when there is to be another one.
+    #[must_use]
+    pub fn crl_spans(&self) -> Vec<(Name, UnixTime, UnixTime)> {
+        self.crls.read().unwrap_or_else(PoisonError::into_inner).all().map(Crl::span).collect()
     }
 
     /// Finds a path that is valid at `now` for the chain that a client has shown: its own certificate first, the

@@ -31,7 +31,7 @@ impl Admin {
             match self.store.census(now, UnixTime(now.0 - now.0 % DAY)).await {
                 Ok(counted) => {
                     for census in &counted {
-                        self.metrics.counted(&census.ca, census.issued, census.active());
+                        self.metrics.counted(census);
                     }
                     *self.census.write().unwrap_or_else(PoisonError::into_inner) = Some(counted);
                 }

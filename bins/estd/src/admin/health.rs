@@ -1,6 +1,7 @@
 //! Whether the server lives, is ready, and is well.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use est_core::UnixTime;
+use host::ends::{End, Urgency, What};
+use host::shell;
 use host::sinks::Lag;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -77,8 +81,41 @@ struct Health {
     cas: Vec<CaHealth>,
     /// The database.
     database: DatabaseHealth,
-    /// Where audit records go besides.
-    sinks: Vec<SinkHealth>,
+    /// Where audit records go besides; null while the database does not answer.
+    sinks: Option<Vec<SinkHealth>>,
+    /// What ends: certificates and CRLs that the server depends on, the next to end first.
+    ends: Vec<EndHealth>,
+}
+
+/// A certificate or a CRL that the server depends on.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct EndHealth {
+    /// What it is: `tls`, `admin`, `ca`, `crl`, `trust-anchor` and so on.
+    what: &'static str,
+    /// Which one: a file, the id of a CA, or a subject.
+    name: String,
+    /// When it ends.
+    not_after: Time,
+    /// `healthy`, `degraded` from 30 days before its end on, or from the last third of its time if that is shorter, and
+    /// once it has ended.
+    status: Overall,
+    /// When it ends and what to do, if something is to be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl EndHealth {
+    fn of(end: &End, now: UnixTime) -> Self {
+        let status = if end.urgency(now) == Urgency::None { Overall::Healthy } else { Overall::Degraded };
+        Self {
+            what: end.what.name(),
+            name: end.name.clone(),
+            not_after: Time(end.not_after),
+            status,
+            error: end.told(now),
+        }
+    }
 }
 
 /// How well something is.
@@ -114,8 +151,12 @@ struct CaHealth {
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct DatabaseHealth {
-    /// `healthy`, or `unhealthy` when it does not answer.
+    /// `healthy`; `degraded` when its disk is almost full; `unhealthy` when it does not answer, or did not take the last
+    /// change.
     status: Overall,
+    /// What is wrong, if something is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     /// Which kind it is.
     backend: &'static str,
     /// How many connections there are at most.
@@ -183,7 +224,7 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
     let current = admin.current();
     let conditions = admin.conditions();
     let is_over = conditions.iter().all(|condition| condition.is_over);
-    let database = if admin.database_answers().await { Overall::Healthy } else { Overall::Unhealthy };
+    let (database, database_error) = database(&admin).await;
     let cas = if is_over {
         Overall::Unhealthy
     } else if conditions.iter().any(|condition| condition.state != CaState::Healthy) {
@@ -191,9 +232,20 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
     } else {
         Overall::Healthy
     };
-    // Where the database does not answer there is worse to tell.
-    let sinks: Vec<SinkHealth> = admin.sinks().await.unwrap_or_default().into_iter().map(SinkHealth::from).collect();
-    let worst_sink = sinks.iter().map(|sink| sink.status).max().unwrap_or(Overall::Healthy);
+    // Only the database tells how far they are.
+    let sinks = admin.sinks().await.ok().map(|sinks| sinks.into_iter().map(SinkHealth::from).collect::<Vec<_>>());
+    let worst_sink = sinks.iter().flatten().map(|sink| sink.status).max().unwrap_or(Overall::Healthy);
+    let now = shell::now();
+    let mut ends = admin.serving.get().ends();
+    ends.sort_by_key(|end| end.not_after);
+    let shown: Vec<&End> = ends.iter().filter(|end| end.what == What::Tls).collect();
+    // Then no client gets a certificate that looks at the server's.
+    let is_shown_over = !shown.is_empty() && shown.iter().all(|end| end.urgency(now) == Urgency::Over);
+    let ends: Vec<EndHealth> = ends.iter().map(|end| EndHealth::of(end, now)).collect();
+    let worst_end = match ends.iter().map(|end| end.status).max() {
+        _ if is_shown_over => Overall::Unhealthy,
+        worst => worst.unwrap_or(Overall::Healthy),
+    };
     let listed = conditions.into_iter().map(|condition| CaHealth {
         id: condition.id,
         label: condition.labels.into_iter().next(),
@@ -202,19 +254,50 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
         error: condition.error,
     });
     Json(Health {
-        status: database.max(cas).max(worst_sink),
+        status: database.max(cas).max(worst_sink).max(worst_end),
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: admin.started.elapsed().as_secs(),
         cas: listed.collect(),
         database: DatabaseHealth {
             status: database,
+            error: database_error,
             backend: current.settings.db.url.kind(),
             pool_size: current.settings.db.max_connections.get(),
             pool_in_use: admin.store.busy_connections(),
         },
         sinks,
+        ends,
     })
 }
+
+/// How the database does, and what is wrong.
+async fn database(admin: &Admin) -> (Overall, Option<String>) {
+    if !admin.database_answers().await {
+        return (Overall::Unhealthy, Some("it does not answer: the log says why".to_owned()));
+    }
+    if let Some(trouble) = admin.store.trouble().filter(|trouble| trouble.at.elapsed() < TROUBLE_COUNTS_FOR) {
+        let ago = trouble.at.elapsed().as_secs();
+        return (Overall::Unhealthy, Some(format!("the last change, {ago} s ago, was not taken: {}", trouble.why)));
+    }
+    let current = admin.current();
+    let Some(room) = current.settings.db.url.file().and_then(room_beside) else { return (Overall::Healthy, None) };
+    if room < LEAST_ROOM {
+        let text = format!("its disk has room for {} MiB only: nothing is issued when that is gone", room >> 20);
+        return (Overall::Degraded, Some(text));
+    }
+    (Overall::Healthy, None)
+}
+
+/// How many octets more there is room for where this file is.
+fn room_beside(file: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(file).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// For how long a change that was not taken counts, where none comes after it that is.
+const TROUBLE_COUNTS_FOR: Duration = Duration::from_secs(60);
+/// With less room than this, what is on its way may not fit: the write-ahead log alone takes up to 64 MiB.
+const LEAST_ROOM: u64 = 64 << 20;
 
 /// For how long an answer of the database counts: probes are for everybody, and must not become work.
 pub(super) const PROBE_COUNTS_FOR: Duration = Duration::from_secs(1);

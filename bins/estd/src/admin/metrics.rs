@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
-use tracing::warn;
+use tracing::debug;
 
 use super::Admin;
 use super::cas::CaState;
@@ -28,9 +28,11 @@ async fn show(State(admin): State<Arc<Admin>>) -> impl IntoResponse {
     for (ca, next_update) in admin.serving.get().crls.published().ends() {
         admin.metrics.crl_ends(ca, next_update);
     }
+    admin.metrics.ends(&admin.serving.get().ends());
     match admin.sinks().await {
         Ok(sinks) => sinks.iter().for_each(|lag| admin.metrics.sink(lag.sink, lag.records, lag.problem.is_none())),
-        Err(error) => warn!(%error, "the metrics say of audit sinks what they said before"),
+        // The health and the log tell of the database.
+        Err(error) => debug!(%error, "audit sink metrics are stale"),
     }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.exposition())
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use host::ends::{self, Urgency};
 use host::{config, shell};
 
 use super::{count, print};
@@ -23,7 +24,14 @@ pub(crate) fn run(path: &Path) -> Result<()> {
     if let Some(error) = wrong {
         bail!("{}: {error:#}", path.display());
     }
-    let warned = if warnings.is_empty() { String::new() } else { format!(", {}", count(warnings.len(), "warning")) };
+    let now = shell::now();
+    // What has ended is among the warnings already.
+    let ends = ends::of_settings(&settings);
+    let soon: Vec<String> =
+        ends.iter().filter(|end| end.urgency(now) == Urgency::Soon).filter_map(|end| end.told(now)).collect();
+    soon.iter().for_each(|text| output::error(format!("warning: {text}")));
+    let number = warnings.len() + soon.len();
+    let warned = if number == 0 { String::new() } else { format!(", {}", count(number, "warning")) };
     output::line(format!("{}: no mistakes{warned}", path.display()))?;
     Ok(())
 }

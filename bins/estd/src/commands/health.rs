@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use est_core::pkix::{Certificate, Fingerprint};
+use est_core::pkix::Certificate;
+use host::ends::{self, Urgency, What};
 use host::known_server::KnownServer;
+use host::shell;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use rustls::version::TLS13;
@@ -21,16 +23,28 @@ use crate::output;
 /// How long the server may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Succeeds when the server of this configuration answers over TLS, with one of its own certificates. Where it wants one
-/// of its clients, that it asks for it is the answer.
+/// Succeeds when the server of this configuration answers over TLS with one of its own certificates, none of which has
+/// ended. Where it wants one of its clients, that it asks for it is the answer. Prints what ends soon.
 pub(crate) async fn run(config: &Path, address: Option<SocketAddr>) -> Result<()> {
     let settings = super::settings(config)?;
     let address = reachable(address.unwrap_or(settings.server.listen));
     let own = settings.tls.certificates.iter().filter_map(|certificate| certificate.chain.first());
-    let own = own.map(Certificate::fingerprint).collect();
+    // By the key: the server may have renewed a certificate whose file it cannot write.
+    let own = own.map(Certificate::key_digest).collect();
     let answer = tokio::time::timeout(PATIENCE, ask(address, own)).await;
     let answer = answer.unwrap_or_else(|_| bail!("no answer in {} s", PATIENCE.as_secs()));
     output::line(format!("{address}: {}", answer.with_context(|| address.to_string())?))?;
+    let now = shell::now();
+    let mut is_over = false;
+    for end in ends::of_settings(&settings) {
+        if let Some(text) = end.told(now) {
+            output::error(format!("warning: {text}"));
+        }
+        is_over |= end.what == What::Tls && end.urgency(now) == Urgency::Over;
+    }
+    if is_over {
+        bail!("clients refuse a certificate that has ended");
+    }
     Ok(())
 }
 
@@ -45,9 +59,9 @@ fn reachable(listen: SocketAddr) -> SocketAddr {
 }
 
 /// Whatever names its certificates have and whenever they end.
-async fn ask(address: SocketAddr, own: Vec<Fingerprint>) -> Result<String> {
+async fn ask(address: SocketAddr, own: Vec<[u8; 32]>) -> Result<String> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Arc::new(KnownServer::new(&provider, None, own));
+    let verifier = Arc::new(KnownServer::by_keys(&provider, own));
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])?
         .dangerous()

@@ -10,7 +10,9 @@ use est_auth::Hashing;
 use est_core::Site;
 use est_store::{Database, ServerEvent, StoreError};
 use host::config::{self, Settings};
+use host::ends::EndsLog;
 use host::metrics::Metrics;
+use host::shell;
 use host::sinks::{self, Sinks, StoredChains};
 use host::{shell, wiring};
 use serde_json::Value;
@@ -32,6 +34,8 @@ use crate::{notify, output};
 const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
 /// How long to wait before a database that could not be reached is tried again.
 const TRY_TO_OPEN_EVERY: Duration = Duration::from_secs(1);
+/// How often it is looked whether something ends soon.
+const LOOK_AT_ENDS_EVERY: Duration = Duration::from_secs(60);
 /// How long the last audit records of the server may take to be written.
 const WRITE_LAST_WORDS_WITHIN: Duration = Duration::from_secs(15);
 /// How long audit records may take to leave when the server stops; the rest leaves after the next start.
@@ -147,6 +151,7 @@ pub(crate) async fn serve(
         administered.watch_sinks(sinks.watch());
     }
     info!(%address, admin = bound.admin.map(tracing::field::display), version = env!("CARGO_PKG_VERSION"), "serving");
+    let ending = tokio::spawn(watch_ends(current.clone()));
     let publishing = tokio::spawn(publish_crls(current, LOOK_AT_REVOCATIONS_EVERY, stop.clone()));
     announce(bound, &store).await?;
     let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
@@ -155,10 +160,13 @@ pub(crate) async fn serve(
         let patience = (!is_file).then_some(every / 2);
         tokio::spawn(notify::keep_alive(store.clone(), every, patience));
     }
+    let renewing = tokio::spawn(reloader.clone().keep_certificates());
     let reloading = hangup.map(|hangup| tokio::spawn(reloader.reload_at(hangup)));
     let tallying = tokio::spawn(admission.clone().keep_tally(store.clone()));
     server.serve(stop).await;
     tallying.abort();
+    ending.abort();
+    renewing.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
     }
@@ -258,6 +266,17 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
         let _ = sender.send(true);
     });
     Ok(receiver)
+}
+
+/// Logs what of that which is `current` ends soon, or has ended.
+async fn watch_ends(current: Arc<Current>) {
+    let mut log = EndsLog::default();
+    let mut ticks = tokio::time::interval(LOOK_AT_ENDS_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        log.look(&current.get().ends(), shell::now());
+    }
 }
 
 /// Makes the CRLs of what is `current`, until the server is told to stop.

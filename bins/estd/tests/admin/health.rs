@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use est_testkit::server::Launch;
 use serde_json::Value;
 
 use crate::api::{Api, enrolled, patient, with};
@@ -82,4 +83,98 @@ fn a_sink_that_takes_no_records_is_told_until_it_does() {
     fs::rename(&aside, &folder).expect("moved");
     health_until(&api, "the file has the rest", took_all);
     assert_eq!((metric("ohia_audit_sink_up"), metric("ohia_audit_sink_lag_records")), (1.0, 0.0));
+}
+
+/// Prepares a server whose TLS certificate ends so many days from now, and which leaves it at that.
+fn ending(days: i64) -> Launch {
+    let launch = with("max_requests = 1000000").with_certificate_of(100, days);
+    let config = launch.folder().join("estd.toml");
+    let text = fs::read_to_string(&config).expect("the configuration");
+    fs::write(&config, text.replace("[tls]\n", "[tls]\nrenew = false\n")).expect("it can be written");
+    launch
+}
+
+fn end_of<'a>(health: &'a Value, what: &str) -> &'a Value {
+    let ends = health["ends"].as_array().expect("ends");
+    ends.iter().find(|end| end["what"] == what).unwrap_or_else(|| panic!("{what} does not end: {health}"))
+}
+
+#[test]
+fn a_tls_certificate_that_ends_soon_is_in_health_check_metrics_and_log() {
+    let server = ending(12).start();
+    let api = Api::operator(&server);
+    let health = health_until(&api, "a CRL", |health| health["ends"].to_string().contains("\"crl\""));
+    assert_eq!(health["status"], "degraded");
+    let end = end_of(&health, "tls");
+    assert_eq!(end["status"], "degraded");
+    let told = end["error"].as_str().expect("it says what to do");
+    assert!(told.contains("server.pem ends at 2") && told.contains("in 11 days: `estd tls renew`"), "{told}");
+    assert_eq!(health["ends"][0]["what"], "crl", "the next to end comes first: {health}");
+    for what in ["ca", "crl"] {
+        assert_eq!(
+            (&end_of(&health, what)["name"], &end_of(&health, what)["status"]),
+            (&"main".into(), &"healthy".into())
+        );
+    }
+    let metrics = api.get("/admin/metrics").text().to_owned();
+    for series in ["{name=\"main\",what=\"ca\"} ", "{name=\"main\",what=\"crl\"} ", "server.pem\",what=\"tls\"} "] {
+        let line =
+            metrics.lines().find(|line| line.contains(series) && line.starts_with("ohia_certificate_not_after_"));
+        assert!(line.is_some(), "{series} in {metrics}");
+    }
+    for command in ["check", "health"] {
+        let address = server.url().trim_start_matches("https://");
+        let more: &[&str] = if command == "health" { &["--address", address] } else { &[] };
+        let output = server.estd(&[&[command][..], more].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success() && said.contains(told), "{command}: {said}");
+    }
+    let (_, log) = server.stop();
+    assert!(log.lines().any(|line| line.contains("WARN") && line.contains(told)), "{log}");
+}
+
+#[test]
+fn a_tls_certificate_that_has_ended_is_unhealthy() {
+    let server = ending(-1).start();
+    // No client that looks at it gets in, those of the tests either.
+    let shell = est_testkit::shell::Shell::new();
+    let health = shell.run(&format!(
+        "curl -sk -H 'Authorization: Bearer {}' https://127.0.0.1:{}/admin/health",
+        server.admin_token(),
+        server.admin_port()
+    ));
+    let health: Value = serde_json::from_str(&health).expect("JSON");
+    assert_eq!(health["status"], "unhealthy");
+    let told = end_of(&health, "tls")["error"].as_str().expect("it says what to do").to_owned();
+    assert!(told.contains("server.pem ended at 2"), "{told}");
+    let output = server.estd(&["health", "--address", server.url().trim_start_matches("https://")]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains(&told), "{said}");
+    let (_, log) = server.stop();
+    assert!(log.lines().any(|line| line.contains("ERROR") && line.contains(&told)), "{log}");
+}
+
+#[test]
+fn a_disk_without_room_is_unhealthy_until_there_is_room() {
+    // A limit to the length of files stands for the disk. The signal that comes with it is ignored, as it has to be.
+    let launch = with("max_requests = 1000000");
+    let wrapper = launch.folder().join("limited");
+    fs::write(&wrapper, format!("#!/bin/sh\ntrap '' XFSZ\nexec {} \"$@\"\n", crate::api::ESTD)).expect("a file");
+    fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("its owner's");
+    let server = launch.by(&wrapper).start();
+    let api = Api::operator(&server);
+    health_until(&api, "all is well", |health| health["status"] == "healthy");
+    let limit = |size: &str| {
+        let pid = server.pid().to_string();
+        let set = std::process::Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={size}:")]).status();
+        assert!(set.expect("prlimit runs").success());
+    };
+    limit("4096");
+    assert_eq!(api.post("/admin/otp", &serde_json::json!({ "ttl": 60 })).status, 503);
+    let health = health_until(&api, "no room", |health| health["status"] == "unhealthy");
+    let told = health["database"]["error"].as_str().expect("it says why");
+    assert!(health["database"]["status"] == "unhealthy" && told.contains("was not taken"), "{health}");
+    limit("unlimited");
+    assert_eq!(api.post("/admin/otp", &serde_json::json!({ "ttl": 60 })).status, 201);
+    health_until(&api, "room", |health| health["status"] == "healthy");
 }

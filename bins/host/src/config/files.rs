@@ -27,6 +27,11 @@ pub(super) fn certificates(given: &Given<'_>) -> Result<Vec<Certificate>, Fault>
     Ok(certificates)
 }
 
+/// As [`certificates`], with the name of the file.
+pub(super) fn certificate_file(given: &Given<'_>) -> Result<(PathBuf, Vec<Certificate>), Fault> {
+    Ok((given.path()?, certificates(given)?))
+}
+
 /// Reads every certificate of a PEM file; at least one.
 pub(super) fn certificates_of_any_time(given: &Given<'_>) -> Result<Vec<Certificate>, Fault> {
     let path = given.path()?;

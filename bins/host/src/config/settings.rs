@@ -111,6 +111,8 @@ pub struct Tls {
     pub cipher_suites: Option<Vec<CipherSuite>>,
     /// Whether clients of TLS 1.3 get a ticket, with which they may resume the session.
     pub session_tickets: bool,
+    /// Whether the server renews those of its certificates that its own CAs issued.
+    pub renew: bool,
     /// `[tls.client_auth]`.
     pub client_auth: ClientAuth,
 }
@@ -118,6 +120,8 @@ pub struct Tls {
 /// A certificate that a TLS server can show.
 #[derive(Clone, Debug)]
 pub struct TlsCertificate {
+    /// The file that it is in.
+    pub path: PathBuf,
     /// The certificate, then those above it; at least one.
     pub chain: Vec<Certificate>,
     /// Its private key.

@@ -151,7 +151,7 @@ fn has_every_record_in_order_over_tls_and_knows_who_sent_them() {
     collector.start(&Listen::Tls { ca, cert, key, asks: true });
     let chain = vec![certificates.certificate("client")];
     let key = KeyFile { path: certificates.path("client.key"), passphrase: None };
-    let own = Some(TlsCertificate { chain, key });
+    let own = Some(TlsCertificate { path: certificates.path("client.pem"), chain, key });
     let tls = SyslogTls { certificate: own, ..certificates.trusting_ca() };
     run(all_arrive(&mut collector, SyslogTransport::Tls(tls), 2_000));
 }

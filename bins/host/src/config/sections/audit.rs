@@ -164,9 +164,9 @@ fn tls(section: &Reader<'_>) -> Option<SyslogTls> {
     let certificate = match (section.has("syslog_cert"), section.has("syslog_key")) {
         (false, false) => Some(None),
         _ => {
-            let chain = section.get("syslog_cert", files::certificates);
+            let file = section.get("syslog_cert", files::certificate_file);
             let key = key_file(section, "syslog_key", "syslog_key_passphrase");
-            chain.zip(key).map(|(chain, key)| Some(TlsCertificate { chain, key }))
+            file.zip(key).map(|((path, chain), key)| Some(TlsCertificate { path, chain, key }))
         }
     };
     Some(SyslogTls {

@@ -13,8 +13,8 @@ use crate::config::reader::Reader;
 use crate::config::settings::{
     ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion,
 };
-use crate::config::value::Given;
-use crate::config::{files, keys, secret, value};
+use crate::config::value::{self, Given};
+use crate::config::{files, keys, secret};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -28,20 +28,23 @@ pub(super) fn read(section: &Reader<'_>) -> Option<Tls> {
         section.warn("cipher_suites", Fault::new("does nothing: these are suites of TLS 1.2, and min_version is 1.3"));
     }
     let session_tickets = section.get("session_tickets", value::boolean);
+    let renew = section.get("renew", value::boolean);
     let client_auth = client_auth(&section.open(&keys::CLIENT_AUTH));
     Some(Tls {
         certificates: std::iter::once(own?).chain(additional?).collect(),
         min_version: min_version?,
         cipher_suites: cipher_suites?.flatten(),
         session_tickets: session_tickets?,
+        renew: renew?,
         client_auth: client_auth?,
     })
 }
 
 pub(super) fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
-    let chain = section.get("cert", files::certificates);
+    let file = section.get("cert", files::certificate_file);
     let key = key_file(section, "key", "key_passphrase");
-    Some(TlsCertificate { chain: chain?, key: key? })
+    let (path, chain) = file?;
+    Some(TlsCertificate { path, chain, key: key? })
 }
 
 /// The certificates besides `own`.
