@@ -1,5 +1,6 @@
 //! The certificates that must exist before a server can issue its first one, and when a root gets another key.
 
+mod renewal;
 mod rollover;
 
 use est_core::pkix::{
@@ -10,6 +11,7 @@ use est_core::{PortError, Seconds, Serial, UnixTime};
 
 use crate::signer::{SignatureCheck, Signer, sign_checked};
 
+pub use renewal::{Successor, succeed};
 pub use rollover::{NewRoot, Rollover, RolloverError, roll_over};
 
 /// When a certificate is valid.

@@ -17,6 +17,8 @@ pub enum CaEvent {
     KeyGenerated,
     /// A certificate was made for it, or by it for the key that precedes or follows its own.
     CertificateIssued,
+    /// A certificate was made by it for the server's own TLS.
+    TlsRenewed,
     /// A CRL of it is due and could not be made.
     CrlFailed,
 }
@@ -27,13 +29,14 @@ impl CaEvent {
             Self::Started => "ca.started",
             Self::KeyGenerated => "ca.key.generated",
             Self::CertificateIssued => "ca.cert.issued",
+            Self::TlsRenewed => "tls.renewed",
             Self::CrlFailed => "crl.failed",
         }
     }
 
     const fn is_success(self) -> bool {
         match self {
-            Self::Started | Self::KeyGenerated | Self::CertificateIssued => true,
+            Self::Started | Self::KeyGenerated | Self::CertificateIssued | Self::TlsRenewed => true,
             Self::CrlFailed => false,
         }
     }

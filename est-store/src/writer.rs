@@ -397,7 +397,7 @@ mod tests {
     }
 
     /// Work that takes until it is told, the first time.
-    struct Held(std::sync::Mutex<Option<std::sync::mpsc::Receiver<()>>>);
+    struct Held(Mutex<Option<std::sync::mpsc::Receiver<()>>>);
 
     impl Work for Held {
         type Answer = ();
@@ -446,7 +446,7 @@ mod tests {
     /// Keeps the thread busy until told, so that what is sent meanwhile is one batch.
     fn hold(writer: &Writer) -> std::sync::mpsc::Sender<()> {
         let (release, held) = std::sync::mpsc::channel();
-        drop(writer.write(Held(std::sync::Mutex::new(Some(held)))));
+        drop(writer.write(Held(Mutex::new(Some(held)))));
         release
     }
 

@@ -44,6 +44,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Ca,
     },
+    /// The server's own TLS certificates.
+    Tls {
+        #[command(subcommand)]
+        command: Tls,
+    },
     /// One-time passwords.
     Otp {
         #[command(subcommand)]
@@ -212,6 +217,22 @@ pub(crate) enum ConfigFile {
 pub(crate) enum Ca {
     /// Make the new key and root of a CA, and what leads from each root to the other. Changes nothing that is there.
     Rollover(Rollover),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Tls {
+    /// Renew the certificates of [tls], [[tls.additional]] and [admin] that one of the server's own CAs issued, in their
+    /// files, with the names and the key that they have. A server that runs shows them from its next reload on.
+    Renew(TlsRenew),
+}
+
+#[derive(Args)]
+pub(crate) struct TlsRenew {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Make new keys, of the same types.
+    #[arg(long)]
+    pub(crate) new_key: bool,
 }
 
 #[derive(Args)]

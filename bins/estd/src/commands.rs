@@ -15,6 +15,7 @@ pub(crate) mod otp;
 pub(crate) mod prune;
 pub(crate) mod requests;
 pub(crate) mod run;
+pub(crate) mod tls;
 mod who;
 
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -26,10 +26,8 @@ pub(crate) fn refuse_existing(folder: &Path, names: &[&str]) -> Result<()> {
 /// Writes a file that everybody may read, in the place of the one that was there: whole, and on disk on return.
 pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let entropy = host::shell::entropy()?;
-    let random: String = entropy.0[..16].iter().map(|octet| format!("{octet:02x}")).collect();
     // Nobody who may write to the folder can have put a link there: they cannot guess it.
-    let beside = folder.join(format!(".estd-{random}"));
+    let beside = folder.join(format!(".estd-{}", random()?));
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
         let written = file.write_all(octets).and_then(|()| file.sync_all()).and_then(|()| fs::rename(&beside, path));
@@ -37,6 +35,39 @@ pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
         File::open(folder)?.sync_all()
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Writes a file in the place of the one that is there, or that a link there leads to: with its mode, owner and group,
+/// whole, and on disk on return.
+///
+/// # Errors
+/// When it cannot be written, or given to whom it belongs; then the file is as it was.
+pub(crate) fn replace_like(path: &Path, octets: &[u8]) -> Result<()> {
+    let write = || {
+        let path = fs::canonicalize(path)?;
+        let before = fs::metadata(&path)?;
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let beside = folder.join(format!(".estd-{}", random()?));
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
+        let written = (|| {
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (before.uid(), before.gid()) {
+                fchown(&file, Some(before.uid()), Some(before.gid()))?;
+            }
+            file.set_permissions(before.permissions())?;
+            file.write_all(octets)?;
+            file.sync_all()?;
+            fs::rename(&beside, &path)
+        })();
+        written.inspect_err(|_| drop(fs::remove_file(&beside)))?;
+        anyhow::Ok(File::open(folder)?.sync_all()?)
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// What nobody can guess.
+fn random() -> Result<String> {
+    Ok(host::shell::entropy()?.0[..16].iter().map(|octet| format!("{octet:02x}")).collect())
 }
 
 /// Writes a file that was not there.

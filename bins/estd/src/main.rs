@@ -28,7 +28,9 @@ use tokio::runtime::{Builder, Runtime};
 
 use cli::{Audit, Cli, Command, ConfigFile};
 use commands::audit::verify;
-use commands::{audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, prune, requests, run};
+use commands::{
+    audit, ca, certs, check, crl, dev, health, init, manual, migrate, otp, prune, requests, run, tls as own_tls,
+};
 
 /// Gives memory back to the system after a password's 19 MiB of hashing, where glibc keeps it; and a little quicker.
 #[global_allocator]
@@ -69,6 +71,7 @@ fn start(command: Command) -> Result<ExitCode> {
         Command::Config { command: ConfigFile::Schema } => Ok(output::line(host::config::schema().trim_end())?),
         Command::Check(options) => check::run(&options.config.config),
         Command::Ca { command } => runtime(None)?.block_on(ca::run(command)),
+        Command::Tls { command } => runtime(None)?.block_on(own_tls::run(command)),
         Command::Migrate(options) => runtime(None)?.block_on(migrate::run(&options.config.config, options.status)),
         Command::Prune(options) => runtime(None)?.block_on(prune::run(&options)),
         Command::Otp { command } => runtime(None)?.block_on(otp::run(command)),

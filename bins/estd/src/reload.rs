@@ -1,21 +1,30 @@
 //! Another configuration while the server runs: all of it, or nothing.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use est_core::UnixTime;
+use est_core::pkix::Certificate;
 use est_store::{Actor, CaNote, Instigator, ServerEvent};
 use host::config::{self, Ca, Diagnostic, Footprint, Settings};
-use host::shell;
+use host::{own_certificates, shell};
 use serde_json::Value;
 use tokio::signal::unix::Signal;
 use tokio::sync::Mutex;
+use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, Reload, Reloaded};
 use crate::commands::run;
 use crate::serving::{Base, Current, Serving};
+use crate::tls::renewal;
 use crate::{notify, trail};
+
+/// How often it is looked whether a certificate of the server's own is to be renewed.
+const LOOK_AT_CERTIFICATES_EVERY: Duration = Duration::from_secs(3_600);
 
 /// Reads the configuration again, and swaps what is served.
 pub(crate) struct Reloader {
@@ -31,7 +40,11 @@ pub(crate) struct Reloader {
 struct InForce {
     settings: Settings,
     footprint: Footprint,
+    renewed: Renewed,
 }
+
+/// The chains that are shown instead of those in the files, by what those begin with.
+type Renewed = BTreeMap<[u8; 32], Vec<Certificate>>;
 
 /// All that a reload puts in the place of what there is.
 struct Prepared {
@@ -61,7 +74,13 @@ impl Reloader {
         admin: Option<Arc<Admin>>,
     ) -> Self {
         let footprint = Footprint::of(&path, text, environment);
-        Self { path, base, current, admin, in_force: Mutex::new(InForce { settings, footprint }) }
+        Self {
+            path,
+            base,
+            current,
+            admin,
+            in_force: Mutex::new(InForce { settings, footprint, renewed: Renewed::new() }),
+        }
     }
 
     /// Reads the configuration and every file that it names again, and serves by it from the next handshake and the next
@@ -113,6 +132,61 @@ impl Reloader {
         Ok(changed)
     }
 
+    /// Renews those of the server's own certificates whose time has come, and shows them from the next handshake on.
+    pub(crate) async fn renew_certificates(&self, now: UnixTime) {
+        let mut in_force = self.in_force.lock().await;
+        if !in_force.settings.tls.renew {
+            return;
+        }
+        let mut renewed = Renewed::new();
+        for own in own_certificates::of_settings(&in_force.settings).into_iter().filter(|own| own.is_due(now)) {
+            let path = &own.certificate.path;
+            match renewal::renew(&own, now, &self.base.store).await {
+                Ok(chain) => drop(renewed.insert(own.certificate.chain[0].fingerprint().0, chain)),
+                Err(error) => {
+                    error!(error = format!("{error:#}"), file = %path.display(), "the certificate is not renewed")
+                }
+            }
+        }
+        if renewed.is_empty() {
+            return;
+        }
+        let mut settings = in_force.settings.clone();
+        show(&renewed, &mut settings);
+        let (base, shown) = (self.base.clone(), self.admin.as_ref().map(|admin| admin.shown()));
+        let made = tokio::task::spawn_blocking(move || {
+            let serving = Serving::new(&settings, &base)?;
+            let admin = shown.map(|shown| admin::Current::of(Arc::new(settings.clone()), shown)).transpose()?;
+            anyhow::Ok((serving, admin, settings))
+        });
+        let (serving, admin, settings) = match made.await.map_err(anyhow::Error::from).and_then(|made| made) {
+            Ok(made) => made,
+            Err(error) => {
+                return error!(
+                    error = format!("{error:#}"),
+                    "the renewed certificates are in their files, and not shown"
+                );
+            }
+        };
+        serving.publish_crls().await;
+        self.current.replace(serving);
+        if let Some((running, next)) = self.admin.as_ref().zip(admin) {
+            running.replace(next);
+        }
+        in_force.settings = settings;
+        in_force.renewed.extend(renewed);
+    }
+
+    /// Looks again and again whether a certificate of the server's own is to be renewed.
+    pub(crate) async fn keep_certificates(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LOOK_AT_CERTIFICATES_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            self.renew_certificates(shell::now()).await;
+        }
+    }
+
     /// Reloads at every `hangup`, until the server ends.
     pub(crate) async fn reload_at(self: Arc<Self>, mut hangup: Signal) {
         while hangup.recv().await.is_some() {
@@ -142,6 +216,7 @@ impl Reloader {
     async fn prepare(&self, in_force: &InForce) -> Result<Prepared, Vec<Diagnostic>> {
         let (path, base) = (self.path.clone(), self.base.clone());
         let (before, footprint) = (in_force.settings.clone(), in_force.footprint.clone());
+        let mut renewed = in_force.renewed.clone();
         let shown_before = self.admin.as_ref().map(|admin| admin.shown());
         let prepared = tokio::task::spawn_blocking(move || {
             let text = config::text_of(&path)?;
@@ -150,6 +225,7 @@ impl Reloader {
             warnings.iter().for_each(|warning| warn!(%warning, "configuration"));
             let sections = footprint.changes(&next);
             let after_restart = keep(&before, &mut settings, &sections);
+            renewed = show(&renewed, &mut settings);
             let failed = |error: anyhow::Error| vec![mistake(format!("{error:#}"))];
             let serving = Serving::new(&settings, &base).map_err(failed)?;
             let admin = shown_before.map(|before| {
@@ -158,7 +234,7 @@ impl Reloader {
             });
             let admin = admin.transpose().map_err(failed)?;
             let changed = Changed { sections, after_restart };
-            Ok(Prepared { serving, admin, in_force: InForce { settings, footprint: next }, changed })
+            Ok(Prepared { serving, admin, in_force: InForce { settings, footprint: next, renewed }, changed })
         });
         prepared.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]))
     }
@@ -176,6 +252,19 @@ impl std::fmt::Display for Changed {
         }
         Ok(())
     }
+}
+
+/// Puts what was renewed in the place of what the files hold, where they could not be written; which of it that was.
+fn show(renewed: &Renewed, settings: &mut Settings) -> Renewed {
+    let mut shown = Renewed::new();
+    for certificate in settings.tls.certificates.iter_mut().chain(&mut settings.admin.certificate) {
+        let Some(in_file) = certificate.chain.first().map(|leaf| leaf.fingerprint().0) else { continue };
+        if let Some(chain) = renewed.get(&in_file) {
+            certificate.chain.clone_from(chain);
+            shown.insert(in_file, chain.clone());
+        }
+    }
+    shown
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod handshake;
 pub(crate) mod sessions;
+pub(crate) mod renewal;
 mod shown;
 
 use std::fmt;

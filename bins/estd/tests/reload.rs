@@ -9,9 +9,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use est_core::pkix::{Certificate, pem};
 use est_testkit::https::{Client, Connection, base64, post, read_response};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
+use serde_json::json;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
@@ -344,4 +346,120 @@ fn a_reload_records_a_new_token_and_not_the_log_that_the_server_writes() {
     assert_eq!(reloaded(3), "nothing changed");
     let (_, log) = server.stop();
     assert!(!log.contains("after a restart") && !log.contains("only a restart"), "{log}");
+}
+
+fn leaf(file: &Path) -> Certificate {
+    let text = std::fs::read_to_string(file).expect("a certificate");
+    Certificate::parse(&pem::decode(&text).expect("PEM")[0].contents).expect("a certificate")
+}
+
+/// The certificate that a listener shows.
+fn shown(port: u16, server: &Server) -> Certificate {
+    let connection = Client::new(port, &server.ca()).connect().expect("a connection");
+    let chain = connection.conn.peer_certificates().expect("a certificate");
+    Certificate::parse(&chain[0]).expect("a certificate")
+}
+
+fn is_renewed(before: &Certificate, after: &Certificate) -> bool {
+    let same = (before.subject(), before.subject_alt_name(), before.public_key_der());
+    assert_eq!((after.subject(), after.subject_alt_name(), after.public_key_der()), same, "names and key stay");
+    after.not_after() > before.not_after()
+}
+
+#[test]
+fn a_server_renews_its_own_certificate_and_shows_it_without_a_restart() {
+    let launch = Launch::configured(ESTD, |text| text).with_certificate_of(70, 30);
+    let file = launch.folder().join("server.pem");
+    let before = leaf(&file);
+    let server = launch.start();
+    assert!(comes_true(|| is_renewed(&before, &shown(server.port(), &server))));
+    assert!(comes_true(|| is_renewed(&before, &shown(server.admin_port(), &server))), "the admin API's too");
+    let after = leaf(&file);
+    assert_eq!(after, shown(server.port(), &server));
+    assert_eq!(after.not_after().0 - after.not_before().0, before.not_after().0 - before.not_before().0);
+    let events = server.estd_json(&["audit", "list", "--event", "tls.renewed"]);
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+    assert_eq!(events["events"][0]["fingerprint"], after.fingerprint().to_string());
+    // What is in the file is in force, and so nothing changes.
+    hang_up(&server);
+    assert!(comes_true(|| server.estd_json(&["audit", "list", "--event", "config.reloaded"])["events"] != json!([])));
+    assert_eq!(after, shown(server.port(), &server));
+}
+
+#[test]
+fn a_server_that_may_not_write_the_file_shows_the_renewed_certificate_all_the_same() {
+    let launch = Launch::configured(ESTD, |text| text.replace("\"server.pem\"", "\"tls/server.pem\""));
+    let launch = launch.with_certificate_of(70, 30);
+    let folder = launch.folder().join("tls");
+    std::fs::create_dir(&folder).expect("a folder");
+    std::fs::rename(launch.folder().join("server.pem"), folder.join("server.pem")).expect("moved");
+    let mode = |mode| std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(mode));
+    mode(0o555).expect("a mode");
+    // Root may write everywhere, unless it gives that up.
+    let wrapper = launch.folder().join("without-privileges");
+    let script =
+        "#!/bin/sh\n[ $(id -u) = 0 ] && exec setpriv --bounding-set=-dac_override ESTD \"$@\"\nexec ESTD \"$@\"\n";
+    std::fs::write(&wrapper, script.replace("ESTD", ESTD)).expect("a file");
+    std::fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+    let before = leaf(&folder.join("server.pem"));
+    let server = launch.by(&wrapper).start();
+    assert!(comes_true(|| is_renewed(&before, &shown(server.port(), &server))));
+    let after = shown(server.port(), &server);
+    assert_eq!(leaf(&folder.join("server.pem")), before);
+    hang_up(&server);
+    assert!(comes_true(|| server.estd_json(&["audit", "list", "--event", "config.reloaded"])["events"] != json!([])));
+    assert_eq!(after, shown(server.port(), &server), "a reload does not take it back");
+    let health = server.estd(&["health", "--address", server.url().trim_start_matches("https://")]);
+    assert!(health.status.success(), "{}", String::from_utf8_lossy(&health.stderr));
+    mode(0o755).expect("a mode");
+}
+
+#[test]
+fn estd_tls_renew_keeps_names_and_key_and_makes_another_key_if_asked() {
+    let launch = Launch::configured(ESTD, |text| text.replace("[tls]\n", "[tls]\nrenew = false\n"));
+    let launch = launch.with_certificate_of(70, 30);
+    let (file, key) = (launch.folder().join("server.pem"), launch.folder().join("server-key.pem"));
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o640)).expect("a mode");
+    let before = leaf(&file);
+    let server = launch.start();
+    let renewed = server.estd(&["tls", "renew"]);
+    let said = String::from_utf8_lossy(&renewed.stdout).into_owned();
+    assert!(
+        renewed.status.success() && said.contains("DNS:localhost") && said.contains("systemctl reload estd"),
+        "{said}"
+    );
+    let after = leaf(&file);
+    assert!(is_renewed(&before, &after));
+    let mode = std::fs::metadata(&file).expect("a file");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o640);
+    assert_eq!(shown(server.port(), &server), before, "until the reload");
+    hang_up(&server);
+    assert!(comes_true(|| shown(server.port(), &server) == after));
+
+    assert!(server.estd(&["tls", "renew", "--new-key"]).status.success());
+    let other = leaf(&file);
+    assert_ne!(other.public_key_der(), after.public_key_der());
+    assert_eq!(other.subject_alt_name(), after.subject_alt_name());
+    let mode = std::fs::metadata(&key).expect("a file");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o600);
+    hang_up(&server);
+    assert!(comes_true(|| shown(server.port(), &server) == other));
+    let events = server.estd_json(&["audit", "list", "--event", "tls.renewed"]);
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(2), "{events}");
+}
+
+#[test]
+fn a_certificate_of_somebody_elses_is_not_renewed() {
+    let launch = Launch::configured(ESTD, |text| text).with_certificate_of(70, 30);
+    let own = launch.folder().join("server.pem");
+    // Another CA of the same name.
+    let other = Launch::configured(ESTD, |text| text);
+    std::fs::copy(other.folder().join("ca.pem"), launch.folder().join("ca.pem")).expect("copied");
+    std::fs::copy(other.folder().join("ca-key.pem"), launch.folder().join("ca-key.pem")).expect("copied");
+    let before = leaf(&own);
+    let output = Command::new(ESTD).args(["tls", "renew", "--config"]).arg(launch.folder().join("estd.toml")).output();
+    let output = output.expect("estd runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && said.contains("which is no [[ca]] here: renew it there"), "{said}");
+    assert_eq!(leaf(&own), before);
 }

@@ -24,7 +24,7 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 }
 
 /// Every event, in the order in which the documentation lists them.
-pub const EVENTS: [KnownEvent; 51] = [
+pub const EVENTS: &[KnownEvent] = &[
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
     success("auth.otp.success", "A one-time password was accepted."),
@@ -40,6 +40,7 @@ pub const EVENTS: [KnownEvent; 51] = [
         "More attempts to authenticate failed than are written down one by one; the reason says how many.",
     ),
     failure("tls.failure", "A TLS session did not come about; the reason says why, or how many there were besides."),
+    success("tls.renewed", "The server's own certificate was renewed by a CA of it; the reason has the file."),
     success("enroll.success", "An enrollment ended with a certificate."),
     failure("enroll.failure", "An enrollment ended without one."),
     success("enroll.pending", "An enrollment waits."),

@@ -12,7 +12,6 @@ use est_store::{Database, ServerEvent, StoreError};
 use host::config::{self, Settings};
 use host::ends::EndsLog;
 use host::metrics::Metrics;
-use host::shell;
 use host::sinks::{self, Sinks, StoredChains};
 use host::{shell, wiring};
 use serde_json::Value;

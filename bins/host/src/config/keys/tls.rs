@@ -45,6 +45,14 @@ pub(in crate::config) static TLS: Section = Section {
                  that end with an error after the handshake, such as -425.",
         )
         .also(&["tickets", "tls13_tickets", "session_resumption"]),
+        key(
+            "renew",
+            "boolean",
+            Default("true"),
+            "Whether the server renews its own certificates, those of `[tls]`, `[[tls.additional]]` and `[admin]`, in \
+                 the last third of their validity, where one of its `[[ca]]` issued them. Names and key stay.",
+        )
+        .also(&["auto_renew", "renew_automatically"]),
     ],
     later: &[],
 };
