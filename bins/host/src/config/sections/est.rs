@@ -171,11 +171,12 @@ pub(super) fn labels(
     labels.into_iter().map(|(_, label)| label).collect()
 }
 
-/// Tells when a label's certificates are the last that their holders will get.
+/// Tells when a label's certificates are the last that their holders will get, unless a profile was chosen that says so: that
+/// of web servers, for example, which enroll again with a password.
 fn warn_if_final(section: &Reader<'_>, label: &Label, needs_client_auth: bool) {
     let purposes = &label.profile.ext_key_usage;
     let lacks_it = !purposes.is_empty() && !purposes.contains(&oid::CLIENT_AUTH);
-    if needs_client_auth && lacks_it {
+    if needs_client_auth && lacks_it && !section.has("profile") {
         let fault = Fault::new("certificates of this label cannot renew themselves: they lack clientAuth");
         section.warn("name", fault.help("add it, or set tls.client_auth.ext_key_usage = \"any\""));
     }
