@@ -25,7 +25,9 @@ mod time;
 pub use certificate::{Certificate, CertificateError, Fingerprint, TbsCertificate, assemble_certificate};
 pub use certs_only::{certs_only, read_certs_only};
 pub use challenge::Challenges;
-pub use crl::{CrlHead, RevocationReason, RevokedCertificate, TbsCertList, assemble_cert_list};
+pub use crl::{
+    CrlHead, IssuedCrl, IssuedCrlError, RevocationReason, RevokedCertificate, TbsCertList, assemble_cert_list,
+};
 pub use csr::{ChangeSubjectName, Csr, CsrError, CsrTemplate, KeyRequest, assemble_csr};
 pub(crate) use csrattrs::extension_request;
 pub use csrattrs::{

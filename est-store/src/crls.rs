@@ -1,7 +1,7 @@
 //! The CRLs of the CAs: what belongs on them, and the last one of each.
 //!
-//! Each key of a CA has CRLs of its own, with the certificates that it issued. It goes by the name of its
-//! [`Authority`](crate::Authority).
+//! Each key of a CA has CRLs of its own, signed by it. It goes by the name of its [`Authority`](crate::Authority). What the
+//! CA revoked may be on the CRLs of all its keys: they are asked for together.
 
 use est_core::UnixTime;
 use est_core::pkix::{RevocationReason, RevokedCertificate};
@@ -11,7 +11,7 @@ use crate::database::{Database, seconds, time};
 use crate::session::Session;
 use crate::value::values;
 use crate::work::Work;
-use crate::{Actor, StoreError, UnixMicros};
+use crate::{Actor, StoreError, UnixMicros, imports};
 
 /// What of a CA was revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,17 @@ pub struct Revocations {
     pub revoked: Vec<RevokedCertificate>,
 }
 
+/// What is to be on the next CRL of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextCrl {
+    /// Its cRLNumber: one more than the greatest of all keys that were asked for, from 1.
+    pub number: u64,
+    /// The last one of this key.
+    pub last: Option<CrlState>,
+    /// What all keys have revoked.
+    pub revocations: Revocations,
+}
+
 /// A CRL to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewCrl {
@@ -29,8 +40,10 @@ pub struct NewCrl {
     pub ca: String,
     /// The name of the key whose certificates it lists.
     pub authority: String,
-    /// The cRLNumber: one more than that of the last one, from 1.
+    /// The cRLNumber: more than that of the last one.
     pub number: u64,
+    /// The cRLNumber of the last one of this key, if there is one.
+    pub follows: Option<u64>,
     /// When it was made.
     pub this_update: UnixTime,
     /// By when there will be another one.
@@ -92,7 +105,24 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn crl_state(&self, authority: &str) -> Result<Option<CrlState>, StoreError> {
-        self.glance(State { authority: authority.to_owned() }).await
+        self.crl_state_among(authority, &[authority.to_owned()]).await
+    }
+
+    /// As [`crl_state`](Self::crl_state), of a CRL that lists what all of these keys have revoked.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn crl_state_among(&self, authority: &str, all: &[String]) -> Result<Option<CrlState>, StoreError> {
+        self.glance(State { authority: authority.to_owned(), all: all.to_vec() }).await
+    }
+
+    /// What belongs on the next CRL of the key of this name, which lists what all of these keys have revoked: of certificates
+    /// that ended before the last one, or before `since` if that is earlier, only what was revoked after it.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub async fn next_crl(&self, authority: &str, all: &[String], since: UnixTime) -> Result<NextCrl, StoreError> {
+        self.read(Next { state: State { authority: authority.to_owned(), all: all.to_vec() }, since }).await
     }
 
     /// The last CRL of the key of this name.
@@ -155,22 +185,61 @@ impl Work for List {
 
 struct State {
     authority: String,
+    all: Vec<String>,
 }
 
 impl Work for State {
     type Answer = Option<CrlState>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<CrlState>, StoreError> {
-        let sql = "SELECT l.number, l.this_update, l.next_update, l.revocations, c.revocations \
-                   FROM crls l LEFT JOIN revocation_counts c ON c.ca = l.ca WHERE l.ca = ?1";
+        let sql = "SELECT number, this_update, next_update, revocations FROM crls WHERE ca = ?1";
         let Some(mut row) = db.query_one(sql, &values![&self.authority]).await? else { return Ok(None) };
-        let (known, count): (u64, Option<u64>) = (row.take(3)?, row.take(4)?);
-        Ok(Some(CrlState {
+        let known: u64 = row.take(3)?;
+        let state = CrlState {
             number: row.take(0)?,
             this_update: time(row.take(1)?),
             next_update: time(row.take(2)?),
-            is_stale: known != count.unwrap_or(0),
-        }))
+            is_stale: known != count_of(db, &self.all).await?,
+        };
+        Ok(Some(state))
+    }
+}
+
+/// How many revocations there ever were of all these keys.
+async fn count_of(db: &mut Session, authorities: &[String]) -> Result<u64, StoreError> {
+    let mut count: u64 = 0;
+    for authority in authorities {
+        let sql = "SELECT revocations FROM revocation_counts WHERE ca = ?1";
+        if let Some(mut row) = db.query_one(sql, &values![authority]).await? {
+            count += row.take::<u64>(0)?;
+        }
+    }
+    Ok(count)
+}
+
+struct Next {
+    state: State,
+    since: UnixTime,
+}
+
+impl Work for Next {
+    type Answer = NextCrl;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<NextCrl, StoreError> {
+        // First, so that what is published meanwhile supersedes this.
+        let last = self.state.run(db, at).await?;
+        let since = last.map_or(UnixTime(0), |last| self.since.min(last.this_update));
+        let (mut number, mut revocations) = (0, Revocations { count: 0, revoked: Vec::new() });
+        for authority in &self.state.all {
+            if let Some(mut row) = db.query_one("SELECT number FROM crls WHERE ca = ?1", &values![authority]).await? {
+                number = number.max(row.take::<u64>(0)?);
+            }
+            let listed = List { authority: authority.clone(), since }.run(db, at).await?;
+            revocations.count += listed.count;
+            revocations.revoked.extend(listed.revoked);
+            revocations.revoked.extend(imports::listed(db, authority).await?);
+        }
+        Ok(NextCrl { number: number + 1, last, revocations })
     }
 }
 
@@ -204,18 +273,24 @@ impl Work for Publish {
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Publication, StoreError> {
         let crl = &self.crl;
         let number = i64::try_from(crl.number).map_err(|error| StoreError::Database(Box::new(error)))?;
-        // The first one has none to follow.
-        let sql = if crl.number == 1 {
-            "INSERT INTO crls (ca, number, this_update, next_update, revocations, der) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (ca) DO NOTHING"
-        } else {
-            "UPDATE crls SET number = ?2, this_update = ?3, next_update = ?4, revocations = ?5, der = ?6 \
-             WHERE ca = ?1 AND number = ?2 - 1"
-        };
         let revocations = i64::try_from(crl.revocations).unwrap_or(i64::MAX);
         let (this_update, next_update) = (seconds(crl.this_update), seconds(crl.next_update));
-        let values = values![&crl.authority, number, this_update, next_update, revocations, &crl.der];
-        if db.execute(sql, &values).await? == 0 {
+        let changed = match crl.follows {
+            None => {
+                let sql = "INSERT INTO crls (ca, number, this_update, next_update, revocations, der) \
+                           VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (ca) DO NOTHING";
+                let values = values![&crl.authority, number, this_update, next_update, revocations, &crl.der];
+                db.execute(sql, &values).await?
+            }
+            Some(last) => {
+                let last = i64::try_from(last).map_err(|error| StoreError::Database(Box::new(error)))?;
+                let sql = "UPDATE crls SET number = ?2, this_update = ?3, next_update = ?4, revocations = ?5, der = ?6 \
+                           WHERE ca = ?1 AND number = ?7 AND ?2 > number";
+                let values = values![&crl.authority, number, this_update, next_update, revocations, &crl.der, last];
+                db.execute(sql, &values).await?
+            }
+        };
+        if changed == 0 {
             return Ok(Publication::Superseded);
         }
         let reason = format!("number {number}, {} revoked, until {}", crl.entries, crl.next_update);

@@ -38,6 +38,8 @@ pub(crate) struct Inner {
     pub(crate) alone_since: OnceLock<UnixMicros>,
     /// By the ids of the CAs, the names of the keys that they sign with.
     pub(crate) authorities: RwLock<BTreeMap<String, String>>,
+    /// By their SHA-256, the names of all keys that are known.
+    pub(crate) authorities_by_key: RwLock<BTreeMap<[u8; 32], String>>,
     /// The migrations that opening it applied.
     migrated: Vec<&'static str>,
 }
@@ -183,7 +185,14 @@ impl Database {
 
     fn with(engine: Engine, migrated: Vec<&'static str>) -> Self {
         let (settled, alone_since) = (Settled::new(), OnceLock::new());
-        let inner = Inner { engine, settled, alone_since, authorities: RwLock::default(), migrated };
+        let inner = Inner {
+            engine,
+            settled,
+            alone_since,
+            authorities: RwLock::default(),
+            authorities_by_key: RwLock::default(),
+            migrated,
+        };
         Self { inner: Arc::new(inner) }
     }
 

@@ -88,6 +88,8 @@ pub struct CertificateFilter {
     pub issued_since: Option<UnixTime>,
     /// Those issued before this time.
     pub issued_before: Option<UnixTime>,
+    /// Those that end before this time.
+    pub ends_before: Option<UnixTime>,
     /// Those whose subject or subjectAltName has this text in it, in either case of ASCII, or whose serial number begins
     /// with it, in hexadecimal. Where it is as long as serial numbers are and one is like that, that one alone.
     pub containing: Option<String>,
@@ -280,6 +282,9 @@ impl CertificateFilter {
         }
         if let Some(before) = self.issued_before {
             query.push(" AND c.issued_at <", seconds(before));
+        }
+        if let Some(before) = self.ends_before {
+            query.push(" AND c.not_after <", seconds(before));
         }
         if let Some(text) = &self.containing {
             query.push(" AND (instr(lower(c.subject), lower(", text).push_str(")) > 0");

@@ -42,6 +42,7 @@ static ALL: &[Migration] = &[
     migration!(3, "0003_operation"),
     migration!(4, "0004_keys"),
     migration!(5, "0005_stories"),
+    migration!(6, "0006_imports"),
 ];
 
 /// Which migrations a database has, and which it lacks.

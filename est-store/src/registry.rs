@@ -3,7 +3,7 @@
 //! The column `ca` of certificates, CRLs and counts of revocations holds the name of an authority, which stands for one
 //! key for ever. The table `authorities` has the key of each, and the id of the CA that it belongs to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 
 use est_core::UnixTime;
@@ -66,8 +66,18 @@ impl Database {
         if !complete {
             Registered { names, renamed, .. } = self.write(register(false)).await?;
         }
+        let keys = self.authorities().await?.into_iter().filter_map(|one| Some((one.key?, one.name))).collect();
+        *self.inner.authorities_by_key.write().unwrap_or_else(PoisonError::into_inner) = keys;
         *self.inner.authorities.write().unwrap_or_else(PoisonError::into_inner) = names;
         Ok(renamed)
+    }
+
+    /// The name of this key of a CA, its SHA-256: of a key that [`know_cas`](Self::know_cas) was not told about, what
+    /// [`authority`](Self::authority) says.
+    #[must_use]
+    pub fn authority_of(&self, ca: &str, key: &[u8; 32]) -> String {
+        let known = self.inner.authorities_by_key.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(key).cloned().unwrap_or_else(|| self.authority(ca))
     }
 
     /// The name of the key with which the CA of this id signs now: the id itself for a CA that
@@ -174,6 +184,7 @@ impl Work for Register {
             };
             registered.names.insert(ca.id.clone(), name);
         }
+        self.note_others(db, &known, &mut taken, &mut registered).await?;
         Ok(registered)
     }
 }
@@ -192,6 +203,33 @@ impl Register {
                 || !signs_elsewhere(key) && (others.contains(&key) || one.ca == own.ca && !is_configured(&own.ca))
         };
         known.iter().filter(|one| one.ca != ca.id && belongs(one)).collect()
+    }
+
+    /// Notes the other keys of the CAs, which have signed before or will: each has CRLs of its own.
+    async fn note_others(
+        &self,
+        db: &mut Session,
+        known: &[Authority],
+        taken: &mut Vec<String>,
+        registered: &mut Registered,
+    ) -> Result<(), StoreError> {
+        let mut noted = BTreeSet::new();
+        for ca in &self.cas {
+            for other in ca.others.iter().filter(|other| other.subject() == ca.certificate.subject()) {
+                let key = other.key_digest();
+                let signs = self.cas.iter().any(|ca| ca.certificate.key_digest() == key);
+                if signs || known.iter().any(|one| one.key == Some(key)) || !noted.insert(key) {
+                    continue;
+                }
+                registered.complete = false;
+                if !self.only_look {
+                    let name = free_name(&ca.id, &key, taken);
+                    let sql = "INSERT INTO authorities (name, digest, id) VALUES (?1, ?2, ?3)";
+                    db.execute(sql, &values![&name, key, &ca.id]).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn rename(

@@ -11,6 +11,7 @@ use est_core::{Principal, UnixTime};
 
 use crate::audit::Event;
 use crate::database::{Database, seconds};
+use crate::imports::issuer_digest;
 use crate::inventory::{COLUMNS, Find, TABLES, numbered};
 use crate::session::{Query, Session};
 use crate::value::values;
@@ -52,7 +53,13 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn is_revoked(&self, certificate: &Certificate) -> Result<bool, StoreError> {
-        self.glance(IsRevoked { contents: certificate.contents_digest(), key: certificate.key_digest() }).await
+        self.glance(IsRevoked {
+            contents: certificate.contents_digest(),
+            key: certificate.key_digest(),
+            serial: certificate.serial().to_vec(),
+            issuer: issuer_digest(certificate.issuer()),
+        })
+        .await
     }
 
     /// Revokes the certificate with this serial number, of `ca` if one is named, on `actor`'s behalf. For keyCompromise
@@ -101,6 +108,8 @@ impl Database {
 struct IsRevoked {
     contents: [u8; 32],
     key: [u8; 32],
+    serial: Vec<u8>,
+    issuer: [u8; 32],
 }
 
 impl Work for IsRevoked {
@@ -108,8 +117,9 @@ impl Work for IsRevoked {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<bool, StoreError> {
         let sql = "SELECT EXISTS (SELECT 1 FROM revocations WHERE contents = ?1) \
-                   OR EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?2)";
-        let row = db.query_one(sql, &values![&self.contents, &self.key]).await?;
+                   OR EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?2) \
+                   OR EXISTS (SELECT 1 FROM listed_revocations WHERE serial = ?3 AND issuer = ?4)";
+        let row = db.query_one(sql, &values![&self.contents, &self.key, &self.serial, &self.issuer]).await?;
         row.map_or(Ok(false), |mut row| row.take(0))
     }
 }
@@ -253,8 +263,9 @@ pub(crate) async fn revoke_at_once(
     write_revocation(db, number, certificate, revoked, event, at).await.map(drop)
 }
 
-/// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news.
-async fn write_revocation(
+/// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news, or any other
+/// reason than the hold that it was on.
+pub(crate) async fn write_revocation(
     db: &mut Session,
     number: i64,
     certificate: &Certificate,
@@ -275,7 +286,13 @@ async fn write_revocation(
             _ => Revocation::NowCompromised,
         }
     } else {
-        return Ok(Revocation::AlreadyRevoked);
+        // A hold that becomes a revocation for good; since when it is revoked stays as it was.
+        let sql = "UPDATE revocations SET reason = ?2 WHERE certificate = ?1 AND reason = ?3 AND reason <> ?2";
+        let hold = RevocationReason::CertificateHold.code();
+        match db.execute(sql, &values![number, revoked.reason.code(), hold]).await? {
+            0 => return Ok(Revocation::AlreadyRevoked),
+            _ => Revocation::Revoked,
+        }
     };
     let row = db.query_one("SELECT ca FROM certificates WHERE number = ?1", &values![number]).await?;
     let authority: String = row.ok_or(StoreError::Damaged { column: "certificates.number" })?.take(0)?;

@@ -265,9 +265,16 @@ pub(crate) struct Crl {
     /// Which CA, by its id; may be left out when there is only one.
     #[arg(long, value_name = "ID")]
     pub(crate) ca: Option<String>,
-    /// Make the next one first. A server that runs serves it within seconds.
+    /// The CRL of this key, of those that sign CRLs of the CA: by the beginning of its SHA-256, as in the CRL's address
+    /// [default: the key that signs certificates].
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: Option<String>,
+    /// Make the next one first, of every key unless --key names one. A server that runs serves it within seconds.
     #[arg(long)]
     pub(crate) renew: bool,
+    /// How long it is good: 7d, 400d [default: crl_validity]. For the last CRL of a key that is to be destroyed.
+    #[arg(long, value_name = "TIME", requires = "renew", value_parser = crate::output::parse_span)]
+    pub(crate) valid_for: Option<est_core::Seconds>,
     /// Write it here, in DER; `-` is standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,

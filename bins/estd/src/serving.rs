@@ -111,7 +111,7 @@ impl Serving {
             Some(ClientPaths { validator, crls: Some(files) }) => Some(Looking::at(files, validator)),
             Some(_) | None => None,
         };
-        let publisher = CrlPublisher::new(&settings.cas, &base.store);
+        let publisher = CrlPublisher::new(&settings.cas, &base.store)?;
         Ok(Self {
             generation: GENERATIONS.fetch_add(1, Ordering::Relaxed),
             tls,

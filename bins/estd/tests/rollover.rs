@@ -32,6 +32,14 @@ fn line_for(told: &str, step: &str, key: &str) -> String {
     found.unwrap_or_else(|| panic!("{step} has no {key} in {told}")).trim().to_owned()
 }
 
+/// Lets the second pass in which a root was made: its successor is to be a later one.
+fn a_second_after(root: &Path) {
+    let made = certificate(root).not_before();
+    while shell::now() <= made {
+        std::thread::yield_now();
+    }
+}
+
 /// A server whose root is being replaced, and a device that got its certificate before.
 struct Story {
     shell: Shell,
@@ -46,7 +54,14 @@ struct Story {
 impl Story {
     /// Enrolls `before`, and rolls over to a key of this type.
     fn begin(key_type: &str) -> (Self, Server) {
-        let server = Launch::configured(ESTD, |text| text).start();
+        Self::begin_with(key_type, "")
+    }
+
+    /// As [`begin`](Self::begin), with these lines in `[[ca]]`.
+    fn begin_with(key_type: &str, lines: &str) -> (Self, Server) {
+        let ca = format!("\nid = \"main\"\n{lines}");
+        let server = Launch::configured(ESTD, |text| text.replace("\nid = \"main\"\n", &ca)).start();
+        a_second_after(&server.ca());
         let shell = Shell::new();
         let made = shell.folder().join("made");
         let folder = made.to_str().expect("UTF-8").to_owned();
@@ -74,8 +89,9 @@ impl Story {
 
     /// Does what the first step says.
     fn announce(&self, server: &Server) {
-        let rollover = line_for(&self.told, "Step 1", "rollover");
-        Self::reload(server, |text| text.replace("key = \"ca-key.pem\"", &format!("key = \"ca-key.pem\"\n{rollover}")));
+        let line = |key| line_for(&self.told, "Step 1", key);
+        let lines = ["key = \"ca-key.pem\"".to_owned(), line("rollover"), line("rollover_key")].join("\n");
+        Self::reload(server, |text| text.replace("key = \"ca-key.pem\"", &lines));
     }
 
     /// Does what the second step says.
@@ -87,6 +103,7 @@ impl Story {
         Self::reload(server, |text| {
             let announced = line_for(&self.told, "Step 1", "rollover");
             let text = text.replace(&announced, &line("rollover"));
+            let text = text.replace(&line_for(&self.told, "Step 1", "rollover_key"), &line("rollover_key"));
             let text = text.replace("cert = \"ca.pem\"\nkey = \"ca-key.pem\"", &[line("cert"), line("key")].join("\n"));
             text.replace("trust_anchors = \"ca.pem\"", &line("trust_anchors"))
         });
@@ -213,6 +230,170 @@ fn clients_of_both_roots_go_on_through_a_rollover_to_ml_dsa() {
     }
 }
 
+/// How long a CRL may take to be made; never slept through.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Whom openssl refuses for which reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Good,
+    Revoked,
+}
+
+impl Story {
+    fn revoke(&self, server: &Server, name: &str) {
+        let serial = certificate(&self.path(&format!("{name}.pem"))).serial_text();
+        printed(&server.estd(&["certs", "revoke", &serial, "--reason", "superseded"]));
+    }
+
+    /// Where the certificate says that the CRL is: the file's name.
+    fn crl_of(&self, name: &str) -> String {
+        let der = certificate(&self.path(&format!("{name}.pem"))).as_der().to_vec();
+        let text: String = der.iter().map(|octet| char::from(*octet)).collect();
+        let (_, file) = text.split_once("http://pki.example/crl/").expect("a distribution point");
+        file.split_once(".crl").expect("a CRL").0.to_owned() + ".crl"
+    }
+
+    /// Fetches a CRL, as PEM in a file of its name.
+    fn fetch(&self, server: &Server, file: &str) {
+        let root = if self.path("both.pem").exists() { self.path("both.pem") } else { self.old.clone() };
+        self.shell.run(&format!(
+            "curl -fsS --retry 60 --retry-delay 1 --retry-all-errors --cacert {} {}/crl/{file} | openssl crl -inform DER -out {file}.pem",
+            root.display(),
+            server.url()
+        ));
+    }
+
+    /// What openssl says of a certificate when one root is trusted, what `/cacerts` lists is at hand, and these CRLs are.
+    fn checked(&self, trusted: &Path, crls: &str, name: &str) -> Told {
+        let said = self.shell.run(&format!(
+            "openssl verify -crl_check -CRLfile {crls} -trusted {} -untrusted cacerts.pem {name}.pem 2>&1 || true",
+            trusted.display()
+        ));
+        match said {
+            good if good.contains(&format!("{name}.pem: OK")) => Told::Good,
+            revoked if revoked.contains("certificate revoked") => Told::Revoked,
+            other => panic!("{name} with {}: {other}", trusted.display()),
+        }
+    }
+
+    /// Each certificate is what it is in every trust situation, by the CRL that it names and by all of them.
+    fn check_all(&self, server: &Server, roots: &[&Path], expected: &[(&str, Told)]) {
+        let listed = self.cacerts(server, roots.last().expect("a root"));
+        let text: String = listed.iter().map(|one| pem::encode("CERTIFICATE", one.as_der())).collect();
+        fs::write(self.path("cacerts.pem"), text).expect("written");
+        let files: std::collections::BTreeSet<_> = expected.iter().map(|(name, _)| self.crl_of(name)).collect();
+        let started = std::time::Instant::now();
+        let is_so = || {
+            files.iter().for_each(|file| self.fetch(server, file));
+            let all: String =
+                files.iter().map(|file| fs::read_to_string(self.path(&format!("{file}.pem"))).expect("PEM")).collect();
+            fs::write(self.path("all.pem"), all).expect("written");
+            roots.iter().all(|root| {
+                expected.iter().all(|(name, told)| {
+                    [format!("{}.pem", self.crl_of(name)), "all.pem".to_owned()]
+                        .iter()
+                        .all(|crls| self.checked(root, crls, name) == *told)
+                })
+            })
+        };
+        while !is_so() {
+            assert!(started.elapsed() < PATIENCE, "it never comes to this: {expected:?}");
+        }
+    }
+}
+
+#[test]
+fn each_key_of_a_ca_has_a_crl_before_during_and_after_a_rollover() {
+    if !is_installed("curl") || !is_installed("openssl") {
+        return;
+    }
+    let (story, server) = Story::begin_with("ecdsa-p384", "crl_url = \"http://pki.example/crl/main.{key}.crl\"\n");
+    let (old, new) = (story.old.clone(), story.successor());
+    for name in ["old-good", "old-bad", "old-late"] {
+        story.enroll(&server, name);
+    }
+    story.revoke(&server, "old-bad");
+    let of_old = [("old-good", Told::Good), ("old-bad", Told::Revoked), ("old-late", Told::Good)];
+    story.check_all(&server, &[&old], &of_old);
+    // Every CRL but the key's own is the same at the address without a key.
+    story.fetch(&server, "main.crl");
+    let named = story.crl_of("old-good");
+    assert_eq!(
+        fs::read(story.path("main.crl.pem")).expect("PEM"),
+        fs::read(story.path(&format!("{named}.pem"))).expect("PEM")
+    );
+
+    story.announce(&server);
+    story.check_all(&server, &[&old, &old], &of_old);
+
+    let both: String = [&old, &new].map(|path| fs::read_to_string(path).expect("PEM")).concat();
+    fs::write(story.path("both.pem"), both).expect("written");
+    story.switch(&server);
+    for name in ["new-good", "new-bad"] {
+        story.enroll(&server, name);
+    }
+    assert_ne!(story.crl_of("new-good"), story.crl_of("old-good"));
+    story.revoke(&server, "new-bad");
+    story.revoke(&server, "old-late");
+    let mut of_both = vec![("old-good", Told::Good), ("old-bad", Told::Revoked), ("old-late", Told::Revoked)];
+    of_both.extend([("new-good", Told::Good), ("new-bad", Told::Revoked)]);
+    story.check_all(&server, &[&old, &new], &of_both);
+    // What was issued before there were addresses for keys names the one without.
+    story.fetch(&server, "main.crl");
+    for (name, told) in &of_both[..3] {
+        assert_eq!(story.checked(&old, "main.crl.pem", name), *told);
+    }
+
+    // Another server that holds certificates against the CRLs of this one.
+    let crls = story.path("crls");
+    fs::create_dir(&crls).expect("a folder");
+    for name in ["old-good", "new-good"] {
+        fs::copy(story.path(&format!("{}.pem", story.crl_of(name))), crls.join(format!("{name}.pem"))).expect("copied");
+    }
+    let relying = Launch::configured(ESTD, |text| {
+        let anchors =
+            format!("trust_anchors = \"{}\"\ncrls = \"{}\"", story.path("both.pem").display(), crls.display());
+        text.replace("trust_anchors = \"ca.pem\"", &anchors)
+    });
+    let relying = relying.start();
+    for (name, told) in &of_both {
+        let status = story.shell.run(&format!(
+            "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout x.key -subj /CN=device -outform DER \
+                 2>/dev/null | openssl base64 -out x.b64
+             curl -s -o /dev/null -w '%{{http_code}}' --cacert {} --cert {name}.pem --key {name}.key \
+                 -H 'Content-Type: application/pkcs10' --data-binary @x.b64 {}",
+            relying.ca().display(),
+            relying.est("/simpleenroll")
+        ));
+        assert_eq!(status.trim() == "200", *told == Told::Good, "{name}: {status}");
+    }
+
+    // The old key makes a last CRL for as long as its certificates last, and goes.
+    let old_key = story.crl_of("old-good").trim_start_matches("main.").trim_end_matches(".crl").to_owned();
+    let made = printed(&server.estd(&["crl", "--renew", "--key", &old_key, "--valid-for", "380d"]));
+    assert!(made.contains(&old_key), "{made}");
+    let line = line_for(&story.told, "Step 2", "rollover_key");
+    Story::reload(&server, |text| text.replace(&line, "rollover_key = []"));
+    fs::remove_file(server.folder().join("ca-key.pem")).expect("the old key");
+    story.check_all(&server, &[&old, &new], &of_both);
+    let ends = story.shell.run(&format!("openssl crl -in {}.pem -noout -nextupdate", story.crl_of("old-good")));
+    let of_new = story.shell.run(&format!("openssl crl -in {}.pem -noout -nextupdate", story.crl_of("new-good")));
+    assert_ne!(ends, of_new);
+    story.fetch(&server, "main.crl");
+    assert_eq!(story.checked(&old, "main.crl.pem", "old-late"), Told::Revoked);
+
+    // When the old root is not listed any more, the address without a key is the new one's.
+    Story::reload(&server, |text| {
+        let lines = text.lines().filter(|line| !line.starts_with("rollover"));
+        lines.collect::<Vec<_>>().join("\n") + "\n"
+    });
+    story.fetch(&server, "main.crl");
+    assert_eq!(story.checked(&new, "main.crl.pem", "new-bad"), Told::Revoked);
+    story.check_all(&server, &[&new], &[("new-good", Told::Good), ("new-bad", Told::Revoked)]);
+    let _ = printed(&server.estd(&["check"]));
+}
+
 #[test]
 fn a_rollover_overwrites_nothing_and_hides_its_key() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -220,6 +401,7 @@ fn a_rollover_overwrites_nothing_and_hides_its_key() {
     let estd = |arguments: &[&str]| std::process::Command::new(ESTD).args(arguments).output().expect("estd runs");
     printed(&estd(&["init", &path("pki")]));
     let config = path("pki/estd.toml");
+    a_second_after(Path::new(&path("pki/ca.pem")));
     let (key, made) = (fs::read(path("pki/ca-key.pem")).expect("a key"), path("made"));
     let told = printed(&estd(&["ca", "rollover", "--config", &config, "--out", &made]));
     assert!(!told.contains("PRIVATE KEY") && told.contains("Step 1") && told.contains("Step 2"), "{told}");
@@ -236,6 +418,27 @@ fn a_rollover_overwrites_nothing_and_hides_its_key() {
     }
     assert_eq!(fs::read(path("made/new-key.pem")).expect("a key"), new_key);
     assert_eq!(fs::read(path("pki/ca-key.pem")).expect("a key"), key);
+
+    // A root before whose key is not named makes no CRL, which is said.
+    let before = fs::read_to_string(&config).expect("the configuration");
+    let line = |key| line_for(&told, "Step 2", key);
+    let lines = [line("cert"), line("key"), line("rollover"), "crl_url = \"http://pki.example/main.crl\"".to_owned()];
+    let text = before.replace("cert = \"ca.pem\"\nkey = \"ca-key.pem\"", &lines.join("\n"));
+    fs::write(&config, &text).expect("the configuration can be written");
+    let checked = String::from_utf8_lossy(&estd(&["check", "--config", &config]).stderr).into_owned();
+    assert!(checked.contains("set rollover_key to its private key"), "{checked}");
+    assert!(checked.contains("write {key} for the key"), "{checked}");
+    let named = text
+        .replace("/main.crl", "/main.{key}.crl")
+        .replace("rollover = ", &format!("{}\nrollover = ", line("rollover_key")));
+    fs::write(&config, &named).expect("the configuration can be written");
+    let checked = String::from_utf8_lossy(&estd(&["check", "--config", &config]).stderr).into_owned();
+    assert!(!checked.contains("rollover") && !checked.contains("crl_url"), "{checked}");
+    let wrong = named.replace(&line("rollover_key"), "rollover_key = \"server-key.pem\"");
+    fs::write(&config, wrong).expect("the configuration can be written");
+    let checked = String::from_utf8_lossy(&estd(&["check", "--config", &config]).stderr).into_owned();
+    assert!(checked.contains("is not the key of a certificate in `rollover`"), "{checked}");
+    fs::write(&config, before).expect("the configuration can be written");
 
     let unknown = estd(&["ca", "rollover", "--config", &config, "--out", &path("other"), "--ca", "mine"]);
     assert!(String::from_utf8_lossy(&unknown.stderr).contains("--ca mine: there is no such [[ca]], but main"));

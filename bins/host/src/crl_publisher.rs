@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use est_backends::{CertList, CrlSigner};
-use est_core::pkix::CrlHead;
+use est_core::pkix::{Certificate, CrlHead};
 use est_core::{PortError, Seconds, UnixTime};
 use est_store::{Actor, CaEvent, CaNote, CrlState, Database, NewCrl, Publication, PublishedCrl, StoreError};
 use tracing::{error, info, warn};
@@ -13,7 +13,7 @@ use tracing::{error, info, warn};
 use crate::config::{self, CrlRules};
 use crate::ends::{End, What};
 use crate::site::identity;
-use crate::wiring::{self, WiringError};
+use crate::wiring::{self, CaKey, WiringError};
 
 /// How long to wait after the first failure; twice as long after each one more.
 const FIRST_RETRY: Seconds = Seconds(5);
@@ -61,13 +61,27 @@ impl From<StoreError> for CrlError {
     }
 }
 
-/// The last CRL of each CA that has some, for whoever asks.
+/// The last CRLs of each CA that has some, for whoever asks.
 #[derive(Debug)]
-pub struct PublishedCrls(BTreeMap<String, Slot>);
+pub struct PublishedCrls(BTreeMap<String, Slots>);
 
+/// The CRLs of a CA.
+#[derive(Debug)]
+struct Slots {
+    interval: Seconds,
+    /// Those of its keys that are configured, the one that signs first.
+    keys: Vec<Slot>,
+    /// The files of all keys that the configuration has a certificate of, the oldest first.
+    listed: Vec<String>,
+    /// Those of the keys that are not configured any more, by the names of their files.
+    former: Mutex<BTreeMap<String, Arc<PublishedCrl>>>,
+}
+
+/// The CRL of a key.
 #[derive(Debug)]
 struct Slot {
-    interval: Seconds,
+    /// The name of its file, without the suffix.
+    file: String,
     at_hand: Mutex<AtHand>,
 }
 
@@ -79,40 +93,73 @@ struct AtHand {
 }
 
 impl PublishedCrls {
-    /// The last CRL of the CA with this id. The outer `None`: no such CA has CRLs; the inner one: there is none yet.
+    /// The CRL at this address: that of the key which is named there, as `<id>.<key>`, or else, as `<id>`, that of the oldest
+    /// key of the CA, whose certificates may name this address. The outer `None`: there is no such address; the inner one:
+    /// there is no CRL yet.
     #[must_use]
-    pub fn find(&self, ca: &str) -> Option<Option<Arc<PublishedCrl>>> {
-        self.0.get(ca).map(Slot::crl)
+    pub fn find(&self, file: &str, now: UnixTime) -> Option<Option<Arc<PublishedCrl>>> {
+        if let Some(slots) = self.0.get(file) {
+            return Some(slots.of_the_oldest(now));
+        }
+        let named = self.0.values().flat_map(|slots| &slots.keys).find(|slot| slot.file == file);
+        match named {
+            Some(slot) => Some(slot.crl()),
+            None => self.0.values().find_map(|slots| slots.former().get(file).cloned()).map(Some),
+        }
     }
 
     /// The CAs that should have made a CRL and did not, each with the reason: somebody must help before theirs ends.
     #[must_use]
     pub fn troubles(&self, now: UnixTime) -> BTreeMap<String, String> {
-        self.0.iter().filter_map(|(ca, slot)| Some((ca.clone(), slot.trouble(now)?))).collect()
+        let of_ca = |slots: &Slots| {
+            let texts: Vec<_> = slots.keys.iter().filter_map(|slot| slot.trouble(slots.interval, now)).collect();
+            (!texts.is_empty()).then(|| texts.join("; "))
+        };
+        self.0.iter().filter_map(|(ca, slots)| Some((ca.clone(), of_ca(slots)?))).collect()
     }
 
-    /// When the last CRL of each CA that has one ends.
+    /// When the last CRL ends of the key that signs for each CA.
     pub fn ends(&self) -> impl Iterator<Item = (&str, UnixTime)> {
-        self.0.iter().filter_map(|(ca, slot)| Some((ca.as_str(), slot.crl()?.next_update)))
+        self.0.iter().filter_map(|(ca, slots)| Some((ca.as_str(), slots.keys.first()?.crl()?.next_update)))
     }
 
-    /// The same, and from when on each is late.
+    /// When each CRL ends, and from when on it is late.
     pub fn late(&self) -> impl Iterator<Item = End> {
-        self.0.iter().filter_map(|(ca, slot)| {
-            let crl = slot.crl()?;
-            Some(End::of_crl(What::Crl, ca.clone(), crl.next_update, crl.this_update + slot.interval + LAST_RETRY))
+        self.0.iter().flat_map(|(ca, slots)| {
+            slots.keys.iter().enumerate().filter_map(move |(index, slot)| {
+                let crl = slot.crl()?;
+                let name = if index == 0 { ca } else { &slot.file };
+                let late = crl.this_update + slots.interval + LAST_RETRY;
+                Some(End::of_crl(What::Crl, name.clone(), crl.next_update, late))
+            })
         })
     }
 }
 
-impl Slot {
-    fn new(rules: CrlRules) -> Self {
-        Self { interval: rules.interval, at_hand: Mutex::default() }
+impl Slots {
+    /// The CRL of the oldest key that has one which is good.
+    fn of_the_oldest(&self, now: UnixTime) -> Option<Arc<PublishedCrl>> {
+        let crl = |file: &String| match self.keys.iter().find(|slot| slot.file == *file) {
+            Some(slot) => slot.crl(),
+            None => self.former().get(file).cloned(),
+        };
+        let good = self.listed.iter().filter_map(crl).find(|crl| now < crl.next_update);
+        good.or_else(|| self.keys.first().and_then(Slot::crl))
     }
 
-    fn trouble(&self, now: UnixTime) -> Option<String> {
+    fn former(&self) -> MutexGuard<'_, BTreeMap<String, Arc<PublishedCrl>>> {
+        self.former.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    fn new(file: String) -> Self {
+        Self { file, at_hand: Mutex::default() }
+    }
+
+    fn trouble(&self, interval: Seconds, now: UnixTime) -> Option<String> {
         let AtHand { crl, trouble } = &*self.lock();
-        let is_late = |crl: &Arc<PublishedCrl>| crl.this_update + self.interval + LAST_RETRY <= now;
+        let is_late = |crl: &Arc<PublishedCrl>| crl.this_update + interval + LAST_RETRY <= now;
         let why = match trouble {
             Some(why) => why.as_str(),
             None if crl.as_ref().is_some_and(is_late) => "it is due, and was not looked at",
@@ -140,13 +187,15 @@ impl Slot {
 #[derive(Debug)]
 pub struct CrlPublisher {
     store: Database,
-    cas: Vec<Publishing>,
+    cas: Vec<Vec<Publishing>>,
     published: Arc<PublishedCrls>,
 }
 
+/// What makes the CRLs of one key.
 #[derive(Debug)]
 struct Publishing {
     ca: config::Ca,
+    own: CaKey,
     rules: CrlRules,
     failures: u32,
     not_before: UnixTime,
@@ -155,15 +204,29 @@ struct Publishing {
 }
 
 impl CrlPublisher {
-    /// Sees to those CAs that have CRLs.
-    #[must_use]
-    pub fn new(cas: &[config::Ca], store: &Database) -> Self {
-        let publishing = |ca: &config::Ca| {
-            Some(Publishing { ca: ca.clone(), rules: ca.crls?, failures: 0, not_before: UnixTime(0), redated: None })
-        };
-        let cas: Vec<Publishing> = cas.iter().filter_map(publishing).collect();
-        let published = cas.iter().map(|one| (one.ca.id.clone(), Slot::new(one.rules))).collect();
-        Self { store: store.clone(), cas, published: Arc::new(PublishedCrls(published)) }
+    /// Sees to those CAs that have CRLs. Reads the keys of other roots.
+    ///
+    /// # Errors
+    /// [`WiringError`] when one of these cannot be read or belongs to no root.
+    pub fn new(cas: &[config::Ca], store: &Database) -> Result<Self, WiringError> {
+        let (mut all, mut published) = (Vec::new(), BTreeMap::new());
+        for ca in cas {
+            let Some(rules) = ca.crls else { continue };
+            let keys = wiring::crl_keys(ca)?;
+            let mut roots: Vec<&Certificate> = certificates(ca).collect();
+            roots.sort_by_key(|root| root.not_before());
+            let slots = Slots {
+                interval: rules.interval,
+                keys: keys.iter().map(|own| Slot::new(address(ca, &own.certificate))).collect(),
+                listed: roots.into_iter().map(|root| address(ca, root)).collect(),
+                former: Mutex::default(),
+            };
+            published.insert(ca.id.clone(), slots);
+            let publishing =
+                |own| Publishing { ca: ca.clone(), own, rules, failures: 0, not_before: UnixTime(0), redated: None };
+            all.push(keys.into_iter().map(publishing).collect());
+        }
+        Ok(Self { store: store.clone(), cas: all, published: Arc::new(PublishedCrls(published)) })
     }
 
     /// The CRLs, as every look leaves them.
@@ -176,20 +239,81 @@ impl CrlPublisher {
     ///
     /// What goes wrong is logged and tried again later; until then the last CRL stays.
     pub async fn look(&mut self, now: UnixTime) {
-        for one in &mut self.cas {
-            let slot = &self.published.0[&one.ca.id];
-            if let Err(error) = one.look(&self.store, slot, now).await {
-                one.fail(&self.store, slot, &error, now).await;
+        for keys in &mut self.cas {
+            let Some(slots) = keys.first().and_then(|one| self.published.0.get(&one.ca.id)) else { continue };
+            let all = authorities(&self.store, &keys[0].ca);
+            for (one, slot) in std::iter::zip(keys.iter_mut(), &slots.keys) {
+                if let Err(error) = one.look(&self.store, &all, slot, now).await {
+                    one.fail(&self.store, slot, &error, now).await;
+                }
+            }
+            // The last CRLs of keys that are gone are served until they end.
+            if let Ok(former) = former(&self.store, &keys[0].ca, &all, slots).await {
+                *slots.former() = former;
             }
         }
     }
 }
 
+/// What the CRL of a key of `ca` is called.
+fn address(ca: &config::Ca, certificate: &Certificate) -> String {
+    format!("{}.{}", ca.id, config::Ca::key_id(certificate))
+}
+
+/// The certificates of the keys of a CA: its own, and others by its name. Of several for one key the one that begins first
+/// counts: during a rollover the new key has one that is as old as itself.
+fn certificates(ca: &config::Ca) -> impl Iterator<Item = &Certificate> {
+    std::iter::once(&ca.certificate)
+        .chain(ca.rollover.iter().filter(|other| other.subject() == ca.certificate.subject()))
+}
+
+/// What the store calls the keys of a CA: its own, and those of other roots by its name. Each CRL of a CA lists what all of
+/// them revoked: an issuer's name and a serial number say which certificate it is, whichever key a client believes.
+fn authorities(store: &Database, ca: &config::Ca) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for certificate in certificates(ca) {
+        let name = store.authority_of(&ca.id, &certificate.key_digest());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// The last CRLs of those keys of a CA that are not configured any more.
+async fn former(
+    store: &Database,
+    ca: &config::Ca,
+    all: &[String],
+    slots: &Slots,
+) -> Result<BTreeMap<String, Arc<PublishedCrl>>, StoreError> {
+    let mut crls = BTreeMap::new();
+    for authority in store.authorities().await? {
+        let Some(key) = authority.key.filter(|_| authority.ca == ca.id) else { continue };
+        let file = format!("{}.{}", ca.id, key[..8].iter().map(|octet| format!("{octet:02x}")).collect::<String>());
+        if slots.keys.iter().any(|slot| slot.file == file) {
+            continue;
+        }
+        let known = slots.former().get(&file).cloned();
+        let state = store.crl_state_among(&authority.name, all).await?;
+        let crl = match (state, known) {
+            (None, _) => continue,
+            (Some(state), Some(known)) if state.number == known.number => known,
+            (Some(_), _) => match store.crl(&authority.name).await? {
+                Some(crl) => Arc::new(crl),
+                None => continue,
+            },
+        };
+        crls.insert(file, crl);
+    }
+    Ok(crls)
+}
+
 impl Publishing {
-    async fn look(&mut self, store: &Database, slot: &Slot, now: UnixTime) -> Result<(), CrlError> {
-        let authority = store.authority(&self.ca.id);
-        let state = store.crl_state(&authority).await?;
-        self.take_up(store, slot, state).await?;
+    async fn look(&mut self, store: &Database, all: &[String], slot: &Slot, now: UnixTime) -> Result<(), CrlError> {
+        let authority = store.authority_of(&self.ca.id, &self.own.certificate.key_digest());
+        let state = store.crl_state_among(&authority, all).await?;
+        self.take_up(store, &authority, slot, state).await?;
         let is_ahead = state.is_some_and(|last| last.this_update > now + CLOCK_SKEW) && !self.has_redated(now);
         let is_due = is_ahead || is_due(state, self.rules, now) || slot.crl().is_some_and(|crl| !self.has_signed(&crl));
         if is_due && self.waits(now) {
@@ -200,8 +324,9 @@ impl Publishing {
             warn!(ca = self.ca.id, last, "the last CRL is from the future, so a clock ran ahead: it is made again");
         }
         if is_due {
-            renew(store, &self.ca, now, None).await?;
-            self.take_up(store, slot, store.crl_state(&authority).await?).await?;
+            let last = state.filter(|_| !is_ahead);
+            renew(store, &self.ca, &self.own, self.validity(last, now), now, None).await?;
+            self.take_up(store, &authority, slot, store.crl_state_among(&authority, all).await?).await?;
         }
         if is_ahead {
             self.redated = Some(now);
@@ -211,19 +336,32 @@ impl Publishing {
         Ok(())
     }
 
+    /// How long the next CRL is good. The long one that somebody made of a key which is about to go stays as long.
+    fn validity(&self, last: Option<CrlState>, now: UnixTime) -> Seconds {
+        let is_leaving = self.own.certificate != self.ca.certificate;
+        let left = last.filter(|_| is_leaving).map_or(0, |last| last.next_update.0.saturating_sub(now.0));
+        Seconds(self.rules.validity.0.max(left))
+    }
+
     /// Has the last CRL at hand.
-    async fn take_up(&self, store: &Database, slot: &Slot, last: Option<CrlState>) -> Result<(), CrlError> {
+    async fn take_up(
+        &self,
+        store: &Database,
+        authority: &str,
+        slot: &Slot,
+        last: Option<CrlState>,
+    ) -> Result<(), CrlError> {
         let known = slot.crl().map(|crl| (crl.number, crl.this_update));
         if last.map(|last| (last.number, last.this_update)) != known {
-            let crl = store.crl(&store.authority(&self.ca.id)).await?;
+            let crl = store.crl(authority).await?;
             slot.lock().crl = crl.map(Arc::new);
         }
         Ok(())
     }
 
-    /// Whether the CA's key of now made it, and not the one before a rollover.
+    /// Whether its key made it, and not another one, as before keys were told apart.
     fn has_signed(&self, crl: &PublishedCrl) -> bool {
-        let own = self.ca.certificate.subject_key_identifier();
+        let own = self.own.certificate.subject_key_identifier();
         let head = CrlHead::parse(&crl.der);
         own.is_none() || head.as_ref().and_then(CrlHead::authority_key_identifier) == own.as_deref()
     }
@@ -271,49 +409,50 @@ fn is_due(last: Option<CrlState>, rules: CrlRules, now: UnixTime) -> bool {
     last.is_none_or(|last| last.is_stale || last.this_update + rules.interval <= now || last.next_update <= now)
 }
 
-/// Makes and publishes the next CRL of a CA, on `actor`'s behalf or on the server's own. Where somebody else is quicker,
-/// theirs stays.
+/// Makes and publishes the next CRL of one key of a CA, good for `validity`, on `actor`'s behalf or on the server's own. Where somebody else is quicker, theirs stays.
 ///
 /// # Errors
 /// [`CrlError`]; then the last one stays.
 pub async fn renew(
     store: &Database,
     ca: &config::Ca,
+    own: &CaKey,
+    validity: Seconds,
     now: UnixTime,
     actor: Option<&Actor>,
 ) -> Result<Publication, CrlError> {
     let rules = ca.crls.ok_or_else(|| CrlError::NotWanted { ca: ca.id.clone() })?;
-    let authority = store.authority(&ca.id);
-    let last = store.crl_state(&authority).await?;
+    let authority = store.authority_of(&ca.id, &own.certificate.key_digest());
     // RFC 5280 §3.3: an entry stays until a CRL was made on schedule after its certificate ended.
-    let since =
-        last.map_or(UnixTime(0), |last| UnixTime(now.0.saturating_sub(rules.validity.0).min(last.this_update.0)));
-    let listed = store.revocations(&authority, since).await?;
-    let signer = wiring::ca_signer(ca).map_err(CrlError::Key)?;
-    let signer = CrlSigner::new(identity(ca), Arc::new(signer))
-        .map_err(|error| CrlError::Key(WiringError::about(&ca.key.path, &error)))?;
+    let since = UnixTime(now.0.saturating_sub(rules.validity.0));
+    let next = store.next_crl(&authority, &authorities(store, ca), since).await?;
+    let signer = wiring::signer(&own.key).map_err(CrlError::Key)?.with_rsa_padding(wiring::rsa_padding(ca));
+    let issuer = est_core::Ca { certificate: own.certificate.clone(), ..(*identity(ca)).clone() };
+    let signer = CrlSigner::new(Arc::new(issuer), Arc::new(signer))
+        .map_err(|error| CrlError::Key(WiringError::about(&own.key.path, &error)))?;
     let list = CertList {
         // The number tells which one is newer, and thisUpdate when it was made: a clock that ran ahead for a moment must
         // not date the next ones, which clients would refuse until their own clocks are there.
-        number: last.map_or(1, |last| last.number + 1),
+        number: next.number,
         this_update: now,
-        next_update: now + rules.validity,
-        revoked: &listed.revoked,
+        next_update: now + validity,
+        revoked: &next.revocations.revoked,
     };
     let der = signer.sign(&list).await.map_err(CrlError::Signature)?;
     let crl = NewCrl {
         ca: ca.id.clone(),
         authority,
         number: list.number,
+        follows: next.last.map(|last| last.number),
         this_update: list.this_update,
         next_update: list.next_update,
-        entries: listed.revoked.len(),
-        revocations: listed.count,
+        entries: list.revoked.len(),
+        revocations: next.revocations.count,
         der,
     };
     let done = store.publish_crl(crl, actor).await?;
     if done == Publication::Published {
-        let (number, revoked) = (list.number, listed.revoked.len());
+        let (number, revoked) = (list.number, list.revoked.len());
         info!(ca = %ca.id, number, revoked, next_update = %list.next_update, "CRL published");
     }
     Ok(done)
@@ -329,19 +468,19 @@ mod tests {
 
     #[test]
     fn a_crl_that_is_not_made_is_trouble_before_the_last_one_ends_and_after() {
-        let slot = Slot::new(RULES);
-        assert_eq!(slot.trouble(UnixTime(5_000)), None, "nobody has looked yet");
+        let slot = Slot::new("main.0011".to_owned());
+        assert_eq!(slot.trouble(RULES.interval, UnixTime(5_000)), None, "nobody has looked yet");
         slot.lock().trouble = Some("no key".to_owned());
-        assert_eq!(slot.trouble(UnixTime(5_000)).as_deref(), Some("no CRL: no key"));
+        assert_eq!(slot.trouble(RULES.interval, UnixTime(5_000)).as_deref(), Some("no CRL: no key"));
         let made = PublishedCrl { number: 7, this_update: UnixTime(1_000), next_update: UnixTime(1_700), der: vec![] };
         slot.lock().crl = Some(Arc::new(made));
-        let said = slot.trouble(UnixTime(1_699)).unwrap_or_default();
+        let said = slot.trouble(RULES.interval, UnixTime(1_699)).unwrap_or_default();
         assert!(said.starts_with("no new CRL, and the last one ends at 1970") && said.ends_with(": no key"), "{said}");
-        let said = slot.trouble(UnixTime(1_700)).unwrap_or_default();
+        let said = slot.trouble(RULES.interval, UnixTime(1_700)).unwrap_or_default();
         assert!(said.starts_with("no CRL since the last one ended at 1970"), "{said}");
         slot.lock().trouble = None;
-        assert_eq!(slot.trouble(UnixTime(1_399)), None, "it may take a while");
-        assert!(slot.trouble(UnixTime(1_400)).is_some(), "nobody looks any more");
+        assert_eq!(slot.trouble(RULES.interval, UnixTime(1_399)), None, "it may take a while");
+        assert!(slot.trouble(RULES.interval, UnixTime(1_400)).is_some(), "nobody looks any more");
     }
 
     #[test]

@@ -8,8 +8,8 @@ use est_auth::{
     AnyOf, CertificateAuthenticator, Hashing, Inventory, PasswordAuthenticator, PasswordState, Passwords,
     PathValidator, Purpose, RevocationPolicy, StoredPassword,
 };
-use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, decrypt_pkcs8};
-use est_core::pkix::{Certificate, pem};
+use est_backends::{Cas, FileSigner, LocalCa, LocalKeyGenerator, SignatureCheck, Signer as _, decrypt_pkcs8};
+use est_core::pkix::{Certificate, KeyUsage, pem};
 use est_core::{Authenticator, KeyGenerator, NoKeyGenerator, PortError, PortFuture, Ports, Secret, Site, UnixTime};
 use est_store::Database;
 use rustls::crypto::aws_lc_rs;
@@ -77,6 +77,40 @@ pub fn signer(key: &KeyFile) -> Result<FileSigner, WiringError> {
 /// [`WiringError`] with the file's name and what to do.
 pub fn ca_signer(ca: &Ca) -> Result<FileSigner, WiringError> {
     Ok(signer(&ca.key)?.with_rsa_padding(rsa_padding(ca)))
+}
+
+/// A key of a CA that makes CRLs.
+#[derive(Clone, Debug)]
+pub struct CaKey {
+    /// The root, or else the CA's certificate, that it belongs to.
+    pub certificate: Certificate,
+    /// Where it is.
+    pub key: KeyFile,
+}
+
+/// The keys of a CA that make CRLs: its own first, then those of other roots. Reads the latter.
+///
+/// # Errors
+/// [`WiringError`] when one cannot be read, or is of no certificate in `rollover` that may sign CRLs.
+pub fn crl_keys(ca: &Ca) -> Result<Vec<CaKey>, WiringError> {
+    let mut keys = vec![CaKey { certificate: ca.certificate.clone(), key: ca.key.clone() }];
+    for key in &ca.rollover_keys {
+        let read = signer(key)?;
+        let is_of_it = |one: &&Certificate| {
+            one.public_key_der() == read.public_key().as_der()
+                && one.subject() == ca.certificate.subject()
+                && one.allows(KeyUsage::CRL_SIGN)
+        };
+        let certificate = ca.rollover.iter().find(is_of_it).ok_or_else(|| {
+            let text = "it is not the key of a certificate in `rollover` with the CA's name: set rollover_key to the key \
+                        of the other root, or leave it out";
+            WiringError(format!("{}: {text}", key.path.display()))
+        })?;
+        if keys.iter().all(|known| known.certificate.key_digest() != certificate.key_digest()) {
+            keys.push(CaKey { certificate: certificate.clone(), key: key.clone() });
+        }
+    }
+    Ok(keys)
 }
 
 /// How a CA pads what it signs with RSA.
@@ -207,7 +241,7 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
         PathValidator::new(&octets(&client_auth.trust_anchors), &octets(&client_auth.intermediates), purpose)
             .map_err(|error| WiringError(format!("tls.client_auth.trust_anchors: {error}")))?
             .with_algorithms(est_backends::algorithms())
-            .with_own_cas(settings.cas.iter().map(|ca| ca.certificate.clone()).collect())
+            .with_own_cas(own_cas(settings))
             .with_expired_grace(client_auth.expired_grace);
     if client_auth.crls.is_empty() {
         return Ok(Some(ClientPaths { validator: Arc::new(validator), crls: None }));
@@ -220,6 +254,12 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
         .map_err(|error| WiringError(format!("tls.client_auth.crls: {error}")))?;
     crls::tell(&crls);
     Ok(Some(ClientPaths { validator: Arc::new(validator.with_crls(crls, policy)), crls: Some(files) }))
+}
+
+/// The certificates of the CAs here, also those of the keys before and after a rollover.
+fn own_cas(settings: &Settings) -> Vec<Certificate> {
+    let of_ca = |ca: &Ca| std::iter::once(ca.certificate.clone()).chain(ca.rollover.clone()).collect::<Vec<_>>();
+    settings.cas.iter().flat_map(of_ca).collect()
 }
 
 /// The CAs that the labels of `site` name.

@@ -1,5 +1,6 @@
 //! Certificate revocation lists (RFC 5280 §5): what one says of itself, whomever it lists; and one made.
 
+mod issued;
 mod list;
 mod reason;
 
@@ -10,6 +11,7 @@ use rasn::types::SequenceOf;
 use super::{Extension, Name, asn1, der, oid, time};
 use crate::UnixTime;
 
+pub use issued::{IssuedCrl, IssuedCrlError};
 pub use list::{RevokedCertificate, TbsCertList, assemble_cert_list};
 pub use reason::RevocationReason;
 

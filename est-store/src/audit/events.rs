@@ -57,12 +57,18 @@ pub const EVENTS: &[KnownEvent] = &[
         "cert.revoked",
         "A certificate was revoked, or its key is now known to be compromised; the reason is RFC 5280's.",
     ),
+    success("cert.released", "A certificateHold was taken back; the reason has since when it was."),
+    success("cert.imported", "A certificate that another server of the CA has issued was taken into the inventory."),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),
     success("request.approved", "An operator approved a request."),
     success("request.denied", "An operator denied a request."),
     success("crl.published", "A CRL was made; the reason has its number."),
+    success(
+        "crl.imported",
+        "A CRL of another server of the CA was taken over; the reason has its number and its entries.",
+    ),
     failure(
         "crl.failed",
         "A CRL was due and could not be made; the reason says why. One for all tries until one is made.",

@@ -33,6 +33,7 @@ fn crl(number: u64, revocations: u64) -> NewCrl {
         ca: "root".into(),
         authority: "root".into(),
         number,
+        follows: (number > 1).then(|| number - 1),
         this_update: after(number),
         next_update: after(1_000 + number),
         entries: 3,

@@ -182,8 +182,9 @@ async fn publish(store: &Store, ca: &str, number: u64) -> Publication {
     let authority = store.authority(ca);
     let revocations = store.revocations(&authority, START).await.unwrap().count;
     let (this_update, next_update) = (after(number), after(1_000));
-    let crl =
-        NewCrl { ca: ca.into(), authority, number, this_update, next_update, entries: 1, revocations, der: vec![0x30, 0] };
+    let (follows, der) = ((number > 1).then(|| number - 1), vec![0x30, 0]);
+    let ca = ca.into();
+    let crl = NewCrl { ca, authority, number, follows, this_update, next_update, entries: 1, revocations, der };
     store.publish_crl(crl, None).await.unwrap()
 }
 
@@ -268,4 +269,43 @@ async fn what_was_issued_before_keys_were_noted_belongs_to_the_ca_of_that_id() {
     know(store, &[&main]).await;
     know(store, &[&called(&main, "devices")]).await;
     assert_eq!(serials(store, "devices").await, [number(&first)]);
+}
+
+#[tokio::test]
+async fn the_crls_of_all_keys_of_a_ca_list_what_any_of_them_revoked_in_one_row_of_numbers() {
+    let Subject { store, .. } = &Subject::fresh();
+    let old = ca("main");
+    know(store, &[&old]).await;
+    let first = enroll_at(store, "main").await;
+    let new = ConfiguredCa { others: vec![old.certificate.clone()], ..ca("main") };
+    know(store, &[&new]).await;
+    let second = enroll_at(store, "main").await;
+    let keys = [&old, &new].map(|ca| store.authority_of("main", &ca.certificate.key_digest()));
+    assert_ne!(keys[0], keys[1]);
+    let publish = async |authority: &String| {
+        let next = store.next_crl(authority, &keys, START).await.unwrap();
+        let (number, follows) = (next.number, next.last.map(|last| last.number));
+        let crl = NewCrl {
+            ca: "main".into(),
+            authority: authority.clone(),
+            number,
+            follows,
+            this_update: after(number),
+            next_update: after(1_000),
+            entries: next.revocations.revoked.len(),
+            revocations: next.revocations.count,
+            der: vec![0x30, 0],
+        };
+        assert_eq!(store.publish_crl(crl, None).await.unwrap(), Publication::Published);
+        (number, next.revocations.revoked.len())
+    };
+    assert_eq!((publish(&keys[0]).await, publish(&keys[1]).await, publish(&keys[0]).await), ((1, 0), (2, 0), (3, 0)));
+    for (revoked, count) in [(&first, 1), (&second, 2)] {
+        revoke(store, revoked, RevocationReason::Superseded).await;
+        for key in &keys {
+            assert!(store.crl_state_among(key, &keys).await.unwrap().unwrap().is_stale, "{key}");
+            assert_eq!(publish(key).await.1, count);
+            assert!(!store.crl_state_among(key, &keys).await.unwrap().unwrap().is_stale, "{key}");
+        }
+    }
 }

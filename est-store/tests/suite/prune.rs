@@ -118,6 +118,7 @@ async fn a_revoked_certificate_stays_until_no_crl_has_it_any_more() {
             ca: "root".into(),
             authority: "root".into(),
             number,
+            follows: (number > 1).then(|| number - 1),
             this_update,
             next_update,
             entries: 1,

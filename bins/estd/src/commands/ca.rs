@@ -105,10 +105,14 @@ struct Made<'a> {
     config: &'a Path,
 }
 
+/// A path as a TOML string: JSON's escapes are among TOML's.
+fn toml(path: &Path) -> String {
+    serde_json::Value::from(path.display().to_string()).to_string()
+}
+
 impl Made<'_> {
-    /// A path as a TOML string: JSON's escapes are among TOML's.
     fn toml(&self, name: &str) -> String {
-        serde_json::Value::from(self.folder.join(name).display().to_string()).to_string()
+        toml(&self.folder.join(name))
     }
 
     /// The paths as a TOML array.
@@ -127,6 +131,7 @@ its SHA-256 fingerprint is {fingerprint}
 Step 1: let every client learn it, while the old key goes on signing. Add to [[ca]] with id = "{id}":
 
   rollover = {with_new}
+  rollover_key = {key}
 
 then `estd check --config {config}`, and reload (SIGHUP). Wait until the clients have asked for /cacerts once more.
 
@@ -135,6 +140,9 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
   cert = {cert}
   key = {key}
   rollover = {with_old}
+  rollover_key = {old_key}
+
+The old key goes on making CRLs for what it has issued, and must be there as long as the certificates of it are in use.
 "#,
         subject = new.subject(),
         folder = made.folder.display(),
@@ -144,11 +152,13 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
         with_new = made.array([NEW, OLD_WITH_NEW, NEW_WITH_OLD]),
         cert = made.toml(NEW),
         key = made.toml(NEW_KEY),
+        old_key = toml(&fs::canonicalize(&ca.key.path).unwrap_or_else(|_| ca.key.path.clone())),
         with_old = made.array([OLD, OLD_WITH_NEW, NEW_WITH_OLD]),
     ))?;
     if ca.key.passphrase.is_some() {
         output::line(format!(
-            "Take key_passphrase out of it, for {NEW_KEY} is not encrypted; `openssl pkcs8 -topk8` does that.\n"
+            "Call key_passphrase rollover_key_passphrase from then on: it is the old key's, and {NEW_KEY} is not encrypted; \
+             `openssl pkcs8 -topk8` does that.\n"
         ))?;
     }
     if client_auth.trust_anchors.contains(&ca.certificate) {
@@ -166,7 +176,8 @@ Step 2: let the new key sign. In the same [[ca]], put this in the place of cert,
         ))?;
     }
     output::line(format!(
-        "Step 3: the old root ends at {}. When no certificate of the old key is in use any more, take rollover out.",
+        "Step 3: the old root ends at {}. When no certificate of the old key is in use any more, take rollover and \
+         rollover_key out.",
         ca.certificate.not_after()
     ))?;
     if new.not_after() <= ca.certificate.not_after() {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use est_core::pkix::pem;
-use host::{crl_publisher, shell};
+use host::wiring::{self, CaKey};
+use host::{config, crl_publisher, shell};
 use serde_json::json;
 
 use super::{Opened, actor, ca, run as server};
@@ -16,13 +17,21 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
     let Opened { settings, store } = Opened::open(&options.config.config)?;
     server::know_cas(&settings, &store).await?;
     let ca = ca::find(&settings.cas, options.ca.as_deref())?;
+    let keys = wiring::crl_keys(ca)?;
+    let chosen = chosen(ca, &keys, options.key.as_deref())?;
     if options.renew {
-        // Whoever else has just made one has made the next one.
-        crl_publisher::renew(&store, ca, shell::now(), Some(&actor())).await?;
+        let rules = ca.crls.ok_or_else(|| crl_publisher::CrlError::NotWanted { ca: ca.id.clone() })?;
+        let validity = options.valid_for.unwrap_or(rules.validity);
+        // Where a key is named, its CRL alone.
+        for own in keys.iter().filter(|own| options.key.is_none() || own.certificate == chosen.certificate) {
+            // Whoever else has just made one has made the next one.
+            crl_publisher::renew(&store, ca, own, validity, shell::now(), Some(&actor())).await?;
+        }
     }
-    let Some(crl) = store.crl(&store.authority(&ca.id)).await? else {
+    let Some(crl) = store.crl(&store.authority_of(&ca.id, &chosen.certificate.key_digest())).await? else {
         bail!("CA `{}` has no CRL yet: `estd run` makes it, or `estd crl --renew`", ca.id);
     };
+    let key = config::Ca::key_id(&chosen.certificate);
     store.close().await;
     let text = pem::encode("X509 CRL", &crl.der);
     if let Some(file) = &options.out {
@@ -35,6 +44,7 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
     if options.output.json {
         output::json(&json!({
             "ca_id": ca.id,
+            "key": key,
             "number": crl.number,
             "this_update": this_update,
             "next_update": next_update,
@@ -54,6 +64,16 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
         output::line(text.trim_end())?;
     }
     Ok(())
+}
+
+/// The key with this id; the one that signs, if none is named.
+fn chosen<'a>(ca: &config::Ca, keys: &'a [CaKey], id: Option<&str>) -> Result<&'a CaKey> {
+    let Some(id) = id else { return Ok(&keys[0]) };
+    let found = keys.iter().find(|own| config::Ca::key_id(&own.certificate) == id.to_ascii_lowercase());
+    found.with_context(|| {
+        let known: Vec<_> = keys.iter().map(|own| config::Ca::key_id(&own.certificate)).collect();
+        format!("--key {id}: CA `{}` has no such key here, but {}", ca.id, known.join(", "))
+    })
 }
 
 /// Writes a file at once: whoever reads it, a web server say, reads the old one or the new one whole.

@@ -44,6 +44,7 @@ const SHIP_THE_REST_WITHIN: Duration = Duration::from_secs(10);
 pub(crate) fn prepare(settings: &Settings) -> Result<Site> {
     let site = host::site(settings, est_backends::algorithms())?;
     wiring::backends(settings, &site)?;
+    settings.cas.iter().try_for_each(|ca| wiring::crl_keys(ca).map(drop))?;
     serving::check_tls(settings)?;
     sinks::Plan::new(&settings.audit)?;
     if settings.admin.enabled {

@@ -1,4 +1,4 @@
-//! CRLs over HTTP: `GET /crl/<ca>.crl`, whoever asks. What is signed needs no other protection (RFC 5280 §8).
+//! CRLs over HTTP: `GET /crl/<ca>.<key>.crl` and `/crl/<ca>.crl`, whoever asks. What is signed needs no other protection (RFC 5280 §8).
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -67,7 +67,7 @@ impl Crls {
 
     fn get<B>(&self, request: &Request<B>, now: UnixTime) -> Response<Full<Bytes>> {
         let segment = request.uri().path().strip_prefix("/crl/").and_then(|file| file.strip_suffix(".crl"));
-        let Some(found) = segment.and_then(percent_decode).and_then(|ca| self.0.find(&ca)) else {
+        let Some(found) = segment.and_then(percent_decode).and_then(|file| self.0.find(&file, now)) else {
             return refusal(StatusCode::NOT_FOUND, "there is no such CRL\n", None);
         };
         if !matches!(*request.method(), Method::GET | Method::HEAD) {

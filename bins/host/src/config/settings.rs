@@ -262,6 +262,8 @@ pub struct Ca {
     pub rollover: Vec<Certificate>,
     /// Its private key.
     pub key: KeyFile,
+    /// Private keys of other roots in `rollover`, which make CRLs too.
+    pub rollover_keys: Vec<KeyFile>,
     /// For how long a certificate is valid; at most `max_validity`.
     pub validity: Seconds,
     /// For how long at most.
@@ -281,6 +283,12 @@ pub struct Ca {
 }
 
 impl Ca {
+    /// What tells a key of a CA from its others, in the address of its CRL: the beginning of its SHA-256.
+    #[must_use]
+    pub fn key_id(certificate: &Certificate) -> String {
+        certificate.key_digest()[..8].iter().map(|octet| format!("{octet:02x}")).collect()
+    }
+
     /// Has certificates of `profile` tell where the CRL is, unless they do already.
     pub(crate) fn add_crl_urls(&self, profile: &mut Profile) {
         let tells = |extension: &Extension| extension.id == oid::CRL_DISTRIBUTION_POINTS;

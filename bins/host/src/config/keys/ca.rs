@@ -45,6 +45,22 @@ pub(in crate::config) static CA: Section = Section {
              key certified by the other one. `estd ca rollover` makes them.",
         )
         .also(&["rollover_certs", "cross_certs", "cross_certificates", "extra_certs"]),
+        key(
+            "rollover_key",
+            "path or array of paths",
+            Default("[]"),
+            "PEM files with the private keys of other roots in `rollover`. Each of them makes CRLs for as long as it is \
+             listed, with the same entries as those of `key`; it issues nothing. `[]` says that the key of the root before is \
+             gone.",
+        )
+        .also(&["previous_key", "old_key", "rollover_keys"]),
+        key(
+            "rollover_key_passphrase",
+            "secret",
+            Means("the keys of `rollover_key` are not encrypted"),
+            "What the keys of `rollover_key` are encrypted with.",
+        )
+        .also(&["previous_key_passphrase"]),
         key("validity_days", "integer", Default("365"), "For how many days a certificate is valid; 1 to 36500.")
             .also(&["default_validity_days", "validity", "days"]),
         key("max_validity_days", "integer", Default("398"), "For how many days at most; 1 to 36500.")
@@ -77,7 +93,7 @@ pub(in crate::config) static CA: Section = Section {
             "crl",
             "boolean",
             Means("whether `cert` allows cRLSign"),
-            "Whether the server makes CRLs, and serves the last one at `/crl/<id>.crl`.",
+            "Whether the server makes CRLs, and serves the last one of each key of the CA at `/crl/<id>.<key>.crl`.",
         )
         .also(&["crl_enabled", "publish_crl"]),
         key(
@@ -98,7 +114,9 @@ pub(in crate::config) static CA: Section = Section {
             "crl_url",
             "URL or array of URLs",
             Default("[]"),
-            "Where clients find the CRL: certificates say so (cRLDistributionPoints) whose profile names no other place.",
+            "Where clients find the CRL: certificates say so (cRLDistributionPoints) whose profile names no other place. \
+             `{key}` stands for the key that signs them: `http://pki.example.com/crl/main.{key}.crl` leads to the CRL of that \
+             key, also when another one signs.",
         )
         .also(&["crl_urls", "crl_distribution_points", "cdp"]),
     ],

@@ -9,9 +9,9 @@ use super::clients::is_same_ca;
 use super::tls::key_file;
 use crate::config::diagnostic::Fault;
 use crate::config::reader::Reader;
-use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, CrlRules, RsaPadding};
+use crate::config::settings::{Ca, ClientAuth, ClientAuthMode, CrlRules, KeyFile, RsaPadding};
 use crate::config::value::Given;
-use crate::config::{files, keys, names, value};
+use crate::config::{files, keys, names, secret, value};
 
 /// The CAs, as far as they could be read.
 pub(super) struct Cas(Vec<(Option<String>, Option<Ca>)>);
@@ -80,6 +80,7 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let certificate = section.get("cert", own_certificate);
     let key = key_file(section, "key", "key_passphrase");
     let chain = section.optional("chain", files::certificates);
+    let rollover_keys = rollover_keys(section);
     let rollover = section.get("rollover", |given| given.one_or_more(files::certificates_of_any_time)).flatten();
     let validity_days = section.get("validity_days", days);
     let max_validity_days = section.get("max_validity_days", days);
@@ -90,6 +91,10 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
         section.get("rsa_padding", |given| given.choice(&[("pkcs1", RsaPadding::Pkcs1), ("pss", RsaPadding::Pss)]));
     let crls = crls(section, certificate.as_ref());
     let crl_urls = section.get("crl_url", |given| given.one_or_more(super::profile::http_url)).flatten();
+    if let (Some(certificate), Some(Some(_)), Some(rollover), Some(urls)) = (&certificate, &crls, &rollover, &crl_urls)
+    {
+        check_rollover_crls(section, certificate, &rollover.concat(), urls);
+    }
     if let (Some(certificate), Some(chain)) = (&certificate, &chain) {
         let chain = chain.as_deref().unwrap_or_default();
         check_chain(section, certificate, chain);
@@ -100,13 +105,16 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
     let (validity_days, max_validity_days) = (validity_days?, max_validity_days?);
     warn_if_clamped(section, validity_days, max_validity_days);
     let id = id?;
+    let certificate = certificate?;
+    let key_id = Ca::key_id(&certificate);
     Some(Ca {
         name: name?.unwrap_or_else(|| id.clone()),
         id,
-        certificate: certificate?,
+        certificate,
         chain: chain?.unwrap_or_default(),
         rollover: without_ended(section, rollover?.concat()),
         key: key?,
+        rollover_keys: rollover_keys?,
         validity: Seconds::from_days(validity_days.min(max_validity_days)),
         max_validity: Seconds::from_days(max_validity_days),
         key_usage: all_of(&key_usage?),
@@ -114,8 +122,48 @@ fn ca(section: &Reader<'_>, id: Option<String>) -> Option<Ca> {
         check_signatures: check_signatures?,
         rsa_padding: rsa_padding?,
         crls: crls?,
-        crl_urls: crl_urls?,
+        crl_urls: crl_urls?.into_iter().map(|url| url.replace("{key}", &key_id)).collect(),
     })
+}
+
+/// The keys of other roots, which make CRLs.
+fn rollover_keys(section: &Reader<'_>) -> Option<Vec<KeyFile>> {
+    let found = section.get("rollover_key", |given| given.one_or_more(files::key)).flatten();
+    let passphrase = section.optional("rollover_key_passphrase", secret::source);
+    let (found, passphrase) = (found?, passphrase?);
+    if passphrase.is_none()
+        && let Some(encrypted) = found.iter().find(|key| key.is_encrypted)
+    {
+        let fault = Fault::new(format!("{} is encrypted", encrypted.path.display()));
+        section.fault("rollover_key", fault.help("set rollover_key_passphrase = \"file:PATH\", or \"env:NAME\""));
+        return None;
+    }
+    let key = |found: files::FoundKey| KeyFile { path: found.path, passphrase: passphrase.clone() };
+    Some(found.into_iter().map(key).collect())
+}
+
+/// Each key that has issued needs CRLs of its own for as long as its certificates last.
+fn check_rollover_crls(section: &Reader<'_>, certificate: &Certificate, rollover: &[Certificate], urls: &[String]) {
+    let is_root_before = |one: &&Certificate| {
+        one.subject() == certificate.subject()
+            && one.public_key_der() != certificate.public_key_der()
+            && one.is_issued_by(one, est_backends::algorithms())
+            && one.not_before() < certificate.not_before()
+    };
+    if let Some(before) = rollover.iter().find(is_root_before)
+        && !section.has("rollover_key")
+        && section.now() <= before.not_after()
+    {
+        let fault = Fault::new(
+            "lists the root before, whose key makes no CRL any more: who checks one refuses all that it issued",
+        );
+        let help = "set rollover_key to its private key; or to [], once its last CRL lasts as long as its certificates";
+        section.warn("rollover", fault.help(help));
+    }
+    if !rollover.is_empty() && urls.iter().any(|url| !url.contains("{key}")) {
+        let fault = Fault::new("is the same for both keys, and the CRL there is of one of them");
+        section.warn("crl_url", fault.help("write {key} for the key: http://pki.example.com/crl/main.{key}.crl"));
+    }
 }
 
 /// When CRLs are made, if they are.

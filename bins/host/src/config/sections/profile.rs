@@ -203,7 +203,13 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile) {
 /// The extensions that every certificate gets: those of the base that are not written anew, and those of the file.
 fn extensions(section: &Reader<'_>, base: &[Extension]) -> Option<Vec<Extension>> {
     let policies = section.optional_list("policies", names::object_identifier);
-    let crl_urls = section.optional_list("crl_urls", http_url);
+    let crl_urls = section.optional_list("crl_urls", |given| match http_url(given)? {
+        url if url.contains("{key}") => {
+            let fault = Fault::new("a profile does not know which key signs");
+            Err(fault.help("write {key} in `crl_url` of the [[ca]], and leave crl_urls out here"))
+        }
+        url => Ok(url),
+    });
     let issuer_urls = section.optional_list("issuer_urls", http_url);
     let ocsp_urls = section.optional_list("ocsp_urls", http_url);
     let mut constants = Vec::new();
