@@ -365,6 +365,9 @@ pub(crate) enum Certs {
         /// Only those that are so now.
         #[arg(long, value_name = "STATUS")]
         status: Option<CertStatus>,
+        /// Only those that end before this time: 2027-03-31, 2027-03-31T09:30:00Z, or within so long from now: 30d.
+        #[arg(long, value_name = "TIME")]
+        ends_before: Option<Before>,
         /// How many at most.
         #[arg(long, value_name = "N", default_value_t = 100)]
         limit: u32,
@@ -403,6 +406,64 @@ pub(crate) enum Certs {
         #[command(flatten)]
         output: Output,
     },
+    /// Take back a certificateHold: the certificate is good again, and the next CRL does not list it.
+    Release {
+        #[command(flatten)]
+        config: Config,
+        /// The serial number in hexadecimal, with or without 0x and colons.
+        serial: String,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Take over what another server of the same CA has issued, and its CRL. Again changes nothing.
+    Import(CertsImport),
+}
+
+#[derive(Args)]
+pub(crate) struct CertsImport {
+    #[command(flatten)]
+    pub(crate) config: Config,
+    /// Files with certificates, PEM with any number or DER with one, or folders of such files.
+    #[arg(value_name = "FILE", required_unless_present = "crls")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Which CA, by its id; may be left out when there is only one.
+    #[arg(long, value_name = "ID")]
+    pub(crate) ca: Option<String>,
+    /// The last CRL of that server, PEM or DER: what it lists is revoked here, and the next CRL goes on with its number. May
+    /// be repeated, once for each key of the CA.
+    #[arg(long = "crl", value_name = "FILE")]
+    pub(crate) crls: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// A time, or a span from now on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Before {
+    /// This time.
+    Time(est_core::UnixTime),
+    /// So long from now.
+    Within(est_core::Seconds),
+}
+
+impl Before {
+    /// The time that it is.
+    pub(crate) fn time(self, now: est_core::UnixTime) -> est_core::UnixTime {
+        match self {
+            Self::Time(time) => time,
+            Self::Within(span) => now + span,
+        }
+    }
+}
+
+impl std::str::FromStr for Before {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let time = text.parse::<est_store::UnixMicros>().map(|time| Self::Time(time.seconds()));
+        time.or_else(|_| crate::output::parse_span(text).map(Self::Within))
+            .map_err(|_| "write 2027-03-31, 2027-03-31T09:30:00Z, or 30d for within 30 days".to_owned())
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]

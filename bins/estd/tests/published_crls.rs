@@ -312,3 +312,159 @@ fn a_clock_that_ran_ahead_for_a_moment_is_overcome_by_itself() {
     }
     assert!(number(&server) > 3, "numbers keep the order");
 }
+
+#[test]
+fn a_hold_is_on_the_crl_until_it_is_taken_back_and_nothing_else_can_be() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let mut server = launch("").start();
+    let address = plain(&mut server);
+    let first = crl_until(&address, |answer| answer.status == 200);
+    let certificate = enroll(&server, "device");
+    let serial = est_core::pkix::Certificate::parse(&certificate).expect("a certificate").serial_text();
+    let shell = Shell::new();
+    let listed = |answer: &Response| {
+        fs::write(shell.folder().join("crl"), &answer.body).expect("written");
+        shell.run("openssl crl -inform DER -in crl -noout -text")
+    };
+    let release = || server.estd(&["certs", "release", &serial]);
+    let refused = String::from_utf8_lossy(&release().stderr).into_owned();
+    assert!(refused.contains("is not revoked"), "{refused}");
+    revoke(&server, &certificate, "certificateHold");
+    let held = crl_after(&address, &first);
+    assert!(listed(&held).contains("Certificate Hold"), "{}", listed(&held));
+    assert!(release().status.success());
+    let released = crl_after(&address, &held);
+    assert!(listed(&released).contains("No Revoked Certificates"), "{}", listed(&released));
+    assert_eq!(server.estd_json(&["certs", "show", &serial])["status"], "valid");
+    let events = server.estd_json(&["audit", "list", "--event", "cert.released"]);
+    assert!(
+        events["events"][0]["reason"].as_str().is_some_and(|reason| reason.starts_with("held since 2")),
+        "{events}"
+    );
+
+    // A hold that becomes a revocation for good.
+    revoke(&server, &certificate, "certificateHold");
+    revoke(&server, &certificate, "cessationOfOperation");
+    let shown = server.estd_json(&["certs", "show", &serial]);
+    assert_eq!(shown["revocation_reason"], "cessationOfOperation");
+    let refused = String::from_utf8_lossy(&release().stderr).into_owned();
+    assert!(refused.contains("is revoked for cessationOfOperation, which is for good"), "{refused}");
+    let again = crl_until(&address, |answer| answer.status == 200 && listed(answer).contains("Cessation"));
+    assert!(!listed(&again).contains("Hold"));
+}
+
+/// Has openssl be the CA of the server, with an index, serial numbers and a CRL of its own.
+fn openssl_ca(shell: &Shell, ca: &std::path::Path) {
+    let from = ca.parent().expect("a folder").display();
+    shell.run(&format!(
+        "cp {from}/ca.pem {from}/ca-key.pem . && mkdir new && touch index.txt && echo 0a01 > serial && echo 1f > crlnumber
+         cat > openssl.cnf <<'EOF'
+[ca]
+default_ca = ca
+[ca]
+database = index.txt
+new_certs_dir = new
+serial = serial
+crlnumber = crlnumber
+certificate = ca.pem
+private_key = ca-key.pem
+default_md = sha256
+default_days = 30
+default_crl_days = 30
+policy = any
+crl_extensions = crl
+[any]
+commonName = supplied
+[usr]
+extendedKeyUsage = clientAuth, serverAuth
+authorityKeyIdentifier = keyid
+[crl]
+authorityKeyIdentifier = keyid
+EOF
+         for name in good bad lost held; do
+             openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $name.key -subj /CN=$name \
+                 -out $name.csr 2>/dev/null
+             openssl ca -config openssl.cnf -extensions usr -batch -notext -in $name.csr -out $name.pem 2>/dev/null
+         done
+         openssl ca -config openssl.cnf -revoke bad.pem -crl_reason superseded 2>/dev/null
+         openssl ca -config openssl.cnf -revoke lost.pem -crl_reason keyCompromise 2>/dev/null
+         openssl ca -config openssl.cnf -revoke held.pem -crl_reason certificateHold 2>/dev/null
+         openssl ca -config openssl.cnf -gencrl -out old.crl 2>/dev/null
+         mkdir certs && cp good.pem bad.pem certs/ && openssl x509 -in held.pem -outform DER -out certs/held.der"
+    ));
+}
+
+#[test]
+fn what_another_server_of_the_ca_issued_and_revoked_is_taken_over() {
+    if !is_installed("openssl") || !is_installed("curl") {
+        return;
+    }
+    let mut server = launch("").start();
+    let address = plain(&mut server);
+    crl_until(&address, |answer| answer.status == 200);
+    let shell = Shell::new();
+    openssl_ca(&shell, &server.ca());
+    let path = |name: &str| shell.folder().join(name).display().to_string();
+    let import = || server.estd_json(&["certs", "import", &path("certs"), "--crl", &path("old.crl")]);
+    let told = import();
+    let counts = |told: &serde_json::Value| ["added", "known", "revoked", "listed"].map(|name| told[name].as_u64());
+    assert_eq!(counts(&told), [Some(3), Some(0), Some(2), Some(1)], "{told}");
+    let told = import();
+    assert_eq!(counts(&told), [Some(0), Some(3), Some(0), Some(0)], "again changes nothing: {told}");
+    let states = |name: &str| {
+        let listed = server.estd_json(&["certs", "list", "--find", name]);
+        (listed["certificates"][0]["status"].clone(), listed["certificates"][0]["revocation_reason"].clone())
+    };
+    assert_eq!(states("good"), ("valid".into(), serde_json::Value::Null));
+    assert_eq!(states("bad"), ("revoked".into(), "superseded".into()));
+    assert_eq!(states("held"), ("revoked".into(), "certificateHold".into()));
+    let soon = server.estd_json(&["certs", "list", "--ends-before", "31d", "--status", "valid"]);
+    assert_eq!(soon["certificates"].as_array().map(Vec::len), Some(1), "{soon}");
+    let soon = server.estd_json(&["certs", "list", "--ends-before", "29d"]);
+    assert_eq!(soon["certificates"].as_array().map(Vec::len), Some(0), "{soon}");
+
+    // The next CRL goes on with the number, and has all three.
+    let text = |answer: &Response| {
+        fs::write(shell.folder().join("crl"), &answer.body).expect("written");
+        shell.run("openssl crl -inform DER -in crl -noout -text -crlnumber 2>&1")
+    };
+    let next = crl_until(&address, |answer| answer.status == 200 && text(answer).contains("crlNumber=0x20"));
+    let said = text(&next);
+    for serial in ["0A02", "0A03", "0A04"] {
+        assert!(said.contains(&format!("Serial Number: {serial}")), "{said}");
+    }
+    // Who was good renews, and who was not does not, in the inventory or not.
+    for (name, renews) in [("good", true), ("bad", false), ("lost", false), ("held", false)] {
+        let status = shell.run(&format!(
+            "openssl req -new -key {name}.key -subj /CN={name} -outform DER | openssl base64 -out {name}.b64
+             curl -s -o /dev/null -w '%{{http_code}}' --cacert ca.pem --cert {name}.pem --key {name}.key \
+                 -H 'Content-Type: application/pkcs10' --data-binary @{name}.b64 {}",
+            server.est("/simplereenroll")
+        ));
+        assert_eq!(status.trim() == "200", renews, "{name}: {status}");
+    }
+    // The certificate that was missing, later.
+    let lost = server.estd_json(&["certs", "import", &path("lost.pem")]);
+    assert_eq!(counts(&lost), [Some(1), Some(0), Some(1), Some(0)], "{lost}");
+    assert_eq!(states("lost"), ("revoked".into(), "keyCompromise".into()));
+    let events = server.estd_json(&["audit", "list", "--event", "cert.imported"]);
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(4), "{events}");
+    let events = server.estd_json(&["audit", "list", "--event", "crl.imported"]);
+    assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
+
+    // One of somebody else's, and nothing of the rest.
+    shell.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout x.key -subj /CN=stranger -out x.pem \
+             2>/dev/null
+         cat good.pem x.pem > mixed.pem",
+    );
+    let refused = server.estd(&["certs", "import", &path("mixed.pem")]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("mixed.pem: certificate 2, CN=stranger with the serial"),
+        "{said}"
+    );
+    assert!(said.contains("and not of CA `factory`: nothing was imported"), "{said}");
+}

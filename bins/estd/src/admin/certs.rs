@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use est_store::{AuditFilter, AuditRecord, CertificateFilter, Revocation, RevocationReason, Withdrawal, Withdrawn};
+use est_store::{
+    AuditFilter, AuditRecord, CertificateFilter, Release, Revocation, RevocationReason, Withdrawal, Withdrawn,
+};
 use host::shell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,6 +44,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
             .json::<Revoked>(StatusCode::OK, "It is revoked; what was revoked before stays as it was.")
             .fails(&BODY_PROBLEMS)
             .by(revoke),
+        Endpoint::post("/admin/certs/{serial}/release", "Takes back a certificateHold.")
+            .optional_body::<OfCa>()
+            .json::<Released>(StatusCode::OK, "It is good again, and the next CRL does not list it.")
+            .fails(&BODY_PROBLEMS)
+            .by(release),
         Endpoint::post("/admin/revoke", "Revokes a certificate, as `/admin/certs/{serial}/revoke` does.")
             .body::<RevokeSerial>()
             .json::<Revoked>(StatusCode::OK, "It is revoked; what was revoked before stays as it was.")
@@ -73,6 +80,9 @@ struct ListCertificates {
     /// Issued before this time.
     #[schemars(extend("format" = "date-time"))]
     issued_before: Option<String>,
+    /// That ends before this time.
+    #[schemars(extend("format" = "date-time"))]
+    ends_before: Option<String>,
     /// The number of the page.
     #[schemars(range(min = 1, max = 100))]
     page: Option<u32>,
@@ -193,6 +203,16 @@ struct Revoked {
     also_revoked: Vec<CertificateSummary>,
 }
 
+/// A certificate that is not on hold any more.
+#[derive(Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+struct Released {
+    /// Its serial number.
+    serial: String,
+    /// What it is now: `active`, or `expired`.
+    status: Status,
+}
+
 async fn list(
     State(admin): State<Arc<Admin>>,
     Parameters(wanted): Parameters<ListCertificates>,
@@ -209,6 +229,7 @@ async fn list(
         label: wanted.label,
         issued_since: wanted.issued_after.map(|text| time("issued_after", &text)).transpose()?,
         issued_before: wanted.issued_before.map(|text| time("issued_before", &text)).transpose()?,
+        ends_before: wanted.ends_before.map(|text| time("ends_before", &text)).transpose()?,
     };
     let total = admin.store.count_certificates(filter.clone()).await?;
     let page = paging.read(|limit, after| admin.store.certificates(filter.clone(), limit, after)).await?;
@@ -261,6 +282,29 @@ async fn revoke_serial(
     Body(body): Body<RevokeSerial>,
 ) -> Result<Json<Revoked>, Problem> {
     admin.revoke(&caller, body).await
+}
+
+async fn release(
+    State(admin): State<Arc<Admin>>,
+    caller: Caller,
+    Segment(text): Segment,
+    Body(body): Body<Option<OfCa>>,
+) -> Result<Json<Released>, Problem> {
+    let number = serial(&text)?;
+    let ca_id = body.and_then(|body| body.ca_id);
+    at_most(64, "ca_id", &ca_id)?;
+    match admin.store.release(&number, ca_id.as_deref(), &caller.actor).await? {
+        Release::Released => {}
+        Release::NotRevoked => return Err(Problem::Conflict("the certificate is not revoked".to_owned())),
+        Release::ForGood(reason) => {
+            let text =
+                format!("the certificate is revoked for {}: only a certificateHold can be taken back", reason.name());
+            return Err(Problem::Conflict(text));
+        }
+        Release::Unknown => return Err(unknown(&number)),
+    }
+    let found = admin.store.certificate(&number, ca_id.as_deref()).await?.ok_or_else(|| unknown(&number))?;
+    Ok(Json(Released { serial: number.to_string(), status: found.status(shell::now()).into() }))
 }
 
 impl Admin {

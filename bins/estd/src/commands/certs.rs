@@ -1,18 +1,21 @@
 //! `estd certs`.
 
+mod import;
 mod story;
+
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
 use est_store::{
-    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, Chapter, IssuedCertificate, Revocation,
+    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, Chapter, IssuedCertificate, Release, Revocation,
     RevocationReason, SerialNumber, Story, Withdrawal,
 };
 use host::shell;
 use serde_json::json;
 
 use super::{Opened, actor};
-use crate::cli::{CertStatus, Certs};
+use crate::cli::{CertStatus, Certs, Output};
 use crate::output::{self, Printed};
 use crate::view::{CertificateDetail, CertificateSummary, Record};
 
@@ -21,7 +24,7 @@ const SHOWN_EVENTS: u32 = 100;
 
 pub(crate) async fn run(command: Certs) -> Result<()> {
     match command {
-        Certs::List { config, find, status, limit, after, output } => {
+        Certs::List { config, find, status, ends_before, limit, after, output } => {
             let Opened { store, .. } = Opened::open(&config.config)?;
             let now = shell::now();
             let status = status.map(|status| match status {
@@ -32,6 +35,7 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
             let filter = CertificateFilter {
                 status: status.map(|status| (status, now)),
                 containing: find,
+                ends_before: ends_before.map(|end| end.time(shell::now())),
                 ..CertificateFilter::default()
             };
             let page = store.certificates(filter, limit, after).await?;
@@ -92,6 +96,29 @@ pub(crate) async fn run(command: Certs) -> Result<()> {
                 }
             }
         }
+        Certs::Release { config, serial, output } => release(&config.config, &serial, &output).await?,
+        Certs::Import(options) => import::run(&options).await?,
+    }
+    Ok(())
+}
+
+/// Takes back a certificateHold.
+async fn release(config: &Path, serial: &str, output: &Output) -> Result<()> {
+    let Opened { store, .. } = Opened::open(config)?;
+    let serial = parse_serial(serial)?;
+    let release = store.release(&serial, None, &actor()).await?;
+    store.close().await;
+    match release {
+        Release::Released if output.json => {
+            output::json(&json!({ "serial": serial.to_string(), "result": "released" }))?;
+        }
+        Release::Released => output::line(format!("certificate {serial}: released"))?,
+        Release::NotRevoked => bail!("certificate {serial} is not revoked"),
+        Release::ForGood(reason) => bail!(
+            "certificate {serial} is revoked for {}, which is for good: only a certificateHold can be taken back",
+            reason.name()
+        ),
+        Release::Unknown => bail!(unknown(&serial)),
     }
     Ok(())
 }

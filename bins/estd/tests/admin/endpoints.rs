@@ -89,6 +89,11 @@ fn each_does_what_it_is_for() {
             ("POST", "/admin/certs/{serial}/revoke") => {
                 (path.replace("{serial}", &serials[0]), json!({ "reason": "keyCompromise" }), 200)
             }
+            ("POST", "/admin/certs/{serial}/release") => {
+                let hold = path.replace("{serial}", &serials[0]).replace("release", "revoke");
+                assert_eq!(api.post(&hold, &json!({ "reason": "certificateHold" })).status, 200);
+                (path.replace("{serial}", &serials[0]), Value::Null, 200)
+            }
             ("POST", "/admin/revoke") => (path.clone(), json!({ "serial": serials[1] }), 200),
             ("GET", "/admin/requests/{id}") => (path.replace("{id}", &requests[0]), Value::Null, 200),
             ("POST", "/admin/requests/decide") => {

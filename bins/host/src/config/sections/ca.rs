@@ -155,13 +155,13 @@ fn check_rollover_crls(section: &Reader<'_>, certificate: &Certificate, rollover
         && section.now() <= before.not_after()
     {
         let fault = Fault::new(
-            "lists the root before, whose key makes no CRL any more: who checks one refuses all that it issued",
+            "lists the root before, whose key makes no CRL any more: clients that check CRLs refuse what it issued",
         );
         let help = "set rollover_key to its private key; or to [], once its last CRL lasts as long as its certificates";
         section.warn("rollover", fault.help(help));
     }
     if !rollover.is_empty() && urls.iter().any(|url| !url.contains("{key}")) {
-        let fault = Fault::new("is the same for both keys, and the CRL there is of one of them");
+        let fault = Fault::new("is the same for both keys, but a CRL is good for one of them");
         section.warn("crl_url", fault.help("write {key} for the key: http://pki.example.com/crl/main.{key}.crl"));
     }
 }
