@@ -304,9 +304,20 @@ async fn former(
                 None => continue,
             },
         };
-        crls.insert(file, crl);
+        // Before keys were told apart, the CRL of one may have been kept as that of another.
+        let own = certificates(ca).find(|certificate| certificate.key_digest() == key);
+        if own.is_none_or(|own| has_signed(own, &crl)) {
+            crls.insert(file, crl);
+        }
     }
     Ok(crls)
+}
+
+/// Whether the key of this certificate made a CRL, as far as that tells.
+fn has_signed(own: &Certificate, crl: &PublishedCrl) -> bool {
+    let own = own.subject_key_identifier();
+    let head = CrlHead::parse(&crl.der);
+    own.is_none() || head.as_ref().and_then(CrlHead::authority_key_identifier) == own.as_deref()
 }
 
 impl Publishing {
@@ -315,7 +326,9 @@ impl Publishing {
         let state = store.crl_state_among(&authority, all).await?;
         self.take_up(store, &authority, slot, state).await?;
         let is_ahead = state.is_some_and(|last| last.this_update > now + CLOCK_SKEW) && !self.has_redated(now);
-        let is_due = is_ahead || is_due(state, self.rules, now) || slot.crl().is_some_and(|crl| !self.has_signed(&crl));
+        let is_due = is_ahead
+            || is_due(state, self.rules, now)
+            || slot.crl().is_some_and(|crl| !has_signed(&self.own.certificate, &crl));
         if is_due && self.waits(now) {
             return Ok(());
         }
@@ -357,13 +370,6 @@ impl Publishing {
             slot.lock().crl = crl.map(Arc::new);
         }
         Ok(())
-    }
-
-    /// Whether its key made it, and not another one, as before keys were told apart.
-    fn has_signed(&self, crl: &PublishedCrl) -> bool {
-        let own = self.own.certificate.subject_key_identifier();
-        let head = CrlHead::parse(&crl.der);
-        own.is_none() || head.as_ref().and_then(CrlHead::authority_key_identifier) == own.as_deref()
     }
 
     /// Whether it was a moment ago that it made a CRL because the one before was from the future. Where the clocks of two

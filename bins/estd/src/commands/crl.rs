@@ -54,6 +54,7 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
     }
     let mut fields = vec![
         ("CA", ca.id.clone()),
+        ("key", key),
         ("number", crl.number.to_string()),
         ("this update", this_update),
         ("next update", next_update),
