@@ -211,8 +211,6 @@ impl Work for TakeOver {
             }
         }
         let number = i64::try_from(crl.number).map_err(|error| StoreError::Database(Box::new(error)))?;
-        // It lacks what was revoked here, which makes it stale at once.
-        crls::count_revocation(db, authority).await?;
         let (this_update, next_update) = (seconds(crl.head.this_update()), seconds(crl.head.next_update()));
         let update = "UPDATE crls SET number = ?2, this_update = ?3, next_update = ?4, revocations = 0, der = ?5 \
                       WHERE ca = ?1 AND number < ?2";
@@ -224,6 +222,8 @@ impl Work for TakeOver {
             goes_on = db.execute(insert, &values).await? > 0;
         }
         if goes_on || imported != Imported::default() {
+            // It may lack what was revoked here, and the last one of here lacks what it lists: stale at once.
+            crls::count_revocation(db, authority).await?;
             let reason = format!(
                 "number {number}, {} entries, {} revoked, {} of certificates that are not in the inventory",
                 crl.revoked.len(),

@@ -25,6 +25,8 @@ macro_rules! suite {
         mod crowds;
         #[path = "suite/failures.rs"]
         mod failures;
+        #[path = "suite/imports.rs"]
+        mod imports;
         #[path = "suite/inventory.rs"]
         mod inventory;
         #[path = "suite/keys.rs"]
