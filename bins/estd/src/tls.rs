@@ -1,8 +1,8 @@
 //! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
 
 pub(crate) mod handshake;
-pub(crate) mod sessions;
 pub(crate) mod renewal;
+pub(crate) mod sessions;
 mod shown;
 
 use std::fmt;
