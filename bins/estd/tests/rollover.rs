@@ -282,6 +282,10 @@ impl Story {
         let listed = self.cacerts(server, roots.last().expect("a root"));
         let text: String = listed.iter().map(|one| pem::encode("CERTIFICATE", one.as_der())).collect();
         fs::write(self.path("cacerts.pem"), text).expect("written");
+        // Whoever trusts all of them puts the roots first: openssl takes the first issuer that fits, and goes in circles.
+        let four = self.path("four.pem");
+        let text: String = listed.iter().rev().map(|one| pem::encode("CERTIFICATE", one.as_der())).collect();
+        fs::write(&four, text).expect("written");
         let files: std::collections::BTreeSet<_> = expected.iter().map(|(name, _)| self.crl_of(name)).collect();
         let started = std::time::Instant::now();
         let is_so = || {
@@ -289,7 +293,6 @@ impl Story {
             let all: String =
                 files.iter().map(|file| fs::read_to_string(self.path(&format!("{file}.pem"))).expect("PEM")).collect();
             fs::write(self.path("all.pem"), all).expect("written");
-            let four = self.path("cacerts.pem");
             roots.iter().copied().chain([four.as_path()]).all(|root| {
                 expected.iter().all(|(name, told)| {
                     [format!("{}.pem", self.crl_of(name)), "all.pem".to_owned()]

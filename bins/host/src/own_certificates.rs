@@ -103,7 +103,7 @@ impl OwnCertificate<'_> {
         };
         let made = succeed(&ca.certificate, &signer, &wanted).await.map_err(|error| failed(&error))?;
         let made = Certificate::parse(&made).map_err(|error| failed(&error))?;
-        if made.not_after() <= before.not_after() {
+        if key.is_none() && made.not_after() <= before.not_after() && made.not_after() == ca.certificate.not_after() {
             let text =
                 format!("CA `{}` ends at {}: nothing that it issues lasts longer", ca.id, ca.certificate.not_after());
             return Err(failed(&text));
