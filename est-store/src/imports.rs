@@ -119,10 +119,11 @@ impl Work for Add {
                 seconds(certificate.not_before()),
                 certificate.as_der(),
                 certificate.key_digest(),
+                certificate.contents_digest(),
             ];
             let sql = "INSERT INTO certificates (serial, ca, fingerprint, subject, names, not_before, not_after, label, \
-                       profile, principal, issued_at, der, key_digest) \
-                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+                       profile, principal, issued_at, der, key_digest, contents) \
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) \
                        ON CONFLICT (serial, ca) DO NOTHING";
             if db.execute(sql, &values).await? == 0 {
                 imported.known += 1;

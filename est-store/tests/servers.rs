@@ -273,13 +273,13 @@ fn a_newer_database_is_refused() {
 fn a_migration_that_was_cut_off_in_mariadb_goes_on() {
     let Some(server) = MariadbServer::shared() else { return };
     let at = server.url();
-    let names = migrations::apply(&url(&at)).unwrap();
+    migrations::apply(&url(&at)).unwrap();
     for (name, table) in
-        names.iter().zip(["passwords", "compromised_keys", "sinks", "authorities", "listed_revocations"]).skip(2)
+        [("0003_operation", "sinks"), ("0004_keys", "authorities"), ("0006_imports", "listed_revocations")]
     {
         server.run(&at, &format!("UPDATE migrations SET applied_at = NULL WHERE name = '{name}'; DROP TABLE {table}"));
-        assert_eq!(migrations::status(&url(&at)).unwrap().pending, [*name]);
-        assert_eq!(migrations::apply(&url(&at)).unwrap(), [*name]);
+        assert_eq!(migrations::status(&url(&at)).unwrap().pending, [name]);
+        assert_eq!(migrations::apply(&url(&at)).unwrap(), [name]);
         assert_eq!(server.run(&at, &format!("SELECT count(*) FROM {table}")), "0");
     }
 }

@@ -337,7 +337,7 @@ fn a_hold_is_on_the_crl_until_it_is_taken_back_and_nothing_else_can_be() {
     assert!(release().status.success());
     let released = crl_after(&address, &held);
     assert!(listed(&released).contains("No Revoked Certificates"), "{}", listed(&released));
-    assert_eq!(server.estd_json(&["certs", "show", &serial])["status"], "valid");
+    assert_eq!(server.estd_json(&["certs", "show", &serial])["status"], "active");
     let events = server.estd_json(&["audit", "list", "--event", "cert.released"]);
     assert!(
         events["events"][0]["reason"].as_str().is_some_and(|reason| reason.starts_with("held since 2")),
@@ -417,7 +417,7 @@ fn what_another_server_of_the_ca_issued_and_revoked_is_taken_over() {
         let listed = server.estd_json(&["certs", "list", "--find", name]);
         (listed["certificates"][0]["status"].clone(), listed["certificates"][0]["revocation_reason"].clone())
     };
-    assert_eq!(states("good"), ("valid".into(), serde_json::Value::Null));
+    assert_eq!(states("good"), ("active".into(), serde_json::Value::Null));
     assert_eq!(states("bad"), ("revoked".into(), "superseded".into()));
     assert_eq!(states("held"), ("revoked".into(), "certificateHold".into()));
     let soon = server.estd_json(&["certs", "list", "--ends-before", "31d", "--status", "valid"]);

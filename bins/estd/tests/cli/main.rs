@@ -173,7 +173,9 @@ fn a_database_of_an_older_version_is_left_alone_by_all_but_who_serves_and_migrat
         assert_eq!(output.status.code(), Some(if command == ["audit", "verify"] { 2 } else { 1 }), "{command:?}");
         let errors = stderr(&output);
         assert!(
-            errors.contains("lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports: run estd migrate"),
+            errors.contains(
+                "lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports: run estd migrate"
+            ),
             "{command:?}: {errors}"
         );
         assert_eq!(sqlite(".dump"), before, "{command:?}");
