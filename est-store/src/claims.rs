@@ -11,18 +11,26 @@ use est_core::{Approval, Claimed, Intent, Principal, Seconds, Serial, Ticket, Un
 use tokio::time::{Instant, timeout_at};
 
 use crate::audit::micros;
-use crate::database::{Database, Now, seconds, time};
+use crate::database::{Database, Inner, seconds, time};
 use crate::requests::NewRequest;
 use crate::session::{Change, Session};
 use crate::value::{Row, Value, values};
 use crate::work::Work;
+use crate::working::Working;
 use crate::{StoreError, UnixMicros, passwords};
 
-/// How long a claim that somebody else holds is waited for.
+/// How long a claim that this process works on is waited for: a bell rings when it is done.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often it is looked at meanwhile, for whoever holds it may be another process, which rings no bell here.
-const LOOK: Duration = Duration::from_millis(50);
+/// How long one is waited for that another process works on, which may have died: whoever waits keeps others waiting.
+const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(1);
+
+/// How many wait for other processes at a time; the next one is told at once to come again.
+pub(crate) const WAIT_FOR_OTHERS: usize = 8;
+
+/// How soon a claim is looked at again, for another process rings no bell here; twice as late each time.
+const FIRST_LOOK: Duration = Duration::from_millis(50);
+const LAST_LOOK: Duration = Duration::from_secs(1);
 
 /// How many old claims are deleted in one transaction at most: no fewer than one can add.
 const SWEEP: i64 = 128;
@@ -45,23 +53,25 @@ impl State {
 }
 
 impl Database {
-    /// Tells the store that nobody else claims in this database: leases taken before belong to a process that is gone,
-    /// and keep nobody waiting from here on.
-    ///
-    /// # Errors
-    /// [`StoreError::Closed`].
-    pub async fn serve_alone(&self) -> Result<(), StoreError> {
-        let now = self.write(Now).await?;
-        // Said twice, the first time counts: leases taken since are alive.
-        let _ = self.inner.alone_since.set(now);
-        Ok(())
+    /// Tells the store that nobody else claims in this database: a claim that this process does not work on is one that
+    /// nobody works on, and keeps nobody waiting.
+    pub fn serve_alone(&self) {
+        let _ = self.inner.alone.set(Alone::InDatabase);
+    }
+
+    /// As [`serve_alone`](Self::serve_alone) for the claims of this node, where no other process has its name.
+    pub fn serve_as_node(&self) {
+        let _ = self.inner.alone.set(Alone::AsNode);
     }
 
     pub(crate) async fn reserve(&self, intent: &Intent) -> Result<Claimed, StoreError> {
-        let alone_since = self.inner.alone_since.get().copied().unwrap_or(UnixMicros(0));
-        let reservation = Arc::new(Reservation { alone_since, ..Reservation::of(intent) });
-        let bell = self.inner.settled.bell(&reservation.identity);
-        let deadline = Instant::now() + PATIENCE;
+        let inner = &self.inner;
+        let making = inner.working.begin(intent.serial);
+        let reservation = Arc::new(Reservation::of(intent, inner));
+        let bell = inner.settled.bell(&reservation.identity);
+        let begun = Instant::now();
+        let mut look = FIRST_LOOK;
+        let mut seat = None;
         loop {
             let mut rung = std::pin::pin!(bell.notified());
             // From here on: what is settled after the look below must not go unheard.
@@ -71,15 +81,58 @@ impl Database {
                 Some(_) => self.write(reservation.clone()).await?,
                 None => self.transact(reservation.clone()).await?,
             };
-            match attempt {
-                Attempt::Answered(claimed) => return Ok(claimed),
+            let patience = match attempt {
+                Attempt::Answered(claimed) => {
+                    if matches!(claimed, Claimed::Fresh | Claimed::Open(_)) {
+                        making.made();
+                    }
+                    return Ok(claimed);
+                }
                 Attempt::Overtaken => continue,
-                Attempt::Held if Instant::now() >= deadline => return Ok(Claimed::Busy),
-                Attempt::Held => {}
+                Attempt::Held(Holder::ThisProcess) => PATIENCE,
+                Attempt::Held(Holder::Another) => {
+                    if seat.is_none() {
+                        let Ok(free) = inner.for_others.try_acquire() else { return Ok(Claimed::Busy) };
+                        seat = Some(free);
+                    }
+                    PATIENCE_WITH_OTHERS
+                }
+            };
+            let deadline = begun + patience;
+            if Instant::now() >= deadline {
+                return Ok(Claimed::Busy);
             }
             // Rung or not, it looks again.
-            let _ = timeout_at(deadline.min(Instant::now() + LOOK), rung).await;
+            let _ = timeout_at(deadline.min(Instant::now() + look), rung).await;
+            look = (look * 2).min(LAST_LOOK);
         }
+    }
+
+    /// Lets go of a claim whose end could not be recorded, so that the same request can go on: at once here, and elsewhere
+    /// as soon as something can be written.
+    pub(crate) fn abandon(&self, held: Held) {
+        // It is queued by the call. What comes of it nobody has to know: the lease ends by itself.
+        drop(self.write(Abandon(held)));
+    }
+}
+
+/// Whose claims this process knows all about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    /// Everybody's.
+    InDatabase,
+    /// Those of its node.
+    AsNode,
+}
+
+struct Abandon(Held);
+
+impl Work for Abandon {
+    type Answer = ();
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<(), StoreError> {
+        let interrupt = self.0.interrupt();
+        db.execute(interrupt.sql, &interrupt.values).await.map(drop)
     }
 }
 
@@ -94,12 +147,13 @@ struct Reservation {
     now: UnixTime,
     lease: Seconds,
     replay_until: UnixTime,
-    /// Leases taken before this are void.
-    alone_since: UnixMicros,
+    node: String,
+    alone: Option<Alone>,
+    working: Arc<Working>,
 }
 
 impl Reservation {
-    fn of(intent: &Intent) -> Self {
+    fn of(intent: &Intent, inner: &Inner) -> Self {
         let password = match &intent.principal {
             Principal::OneTimePassword { id, .. } => Some(id.clone()),
             Principal::Certificate(_) => None,
@@ -113,19 +167,41 @@ impl Reservation {
             now: intent.now,
             lease: intent.lease,
             replay_until: intent.replay_until,
-            alone_since: UnixMicros(0),
+            node: inner.node.clone(),
+            alone: inner.alone.get().copied(),
+            working: inner.working.clone(),
         }
     }
 
-    /// Whether a lease that lasts until then still keeps others away.
-    fn is_held_until(&self, lease_until: UnixMicros, at: UnixMicros) -> bool {
-        lease_until > at && lease_until >= self.alone_since.after(self.lease)
+    /// Who works on an open claim at this time.
+    fn holder(&self, found: &Found, at: UnixMicros) -> Option<Holder> {
+        // No lease ends that late: a clock was ahead when it was taken. Those of the nodes may differ a little.
+        let latest = at.after(Seconds(self.lease.0.saturating_mul(2)));
+        if found.lease_until <= at || found.lease_until > latest {
+            return None;
+        }
+        if self.working.has(&found.serial) {
+            return Some(Holder::ThisProcess);
+        }
+        let is_known = match self.alone {
+            Some(Alone::InDatabase) => true,
+            Some(Alone::AsNode) => found.node.as_deref() == Some(&self.node),
+            None => false,
+        };
+        (!is_known).then_some(Holder::Another)
     }
+}
+
+/// Who works on a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holder {
+    ThisProcess,
+    Another,
 }
 
 enum Attempt {
     Answered(Claimed),
-    Held,
+    Held(Holder),
     /// Somebody else made the claim between a look and the making of it.
     Overtaken,
 }
@@ -133,6 +209,8 @@ enum Attempt {
 /// A row of `claims`, as far as it decides.
 struct Found {
     state: State,
+    serial: Vec<u8>,
+    node: Option<String>,
     lease_until: UnixMicros,
     replay_until: UnixTime,
     certificate: Option<i64>,
@@ -146,6 +224,7 @@ impl Work for Arc<Reservation> {
         let claimed = match find(db, &self.identity).await? {
             None => return self.make(db, at).await,
             Some(found) => match found.state {
+                State::Open if let Some(holder) = self.holder(&found, at) => return Ok(Attempt::Held(holder)),
                 State::Finished | State::Denied if self.now > found.replay_until => self.renew(db, at).await?,
                 State::Finished => replay(db, found.certificate).await?,
                 State::Denied => Claimed::Denied,
@@ -153,7 +232,6 @@ impl Work for Arc<Reservation> {
                     self.keep_waiting(db).await?;
                     Claimed::AwaitingApproval
                 }
-                State::Open if self.is_held_until(found.lease_until, at) => return Ok(Attempt::Held),
                 State::Open | State::Approved if self.is_compromised(db).await? => Claimed::KeyCompromised,
                 State::Open | State::Approved => {
                     self.take(db, at).await?;
@@ -166,8 +244,8 @@ impl Work for Arc<Reservation> {
 }
 
 async fn find(db: &mut Session, identity: &[u8; 32]) -> Result<Option<Found>, StoreError> {
-    let sql = "SELECT state, lease_until_micros, replay_until, certificate, ticket FROM claims WHERE identity = ?1 \
-               FOR UPDATE";
+    let sql = "SELECT state, lease_until_micros, replay_until, certificate, ticket, serial, node FROM claims \
+               WHERE identity = ?1 FOR UPDATE";
     let Some(mut row) = db.query_one(sql, &values![identity]).await? else { return Ok(None) };
     Ok(Some(Found {
         state: State::from_number(row.take(0)?).ok_or(StoreError::Damaged { column: "claims.state" })?,
@@ -175,6 +253,8 @@ async fn find(db: &mut Session, identity: &[u8; 32]) -> Result<Option<Found>, St
         replay_until: time(row.take(2)?),
         certificate: row.take(3)?,
         ticket: row.take::<Option<_>>(4)?.map(Ticket),
+        serial: row.take(5)?,
+        node: row.take(6)?,
     }))
 }
 
@@ -193,8 +273,8 @@ impl Reservation {
             return Ok(Attempt::Answered(Claimed::KeyCompromised));
         }
         let (state, lease_until, claimed) = self.beginning(at);
-        let sql = "INSERT INTO claims (identity, state, serial, lease_until_micros, replay_until, password) \
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (identity) DO NOTHING";
+        let sql = "INSERT INTO claims (identity, state, serial, lease_until_micros, replay_until, password, node) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (identity) DO NOTHING";
         // Before the password is used, so that who comes second waits here, and then finds a claim and not a password
         // that is spent.
         if db.execute(sql, &self.row(state, lease_until)).await? == 0 {
@@ -218,7 +298,7 @@ impl Reservation {
         }
         let (state, lease_until, claimed) = self.beginning(at);
         let sql = "UPDATE claims SET state = ?2, serial = ?3, lease_until_micros = ?4, replay_until = ?5, \
-                   password = ?6, certificate = NULL, ticket = NULL WHERE identity = ?1";
+                   password = ?6, node = ?7, certificate = NULL, ticket = NULL WHERE identity = ?1";
         db.execute(sql, &self.row(state, lease_until)).await?;
         self.ask(db, at).await?;
         Ok(claimed)
@@ -232,7 +312,7 @@ impl Reservation {
         }
     }
 
-    fn row(&self, state: State, lease_until: UnixMicros) -> [Value<'_>; 6] {
+    fn row(&self, state: State, lease_until: UnixMicros) -> [Value<'_>; 7] {
         values![
             &self.identity,
             state as u8,
@@ -240,6 +320,7 @@ impl Reservation {
             micros(lease_until),
             seconds(self.replay_until),
             &self.password,
+            &self.node,
         ]
     }
 
@@ -271,10 +352,10 @@ impl Reservation {
 
     /// Goes on with a claim that nobody works on.
     async fn take(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
-        let sql = "UPDATE claims SET state = 0, serial = ?2, lease_until_micros = ?3, replay_until = ?4 \
+        let sql = "UPDATE claims SET state = 0, serial = ?2, lease_until_micros = ?3, replay_until = ?4, node = ?5 \
                    WHERE identity = ?1";
-        let lease_until = micros(at.after(self.lease));
-        let values = values![&self.identity, self.serial.as_bytes(), lease_until, seconds(self.replay_until)];
+        let (lease_until, replay_until) = (micros(at.after(self.lease)), seconds(self.replay_until));
+        let values = values![&self.identity, self.serial.as_bytes(), lease_until, replay_until, &self.node];
         db.execute(sql, &values).await?;
         Ok(())
     }

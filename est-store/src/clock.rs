@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use est_core::{Seconds, UnixTime};
 
@@ -85,33 +85,83 @@ fn numbers<const N: usize>(text: &str, separator: char, digits: [usize; N]) -> R
 
 /// Where the store reads the time.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> UnixMicros + Send + Sync>);
+pub struct Clock {
+    now: Arc<dyn Fn() -> UnixMicros + Send + Sync>,
+    steady: Arc<dyn Fn() -> Duration + Send + Sync>,
+}
 
 impl Clock {
-    /// Reads the time from `now`.
+    /// Reads the time from `now`, which nobody sets.
     pub fn new(now: impl Fn() -> UnixMicros + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+        let now = Arc::new(now);
+        let same = now.clone();
+        Self { now, steady: Arc::new(move || Duration::from_micros(same().0)) }
+    }
+
+    /// The same, which somebody may set: how much time has gone by is read from `steady`.
+    #[must_use]
+    pub fn with_steady(self, steady: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self { steady: Arc::new(steady), ..self }
     }
 
     /// Reads the operating system's clock.
     #[must_use]
     pub fn system() -> Self {
-        Self::new(|| {
+        let begun = Instant::now();
+        let now = || {
             let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             UnixMicros(u64::try_from(since_epoch.as_micros()).unwrap_or(u64::MAX))
-        })
+        };
+        Self::new(now).with_steady(move || begun.elapsed())
     }
 
     /// The time.
     #[must_use]
     pub fn now(&self) -> UnixMicros {
-        (self.0)()
+        (self.now)()
+    }
+
+    /// How much time has gone by since some time, whatever becomes of the clock.
+    pub(crate) fn steady(&self) -> Duration {
+        (self.steady)()
     }
 }
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Clock(..)")
+    }
+}
+
+/// How far a clock may be from what it should show before it counts as set.
+const SET: u64 = 10_000_000;
+
+/// For how long nobody may have set a clock before something is deleted by it.
+const SETTLED: Duration = Duration::from_mins(10);
+
+/// Watches a clock for being set: what is deleted by a wrong one does not come back.
+pub(crate) struct Watch {
+    last: Option<(UnixMicros, Duration)>,
+    since: Duration,
+}
+
+impl Watch {
+    pub(crate) const fn new() -> Self {
+        Self { last: None, since: Duration::ZERO }
+    }
+
+    /// Whether nobody has set the clock for a while, as far as was looked.
+    pub(crate) fn is_settled(&mut self, clock: &Clock) -> bool {
+        let (now, steady) = (clock.now(), clock.steady());
+        let is_as_expected = self.last.is_some_and(|(then, steady_then)| {
+            let gone_by = u64::try_from(steady.saturating_sub(steady_then).as_micros()).unwrap_or(u64::MAX);
+            now.0.abs_diff(then.0.saturating_add(gone_by)) <= SET
+        });
+        if !is_as_expected {
+            self.since = steady;
+        }
+        self.last = Some((now, steady));
+        steady.saturating_sub(self.since) >= SETTLED
     }
 }
 
@@ -122,6 +172,25 @@ mod tests {
     #[test]
     fn writes_microseconds_with_six_digits() {
         assert_eq!(UnixMicros(1_795_253_400_000_250).to_string(), "2026-11-21T09:30:00.000250Z");
+    }
+
+    #[test]
+    fn a_clock_that_was_set_is_not_believed_for_a_while() {
+        let mut watch = Watch::new();
+        let mut is_settled = |now: u64, steady: u64| {
+            let clock =
+                Clock::new(move || UnixMicros(now * 1_000_000)).with_steady(move || Duration::from_secs(steady));
+            watch.is_settled(&clock)
+        };
+        const YEAR: u64 = 400 * 86_400;
+        assert!(!is_settled(1_000, 0), "it has just begun");
+        assert!(!is_settled(1_599, 599));
+        assert!(is_settled(1_600, 600));
+        assert!(is_settled(90_003, 89_000), "a clock may be a little slow or fast");
+        assert!(!is_settled(YEAR, 89_001), "set ahead");
+        assert!(!is_settled(90_010, 89_005), "and back");
+        assert!(!is_settled(90_604, 89_604));
+        assert!(is_settled(90_606, 89_605));
     }
 
     #[test]

@@ -10,14 +10,16 @@ use std::time::Duration;
 
 use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
+use crate::claims::{Alone, WAIT_FOR_OTHERS};
 use crate::pool::Pool;
 use crate::readers::Readers;
 use crate::server::{Server, blocking};
 use crate::session::Session;
 use crate::url::Place;
 use crate::work::Work;
+use crate::working::Working;
 use crate::writer::{Line, Trouble, Writer};
 use crate::{Clock, DatabaseUrl, StoreError, UnixMicros, claims, migrations};
 
@@ -34,8 +36,13 @@ pub struct Database {
 pub(crate) struct Inner {
     engine: Engine,
     pub(crate) settled: Settled,
-    /// Since when nobody else claims in this database.
-    pub(crate) alone_since: OnceLock<UnixMicros>,
+    /// Whose claims this process knows all about; nobody else's, where nothing is said.
+    pub(crate) alone: OnceLock<Alone>,
+    /// The claims that this process works on.
+    pub(crate) working: Arc<Working>,
+    /// Seats for those that wait for other processes.
+    pub(crate) for_others: Semaphore,
+    pub(crate) node: String,
     /// By the ids of the CAs, the names of the keys that they sign with.
     pub(crate) authorities: RwLock<BTreeMap<String, String>>,
     /// By their SHA-256, the names of all keys that are known.
@@ -162,8 +169,8 @@ impl Database {
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Line::Kept(Session::new(db)), node, clock, claims::Sweep)?;
-        Ok(Self::with(Engine::Sqlite { readers, writer }, migrated))
+        let writer = Writer::start(Line::Kept(Session::new(db)), node.clone(), clock, claims::Sweep)?;
+        Ok(Self::with(Engine::Sqlite { readers, writer }, node, migrated))
     }
 
     fn serve(server: Server, options: Options) -> Result<Self, StoreError> {
@@ -178,17 +185,20 @@ impl Database {
         if !lacking.is_empty() {
             return Err(StoreError::PendingMigrations { pending: lacking });
         }
-        let writer = Writer::start(Line::Made(server.clone(), None), node, clock.clone(), claims::Sweep)?;
+        let line = Line::Made(server.clone(), None);
+        let writer = Writer::start(line, node.clone(), clock.clone(), claims::Sweep)?;
         let pool = Pool::new(server, max_connections, clock, writer.runtime().clone());
-        Ok(Self::with(Engine::Server { pool, writer }, migrated))
+        Ok(Self::with(Engine::Server { pool, writer }, node, migrated))
     }
 
-    fn with(engine: Engine, migrated: Vec<&'static str>) -> Self {
-        let (settled, alone_since) = (Settled::new(), OnceLock::new());
+    fn with(engine: Engine, node: String, migrated: Vec<&'static str>) -> Self {
         let inner = Inner {
             engine,
-            settled,
-            alone_since,
+            settled: Settled::new(),
+            alone: OnceLock::new(),
+            working: Arc::default(),
+            for_others: Semaphore::new(WAIT_FOR_OTHERS),
+            node,
             authorities: RwLock::default(),
             authorities_by_key: RwLock::default(),
             migrated,

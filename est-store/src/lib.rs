@@ -47,6 +47,7 @@ mod story;
 mod url;
 mod value;
 mod work;
+mod working;
 mod writer;
 
 pub use admin::AdminEvent;

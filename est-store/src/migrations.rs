@@ -43,6 +43,7 @@ static ALL: &[Migration] = &[
     migration!(4, "0004_keys"),
     migration!(5, "0005_stories"),
     migration!(6, "0006_imports"),
+    migration!(7, "0007_holders"),
 ];
 
 /// Which migrations a database has, and which it lacks.

@@ -17,11 +17,15 @@ use crate::{RevocationReason, StoreError, UnixMicros};
 
 impl Database {
     pub(crate) async fn remember(&self, entry: &Entry) -> Result<(), StoreError> {
-        let recorded = self.write(Record::of(entry, self.authority(&entry.ca))).await?;
+        let recorded = self.write(Record::of(entry, self.authority(&entry.ca))).await;
         if let Some(intent) = &entry.intent {
+            self.inner.working.end(intent.serial);
+            if recorded.is_err() {
+                self.abandon(Held { identity: intent.identity.0, serial: intent.serial });
+            }
             self.inner.settled.bell(&intent.identity.0).notify_waiters();
         }
-        match recorded {
+        match recorded? {
             Recorded::AsItIs => Ok(()),
             // What was signed is in the inventory, and nobody gets it.
             Recorded::Revoked(Flaw::Key) => Err(StoreError::KeyCompromised),

@@ -3,6 +3,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TryRecvError;
@@ -10,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::clock::Watch;
 use crate::server::{BATCH, REQUEST, Server, until};
 use crate::session::Session;
 use crate::work::{Work, contained};
@@ -18,6 +20,9 @@ use crate::{Clock, StoreError, UnixMicros};
 /// How many pieces of work share a transaction at most. Beyond it the commit is a small part of the cost already, and
 /// the first in line would wait longer for the last.
 const PIECES: usize = 256;
+
+/// How often the store cleans up.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Sends work to the writing thread.
 ///
@@ -102,7 +107,15 @@ impl Writer {
         let handle = runtime.handle().clone();
         let (queue, jobs) = unbounded_channel();
         let trouble = Arc::default();
-        let batches = Batches { line, node, clock, sweep, sweep_due: UnixMicros(0), trouble: Arc::clone(&trouble) };
+        let batches = Batches {
+            line,
+            node,
+            clock,
+            sweep,
+            sweep_due: Duration::ZERO,
+            watch: Watch::new(),
+            trouble: Arc::clone(&trouble),
+        };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(batches.run(jobs)))
@@ -218,7 +231,9 @@ struct Batches<S> {
     node: String,
     clock: Clock,
     sweep: S,
-    sweep_due: UnixMicros,
+    /// By the clock that nobody sets.
+    sweep_due: Duration,
+    watch: Watch,
     trouble: Arc<Mutex<Option<Trouble>>>,
 }
 
@@ -289,8 +304,12 @@ impl<S: Work<Answer = bool>> Batches<S> {
     /// Cleans up a little at a time: once a second, and after every batch while there is much to do. In a transaction of
     /// its own, after everybody has an answer: what goes wrong with it harms nobody.
     async fn sweep(&mut self) {
-        let now = self.clock.now();
-        if now < self.sweep_due {
+        let (now, steady) = (self.clock.now(), self.clock.steady());
+        if steady < self.sweep_due {
+            return;
+        }
+        self.sweep_due = steady + SWEEP_EVERY;
+        if !self.watch.is_settled(&self.clock) {
             return;
         }
         let deadline = Instant::now() + REQUEST;
@@ -302,8 +321,9 @@ impl<S: Work<Answer = bool>> Batches<S> {
             tracing::warn!(%error, "old claims were not deleted");
             self.line.clear(error).await;
         }
-        let more = swept.unwrap_or(false);
-        self.sweep_due = if more { now } else { UnixMicros(now.0.saturating_add(1_000_000)) };
+        if swept.unwrap_or(false) {
+            self.sweep_due = steady;
+        }
     }
 }
 
@@ -600,8 +620,8 @@ mod tests {
         let server = Server::new(&nowhere, &Options::default());
         let line = Line::Made(server, Some(Session::new(Silent(connection))));
         let (node, clock) = ("local".to_owned(), Clock::system());
-        let (sweep_due, trouble) = (UnixMicros(0), Arc::default());
-        let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due, trouble };
+        let (sweep_due, watch, trouble) = (Duration::ZERO, Watch::new(), Arc::default());
+        let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due, watch, trouble };
         let (reply, _answer) = oneshot::channel();
         let work = Statements(vec!["INSERT INTO t VALUES (1)".to_owned()]);
         let piece: Box<dyn Piece> = Box::new(Task { work, outcome: None, reply });

@@ -162,6 +162,44 @@ async fn claims_whose_time_is_over_are_deleted_little_by_little() {
 }
 
 #[tokio::test]
+async fn nothing_is_deleted_by_a_clock_that_was_just_set() {
+    let (_folder, path) = database();
+    let (clock, steady) = (TestClock::new(), TestClock::new());
+    let mut options = clock.to_options();
+    let gone_by = steady.to_clock();
+    options.clock = clock.to_clock().with_steady(move || std::time::Duration::from_micros(gone_by.now().0));
+    let store = Database::open(&path, options).unwrap();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+    let note = async || {
+        for _ in 0..3 {
+            store.note(ServerEvent::Startup, None).await.unwrap();
+        }
+    };
+    note().await;
+    for clock in [&clock, &steady] {
+        clock.advance(Seconds(700));
+    }
+    note().await;
+    let ahead = Seconds::from_days(400);
+    clock.advance(ahead);
+    for _ in 0..4 {
+        [&clock, &steady].iter().for_each(|clock| clock.advance(Seconds(1)));
+        note().await;
+    }
+    clock.set_back(ahead);
+    note().await;
+    assert_eq!(count(&path, "claims"), 1);
+    for clock in [&clock, &steady] {
+        clock.advance(Seconds(WINDOW.0 + 1));
+    }
+    note().await;
+    note().await;
+    assert_eq!(count(&path, "claims"), 0);
+}
+
+#[tokio::test]
 async fn dropping_the_last_handle_keeps_what_was_begun() {
     let (_folder, path) = database();
     let store = Database::open(&path, Options::default()).unwrap();

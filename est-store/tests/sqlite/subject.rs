@@ -29,6 +29,13 @@ impl Subject {
     pub(super) fn neighbour(&self) -> Store {
         open(&self.folder, &self.clock)
     }
+
+    /// The same store, as another node has it.
+    pub(super) fn node(&self, name: &str) -> Store {
+        let mut options = self.clock.to_options();
+        options.node = name.to_owned();
+        Database::open(&self.folder.path().join("store.db"), options).unwrap()
+    }
 }
 
 fn open(folder: &Folder, clock: &TestClock) -> Store {

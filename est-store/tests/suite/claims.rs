@@ -3,6 +3,8 @@
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
 use est_store::{Actor, AuditFilter, Decision, Revocation, RevocationReason, SerialNumber};
 
+use tokio::task::JoinSet;
+
 use super::subject::Subject;
 use crate::support::{
     WINDOW, after, again, certificate_holder, csr, entry, intent, intent_at, issued, manual, new_password,
@@ -172,6 +174,90 @@ async fn who_waits_sees_what_another_process_records() {
     let (waited, recorded) = tokio::join!(biased; subject.store.claim(&second), neighbour.record(&recorded));
     recorded.unwrap();
     assert_eq!(waited.unwrap(), Claimed::Finished(certificate.as_der().to_vec()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_another_process_at_work_waits_briefly_and_in_small_numbers() {
+    let subject = Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    subject.neighbour().claim(&first).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let crowd: JoinSet<_> = (0..20)
+        .map(|_| {
+            let (store, again) = (subject.store.clone(), again(&first, after(1)));
+            async move { (store.claim(&again).await.unwrap(), begun.elapsed()) }
+        })
+        .collect();
+    let mut waited: Vec<_> = crowd.join_all().await;
+    assert!(waited.iter().all(|(claimed, _)| *claimed == Claimed::Busy));
+    waited.sort_by_key(|(_, waited)| *waited);
+    assert!(waited[19].1.as_secs() < 5, "{:?}", waited[19]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_alone_goes_on_at_once_with_what_it_was_killed_at() {
+    let subject = Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    subject.store.claim(&first).await.unwrap();
+    let Subject { store, .. } = &subject.reopened();
+    store.serve_alone();
+    let second = again(&first, after(1));
+    assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
+    store.record(&issued(&second, &sign_certificate(&second))).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_goes_on_at_once_with_its_own_claims_and_not_with_those_of_others() {
+    let subject = Subject::fresh();
+    let (own, foreign) = (csr("device-1"), csr("device-2"));
+    let [own, foreign] = [own, foreign].map(|csr| intent(certificate_holder("device"), &csr));
+    subject.node("est-1").claim(&own).await.unwrap();
+    subject.node("est-2").claim(&foreign).await.unwrap();
+    let restarted = subject.node("est-1");
+    restarted.serve_as_node();
+    assert_eq!(restarted.claim(&again(&own, after(1))).await.unwrap(), Claimed::Fresh);
+    assert_eq!(restarted.claim(&again(&foreign, after(1))).await.unwrap(), Claimed::Busy);
+}
+
+#[tokio::test]
+async fn a_record_that_fails_leaves_the_claim_to_the_next_who_asks_here_and_elsewhere() {
+    let subject = Subject::fresh();
+    let store = &subject.store;
+    store.serve_alone();
+    let taken = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&taken).await.unwrap();
+    store.record(&issued(&taken, &sign_certificate(&taken))).await.unwrap();
+    for asks_elsewhere in [false, true] {
+        let serial = taken.serial;
+        let failing = est_core::Intent { serial, ..intent(certificate_holder("device-2"), &csr("device-2")) };
+        store.claim(&failing).await.unwrap();
+        assert!(store.record(&issued(&failing, &sign_certificate(&failing))).await.is_err());
+        // What was queued before this is done.
+        store.note(est_store::ServerEvent::Startup, None).await.unwrap();
+        let next = if asks_elsewhere { subject.neighbour() } else { store.clone() };
+        assert_eq!(next.claim(&again(&failing, after(1))).await.unwrap(), Claimed::Fresh, "{asks_elsewhere}");
+    }
+}
+
+#[tokio::test]
+async fn a_lease_from_a_clock_that_was_ahead_keeps_nobody_waiting() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    let ahead = Seconds(12 * 3_600);
+    clock.advance(ahead);
+    store.claim(&first).await.unwrap();
+    clock.set_back(ahead);
+    assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), Claimed::Fresh);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_from_a_clock_that_is_a_little_fast_counts() {
+    let subject = Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    subject.clock.advance(Seconds(20));
+    subject.neighbour().claim(&first).await.unwrap();
+    subject.clock.set_back(Seconds(20));
+    assert_eq!(subject.store.claim(&again(&first, after(1))).await.unwrap(), Claimed::Busy);
 }
 
 #[tokio::test]

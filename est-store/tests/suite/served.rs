@@ -36,6 +36,13 @@ impl Subject {
     pub(super) fn neighbour(&self) -> Store {
         open(&self.url, &self.clock)
     }
+
+    /// The same store, as another node has it.
+    pub(super) fn node(&self, name: &str) -> Store {
+        let mut options = self.clock.to_options();
+        options.node = name.to_owned();
+        Database::open_url(&self.url, options).unwrap()
+    }
 }
 
 fn open(url: &DatabaseUrl, clock: &TestClock) -> Store {

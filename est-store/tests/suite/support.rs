@@ -46,6 +46,10 @@ impl TestClock {
         self.0.fetch_add(span.0 * 1_000_000, Ordering::SeqCst);
     }
 
+    pub(crate) fn set_back(&self, span: Seconds) {
+        self.0.fetch_sub(span.0 * 1_000_000, Ordering::SeqCst);
+    }
+
     /// Options with this clock.
     pub(crate) fn to_options(&self) -> Options {
         let mut options = Options::default();

@@ -95,7 +95,9 @@ pub(crate) async fn serve(
     let store = open_store(&settings).await?;
     let is_file = settings.db.url.file().is_some();
     if is_file {
-        store.serve_alone().await?;
+        store.serve_alone();
+    } else {
+        store.serve_as_node();
     }
     know_cas(&settings, &store).await?;
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();

@@ -109,7 +109,8 @@ fn migrated(config: &str) -> Vec<String> {
     events.map(|event| event["reason"].as_str().expect("a reason").to_owned()).collect()
 }
 
-const MIGRATIONS: &str = "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys, 0005_stories, 0006_imports";
+const MIGRATIONS: &str =
+    "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders";
 
 #[test]
 fn whoever_makes_a_database_writes_that_down_once() {
@@ -174,14 +175,14 @@ fn a_database_of_an_older_version_is_left_alone_by_all_but_who_serves_and_migrat
         let errors = stderr(&output);
         assert!(
             errors.contains(
-                "lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports: run estd migrate"
+                "lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders: run estd migrate"
             ),
             "{command:?}: {errors}"
         );
         assert_eq!(sqlite(".dump"), before, "{command:?}");
     }
     stdout(&estd(&["migrate", "--config", &config]));
-    assert_eq!(migrated(&config), ["0003_operation, 0004_keys, 0005_stories, 0006_imports"]);
+    assert_eq!(migrated(&config), ["0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders"]);
 }
 
 #[test]
