@@ -154,7 +154,8 @@ impl Authenticate {
         context.note(successful_authentication(&principal), None);
         context.principal = Some(principal.clone());
         if context.operation == Operation::CsrAttrs {
-            return Step::Done(Reply::CsrAttrs(context.label.csrattrs().cloned()));
+            let attributes = context.label.csrattrs().cloned();
+            return context.end(None, Outcome::CsrAttrs(attributes));
         }
         match vet(&context, &principal, evidence.channel_binding.as_ref(), body) {
             Ok(vetted) => context.claim(principal, vetted),
@@ -280,21 +281,29 @@ impl Context {
     fn end_with(mut self, key: Option<KeyPart>, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
         let renewal = self.operation == Operation::SimpleReenroll;
         let (kind, reason) = match &outcome {
+            // Nobody wanted a certificate: that somebody authenticated, or did not, is all there is to say.
+            Outcome::CsrAttrs(_) => (None, None),
+            Outcome::Refused(refusal) if self.operation == Operation::CsrAttrs => {
+                let is_known = !self.events.is_empty();
+                ((!is_known).then_some(EventKind::AuthFailure), Some(refusal.row().code.to_string()))
+            }
             Outcome::Issued { .. } => {
-                (if renewal { EventKind::ReenrollSuccess } else { EventKind::EnrollSuccess }, None)
+                (Some(if renewal { EventKind::ReenrollSuccess } else { EventKind::EnrollSuccess }), None)
             }
             Outcome::Replayed(_) => {
-                (if renewal { EventKind::ReenrollReplayed } else { EventKind::EnrollReplayed }, None)
+                (Some(if renewal { EventKind::ReenrollReplayed } else { EventKind::EnrollReplayed }), None)
             }
             Outcome::Pending(..) | Outcome::AwaitingApproval => {
-                (if renewal { EventKind::ReenrollPending } else { EventKind::EnrollPending }, None)
+                (Some(if renewal { EventKind::ReenrollPending } else { EventKind::EnrollPending }), None)
             }
             Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => {
                 let kind = if renewal { EventKind::ReenrollFailure } else { EventKind::EnrollFailure };
-                (kind, Some(refusal.row().code.to_string()))
+                (Some(kind), Some(refusal.row().code.to_string()))
             }
         };
-        self.note(kind, reason);
+        if let Some(kind) = kind {
+            self.note(kind, reason);
+        }
         let entry = Entry {
             now: self.now,
             principal: self.principal,
@@ -367,6 +376,10 @@ impl Claim {
             Ok(Claimed::Busy) => refused(context, Refusal::InProgress),
             Ok(Claimed::PasswordSpent) => refused(context, Refusal::PasswordSpent),
             Ok(Claimed::KeyCompromised) => refused(context, Refusal::KeyCompromised),
+            Ok(Claimed::TooManyWaiting) => {
+                let retry_after = context.site.retry_after;
+                refused(context, Refusal::TooManyWaiting { retry_after })
+            }
             Err(_) => refused(context, Refusal::StoreUnavailable),
         }
     }
@@ -499,6 +512,7 @@ impl Record {
             Outcome::Replayed(certificate) => Reply::Certificate(certs_only([certificate.as_slice()])),
             Outcome::Pending(_, retry_after) => Reply::RetryAfter(retry_after),
             Outcome::AwaitingApproval => Reply::RetryAfter(self.retry_after),
+            Outcome::CsrAttrs(attributes) => Reply::CsrAttrs(attributes),
             Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => Reply::Refused(refusal),
         };
         // A channel binding is for one authentication, after which the connection should end (RFC 9266 §4.1).

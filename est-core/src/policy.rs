@@ -9,6 +9,7 @@ mod constraint;
 mod der;
 mod explanation;
 mod extension;
+mod extent;
 mod host;
 mod identity;
 mod key;
@@ -39,6 +40,7 @@ pub use authority::RegistrationAuthority;
 pub use baseline::BaselineRule;
 pub(crate) use extension::purposes_within;
 pub use extension::{DECIDED, OF_CAS};
+pub use extent::MAX_CERTIFICATE_BYTES;
 pub use identity::{IdentityRule, Who};
 pub use kind::NameKind;
 pub use pattern::Pattern;
@@ -156,6 +158,7 @@ pub fn decide_for(
     let held = held_purposes(label, principal, ra);
     let extension::Decided { extensions, dropped } = extension::decide(profile, &wanted, held.as_deref())?;
     let validity = validity::decide(profile, &label.ca.certificate, now)?;
+    extent::check(&label.ca, &wanted, csr.public_key(), &extensions)?;
     Ok(Plan {
         profile: profile.name.clone(),
         subject: wanted.subject.clone(),

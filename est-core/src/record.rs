@@ -105,6 +105,8 @@ pub enum Claimed {
     PasswordSpent,
     /// The key was compromised: a certificate for it was revoked for that.
     KeyCompromised,
+    /// As many requests of this principal as it may have wait for an operator already.
+    TooManyWaiting,
 }
 
 /// By what name a CA knows a request that it has not decided yet.
@@ -180,6 +182,8 @@ pub enum Outcome {
     Pending(Ticket, Seconds),
     /// An operator has yet to decide.
     AwaitingApproval,
+    /// With what a request should have in it: nothing was asked for but that.
+    CsrAttrs(Option<Arc<Vec<u8>>>),
     /// Without a certificate, for good: the claim is released, and a one-time password that it used is given back.
     Refused(Refusal),
     /// Without a certificate for now: the claim stays with this request, so that the same request can go on.

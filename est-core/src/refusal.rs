@@ -149,6 +149,16 @@ pub enum Refusal {
     SubjectAttributeRequired(Oid),
     /// The label wants a subjectAltName.
     SubjectAltNameRequired,
+    /// A name of the subjectAltName is longer than any that a client of certificates has to read.
+    NameTooLong {
+        /// How many octets one may have.
+        limit: usize,
+    },
+    /// The certificate would be longer than what a client may show, and so could never be renewed.
+    CertificateTooLong {
+        /// How many octets one may have.
+        limit: usize,
+    },
     /// The subjectAltName holds a name that no certificate may carry.
     MalformedName(String),
     /// The subjectAltName holds a name that is not in the form of its kind.
@@ -296,6 +306,11 @@ pub enum Refusal {
     StoreUnavailable,
     /// The server is shutting down, or has too much to do.
     Overloaded,
+    /// As many requests of this client as it may have wait for an operator already.
+    TooManyWaiting {
+        /// When to ask again, for one of those may be decided by then.
+        retry_after: Seconds,
+    },
     /// Whoever asks has asked too often (RFC 6585 §4).
     TooManyRequests {
         /// When they may again.
@@ -366,6 +381,8 @@ impl Refusal {
             Self::SubjectAttributeRequired(_) => ("subject-attribute-required", 400, (4, 0)),
             Self::SubjectAltNameRequired => ("subject-alt-name-required", 400, (4, 0)),
             Self::MalformedName(_) | Self::NameForm { .. } => ("malformed-name", 400, (4, 0)),
+            Self::NameTooLong { .. } => ("name-too-long", 400, (4, 0)),
+            Self::CertificateTooLong { .. } => ("certificate-too-long", 400, (4, 0)),
             Self::NameKindNotAllowed { .. } => ("name-kind-not-allowed", 400, (4, 0)),
             Self::NameRequired(_) => ("name-required", 400, (4, 0)),
             Self::NamePattern { .. } => ("name-pattern", 400, (4, 0)),
@@ -404,6 +421,7 @@ impl Refusal {
             Self::KeyGeneratorUnavailable => ("key-generator-unavailable", 503, (5, 3)),
             Self::StoreUnavailable => ("store-unavailable", 503, (5, 3)),
             Self::Overloaded => ("overloaded", 503, (5, 3)),
+            Self::TooManyWaiting { .. } => ("too-many-waiting", 429, (4, 29)),
             Self::TooManyRequests { .. } => ("too-many-requests", 429, (4, 29)),
         };
         Row { code, http_status, coap_code }
@@ -424,7 +442,10 @@ impl Refusal {
     /// When it is worth asking again with the same request; `None` when it never is.
     #[must_use]
     pub fn retry_after(&self) -> Option<Seconds> {
-        if let Self::TooManyRequests { retry_after } | Self::OtpLockedOut { retry_after } = self {
+        if let Self::TooManyRequests { retry_after }
+        | Self::TooManyWaiting { retry_after }
+        | Self::OtpLockedOut { retry_after } = self
+        {
             return Some(*retry_after);
         }
         match self.row().http_status {
@@ -599,6 +620,10 @@ impl fmt::Display for Refusal {
             Self::SubjectAttributeNotAllowed(id) => write!(f, "this label gives no subject with {}", keyword(id)),
             Self::SubjectAttributeRequired(id) => write!(f, "ask for a subject with {}: this label requires it", keyword(id)),
             Self::SubjectAltNameRequired => f.write_str("ask for a subjectAltName: this label requires one"),
+            Self::NameTooLong { limit } => write!(f, "a name has more than {limit} octets: ask for shorter ones"),
+            Self::CertificateTooLong { limit } => {
+                write!(f, "the certificate would have more than {limit} octets: ask for fewer or shorter names")
+            }
             Self::MalformedName(name) => write!(f, "the subjectAltName holds {name}, which is not a name of its kind"),
             Self::NameForm { name, fault } => write!(f, "the subjectAltName holds {name}: {fault}"),
             Self::NameKindNotAllowed { name, allowed } => {
@@ -693,6 +718,9 @@ impl fmt::Display for Refusal {
             Self::KeyGeneratorUnavailable => f.write_str("no key can be generated at the moment"),
             Self::StoreUnavailable => f.write_str("the database is not available at the moment"),
             Self::Overloaded => f.write_str("the server is busy: ask again"),
+            Self::TooManyWaiting { .. } => f.write_str(
+                "too many of your requests are waiting for an operator: ask again for one of those, or wait for a decision",
+            ),
             Self::TooManyRequests { .. } => f.write_str("too many requests: ask again later, and less often"),
         }
     }

@@ -248,9 +248,19 @@ fn asks_who_reads_csrattrs_where_the_site_wants_it() {
         let Step::Authenticate(step) = step else { panic!("who asks") };
         step
     };
-    let Step::Done(reply) = ask().answer(Ok(Verdict::Known(password_holder("p")))) else { panic!("done") };
+    let kinds = |step: &Record| step.entry().events.iter().map(|event| event.kind).collect::<Vec<_>>();
+    let Step::Record(step) = ask().answer(Ok(Verdict::Known(password_holder("p")))) else { panic!("on record") };
+    assert_eq!(kinds(&step), [EventKind::OtpSuccess], "who authenticated, and nothing that was not asked for");
+    let Step::Done(reply) = step.answer(Ok(())) else { panic!("done") };
     assert!(matches!(reply, Reply::CsrAttrs(Some(_))));
-    assert!(matches!(ask().answer(Ok(Verdict::Unknown(Doubt::NothingShown))), Step::Record(_)));
+    for (outcome, told) in [
+        (Ok(Verdict::Unknown(Doubt::NothingShown)), "unauthenticated"),
+        (Err(PortError("down".into())), "directory-unavailable"),
+    ] {
+        let Step::Record(step) = ask().answer(outcome) else { panic!("on record") };
+        assert_eq!(kinds(&step), [EventKind::AuthFailure]);
+        assert_eq!(step.entry().events[0].reason.as_deref(), Some(told));
+    }
 }
 
 #[test]
@@ -572,6 +582,7 @@ impl Fixture {
                         Outcome::Pending(..)
                         | Outcome::AwaitingApproval
                         | Outcome::Refused(_)
+                        | Outcome::CsrAttrs(_)
                         | Outcome::Interrupted(_) => None,
                     };
                     assert!(!step.entry().events.is_empty(), "every outcome leaves an audit event");

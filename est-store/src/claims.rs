@@ -5,6 +5,7 @@
 //! the next one who asks: with a ticket of the CA, or because whoever worked on it did not finish.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use est_core::{Approval, Claimed, Intent, Principal, Seconds, Serial, Ticket, UnixTime};
@@ -17,7 +18,7 @@ use crate::session::{Change, Session};
 use crate::value::{Row, Value, values};
 use crate::work::Work;
 use crate::working::Working;
-use crate::{StoreError, UnixMicros, passwords};
+use crate::{StoreError, UnixMicros, passwords, requests};
 
 /// How long a claim that this process works on is waited for: a bell rings when it is done.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,6 +32,9 @@ pub(crate) const WAIT_FOR_OTHERS: usize = 8;
 /// How soon a claim is looked at again, for another process rings no bell here; twice as late each time.
 const FIRST_LOOK: Duration = Duration::from_millis(50);
 const LAST_LOOK: Duration = Duration::from_secs(1);
+
+/// How many requests of one principal wait for an operator at most.
+const WAITING: i64 = 8;
 
 /// How many old claims are deleted in one transaction at most: no fewer than one can add.
 const SWEEP: i64 = 128;
@@ -272,6 +276,9 @@ impl Reservation {
         if self.is_compromised(db).await? {
             return Ok(Attempt::Answered(Claimed::KeyCompromised));
         }
+        if self.has_too_many_waiting(db).await? {
+            return Ok(Attempt::Answered(Claimed::TooManyWaiting));
+        }
         let (state, lease_until, claimed) = self.beginning(at);
         let sql = "INSERT INTO claims (identity, state, serial, lease_until_micros, replay_until, password, node) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (identity) DO NOTHING";
@@ -292,6 +299,9 @@ impl Reservation {
     async fn renew(&self, db: &mut Session, at: UnixMicros) -> Result<Claimed, StoreError> {
         if self.is_compromised(db).await? {
             return Ok(Claimed::KeyCompromised);
+        }
+        if self.has_too_many_waiting(db).await? {
+            return Ok(Claimed::TooManyWaiting);
         }
         if !self.use_password(db).await? {
             return Ok(Claimed::PasswordSpent);
@@ -337,6 +347,14 @@ impl Reservation {
             Some(request) => request.insert(db, &self.identity, at).await,
             None => Ok(()),
         }
+    }
+
+    /// Whether an operator has enough to look at from this principal.
+    async fn has_too_many_waiting(&self, db: &mut Session) -> Result<bool, StoreError> {
+        let Some(request) = &self.request else { return Ok(false) };
+        let sql = "SELECT count(*) FROM requests WHERE asker = ?1 AND state = 1";
+        let row = db.query_one(sql, &values![&request.asker]).await?;
+        Ok(row.map_or(Ok(0), |mut row| row.take::<i64>(0))? >= WAITING)
     }
 
     async fn is_compromised(&self, db: &mut Session) -> Result<bool, StoreError> {
@@ -419,14 +437,21 @@ impl Held {
 
 /// Deletes some of the claims whose time is over, and tells whether there may be more of them.
 ///
-/// Those that a person or a CA has yet to decide stay. One that was left open without either goes: whoever asks again
+/// Those that a CA has yet to decide stay, and those that a person has, until their clients have been silent for long. One that was left open without either goes: whoever asks again
 /// gets a claim of their own.
-pub(crate) struct Sweep;
+pub(crate) struct Sweep {
+    /// After how many seconds without a word from its client a request ends that waits, or was approved; 0 is never.
+    pub(crate) waiting: Arc<AtomicU64>,
+}
 
 impl Work for Sweep {
     type Answer = bool;
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if waiting > 0 {
+            requests::end_silent(db, UnixTime(at.seconds().0.saturating_sub(waiting)), at).await?;
+        }
         let sql = "SELECT identity FROM claims WHERE replay_until < ?1 \
                    AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
                    ORDER BY replay_until LIMIT ?3 FOR UPDATE SKIP LOCKED";

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Duration;
 
-use est_core::{Claimed, Entry, Intent, PortFuture, Store, UnixTime};
+use est_core::{Claimed, Entry, Intent, PortFuture, Seconds, Store, UnixTime};
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Notify, Semaphore};
 
@@ -43,6 +43,8 @@ pub(crate) struct Inner {
     /// Seats for those that wait for other processes.
     pub(crate) for_others: Semaphore,
     pub(crate) node: String,
+    /// After how many seconds without a word from its client a waiting request ends; 0 is never.
+    waiting: Arc<AtomicU64>,
     /// By the ids of the CAs, the names of the keys that they sign with.
     pub(crate) authorities: RwLock<BTreeMap<String, String>>,
     /// By their SHA-256, the names of all keys that are known.
@@ -169,8 +171,10 @@ impl Database {
         patient.iter_mut().try_for_each(|connection| connection.busy_handler(Some(wait_a_moment)))?;
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
-        let writer = Writer::start(Line::Kept(Session::new(db)), node.clone(), clock, claims::Sweep)?;
-        Ok(Self::with(Engine::Sqlite { readers, writer }, node, migrated))
+        let waiting = Arc::new(AtomicU64::new(0));
+        let sweep = claims::Sweep { waiting: waiting.clone() };
+        let writer = Writer::start(Line::Kept(Session::new(db)), node.clone(), clock, sweep)?;
+        Ok(Self::with(Engine::Sqlite { readers, writer }, node, waiting, migrated))
     }
 
     fn serve(server: Server, options: Options) -> Result<Self, StoreError> {
@@ -185,13 +189,15 @@ impl Database {
         if !lacking.is_empty() {
             return Err(StoreError::PendingMigrations { pending: lacking });
         }
+        let waiting = Arc::new(AtomicU64::new(0));
+        let sweep = claims::Sweep { waiting: waiting.clone() };
         let line = Line::Made(server.clone(), None);
-        let writer = Writer::start(line, node.clone(), clock.clone(), claims::Sweep)?;
+        let writer = Writer::start(line, node.clone(), clock.clone(), sweep)?;
         let pool = Pool::new(server, max_connections, clock, writer.runtime().clone());
-        Ok(Self::with(Engine::Server { pool, writer }, node, migrated))
+        Ok(Self::with(Engine::Server { pool, writer }, node, waiting, migrated))
     }
 
-    fn with(engine: Engine, node: String, migrated: Vec<&'static str>) -> Self {
+    fn with(engine: Engine, node: String, waiting: Arc<AtomicU64>, migrated: Vec<&'static str>) -> Self {
         let inner = Inner {
             engine,
             settled: Settled::new(),
@@ -199,11 +205,18 @@ impl Database {
             working: Arc::default(),
             for_others: Semaphore::new(WAIT_FOR_OTHERS),
             node,
+            waiting,
             authorities: RwLock::default(),
             authorities_by_key: RwLock::default(),
             migrated,
         };
         Self { inner: Arc::new(inner) }
+    }
+
+    /// Has requests end that wait for a decision, or for their client after an approval, when their client has not asked
+    /// for so long. Until this is said they wait for ever.
+    pub fn end_waiting_after(&self, silence: Seconds) {
+        self.inner.waiting.store(silence.0, Ordering::Relaxed);
     }
 
     /// Tells that changes are written: goes the ways of one that changes nothing, with and without an audit record.

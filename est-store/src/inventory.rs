@@ -46,7 +46,7 @@ pub struct IssuedCertificate {
     pub predecessor: Option<SerialNumber>,
     /// When and why it was revoked, if it was.
     pub revoked: Option<Revoked>,
-    /// The certificate, DER.
+    /// The certificate, DER; listings leave it out.
     pub der: Vec<u8>,
 }
 

@@ -52,8 +52,9 @@ mod writer;
 
 pub use admin::AdminEvent;
 pub use audit::{
-    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Finding, Instigator,
-    KnownEvent, Method, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unreadable, Verdict, Verifier,
+    Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Fault, Finding,
+    Instigator, KnownEvent, Method, Mismatch, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unreadable,
+    Verdict, Verifier,
 };
 pub use authorities::{CaEvent, CaNote};
 pub use census::Census;

@@ -12,6 +12,9 @@ use crate::{Actor, StoreError, UnixMicros};
 /// How many rows of one kind are deleted in one transaction: whoever enrolls meanwhile waits for one at most.
 const BATCH: usize = 500;
 
+/// How many of them one audit record names.
+const NAMES: usize = 25;
+
 /// For how long what is over is kept; `None` stands for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
@@ -152,6 +155,14 @@ impl Kind {
         }
     }
 
+    /// What records know one by.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Certificates => "serial",
+            Self::Requests | Self::Passwords => "id",
+        }
+    }
+
     const fn end(self) -> &'static str {
         match self {
             Self::Certificates => "ended",
@@ -237,10 +248,17 @@ impl Work for Delete {
         let mut values = self.over.values();
         let list = list(values.len(), numbers.len());
         values.extend(numbers);
-        let sql = format!("SELECT number FROM {table} WHERE {condition} AND number IN ({list})");
-        let rows = db.query(&sql, &values).await?;
-        let numbers = rows.into_iter().map(|mut row| Ok(Value::from(row.take::<i64>(0)?)));
-        let numbers = numbers.collect::<Result<Vec<_>, StoreError>>()?;
+        let name = kind.name();
+        let sql =
+            format!("SELECT number, {name} FROM {table} WHERE {condition} AND number IN ({list}) ORDER BY number");
+        let (mut numbers, mut names) = (Vec::new(), Vec::new());
+        for mut row in db.query(&sql, &values).await? {
+            numbers.push(Value::from(row.take::<i64>(0)?));
+            names.push(match kind {
+                Kind::Certificates => row.take::<Vec<u8>>(1)?.iter().map(|octet| format!("{octet:02X}")).collect(),
+                Kind::Requests | Kind::Passwords => row.take::<String>(1)?,
+            });
+        }
         if numbers.is_empty() {
             return Ok(0);
         }
@@ -249,8 +267,12 @@ impl Work for Delete {
             db.execute(&format!("DELETE FROM revocations WHERE certificate IN ({list})"), &numbers).await?;
         }
         let deleted = db.execute(&format!("DELETE FROM {table} WHERE number IN ({list})"), &numbers).await?;
-        let reason = format!("{table}: {deleted} that {} before {}", kind.end(), self.over.before);
-        Event { reason: Some(&reason), ..Event::by(&self.actor, "store.pruned") }.insert(db, at).await?;
+        // Who compares the tables with the trail must know what is gone for a reason.
+        for names in names.chunks(NAMES) {
+            let (count, end) = (names.len(), kind.end());
+            let reason = format!("{table}: {count} that {end} before {}: {}", self.over.before, names.join(", "));
+            Event { reason: Some(&reason), ..Event::by(&self.actor, "store.pruned") }.insert(db, at).await?;
+        }
         Ok(deleted)
     }
 }

@@ -104,7 +104,11 @@ impl Record {
         let issued = match &entry.outcome {
             Outcome::Issued { certificate, .. } => Some(certificate.clone()),
             Outcome::Replayed(der) => Certificate::parse(der).ok().map(Arc::new),
-            Outcome::Pending(..) | Outcome::AwaitingApproval | Outcome::Refused(_) | Outcome::Interrupted(_) => None,
+            Outcome::Pending(..)
+            | Outcome::AwaitingApproval
+            | Outcome::CsrAttrs(_)
+            | Outcome::Refused(_)
+            | Outcome::Interrupted(_) => None,
         };
         let (method, shown) = match &entry.principal {
             Some(Principal::Certificate(path)) => (Some(Method::Certificate), Some(path.leaf().clone())),
@@ -293,7 +297,7 @@ impl Closing {
             Outcome::Pending(ticket, _) => Some(Self::Postpone(ticket.clone())),
             Outcome::Refused(_) => Some(Self::Release),
             Outcome::Interrupted(_) => Some(Self::Interrupt),
-            Outcome::Replayed(_) | Outcome::AwaitingApproval => None,
+            Outcome::Replayed(_) | Outcome::AwaitingApproval | Outcome::CsrAttrs(_) => None,
         }
     }
 }

@@ -31,8 +31,8 @@ pub struct ApprovalRequest {
     pub ca: String,
     /// What is asked for.
     pub operation: Operation,
-    /// The certification request, DER.
-    pub csr: Vec<u8>,
+    /// The certification request, DER; listings leave it out.
+    pub csr: Option<Vec<u8>>,
     /// From what address it came first.
     pub source: Option<String>,
     /// The public half of the one-time password that it came with.
@@ -126,6 +126,14 @@ impl Database {
         self.read(List { state, limit, after }).await
     }
 
+    /// How many requests there are in this state.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn count_requests(&self, state: RequestState) -> Result<u64, StoreError> {
+        self.read(Count { state }).await
+    }
+
     /// The request with this id.
     ///
     /// # Errors
@@ -157,6 +165,8 @@ pub(crate) struct NewRequest {
     subject: String,
     names: Option<String>,
     principal: String,
+    /// The id of the principal.
+    pub(crate) asker: String,
     label: Option<String>,
     ca: String,
     operation: Operation,
@@ -174,6 +184,7 @@ impl NewRequest {
             subject: intent.csr.wanted_subject().to_string(),
             names: intent.csr.wanted_subject_alt_name().map(ToString::to_string),
             principal: intent.principal.to_string(),
+            asker: intent.principal.id(),
             label: intent.label.clone(),
             ca: intent.ca.clone(),
             operation: intent.operation,
@@ -187,7 +198,7 @@ impl NewRequest {
     pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32], at: UnixMicros) -> Result<(), StoreError> {
         let sql = "INSERT INTO requests \
                    (id, identity, state, created, subject, names, principal, label, ca, operation, csr, source, password, \
-                   shown) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14) ON CONFLICT (id) DO NOTHING";
+                   shown, asker) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
         for id in ids(self.serial) {
             let values = values![
                 &id,
@@ -204,6 +215,7 @@ impl NewRequest {
                 &self.source,
                 &self.password,
                 self.shown.as_deref(),
+                &self.asker,
             ];
             if db.execute(sql, &values).await? == 1 {
                 let reason = format!("request {id}: {}", named(&self.subject, self.names.as_deref()));
@@ -243,6 +255,32 @@ fn named(subject: &str, names: Option<&str>) -> String {
         (subject, Some(names)) => format!("{subject}, {names}"),
         (subject, None) => subject.to_owned(),
     }
+}
+
+/// How many requests are ended in one transaction at most.
+const ENDED: i64 = 32;
+
+/// Ends requests that wait for a decision, or for their client after an approval, and were last asked for before this
+/// time: so that an approval is not good for ever.
+pub(crate) async fn end_silent(db: &mut Session, before: UnixTime, at: UnixMicros) -> Result<(), StoreError> {
+    let sql = "SELECT identity, password FROM claims WHERE state IN (1, 2) AND replay_until < ?1 \
+               ORDER BY replay_until LIMIT ?2 FOR UPDATE SKIP LOCKED";
+    for mut row in db.query(sql, &values![seconds(before), ENDED]).await? {
+        let (identity, password): ([u8; 32], Option<String>) = (row.take(0)?, row.take(1)?);
+        db.execute("DELETE FROM claims WHERE identity = ?1", &values![identity]).await?;
+        let give_back = "UPDATE passwords SET uses = uses - 1 WHERE uses > 0 AND id = ?1";
+        db.execute(give_back, &values![password]).await?;
+        let sql = "SELECT id, subject, label, ca FROM requests WHERE identity = ?1 AND state IN (1, 2) \
+                   ORDER BY number DESC LIMIT 1";
+        let Some(mut row) = db.query_one(sql, &values![identity]).await? else { continue };
+        let (id, subject): (String, String) = (row.take(0)?, row.take(1)?);
+        let (label, ca): (Option<String>, String) = (row.take(2)?, row.take(3)?);
+        db.execute("DELETE FROM requests WHERE id = ?1 AND state = 1", &values![&id]).await?;
+        let reason = format!("request {id} for {subject}");
+        let event = Event { name: "request.expired", success: false, ..Event::EMPTY };
+        Event { reason: Some(&reason), label: label.as_deref(), ca: Some(&ca), ..event }.insert(db, at).await?;
+    }
+    Ok(())
 }
 
 struct Decide {
@@ -291,6 +329,19 @@ impl Work for Decide {
     }
 }
 
+struct Count {
+    state: RequestState,
+}
+
+impl Work for Count {
+    type Answer = u64;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<u64, StoreError> {
+        let row = db.query_one("SELECT count(*) FROM requests WHERE state = ?1", &values![self.state.number()]).await?;
+        row.map_or(Ok(0), |mut row| row.take(0))
+    }
+}
+
 struct Find {
     id: String,
 }
@@ -305,11 +356,11 @@ impl Work for Find {
 
 /// The request with this id.
 pub(crate) async fn find(db: &mut Session, id: &str) -> Result<Option<ApprovalRequest>, StoreError> {
-    let sql = format!("{COLUMNS} FROM requests WHERE id = ?1");
+    let sql = format!("{COLUMNS}, csr FROM requests WHERE id = ?1");
     db.query_one(&sql, &values![id]).await?.map(request).transpose()
 }
 
-const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, csr, \
+const COLUMNS: &str = "SELECT number, id, state, created, subject, names, principal, label, ca, operation, \
      decided_at, decided_by, source, password, shown, comment";
 
 struct List {
@@ -323,7 +374,7 @@ impl Work for List {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Page<ApprovalRequest>, StoreError> {
         let mut query = Query::new(
-            &format!("{COLUMNS} FROM requests WHERE number <"),
+            &format!("{COLUMNS}, NULL FROM requests WHERE number <"),
             self.after.map_or(i64::MAX, |cursor| cursor.0),
         );
         if let Some(state) = self.state {
@@ -349,12 +400,12 @@ fn request(mut row: Row) -> Result<ApprovalRequest, StoreError> {
         label: row.take(7)?,
         ca: row.take(8)?,
         operation: Operation::from_segment(&operation).ok_or(StoreError::Damaged { column: "requests.operation" })?,
-        csr: row.take(10)?,
-        decided_at: row.take::<Option<_>>(11)?.map(time),
-        decided_by: row.take(12)?,
-        source: row.take(13)?,
-        password: row.take(14)?,
-        shown: row.take(15)?,
-        comment: row.take(16)?,
+        decided_at: row.take::<Option<_>>(10)?.map(time),
+        decided_by: row.take(11)?,
+        source: row.take(12)?,
+        password: row.take(13)?,
+        shown: row.take(14)?,
+        comment: row.take(15)?,
+        csr: row.take(16)?,
     })
 }

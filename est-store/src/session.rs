@@ -14,13 +14,15 @@ pub(crate) struct Session {
     /// The chain of this node's audit records, as it is at the end of what the transaction has written; `None` where
     /// nothing audited may be written.
     trail: Option<Chain>,
+    /// Where the chain ended when the transaction began.
+    begun: u64,
     /// The same before the piece that is under way.
     before: Option<Chain>,
 }
 
 impl Session {
     pub(crate) fn new(connection: impl Connection + 'static) -> Self {
-        Self { connection: Box::new(connection), trail: None, before: None }
+        Self { connection: Box::new(connection), trail: None, begun: 0, before: None }
     }
 
     /// Begins a transaction that will write.
@@ -47,13 +49,17 @@ impl Session {
             }
         };
         let mut row = row.ok_or(StoreError::Damaged { column: "chains.node" })?;
-        self.trail = Some(Chain { node: node.to_owned(), sequence: row.take(0)?, hash: row.take(1)? });
+        let chain = Chain { node: node.to_owned(), sequence: row.take(0)?, hash: row.take(1)? };
+        self.begun = chain.sequence;
+        self.trail = Some(chain);
         Ok(())
     }
 
     /// Writes down how far the chain has come: the last thing before the commit of a transaction that has one.
     pub(crate) async fn end_trail(&mut self) -> Result<(), StoreError> {
-        if let Some(Chain { node, sequence, hash }) = self.trail.take() {
+        if let Some(Chain { node, sequence, hash }) = self.trail.take()
+            && sequence > self.begun
+        {
             let sql = "UPDATE chains SET sequence = ?2, hash = ?3 WHERE node = ?1";
             self.execute(sql, &values![node, stored(sequence), hash]).await?;
         }

@@ -314,7 +314,7 @@ impl<S: Work<Answer = bool>> Batches<S> {
         }
         let deadline = Instant::now() + REQUEST;
         let swept = match until(deadline, self.line.session()).await {
-            Ok(db) => in_transaction(db, &self.sweep, now, deadline).await,
+            Ok(db) => in_transaction(db, &self.node, &self.sweep, now, deadline).await,
             Err(error) => Err(error),
         };
         if let Err(error) = &swept {
@@ -329,13 +329,16 @@ impl<S: Work<Answer = bool>> Batches<S> {
 
 async fn in_transaction<W: Work>(
     db: &mut Session,
+    node: &str,
     work: &W,
     at: UnixMicros,
     deadline: Instant,
 ) -> Result<W::Answer, StoreError> {
     let done = until(deadline, async {
-        db.begin().await?;
-        contained(work.run(db, at)).await
+        db.begin_audited(node).await?;
+        let answer = contained(work.run(db, at)).await?;
+        db.end_trail().await?;
+        Ok(answer)
     });
     let answer = done.await?;
     db.commit().await?;

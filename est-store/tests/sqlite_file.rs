@@ -189,6 +189,7 @@ async fn nothing_is_deleted_by_a_clock_that_was_just_set() {
         note().await;
     }
     clock.set_back(ahead);
+    [&clock, &steady].iter().for_each(|clock| clock.advance(Seconds(1)));
     note().await;
     assert_eq!(count(&path, "claims"), 1);
     for clock in [&clock, &steady] {
@@ -197,6 +198,26 @@ async fn nothing_is_deleted_by_a_clock_that_was_just_set() {
     note().await;
     note().await;
     assert_eq!(count(&path, "claims"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_finds_another_process_at_work_waits_briefly_and_in_small_numbers() {
+    let (_folder, path) = database();
+    let clock = TestClock::new();
+    let [store, neighbour] = [(), ()].map(|()| Database::open(&path, clock.to_options()).unwrap());
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    neighbour.claim(&first).await.unwrap();
+    let begun = tokio::time::Instant::now();
+    let crowd: tokio::task::JoinSet<_> = (0..20)
+        .map(|_| {
+            let (store, again) = (store.clone(), again(&first, after(1)));
+            async move { (store.claim(&again).await.unwrap(), begun.elapsed()) }
+        })
+        .collect();
+    let mut waited: Vec<_> = crowd.join_all().await;
+    assert!(waited.iter().all(|(claimed, _)| *claimed == Claimed::Busy));
+    waited.sort_by_key(|(_, waited)| *waited);
+    assert!(waited[19].1.as_secs() < 5, "{:?}", waited[19]);
 }
 
 #[tokio::test]

@@ -68,6 +68,7 @@ pub fn run(input: &[u8]) {
                     Outcome::Replayed(certificate) => Some(certificate.clone()),
                     Outcome::Pending(..)
                     | Outcome::AwaitingApproval
+                    | Outcome::CsrAttrs(_)
                     | Outcome::Refused(_)
                     | Outcome::Interrupted(_) => None,
                 };

@@ -148,10 +148,11 @@ impl Understood {
         now: UnixTime,
     ) -> Self {
         let label = site.label(request.label.as_deref());
-        let csr = label.and_then(|label| read(&request.csr, request.operation, label, site).ok());
+        let der = request.csr.as_deref().unwrap_or_default();
+        let csr = label.and_then(|label| read(der, request.operation, label, site).ok());
         let principal = principal(request, password);
         let explanation = label.zip(principal).map(|(label, principal)| {
-            let decided = decide(site, label, &principal, request.operation, &request.csr, now);
+            let decided = decide(site, label, &principal, request.operation, der, now);
             Explanation::of(label, &decided)
         });
         let is_made_here = request.operation == Operation::ServerKeyGen;

@@ -100,7 +100,7 @@ impl Reloader {
         let store = &self.base.store;
         let recorded = async {
             if let Ok(prepared) = &outcome {
-                run::know_cas(&prepared.in_force.settings, store).await?;
+                run::tell_store(&prepared.in_force.settings, store).await?;
             }
             store.note_cas(cas.unwrap_or_default(), Some(actor)).await?;
             store.note_by(Instigator::from(actor), event, Some(reason)).await

@@ -65,6 +65,42 @@ impl Taken {
     }
 }
 
+#[test]
+fn a_chain_that_somebody_made_up_and_a_deleted_revocation_are_not_taken_for_good() {
+    if !is_installed("sqlite3") {
+        return;
+    }
+    let server = Server::dev(ESTD);
+    let _ = server.password(1);
+    let kept = server.folder().join("kept.jsonl");
+    fs::write(&kept, text(&server.estd(&["audit", "checkpoint"]))).expect("a file");
+    let key = server.folder().join("public.pem");
+    fs::write(&key, text(&server.estd(&["audit", "checkpoint", "--public-key"]))).expect("a file");
+    let files = ["--checkpoint", kept.to_str().expect("UTF-8"), "--public-key", key.to_str().expect("UTF-8")];
+    let verify = |more: &[&str]| server.estd(&[&["audit", "verify"][..], &files, more].concat());
+    assert_eq!(verify(&["--state"]).status.code(), Some(0), "{}", told(&verify(&["--state"])));
+    // Another node writes into the same database; nothing vouches for its chain.
+    let config = server.folder().join("estd.toml");
+    let other = server.folder().join("other.toml");
+    let lines = fs::read_to_string(&config).expect("the configuration");
+    let lines = lines.replacen("[server]\n", "[server]\nnode = \"est-2\"\n", 1);
+    fs::write(&other, lines).expect("a file");
+    let made = Command::new(ESTD).args(["otp", "create", "--config"]).arg(&other).output();
+    assert!(made.expect("estd runs").status.success());
+    let doubtful = verify(&[]);
+    assert_eq!(doubtful.status.code(), Some(2), "{}", told(&doubtful));
+    assert!(told(&doubtful).contains("est-2: no checkpoint vouches for this chain"), "{}", told(&doubtful));
+    assert_eq!(verify(&["--unproven", "est-2"]).status.code(), Some(0));
+    let database = fs::read_dir(server.folder()).expect("a folder").flatten().map(|entry| entry.path());
+    let database =
+        database.into_iter().find(|path| path.extension().is_some_and(|end| end == "db")).expect("a database");
+    let gone = Command::new("sqlite3").arg(database).arg("PRAGMA busy_timeout = 5000; DELETE FROM passwords").output();
+    assert!(gone.expect("sqlite3 runs").status.success());
+    let changed = verify(&["--unproven", "est-2", "--state"]);
+    assert_eq!(changed.status.code(), Some(1), "{}", told(&changed));
+    assert!(told(&changed).contains("is on record, and not in the database"), "{}", told(&changed));
+}
+
 fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).expect("UTF-8")

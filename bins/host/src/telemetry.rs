@@ -235,6 +235,7 @@ fn log_end(entry: &Entry) {
             principal,
             "waiting for an operator's decision; the client is to send the same request again, with the same key"
         ),
+        Outcome::CsrAttrs(_) => info!(operation, label, source, principal, "attributes handed out"),
         Outcome::Refused(refusal) | Outcome::Interrupted(refusal) => {
             let reason = refusal.row().code;
             info!(operation, label, source, principal, reason, "refused: {refusal}");

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use est_core::pkix::{Certificate, Name};
+use est_core::policy::MAX_CERTIFICATE_BYTES;
 use est_core::{Algorithms, CertificatePath, Doubt, Seconds, UnixTime};
 use pki_types::{CertificateDer, TrustAnchor};
 use webpki::{
@@ -17,8 +18,6 @@ use super::search::Search;
 
 /// A chain with more certificates than this above the client's own is refused.
 const MAX_INTERMEDIATES: usize = 4;
-/// A chain with a larger certificate is refused. One with an ML-DSA-87 key and signature takes 7.5 KiB.
-const MAX_CERTIFICATE_BYTES: usize = 16 * 1024;
 
 /// What a client's certificate must be meant for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -12,6 +12,9 @@ use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wan
 use crate::pkix::{GeneralName, GeneralNames, Name, hardware_module, oid, text_of};
 use crate::{Refusal, is_hidden};
 
+/// How many octets a name may have. RFC 9110 §4.1 asks HTTP to support URIs of 8,000; no name of a device comes near.
+const LONGEST_NAME: usize = 2_048;
+
 /// Where the names come from that a request asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Standing {
@@ -66,7 +69,11 @@ fn form(profile: &Profile, wanted: &Wanted<'_>) -> Result<(), Refusal> {
 
 /// Each name has the syntax of its kind.
 fn alternative_names(wanted: &Wanted<'_>) -> Result<(), Refusal> {
-    match wanted.names().iter().find(|name| NameKind::of(name).is_none() || !is_well_formed(name)) {
+    let names = wanted.names();
+    if names.iter().any(|name| text(name).len() > LONGEST_NAME) {
+        return Err(Refusal::NameTooLong { limit: LONGEST_NAME });
+    }
+    match names.iter().find(|name| NameKind::of(name).is_none() || !is_well_formed(name)) {
         Some(name) => Err(malformed(name)),
         None => Ok(()),
     }

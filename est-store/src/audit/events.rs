@@ -64,6 +64,7 @@ pub const EVENTS: &[KnownEvent] = &[
     success("request.created", "A request came that an operator has to decide."),
     success("request.approved", "An operator approved a request."),
     success("request.denied", "An operator denied a request."),
+    failure("request.expired", "A request ended since its client did not ask again for `retention.waiting`."),
     success("crl.published", "A CRL was made; the reason has its number."),
     success(
         "crl.imported",
@@ -103,7 +104,7 @@ pub const EVENTS: &[KnownEvent] = &[
     ),
     success("audit.sink.restored", "One of which that was written down takes them again."),
     success("time.changed", "The system's clock was set; the reason has what it would have told, and what it tells."),
-    success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, and how many."),
+    success("store.pruned", "What was over long ago was deleted; the reason tells of what kind, how many, and which."),
     success("store.migrated", "The database was made, or brought to another version; the reason names the migrations."),
     success("server.startup", "A server started to serve."),
     success("server.shutdown", "A server stopped serving."),

@@ -3,8 +3,6 @@
 use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _, Ticket};
 use est_store::{Actor, AuditFilter, Decision, Revocation, RevocationReason, SerialNumber};
 
-use tokio::task::JoinSet;
-
 use super::subject::Subject;
 use crate::support::{
     WINDOW, after, again, certificate_holder, csr, entry, intent, intent_at, issued, manual, new_password,
@@ -174,24 +172,6 @@ async fn who_waits_sees_what_another_process_records() {
     let (waited, recorded) = tokio::join!(biased; subject.store.claim(&second), neighbour.record(&recorded));
     recorded.unwrap();
     assert_eq!(waited.unwrap(), Claimed::Finished(certificate.as_der().to_vec()));
-}
-
-#[tokio::test(start_paused = true)]
-async fn who_finds_another_process_at_work_waits_briefly_and_in_small_numbers() {
-    let subject = Subject::fresh();
-    let first = intent(certificate_holder("device-1"), &csr("device-1"));
-    subject.neighbour().claim(&first).await.unwrap();
-    let begun = tokio::time::Instant::now();
-    let crowd: JoinSet<_> = (0..20)
-        .map(|_| {
-            let (store, again) = (subject.store.clone(), again(&first, after(1)));
-            async move { (store.claim(&again).await.unwrap(), begun.elapsed()) }
-        })
-        .collect();
-    let mut waited: Vec<_> = crowd.join_all().await;
-    assert!(waited.iter().all(|(claimed, _)| *claimed == Claimed::Busy));
-    waited.sort_by_key(|(_, waited)| *waited);
-    assert!(waited[19].1.as_secs() < 5, "{:?}", waited[19]);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Requests that a person has to look at.
 
-use est_core::{Claimed, Operation, Outcome, Refusal, Store as _};
+use est_core::{Claimed, Operation, Outcome, Refusal, Seconds, Store as _};
 use est_store::{Actor, AuditFilter, Decided, Decision, Method, RequestState, Ruling};
 
 use super::subject::{Store, Subject};
@@ -30,7 +30,9 @@ async fn an_operator_sees_what_is_asked_for() {
     assert_eq!(request.label.as_deref(), Some("factory"));
     assert_eq!(request.ca, "root");
     assert_eq!(request.operation, Operation::SimpleEnroll);
-    assert_eq!(request.csr, first.csr.as_der());
+    assert_eq!(request.csr, None, "a listing can be long");
+    let request = store.request(&request.id).await.unwrap().unwrap();
+    assert_eq!(request.csr.as_deref(), Some(first.csr.as_der()));
     assert_eq!((request.decided_at, request.decided_by), (None, None));
 }
 
@@ -52,6 +54,66 @@ async fn asking_again_makes_no_second_request() {
         assert_eq!(store.claim(&again(&first, after(seconds))).await.unwrap(), Claimed::AwaitingApproval);
     }
     only_request(store).await;
+}
+
+#[tokio::test]
+async fn a_principal_has_eight_requests_that_wait_and_no_ninth() {
+    let Subject { store, .. } = &Subject::fresh();
+    let (greedy, other) = (certificate_holder("greedy"), certificate_holder("other"));
+    let requests: Vec<_> = (0..9).map(|_| manual(intent(greedy.clone(), &csr("device")))).collect();
+    for request in &requests[..8] {
+        assert_eq!(store.claim(request).await.unwrap(), Claimed::AwaitingApproval);
+    }
+    assert_eq!(store.claim(&requests[8]).await.unwrap(), Claimed::TooManyWaiting);
+    assert_eq!(store.claim(&again(&requests[0], after(1))).await.unwrap(), Claimed::AwaitingApproval, "that one waits");
+    assert_eq!(store.claim(&manual(intent(other, &csr("device")))).await.unwrap(), Claimed::AwaitingApproval);
+    assert_eq!(store.count_requests(RequestState::Awaiting).await.unwrap(), 9);
+    let page = store.requests(Some(RequestState::Awaiting), 1, None).await.unwrap();
+    let decided = store.decide_request(&page.items[0].id, Decision::Deny, &Actor::local("alice"), after(2)).await;
+    assert_eq!(decided.unwrap(), Decided::Done);
+    assert_eq!(store.claim(&requests[8]).await.unwrap(), Claimed::TooManyWaiting, "the other one was denied");
+    let page = store.requests(Some(RequestState::Awaiting), 1, None).await.unwrap();
+    store.decide_request(&page.items[0].id, Decision::Deny, &Actor::local("alice"), after(2)).await.unwrap();
+    assert_eq!(store.claim(&requests[8]).await.unwrap(), Claimed::AwaitingApproval);
+}
+
+#[tokio::test]
+async fn a_request_whose_client_is_silent_ends_approved_or_not_and_gives_its_password_back() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let month = Seconds::from_days(30);
+    store.end_waiting_after(month);
+    let mut requests = Vec::new();
+    for id in ["p1", "p2", "p3"] {
+        store.create_password(new_password(id, 1), &Actor::local("admin")).await.unwrap();
+        let request = manual(intent(password_holder(id), &csr(id)));
+        store.claim(&request).await.unwrap();
+        requests.push(request);
+    }
+    // The first is approved, the second keeps asking.
+    let all = store.requests(None, 10, None).await.unwrap().items;
+    store.decide_request(&all[2].id, Decision::Approve, &Actor::local("alice"), after(1)).await.unwrap();
+    clock.advance(month);
+    store.claim(&again(&requests[1], after(month.0))).await.unwrap();
+    clock.advance(Seconds(WINDOW.0 + 1));
+    for _ in 0..3 {
+        store.note(est_store::ServerEvent::Startup, None).await.unwrap();
+    }
+    let filter = AuditFilter { event: Some("request.expired".into()), ..Default::default() };
+    let mut ended: Vec<_> =
+        store.audit(filter, 10, None).await.unwrap().items.into_iter().filter_map(|one| one.reason).collect();
+    ended.sort();
+    let mut expected = [&all[2], &all[0]].map(|one| format!("request {} for {}", one.id, one.subject));
+    expected.sort();
+    assert_eq!(ended, expected);
+    let left = store.requests(None, 10, None).await.unwrap().items;
+    let left: Vec<_> = left.iter().map(|one| (one.id.as_str(), one.state)).collect();
+    let (first, second) = (all[2].id.as_str(), all[1].id.as_str());
+    assert_eq!(left, [(second, RequestState::Awaiting), (first, RequestState::Approved)]);
+    let now = after(month.0 + WINDOW.0 + 1);
+    assert!(store.password("p1", now).await.unwrap().is_none(), "it ended long ago, and nothing needs it");
+    assert!(store.password("p2", now).await.unwrap().is_some());
+    assert_eq!(store.password_summary("p3").await.unwrap().unwrap().uses, 0);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
 }
 
 #[tokio::test]

@@ -250,6 +250,7 @@ pub(crate) fn manual(intent: Intent) -> Intent {
 /// The record of an exchange that held a claim.
 pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
     let (kinds, reason): (&[EventKind], _) = match &outcome {
+        Outcome::CsrAttrs(_) => (&[EventKind::OtpSuccess], None),
         Outcome::Issued { .. } => (&[EventKind::OtpSuccess, EventKind::CertIssued, EventKind::EnrollSuccess], None),
         Outcome::Replayed(_) => (&[EventKind::OtpSuccess, EventKind::EnrollReplayed], None),
         Outcome::Pending(..) | Outcome::AwaitingApproval => (&[EventKind::OtpSuccess, EventKind::EnrollPending], None),

@@ -1,5 +1,6 @@
 //! Whether the end of the audit trail is what was written. All of it is for `estd audit verify` to look at.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -61,11 +62,15 @@ struct NodeChain {
     hash: String,
     /// Whether those that were looked at are what it wrote.
     status: Standing,
+    /// Up to which record the last checkpoint in this server's file reaches; null where none of this chain is in it.
+    /// Nothing else tells a chain that somebody made up. Whether the checkpoints hold is for `estd audit verify` to tell.
+    checkpoint: Option<u64>,
 }
 
 async fn look(State(admin): State<Arc<Admin>>) -> Result<Json<ChainStatus>, Problem> {
     let mut nodes = Vec::new();
     let mut message = None;
+    let checkpoints = checkpoints(&admin);
     for node in admin.store.chain_nodes().await? {
         let Some(end) = admin.store.chain_end(&node).await? else {
             message.get_or_insert_with(|| format!("the end of the chain of {node} is not on record"));
@@ -75,11 +80,26 @@ async fn look(State(admin): State<Arc<Admin>>) -> Result<Json<ChainStatus>, Prob
         let status = if found.is_some() { Standing::Broken } else { Standing::Intact };
         message = message.or(found);
         let hash = end.hash.iter().map(|octet| format!("{octet:02x}")).collect();
-        nodes.push(NodeChain { node, records: end.sequence, hash, status });
+        let checkpoint = checkpoints.get(&node).copied();
+        nodes.push(NodeChain { node, records: end.sequence, hash, status, checkpoint });
     }
     let status = if message.is_some() { Standing::Broken } else { Standing::Intact };
     let message = message.map(|found| format!("{found}: run estd audit verify"));
     Ok(Json(ChainStatus { status, nodes, message }))
+}
+
+/// The last checkpoint of each chain that is in the server's file.
+fn checkpoints(admin: &Admin) -> BTreeMap<String, u64> {
+    let mut last = BTreeMap::new();
+    let path = admin.current().settings.audit.checkpoints.clone();
+    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
+    let Some(read) = text.and_then(|text| host::checkpoints::read_all(&text).ok()) else { return last };
+    for signed in read.checkpoints {
+        let chain = signed.checkpoint.chain;
+        let known: &mut u64 = last.entry(chain.node).or_default();
+        *known = (*known).max(chain.sequence);
+    }
+    last
 }
 
 /// What is wrong with the end of a chain, if something is.

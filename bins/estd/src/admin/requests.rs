@@ -147,6 +147,8 @@ struct RequestList {
     page: u32,
     /// How many there are on a page at most.
     per_page: u32,
+    /// How many wait for a decision in all.
+    awaiting: u64,
     /// Where the next page begins; null after the last.
     cursor: Option<String>,
     /// The requests.
@@ -168,6 +170,7 @@ async fn list(
     Ok(Json(RequestList {
         page: paging.page,
         per_page: paging.per_page,
+        awaiting: admin.store.count_requests(RequestState::Awaiting).await?,
         cursor: page.next.map(|next| next.to_string()),
         requests: page.items.into_iter().map(Request::of).collect(),
     }))

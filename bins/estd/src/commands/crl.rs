@@ -15,7 +15,7 @@ use crate::output;
 /// Prints the last CRL of a CA, or writes it to a file; makes the next one first if that is wanted.
 pub(crate) async fn run(options: &Crl) -> Result<()> {
     let Opened { settings, store } = Opened::open(&options.config.config)?;
-    server::know_cas(&settings, &store).await?;
+    server::tell_store(&settings, &store).await?;
     let ca = ca::find(&settings.cas, options.ca.as_deref())?;
     let keys = wiring::crl_keys(ca)?;
     let chosen = chosen(ca, &keys, options.key.as_deref())?;

@@ -99,7 +99,7 @@ pub(crate) async fn serve(
     } else {
         store.serve_as_node();
     }
-    know_cas(&settings, &store).await?;
+    tell_store(&settings, &store).await?;
     let cas: Vec<&str> = settings.cas.iter().map(|ca| ca.id.as_str()).collect();
     let sinks = sinks::Plan::new(&settings.audit)?;
     let metrics = Arc::new(Metrics::new(&cas, env!("CARGO_PKG_VERSION")));
@@ -207,11 +207,12 @@ async fn open_store(settings: &Settings) -> Result<Database> {
     }
 }
 
-/// Tells the store which keys the CAs have.
+/// Tells the store which keys the CAs have, and how long requests wait.
 ///
 /// # Errors
 /// When it cannot be written down.
-pub(crate) async fn know_cas(settings: &Settings, store: &Database) -> Result<(), StoreError> {
+pub(crate) async fn tell_store(settings: &Settings, store: &Database) -> Result<(), StoreError> {
+    store.end_waiting_after(settings.waiting);
     for renamed in store.know_cas(&host::configured_cas(settings), shell::now()).await? {
         warn!(from = renamed.from, to = renamed.to, "a CA has another id: its certificates and CRLs go along");
     }

@@ -140,7 +140,7 @@ impl RequestDetail {
         let Understood { key_type, extensions, explanation } = Understood::of(site, &request, password.as_ref(), now);
         let shown = request.shown.as_deref().and_then(|der| Certificate::parse(der).ok());
         Self {
-            csr: pem::encode("CERTIFICATE REQUEST", &request.csr),
+            csr: pem::encode("CERTIFICATE REQUEST", request.csr.as_deref().unwrap_or_default()),
             key_type,
             extensions,
             password: password.map(MadePassword::of),

@@ -66,7 +66,8 @@ pub(super) fn read(context: &Context<'_>, root: &Table) -> Option<Settings> {
         identities: identities?,
         otp: otp?,
         audit: audit?,
-        retention: retention?,
+        retention: retention?.0,
+        waiting: retention?.1,
         admin: admin?,
         log: log?,
     })

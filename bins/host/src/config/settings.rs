@@ -44,6 +44,8 @@ pub struct Settings {
     pub audit: Audit,
     /// `[retention]`.
     pub retention: Retention,
+    /// How long a request waits whose client does not ask again.
+    pub waiting: Seconds,
     /// `[admin]`.
     pub admin: Admin,
     /// `[log]`.

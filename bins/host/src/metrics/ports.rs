@@ -102,6 +102,7 @@ impl Metrics {
             Outcome::Replayed(_) => "replayed",
             Outcome::Pending(..) => "pending",
             Outcome::AwaitingApproval => "awaiting_approval",
+            Outcome::CsrAttrs(_) => "attributes",
             Outcome::Refused(_) => "refused",
             Outcome::Interrupted(_) => "interrupted",
         };

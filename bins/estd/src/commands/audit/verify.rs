@@ -66,6 +66,7 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
     for (node, sequence) in &options.restored {
         verifier.restored(node, *sequence);
     }
+    let asks_for_checkpoints = !options.checkpoints.is_empty() || !options.public_keys.is_empty();
     for path in files {
         let read = checkpoints::read_all(&read(&path)?).with_context(|| path.display().to_string())?;
         for line in read.cut_short {
@@ -82,10 +83,18 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         (None, Some(path)) => source::from_export(path, verifier, &mut judge)?,
         (None, None) => anyhow::bail!("give --config or --from"),
     };
+    // Once checkpoints are asked about, a chain that none vouches for may be one that somebody made up.
+    found.needs_checkpoint = asks_for_checkpoints;
+    found.unproven.clone_from(&options.unproven);
     found.forged = judge.forged;
     found.strangers = judge.strangers;
     // Nothing but a checkpoint of a known key tells an export from one that was cut short, or made up altogether.
     found.needs_checkpoint_at_end = options.from.is_some() && !options.excerpt && !options.public_keys.is_empty();
+    if let Some(Opened { store, .. }) = &opened
+        && options.state
+    {
+        found.state = Some(store.compare_with_trail().await?);
+    }
     if let Some(Opened { store, .. }) = opened {
         let told = found.lines().join("; ");
         let used = match found.outcome() {

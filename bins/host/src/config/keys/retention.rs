@@ -24,6 +24,13 @@ pub(in crate::config) static RETENTION: Section = Section {
         )
         .also(&["approvals"]),
         key(
+            "waiting",
+            "duration",
+            Means("`\"30d\"`"),
+            "How long a request waits for a decision, or an approved one for its client, while its client does not ask again; 1h to \
+             36500d. Then it ends (`request.expired`); the server sees to that itself.",
+        ),
+        key(
             "passwords",
             "duration",
             Means("for ever"),

@@ -1,6 +1,6 @@
 //! What was found, for people and for programs.
 
-use est_store::{Report, Verdict, Verifier};
+use est_store::{Mismatch, Report, Verdict, Verifier};
 use host::checkpoints::SignedCheckpoint;
 use serde_json::{Value, json};
 
@@ -18,6 +18,12 @@ pub(super) struct Found {
     pub(super) strangers: u64,
     /// Whether a chain may have gone on where no checkpoint holds at its end.
     pub(super) needs_checkpoint_at_end: bool,
+    /// Whether a checkpoint has to hold for every chain.
+    pub(super) needs_checkpoint: bool,
+    /// The nodes whose chains need none.
+    pub(super) unproven: Vec<String>,
+    /// What of the tables is not as the records have it, if they were compared.
+    pub(super) state: Option<Vec<Mismatch>>,
 }
 
 /// What it comes to.
@@ -33,14 +39,27 @@ pub(super) enum Outcome {
 
 impl Found {
     pub(super) fn new(verifier: Verifier, strays: u64) -> Self {
-        Self { nodes: verifier.finish(), strays, forged: Vec::new(), strangers: 0, needs_checkpoint_at_end: false }
+        Self {
+            nodes: verifier.finish(),
+            strays,
+            forged: Vec::new(),
+            strangers: 0,
+            needs_checkpoint_at_end: false,
+            needs_checkpoint: false,
+            unproven: Vec::new(),
+            state: None,
+        }
     }
 
     pub(super) fn outcome(&self) -> Outcome {
         let is_changed = self.nodes.iter().any(|node| node.finding.is_some());
-        if is_changed || !self.forged.is_empty() || self.strays > 0 {
+        if is_changed || !self.forged.is_empty() || self.strays > 0 || self.mismatches().next().is_some() {
             Outcome::Tampered
-        } else if self.strangers > 0 || self.open_ends().next().is_some() || self.lacks_everything() {
+        } else if self.strangers > 0
+            || self.open_ends().next().is_some()
+            || self.unvouched().next().is_some()
+            || self.lacks_everything()
+        {
             Outcome::CannotTell
         } else {
             Outcome::Good
@@ -56,6 +75,20 @@ impl Found {
             self.needs_checkpoint_at_end && !report.checkpoints.iter().any(at_end)
         };
         self.nodes.iter().filter(is_open)
+    }
+
+    /// The chains that have records, and no checkpoint that holds, where there has to be one.
+    fn unvouched(&self) -> impl Iterator<Item = &Report> {
+        let is_unvouched = |report: &&Report| {
+            let is_vouched_for = report.checkpoints.iter().any(|(_, verdict)| *verdict == Verdict::Holds);
+            let needs_one = self.needs_checkpoint && report.records > 0 && report.finding.is_none();
+            needs_one && !is_vouched_for && !self.unproven.contains(&report.end.node)
+        };
+        self.nodes.iter().filter(is_unvouched)
+    }
+
+    fn mismatches(&self) -> impl Iterator<Item = &Mismatch> {
+        self.state.iter().flatten()
     }
 
     fn lacks_everything(&self) -> bool {
@@ -106,6 +139,16 @@ impl Found {
                 end.node, end.sequence
             ));
         }
+        for Report { end, .. } in self.unvouched() {
+            let node = &end.node;
+            lines.push(format!(
+                "{node}: no checkpoint vouches for this chain: somebody may have made it up. Give one of that node, or --unproven {node}"
+            ));
+        }
+        lines.extend(self.mismatches().map(ToString::to_string));
+        if self.state.as_ref().is_some_and(Vec::is_empty) {
+            lines.push("certificates, passwords and requests are as the records have them".to_owned());
+        }
         if self.strangers > 0 {
             let number = count(usize::try_from(self.strangers).unwrap_or(usize::MAX), "checkpoint");
             let of = if self.strangers == 1 { "is" } else { "are" };
@@ -147,6 +190,11 @@ impl Found {
             "nodes": nodes.collect::<Vec<_>>(),
             "forged_checkpoints": forged.map(|one| json!({ "node": one.node, "sequence": one.sequence })).collect::<Vec<_>>(),
             "chains_without_checkpoint_at_end": self.open_ends().map(|report| &report.end.node).collect::<Vec<_>>(),
+            "chains_without_checkpoint": self.unvouched().map(|report| &report.end.node).collect::<Vec<_>>(),
+            "state": self.state.as_ref().map(|found| found.iter().map(|one| json!({
+                "object": one.object,
+                "text": one.to_string(),
+            })).collect::<Vec<_>>()),
             "checkpoints_of_other_keys": self.strangers,
             "inserted_outside_of_chains": self.strays,
         })
