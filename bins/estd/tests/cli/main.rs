@@ -439,7 +439,7 @@ fn the_configuration_is_named_by_an_option_a_variable_or_the_default() {
     };
     stdout(&run(&config, &["check"]));
     stdout(&run(&config, &["otp", "create"]));
-    stdout(&run(&config, &["audit", "verify"]));
+    stdout(&run(&config, &["audit", "list"]));
     let other = run(&config, &["check", "--config", "/nowhere/estd.toml"]);
     assert!(!other.status.success() && stderr(&other).contains("/nowhere/estd.toml"), "{}", stderr(&other));
     if !std::path::Path::new("/etc/ohia/estd.toml").exists() {
