@@ -6,7 +6,7 @@ use core::net::IpAddr;
 
 use super::host::is_dns_name;
 use super::mailbox::{is_mailbox, is_utf8_mailbox, utf8};
-use super::rule::{ReadName, subject_matches};
+use super::rule::{ReadName, subject_matches, text};
 use super::uri::is_absolute_uri;
 use super::{CommonName, NameKind, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::pkix::{GeneralName, GeneralNames, Name, hardware_module, oid, text_of};

@@ -73,7 +73,7 @@ pub(super) fn subject_matches(pattern: &Pattern, subject: &Name) -> bool {
     pattern.matches(&format!("{subject:#}"))
 }
 
-fn text(name: &GeneralName) -> String {
+pub(super) fn text(name: &GeneralName) -> String {
     match name {
         GeneralName::Dns(text) | GeneralName::Rfc822(text) | GeneralName::Uri(text) => text.clone(),
         GeneralName::Ip(address) => format!("{address}"),

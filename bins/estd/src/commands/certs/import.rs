@@ -19,7 +19,7 @@ const MAX_BYTES: u64 = 1 << 30;
 /// Reads everything first: one file with a mistake, and nothing is imported.
 pub(crate) async fn run(options: &CertsImport) -> Result<()> {
     let Opened { settings, store } = Opened::open_or_make(&options.config.config).await?;
-    server::know_cas(&settings, &store).await?;
+    server::tell_store(&settings, &store).await?;
     let ca = ca::find(&settings.cas, options.ca.as_deref())?;
     let keys = keys(ca);
     let mut by_key: Vec<Vec<Certificate>> = vec![Vec::new(); keys.len()];
