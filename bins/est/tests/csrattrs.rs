@@ -18,6 +18,7 @@ fn estd() -> PathBuf {
 /// A label for each built-in profile, and one that asks for much.
 const LABELS: &str = r#"
 [est]
+unlabelled = true
 csr_attributes = ["challengePassword"]
 
 [[profile]]
@@ -152,7 +153,7 @@ fn shows_the_password_to_a_server_that_wants_it_for_csrattrs() {
     let folder = Shell::new();
     let server = Launch::configured(estd(), |text| {
         let label = "[[est.label]]\nname = \"named\"\nca_id = \"main\"\nallowed_key_types = [\"ed25519\"]\n";
-        format!("{text}\n[est]\ncsrattrs_auth = true\n\n{label}")
+        format!("{text}\n[est]\ncsrattrs_auth = true\nunlabelled = true\n\n{label}")
     })
     .start();
     let enrolled = enroll(&folder, &server, "named", &["--san", "DNS:a.example"]);

@@ -20,7 +20,9 @@ fn launch(more: &str) -> Launch {
     let estd: PathBuf = Path::new(EST).with_file_name("estd");
     assert!(estd.exists(), "build it first: cargo build --workspace --all-features --bins");
     let usage = "[[ca]]\ndefault_key_usage = [\"digitalSignature\", \"keyEncipherment\", \"keyAgreement\"]";
-    Launch::configured(estd, |text| text.replace("[[ca]]", usage) + "\n[est]\nserverkeygen = true\n" + more)
+    Launch::configured(estd, |text| {
+        text.replace("[[ca]]", usage) + "\n[est]\nserverkeygen = true\nunlabelled = true\n" + more
+    })
 }
 
 fn est(folder: &Shell, server: &Server, arguments: &[&str]) -> Output {

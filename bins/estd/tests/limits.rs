@@ -105,7 +105,7 @@ fn a_source_that_has_its_share_of_connections_pushes_out_its_own() {
 fn an_answer_that_takes_too_long_is_503_and_what_was_begun_for_it_is_finished() {
     let server = Launch::configured(ESTD, |text| {
         let profile = "[[est.label]]\nname = \"keys\"\nca_id = \"main\"\nrequire_san = false\nallowed_key_types = [\"rsa-4096\"]\n";
-        format!("{text}\n[est]\nserverkeygen = true\n{profile}\n[limits]\nrequest_timeout = \"150ms\"\n")
+        format!("{text}\n[est]\nserverkeygen = true\nunlabelled = true\n{profile}\n[limits]\nrequest_timeout = \"150ms\"\n")
     })
     .start();
     let client = Client::new(server.port(), &server.ca());

@@ -50,7 +50,7 @@ fn hang_up(server: &Server) {
 }
 
 fn label(name: &str) -> String {
-    format!("\n[[est.label]]\nname = \"{name}\"\nca_id = \"main\"\n")
+    format!("\n[est]\nunlabelled = true\n[[est.label]]\nname = \"{name}\"\nca_id = \"main\"\n")
 }
 
 fn get(path: &str) -> String {

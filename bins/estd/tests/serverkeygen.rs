@@ -20,7 +20,7 @@ const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 fn launch(more: &str) -> Launch {
     let usage = "[[ca]]\ndefault_key_usage = [\"digitalSignature\", \"keyEncipherment\", \"keyAgreement\"]";
     Launch::configured(ESTD, |text| {
-        text.replace("[[ca]]", usage) + "\n[est]\nserverkeygen = true\n" + SHARED_KEY + more
+        text.replace("[[ca]]", usage) + "\n[est]\nserverkeygen = true\nunlabelled = true\n" + SHARED_KEY + more
     })
 }
 

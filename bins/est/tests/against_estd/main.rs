@@ -126,7 +126,7 @@ fn tells_which_attributes_the_server_wants() {
 
 #[test]
 fn follows_a_request_until_somebody_approves() {
-    let label = "\n[est]\nretry_after = 1\n\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
+    let label = "\n[est]\nretry_after = 1\nunlabelled = true\n\n[[est.label]]\nname = \"vetted\"\nca_id = \"main\"\nrequire_san = false\napproval = \"manual\"\n";
     let (server, folder) = (Launch::configured(estd(), |text| text + label).start(), Shell::new());
     let (ca, password) = (server.ca(), server.password(1));
     let arguments = [

@@ -340,7 +340,7 @@ fn a_root_that_no_ca_vouches_for_is_named_and_not_added() {
     // What an attacker with the server's TLS key, not the CA's, could list: here a label of another CA.
     let label = format!(
         "\n[[ca]]\nid = \"other\"\ncert = \"{cert}\"\nkey = \"{key}\"\n\n\
-         [[est.label]]\nname = \"other\"\nca_id = \"other\"\n"
+         [est]\nunlabelled = true\n[[est.label]]\nname = \"other\"\nca_id = \"other\"\n"
     );
     let mut device = Device::enrolled(Launch::configured(estd(), |text| text + &label).start());
     device.label = Some("other");
