@@ -221,7 +221,7 @@ pub(crate) enum Ca {
 
 #[derive(Subcommand)]
 pub(crate) enum Tls {
-    /// Renew the certificates of [tls], [[tls.additional]] and [admin] that one of the server's own CAs issued, in their
+    /// Renew the certificates of `[tls]`, `[[tls.additional]]` and `[admin]` that one of the server's own CAs issued, in their
     /// files, with the names and the key that they have. A server that runs shows them from its next reload on.
     Renew(TlsRenew),
 }

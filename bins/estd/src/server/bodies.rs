@@ -203,7 +203,8 @@ mod tests {
         let another = begin(3).expect("room");
         assert!(!has_lost(&another) && !has_lost(&honest));
         drop((honest, flood, more, another));
-        assert_eq!((bodies.lock().taken_kib, bodies.lock().bodies.len()), (0, 0));
+        let table = bodies.lock();
+        assert_eq!((table.taken_kib, table.bodies.len()), (0, 0));
     }
 
     #[test]
