@@ -81,7 +81,7 @@ pub(crate) fn print(write: impl FnOnce(&mut StdoutLock<'static>) -> io::Result<(
 /// Writes a line of results.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print`](fn@print).
 pub(crate) fn say(line: &str) -> Result<(), Failure> {
     print(|out| writeln!(out, "{line}"))
 }
