@@ -183,7 +183,7 @@ impl Work for CompromisedKeys {
     }
 }
 
-/// Passwords and requests, by their ids, in the words of [`Standing`].
+/// Passwords and requests, by their ids, in the words of their states.
 struct Others;
 
 type Rows = Vec<(String, String)>;

@@ -49,6 +49,8 @@ impl From<Status> for CertificateStatus {
 pub(crate) struct CertificateSummary {
     /// Its serial number, in hexadecimal with colons.
     pub(crate) serial: String,
+    /// The SHA-256 of the certificate.
+    fingerprint: String,
     /// Whom it names.
     pub(crate) subject: String,
     /// Its subjectAltName.
@@ -89,8 +91,6 @@ pub(crate) struct CertificateSummary {
 pub(crate) struct CertificateDetail {
     #[serde(flatten)]
     summary: CertificateSummary,
-    /// The SHA-256 of it.
-    fingerprint: String,
     /// The certificate, PEM.
     pem: String,
     /// The type of its key.
@@ -148,6 +148,7 @@ impl CertificateSummary {
             status,
             issuer: issuer.unwrap_or_default(),
             serial: certificate.serial.to_string(),
+            fingerprint: certificate.fingerprint.to_string(),
             subject: with_hidden_escaped(&certificate.subject).into_owned(),
             names: certificate.names.map(|names| with_hidden_escaped(&names).into_owned()),
             not_before: Time(certificate.not_before),
@@ -177,7 +178,6 @@ impl CertificateDetail {
         let story = told(before, Relation::Before).chain(told(vec![this], Relation::This));
         let story = story.chain(told(after, Relation::After)).collect();
         Self {
-            fingerprint: found.fingerprint.to_string(),
             pem: pem::encode("CERTIFICATE", &found.der),
             key_type: parsed.as_ref().and_then(key_type),
             extensions: parsed.iter().flat_map(Certificate::extensions).map(Described::of).collect(),

@@ -83,8 +83,8 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         (None, Some(path)) => source::from_export(path, verifier, &mut judge)?,
         (None, None) => anyhow::bail!("give --config or --from"),
     };
-    // Once checkpoints are asked about, a chain that none vouches for may be one that somebody made up.
-    found.needs_checkpoint = asks_for_checkpoints;
+    // Once checkpoints are asked about, a chain that none vouches for may be one that somebody made up. An excerpt ends anywhere.
+    found.needs_checkpoint = asks_for_checkpoints && !options.excerpt;
     found.unproven.clone_from(&options.unproven);
     found.forged = judge.forged;
     found.strangers = judge.strangers;
