@@ -1,5 +1,6 @@
 //! What another server of the same CA has issued and revoked, taken over.
 
+use est_core::UnixTime;
 use est_core::pkix::{Certificate, IssuedCrl, Name, RevokedCertificate};
 use sha2::{Digest as _, Sha256};
 
@@ -134,7 +135,9 @@ impl Work for Add {
             Event { reason: Some(&reason), ..about(certificate, ca, Event::by(&self.actor, "cert.imported")) }
                 .insert(db, at)
                 .await?;
-            imported.revoked += u64::from(self.revoke_if_listed(db, certificate, at).await?);
+            let is_revoked = self.revoke_if_listed(db, certificate, at).await?
+                || self.revoke_if_compromised(db, certificate, at).await?;
+            imported.revoked += u64::from(is_revoked);
         }
         Ok(imported)
     }
@@ -162,6 +165,24 @@ impl Add {
     }
 }
 
+impl Add {
+    /// A key that is known to be compromised makes every certificate for it bad, wherever it comes from.
+    async fn revoke_if_compromised(
+        &self,
+        db: &mut Session,
+        certificate: &Certificate,
+        at: UnixMicros,
+    ) -> Result<bool, StoreError> {
+        let Import { ca, authority, .. } = &self.import;
+        let sql = "SELECT 1 FROM compromised_keys WHERE digest = ?1";
+        if db.query_one(sql, &values![certificate.key_digest()]).await?.is_none() {
+            return Ok(false);
+        }
+        let revoked = Revoked { at: UnixTime(at.0 / 1_000_000), reason: RevocationReason::KeyCompromise };
+        revoke(db, certificate, (ca.as_str(), authority.as_str()), revoked, &self.actor, at).await
+    }
+}
+
 fn about<'a>(certificate: &'a Certificate, ca: &'a str, event: Event<'a>) -> Event<'a> {
     Event { ca: Some(ca), serial: Some(certificate.serial()), fingerprint: Some(certificate.fingerprint()), ..event }
 }
@@ -181,9 +202,33 @@ async fn revoke(
     if revoked.reason == RevocationReason::KeyCompromise {
         let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
         db.execute(sql, &values![certificate.key_digest()]).await?;
+        revoke_others_for_the_key(db, certificate, number, actor, at).await?;
     }
     let event = about(certificate, ca, Event::by(actor, "cert.revoked"));
     Ok(write_revocation(db, number, certificate, revoked, event, at).await? == Revocation::Revoked)
+}
+
+/// Revokes the other certificates for a compromised key that have not ended, of whichever CA.
+async fn revoke_others_for_the_key(
+    db: &mut Session,
+    certificate: &Certificate,
+    number: i64,
+    actor: &Actor,
+    at: UnixMicros,
+) -> Result<(), StoreError> {
+    let now = UnixTime(at.0 / 1_000_000);
+    let sql = "SELECT c.number, c.der, coalesce(a.id, c.ca) FROM certificates c \
+               LEFT JOIN revocations r ON r.certificate = c.number LEFT JOIN authorities a ON a.name = c.ca \
+               WHERE c.key_digest = ?1 AND c.not_after >= ?2 AND c.number <> ?3 AND r.certificate IS NULL \
+               ORDER BY c.number";
+    for mut row in db.query(sql, &values![certificate.key_digest(), seconds(now), number]).await? {
+        let (number, der, ca) = (row.take::<i64>(0)?, row.take::<Vec<u8>>(1)?, row.take::<String>(2)?);
+        let other = Certificate::parse(&der).map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+        let revoked = Revoked { at: now, reason: RevocationReason::KeyCompromise };
+        let event = about(&other, &ca, Event::by(actor, "cert.revoked"));
+        write_revocation(db, number, &other, revoked, event, at).await?;
+    }
+    Ok(())
 }
 
 struct TakeOver {

@@ -122,7 +122,8 @@ impl Work for Records {
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Record>, StoreError> {
         let sql = "SELECT number, event, serial, fingerprint, reason FROM audit WHERE number > ?1 \
-                   AND event IN ('cert.issued', 'cert.renewed', 'cert.revoked', 'otp.created', 'otp.revoked', \
+                   AND event IN ('cert.issued', 'cert.renewed', 'cert.imported', 'cert.revoked', 'cert.released', \
+                   'otp.created', 'otp.revoked', \
                    'request.created', 'request.approved', 'request.denied', 'request.expired', 'store.pruned') \
                    ORDER BY number LIMIT ?2";
         let rows = db.query(sql, &values![self.after, PIECE]).await?;
@@ -292,7 +293,7 @@ impl Told {
         let Record { event, serial, fingerprint, reason, .. } = record;
         let reason = reason.unwrap_or_default();
         match event.as_str() {
-            "cert.issued" | "cert.renewed" => {
+            "cert.issued" | "cert.renewed" | "cert.imported" => {
                 if let (Some(serial), Some(fingerprint)) = (serial, fingerprint) {
                     self.certificates.insert(fingerprint, Issued { serial, revoked: None, is_there: false });
                 }
@@ -300,6 +301,11 @@ impl Told {
             "cert.revoked" => {
                 if let Some(issued) = fingerprint.and_then(|fingerprint| self.certificates.get_mut(&fingerprint)) {
                     issued.revoked = Some(reason);
+                }
+            }
+            "cert.released" => {
+                if let Some(issued) = fingerprint.and_then(|fingerprint| self.certificates.get_mut(&fingerprint)) {
+                    issued.revoked = None;
                 }
             }
             "otp.created" | "otp.revoked" => {

@@ -74,6 +74,7 @@ async fn an_import_adds_what_is_not_there_and_takes_over_what_was_revoked_and_th
     store.import_crl(&crl(30, &first, &[]), alice).await.unwrap();
     assert_eq!(store.next_crl("root", &all, START).await.unwrap().number, 32);
     assert_eq!((events(store, "cert.imported").await, events(store, "crl.imported").await), (2, 1));
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
 }
 
 #[tokio::test]
@@ -99,4 +100,27 @@ async fn a_hold_and_nothing_else_is_taken_back() {
     let for_good = Release::ForGood(RevocationReason::Superseded);
     assert_eq!(store.release(&serial, None, alice).await.unwrap(), for_good);
     assert_eq!(events(store, "cert.released").await, 1);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn an_imported_compromise_is_of_the_key_and_takes_its_other_certificates_along() {
+    let Subject { store, .. } = &Subject::fresh();
+    let alice = &Actor::local("alice");
+    let request = csr("a");
+    let [first, second, third] =
+        ["a", "b", "c"].map(|holder| sign_certificate(&intent(certificate_holder(holder), &request)));
+    store.import(&import(&first), alice).await.unwrap();
+    store.import(&import(&second), alice).await.unwrap();
+    let listed = [entry(&first, RevocationReason::KeyCompromise)];
+    store.import_crl(&crl(31, &first, &listed), alice).await.unwrap();
+    // What comes later is revoked as it is taken over.
+    assert_eq!(store.import(&import(&third), alice).await.unwrap().revoked, 1);
+    for certificate in [&first, &second, &third] {
+        let found = store.certificate(&SerialNumber::from_contents(certificate.serial()), None).await.unwrap().unwrap();
+        assert_eq!(found.revoked.map(|revoked| revoked.reason), Some(RevocationReason::KeyCompromise));
+    }
+    assert_eq!(events(store, "cert.revoked").await, 3);
+    assert_eq!(store.next_crl("root", &["root".to_owned()], START).await.unwrap().revocations.revoked.len(), 3);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
 }
