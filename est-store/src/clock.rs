@@ -141,26 +141,30 @@ const SETTLED: Duration = Duration::from_mins(10);
 
 /// Watches a clock for being set: what is deleted by a wrong one does not come back.
 pub(crate) struct Watch {
-    last: Option<(UnixMicros, Duration)>,
+    last: (UnixMicros, Duration),
     since: Duration,
 }
 
 impl Watch {
-    pub(crate) const fn new() -> Self {
-        Self { last: None, since: Duration::ZERO }
+    /// Begins to watch.
+    pub(crate) fn new(clock: &Clock) -> Self {
+        let (now, steady) = (clock.now(), clock.steady());
+        Self { last: (now, steady), since: steady }
     }
 
     /// Whether nobody has set the clock for a while, as far as was looked.
     pub(crate) fn is_settled(&mut self, clock: &Clock) -> bool {
-        let (now, steady) = (clock.now(), clock.steady());
-        let is_as_expected = self.last.is_some_and(|(then, steady_then)| {
-            let gone_by = u64::try_from(steady.saturating_sub(steady_then).as_micros()).unwrap_or(u64::MAX);
-            now.0.abs_diff(then.0.saturating_add(gone_by)) <= SET
-        });
-        if !is_as_expected {
+        let (before, now, steady) = (clock.steady(), clock.now(), clock.steady());
+        // Who was stopped while it looked, has not seen one moment.
+        if u64::try_from(steady.saturating_sub(before).as_micros()).unwrap_or(u64::MAX) > SET {
+            return false;
+        }
+        let (then, steady_then) = self.last;
+        let gone_by = u64::try_from(steady.saturating_sub(steady_then).as_micros()).unwrap_or(u64::MAX);
+        if now.0.abs_diff(then.0.saturating_add(gone_by)) > SET {
             self.since = steady;
         }
-        self.last = Some((now, steady));
+        self.last = (now, steady);
         steady.saturating_sub(self.since) >= SETTLED
     }
 }
@@ -176,12 +180,11 @@ mod tests {
 
     #[test]
     fn a_clock_that_was_set_is_not_believed_for_a_while() {
-        let mut watch = Watch::new();
-        let mut is_settled = |now: u64, steady: u64| {
-            let clock =
-                Clock::new(move || UnixMicros(now * 1_000_000)).with_steady(move || Duration::from_secs(steady));
-            watch.is_settled(&clock)
+        let clock = |now: u64, steady: u64| {
+            Clock::new(move || UnixMicros(now * 1_000_000)).with_steady(move || Duration::from_secs(steady))
         };
+        let mut watch = Watch::new(&clock(1_000, 0));
+        let mut is_settled = |now, steady| watch.is_settled(&clock(now, steady));
         const YEAR: u64 = 400 * 86_400;
         assert!(!is_settled(1_000, 0), "it has just begun");
         assert!(!is_settled(1_599, 599));

@@ -106,16 +106,9 @@ impl Writer {
         let runtime = runtime.map_err(|error| StoreError::Database(Box::new(error)))?;
         let handle = runtime.handle().clone();
         let (queue, jobs) = unbounded_channel();
-        let trouble = Arc::default();
-        let batches = Batches {
-            line,
-            node,
-            clock,
-            sweep,
-            sweep_due: Duration::ZERO,
-            watch: Watch::new(),
-            trouble: Arc::clone(&trouble),
-        };
+        let (watch, trouble) = (Watch::new(&clock), Arc::default());
+        let batches =
+            Batches { line, node, clock, sweep, sweep_due: Duration::ZERO, watch, trouble: Arc::clone(&trouble) };
         let thread = thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || runtime.block_on(batches.run(jobs)))
@@ -623,7 +616,7 @@ mod tests {
         let server = Server::new(&nowhere, &Options::default());
         let line = Line::Made(server, Some(Session::new(Silent(connection))));
         let (node, clock) = ("local".to_owned(), Clock::system());
-        let (sweep_due, watch, trouble) = (Duration::ZERO, Watch::new(), Arc::default());
+        let (sweep_due, watch, trouble) = (Duration::ZERO, Watch::new(&clock), Arc::default());
         let mut batches = Batches { line, node, clock, sweep: NoSweep, sweep_due, watch, trouble };
         let (reply, _answer) = oneshot::channel();
         let work = Statements(vec!["INSERT INTO t VALUES (1)".to_owned()]);
