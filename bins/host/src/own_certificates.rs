@@ -65,14 +65,25 @@ impl OwnCertificate<'_> {
     /// What is in its file now, where that is a later certificate for the same key: somebody else has renewed it.
     #[must_use]
     pub fn replaced(&self) -> Option<Vec<Certificate>> {
-        let text = std::fs::read_to_string(&self.certificate.path).ok()?;
-        let blocks = pem::decode(&text)?;
-        let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
-        let chain: Vec<_> =
-            certificates.map(|block| Certificate::parse(&block.contents)).collect::<Result<_, _>>().ok()?;
+        let chain = self.in_file()?;
         let (before, after) = (self.leaf()?, chain.first()?);
         let is_later = after.not_after() > before.not_after() && after.not_before() <= shell::now();
         (is_later && after.public_key_der() == before.public_key_der()).then_some(chain)
+    }
+
+    /// Whether its file holds a certificate for another key: somebody has put it there, and a reload is to come.
+    #[must_use]
+    pub fn has_another_key(&self) -> bool {
+        let key = |certificate: &Certificate| certificate.public_key_der().to_vec();
+        let found = self.in_file().and_then(|chain| chain.first().map(key));
+        found.is_some_and(|found| self.leaf().map(key) != Some(found))
+    }
+
+    fn in_file(&self) -> Option<Vec<Certificate>> {
+        let text = std::fs::read_to_string(&self.certificate.path).ok()?;
+        let blocks = pem::decode(&text)?;
+        let certificates = blocks.iter().filter(|block| block.label == "CERTIFICATE");
+        certificates.map(|block| Certificate::parse(&block.contents)).collect::<Result<_, _>>().ok()
     }
 
     /// Makes its successor, with the same names, purposes and span, for `key` or else for the same key. Returns the chain

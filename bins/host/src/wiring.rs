@@ -256,9 +256,13 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
     Ok(Some(ClientPaths { validator: Arc::new(validator.with_crls(crls, policy)), crls: Some(files) }))
 }
 
-/// The certificates of the CAs here, also those of the keys before and after a rollover.
+/// The certificates of the CAs here, also those of the keys before and after a rollover. `rollover` may have certificates of
+/// the CAs above, too: what those issued, the inventory does not know.
 fn own_cas(settings: &Settings) -> Vec<Certificate> {
-    let of_ca = |ca: &Ca| std::iter::once(ca.certificate.clone()).chain(ca.rollover.clone()).collect::<Vec<_>>();
+    let of_ca = |ca: &Ca| {
+        let own = ca.rollover.iter().filter(|one| one.subject() == ca.certificate.subject()).cloned();
+        std::iter::once(ca.certificate.clone()).chain(own).collect::<Vec<_>>()
+    };
     settings.cas.iter().flat_map(of_ca).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The renewal of the server's own certificates: recorded, then in its file.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
 use est_store::{Actor, CaEvent, CaNote, Database};
@@ -20,6 +20,8 @@ pub(crate) async fn renew(own: &OwnCertificate<'_>, now: UnixTime, store: &Datab
         info!(file = %path.display(), not_after = %chain[0].not_after(), "a certificate was renewed by somebody else");
         return Ok(chain);
     }
+    // Written for the key of before, it would be half of a pair.
+    ensure!(!own.has_another_key(), "{} holds a certificate for another key: reload the server", path.display());
     let chain = own.renew(None, now).await?;
     record(own, &chain[0], store, None).await?;
     match file::replace_like(path, own_certificates::to_pem(&chain).as_bytes()) {
