@@ -99,7 +99,7 @@ impl Rule {
     /// Writes down that the caller was let in; a read that is repeated once in a while only.
     async fn write_down(&self, method: &Method, caller: &Caller, what: String) -> Result<(), Problem> {
         let (actor, now) = (&caller.actor, Instant::now());
-        let read = Read { actor: actor.name.clone(), source: actor.source.clone(), what };
+        let read = Read { actor: actor.name.clone(), method: actor.method.name(), source: actor.source.clone(), what };
         if method.is_safe() && self.admin.reads.has(&read, now) {
             return Ok(());
         }
@@ -116,7 +116,7 @@ impl Rule {
         let failures = &self.admin.failures;
         // Also who has the right credential waits: else guessing could go on, and only its failures would be unheard.
         failures.look(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
-        let session = || self.admin.sessions.token(headers, Instant::now());
+        let session = || self.admin.sessions.token(headers, peer.network, Instant::now());
         let stranger = match door.by_token(peer, headers) {
             Some(Ok(caller)) => return Ok(caller),
             None if let Some(caller) = session().and_then(|token| door.by_digest(peer, &token)) => return Ok(caller),

@@ -17,6 +17,7 @@ pub(super) struct RepeatedReads(Mutex<HashMap<Read, Instant>>);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Read {
     pub(super) actor: String,
+    pub(super) method: &'static str,
     pub(super) source: Option<String>,
     pub(super) what: String,
 }
@@ -45,7 +46,7 @@ mod tests {
     use super::*;
 
     fn read(actor: &str, what: &str) -> Read {
-        Read { actor: actor.to_owned(), source: Some("192.0.2.1".to_owned()), what: what.to_owned() }
+        Read { actor: actor.to_owned(), method: "bearer", source: Some("192.0.2.1".to_owned()), what: what.to_owned() }
     }
 
     #[test]

@@ -7,25 +7,26 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::{COOKIE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use est_core::Entropy;
 use host::shell;
 use sha2::{Digest as _, Sha256};
 
 use super::Admin;
-use super::caller::{Caller, TokenDigest};
+use super::caller::{Caller, Peer, TokenDigest};
 use super::endpoint::{Access, Content, Endpoint};
 use super::overview::Identity;
 use super::problem::Problem;
+use crate::server::Source;
 
 /// How long a session lasts, used or not: a working day.
 const LASTS: Duration = Duration::from_secs(8 * 3_600);
-/// How many there are at most; the oldest makes room.
-const MOST: usize = 256;
+/// How many a token has at most; its oldest makes room.
+const MOST: usize = 64;
 /// `__Host-` has browsers insist on Secure, on the path `/` and on no other host (RFC 6265bis §4.1.3.2).
 const COOKIE_NAME: &str = "__Host-ohia-session";
 
@@ -50,27 +51,33 @@ pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 struct Session {
     /// The SHA-256 of the token that it stands for.
     token: [u8; 32],
+    /// The network that it was begun from. Cookies do not tell the ports of a host apart: another service there may get
+    /// them.
+    network: Source,
     begun: Instant,
 }
 
 impl Sessions {
     /// Begins a session; what the cookie is to hold.
-    fn begin(&self, token: [u8; 32], secret: &[u8; 32], now: Instant) {
+    fn begin(&self, token: [u8; 32], network: Source, secret: &[u8; 32], now: Instant) {
         let mut sessions = self.lock();
         sessions.retain(|_, session| session.is_under_way(now));
-        if sessions.len() >= MOST
-            && let Some(oldest) = sessions.iter().min_by_key(|(_, session)| session.begun).map(|(key, _)| *key)
+        let of_token = sessions.iter().filter(|(_, session)| session.token == token);
+        if of_token.clone().count() >= MOST
+            && let Some(oldest) = of_token.min_by_key(|(_, session)| session.begun).map(|(key, _)| *key)
         {
             sessions.remove(&oldest);
         }
-        sessions.insert(Sha256::digest(hex(secret)).into(), Session { token, begun: now });
+        sessions.insert(Sha256::digest(hex(secret)).into(), Session { token, network, begun: now });
     }
 
     /// The SHA-256 of the token that a request's session stands for; `None` without a session that counts.
-    pub(super) fn token(&self, headers: &HeaderMap, now: Instant) -> Option<[u8; 32]> {
+    pub(super) fn token(&self, headers: &HeaderMap, network: Source, now: Instant) -> Option<[u8; 32]> {
         let by_own_page = headers.get(HeaderName::from_static("sec-fetch-site")).is_some_and(|s| s == "same-origin");
         let key = cookie(headers).filter(|_| by_own_page)?;
-        self.lock().get(&key).filter(|session| session.is_under_way(now)).map(|session| session.token)
+        let sessions = self.lock();
+        let session = sessions.get(&key).filter(|session| session.network == network && session.is_under_way(now));
+        session.map(|session| session.token)
     }
 
     fn end(&self, headers: &HeaderMap) {
@@ -90,12 +97,16 @@ impl Session {
     }
 }
 
-async fn begin(State(admin): State<Arc<Admin>>, caller: Caller) -> Result<Response, Problem> {
+async fn begin(
+    State(admin): State<Arc<Admin>>,
+    Extension(peer): Extension<Peer>,
+    caller: Caller,
+) -> Result<Response, Problem> {
     let Some(TokenDigest(token)) = caller.token else {
         return Err(Problem::Conflict("a session stands for a bearer token: send one".to_owned()));
     };
     let Entropy(secret) = shell::entropy().map_err(|_| Problem::Unavailable)?;
-    admin.sessions.begin(token, &secret, Instant::now());
+    admin.sessions.begin(token, peer.network, &secret, Instant::now());
     let cookie = format!(
         "{COOKIE_NAME}={}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={}",
         hex(&secret),
@@ -139,39 +150,46 @@ mod tests {
         headers
     }
 
+    fn network(last: u8) -> Source {
+        std::net::IpAddr::from([192, 0, 2, last]).into()
+    }
+
     #[test]
     fn a_session_stands_for_its_token_until_it_ends() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        sessions.begin([1; 32], &[7; 32], now);
+        sessions.begin([1; 32], network(1), &[7; 32], now);
         let own = showing(&[7; 32], "same-origin");
-        assert_eq!(sessions.token(&own, now), Some([1; 32]));
-        assert_eq!(sessions.token(&showing(&[8; 32], "same-origin"), now), None);
-        assert_eq!(sessions.token(&own, now + LASTS), None);
+        assert_eq!(sessions.token(&own, network(1), now), Some([1; 32]));
+        assert_eq!(sessions.token(&showing(&[8; 32], "same-origin"), network(1), now), None);
+        assert_eq!(sessions.token(&own, network(2), now), None, "whoever got the cookie is elsewhere");
+        assert_eq!(sessions.token(&own, network(1), now + LASTS), None);
         sessions.end(&own);
-        assert_eq!(sessions.token(&own, now), None);
+        assert_eq!(sessions.token(&own, network(1), now), None);
     }
 
     #[test]
     fn a_cookie_that_another_page_sends_counts_for_nothing() {
         let (sessions, now) = (Sessions::default(), Instant::now());
-        sessions.begin([1; 32], &[7; 32], now);
+        sessions.begin([1; 32], network(1), &[7; 32], now);
         for site in ["cross-site", "same-site", "none"] {
-            assert_eq!(sessions.token(&showing(&[7; 32], site), now), None, "{site}");
+            assert_eq!(sessions.token(&showing(&[7; 32], site), network(1), now), None, "{site}");
         }
         let mut silent = showing(&[7; 32], "same-origin");
         silent.remove("sec-fetch-site");
-        assert_eq!(sessions.token(&silent, now), None);
+        assert_eq!(sessions.token(&silent, network(1), now), None);
     }
 
     #[test]
-    fn the_oldest_of_too_many_sessions_makes_room() {
+    fn the_oldest_of_too_many_sessions_of_a_token_makes_room() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         for number in 0..=MOST {
             let mut secret = [0; 32];
             secret[..8].copy_from_slice(&number.to_be_bytes());
-            sessions.begin([1; 32], &secret, now + Duration::from_secs(number as u64));
+            sessions.begin([1; 32], network(1), &secret, now + Duration::from_secs(number as u64));
         }
         assert_eq!(sessions.lock().len(), MOST);
-        assert_eq!(sessions.token(&showing(&[0; 32], "same-origin"), now), None);
+        sessions.begin([2; 32], network(1), &[9; 32], now);
+        assert_eq!(sessions.lock().len(), MOST + 1, "those of another token are not pushed out");
+        assert_eq!(sessions.token(&showing(&[0; 32], "same-origin"), network(1), now), None);
     }
 }

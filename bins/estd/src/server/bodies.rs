@@ -8,7 +8,7 @@ use est_core::tower::{NoRoom, SHORT_BODY};
 
 use super::admission::Source;
 
-/// What the long parts of all bodies under way may take together.
+/// What all long bodies under way may take together.
 const ROOM_KIB: usize = 64 * 1024;
 
 /// Shares the memory for long bodies between sources.
@@ -93,7 +93,8 @@ impl BodyRoom {
             return Ok(());
         }
         self.arrived = self.arrived.saturating_add(octets);
-        let wanted = self.arrived.saturating_sub(SHORT_BODY).div_ceil(1024);
+        // A long body takes all of its length, so that what is counted is what is held.
+        let wanted = if self.arrived <= SHORT_BODY { 0 } else { self.arrived.div_ceil(1024) };
         if wanted == 0 {
             return Ok(());
         }
@@ -129,6 +130,9 @@ impl BodyRoom {
 
     /// Whether the room went to somebody else; if not, `context` is woken when it does.
     pub(super) fn has_lost(&self, context: &Context<'_>) -> bool {
+        if self.arrived <= SHORT_BODY {
+            return false;
+        }
         let mut table = self.bodies.lock();
         let Some(entry) = table.bodies.get_mut(&self.number) else { return false };
         entry.waker = Some(context.waker().clone());
@@ -166,6 +170,7 @@ mod tests {
     use super::*;
 
     const KIB: usize = 1024;
+    const LONG: usize = SHORT_BODY + 10 * KIB;
 
     fn bodies(room_kib: usize) -> Arc<Bodies> {
         Arc::new(Bodies { room_kib, table: Mutex::default() })
@@ -189,10 +194,10 @@ mod tests {
 
     #[test]
     fn the_source_that_has_most_gives_up_its_oldest() {
-        let bodies = bodies(100);
+        let bodies = bodies(10 * LONG / KIB);
         let begin = |last| {
             let mut room = bodies.begin(source(last));
-            room.take(SHORT_BODY + 10 * KIB).map(|()| room)
+            room.take(LONG).map(|()| room)
         };
         let honest = begin(1).expect("room");
         let flood: Vec<_> = (0..9).map(|_| begin(2).expect("room")).collect();
@@ -209,10 +214,10 @@ mod tests {
 
     #[test]
     fn a_body_that_has_arrived_keeps_its_room() {
-        let bodies = bodies(20);
+        let bodies = bodies(2 * LONG / KIB);
         let mut whole: Vec<_> = (0..2).map(|_| bodies.begin(source(1))).collect();
         for room in &mut whole {
-            room.take(SHORT_BODY + 10 * KIB).expect("room");
+            room.take(LONG).expect("room");
             room.arrived();
         }
         let mut late = bodies.begin(source(2));
@@ -222,6 +227,6 @@ mod tests {
         assert!(whole[0].take(KIB * KIB).is_ok(), "what is not kept takes no room");
         whole.clear();
         drop(late);
-        assert!(bodies.begin(source(2)).take(SHORT_BODY + 20 * KIB).is_ok());
+        assert!(bodies.begin(source(2)).take(2 * LONG).is_ok());
     }
 }
