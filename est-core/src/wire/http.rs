@@ -43,7 +43,7 @@ impl Route {
     pub fn find(site: &Site, head: &Head<'_>) -> Result<Self, Refusal> {
         let (label, operation) = split_path(&site.base_path, head.path).ok_or(Refusal::UnknownPath)?;
         if site.label(label.as_deref()).is_none() {
-            return Err(Refusal::UnknownLabel);
+            return Err(if label.is_some() { Refusal::UnknownLabel } else { Refusal::LabelMissing });
         }
         let (allow, allowed, takes_body): (_, &[&str], _) = match operation {
             Operation::CaCerts | Operation::CsrAttrs => ("GET, HEAD", &["GET", "HEAD"], false),
