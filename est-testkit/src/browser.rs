@@ -1,9 +1,9 @@
 //! Headless Chromium, driven by its own ChromeDriver over the WebDriver protocol (W3C WebDriver).
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -18,6 +18,30 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The key under which WebDriver names an element (W3C WebDriver §12).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Starts ChromeDriver; `None` if it ends before it tells its port.
+fn start_driver() -> Option<(Child, u16, Lines<BufReader<ChildStdout>>)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver starts");
+    let mut lines = BufReader::new(driver.stdout.take().expect("stdout is piped")).lines();
+    let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+        let (_, port) = line.split_once("started successfully on port ")?;
+        port.trim_end_matches('.').parse().ok()
+    });
+    match port {
+        Some(port) => Some((driver, port, lines)),
+        None => {
+            let _ = driver.kill();
+            let _ = driver.wait();
+            None
+        }
+    }
+}
 
 /// A browser with one window. Ends when it is dropped.
 pub struct Browser {
@@ -37,20 +61,9 @@ impl Browser {
         if !is_installed("chromedriver") || !is_installed("chromium") {
             return None;
         }
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let mut lines = BufReader::new(driver.stdout.take().expect("stdout is piped")).lines();
-        let port = loop {
-            let line = lines.next().expect("chromedriver tells its port").expect("chromedriver prints text");
-            if let Some((_, port)) = line.split_once("started successfully on port ") {
-                break port.trim_end_matches('.').parse().expect("a port");
-            }
-        };
+        // Where many start at once, one may find the port taken that it had chosen, and end.
+        let started = (0..5).find_map(|_| start_driver());
+        let (driver, port, lines) = started.expect("chromedriver starts and tells its port");
         // It may go on printing.
         std::thread::spawn(move || lines.for_each(drop));
         let profile = Directory::new();

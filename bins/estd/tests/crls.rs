@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use est_core::UnixTime;
-use est_testkit::https::{Client, Response, base64};
+use est_testkit::https::{Client, Response, base64, post_as};
 use est_testkit::peers::OpenSsl;
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
@@ -95,7 +95,10 @@ impl Others {
     /// Asks for a certificate with the device's.
     fn ask(&self, server: &Server, operation: &str) -> Response {
         let client = self.client(server);
-        client.enroll(operation, None, base64(&Key::p256().csr("CN=device", &[])).as_bytes())
+        // The text of a refusal is for clients that say what they accept.
+        let request = post_as(operation, None, base64(&Key::p256().csr("CN=device", &[])).as_bytes());
+        let request = String::from_utf8(request).expect("text").replacen("\r\n", "\r\nAccept: */*\r\n", 1);
+        client.exchange(request.as_bytes()).expect("an answer")
     }
 
     /// Asks until the server has seen a file that makes it answer this.

@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use est_testkit::https::{Client, base64, post_as};
+use est_core::pkix::{Certificate, Extension, oid};
+use est_testkit::https::{Client, Response, base64, post_as};
 use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
@@ -236,11 +237,16 @@ fn a_rule_gives_certain_entities_and_certificates_more_names_and_labels() {
     assert_eq!(status(&server, &gateway, "", "CN=gateway-4,O=Lab", &["DNS:x.lab.example"]), 200);
     assert_eq!(status(&server, &gateway, "", "CN=gateway-4,O=Lab", &["DNS:x.office.example"]), 403);
 
-    // Whose certificate is for clients gets none for servers, unless a rule lists the label.
-    for (name, server_status, names, names_status) in [
-        ("plain", 403, "DNS:plain.lab.example", 403),
-        ("both", 200, "DNS:both.lab.example", 200),
-        ("both", 200, "DNS:root.lab.example", 403),
+    // A client with a certificate for clients gets none for servers, unless a rule lists the label.
+    let serves = |answer: &Response| {
+        let certificate = Certificate::parse(&answer.certificate()).expect("a certificate");
+        let purposes = certificate.extension(&oid::EXT_KEY_USAGE).and_then(Extension::read_ext_key_usage);
+        purposes.expect("purposes").contains(&oid::SERVER_AUTH)
+    };
+    for (name, is_for_servers, names, names_status) in [
+        ("plain", false, "DNS:plain.lab.example", 403),
+        ("both", true, "DNS:both.lab.example", 200),
+        ("both", true, "DNS:root.lab.example", 403),
     ] {
         let (key, subject) = (Key::p256(), format!("CN={name}"));
         let client = Client::new(server.port(), &server.ca());
@@ -254,7 +260,8 @@ fn a_rule_gives_certain_entities_and_certificates_more_names_and_labels() {
         };
         for path in ["/servers/simpleenroll", "/servers/simplereenroll"] {
             let answer = ask(path, &[]);
-            assert_eq!(answer.status, server_status, "{name} {path}: {}", answer.text());
+            assert_eq!(answer.status, 200, "{name} {path}: {}", answer.text());
+            assert_eq!(serves(&answer), is_for_servers, "{name} {path}");
         }
         assert_eq!(ask("/servers/simpleenroll", &[names]).status, names_status, "{name} {names}");
         assert_eq!(ask("/servers/simplereenroll", &[names]).status, 403, "{name}: a renewal changes no name");

@@ -69,7 +69,8 @@ fn a_prompt_is_asked_once_and_its_answer_not_shown() {
         on_a_terminal(&folder, "run --listen 127.0.0.1:0", &[("key_passphrase: ", &passphrase), interrupt]);
     assert!(succeeded && shown.contains("listening on"), "{shown}");
     assert_eq!(shown.matches("ca.key_passphrase: ").count(), 1, "{shown}");
-    assert!(shown.starts_with("line ") && !shown.contains("horse"), "{shown}");
+    // A server that runs as root says so before.
+    assert!(shown.lines().any(|line| line.starts_with("line ")) && !shown.contains("horse"), "{shown}");
 
     let (shown, succeeded) = on_a_terminal(&folder, "check", &[("key_passphrase: ", "another\n")]);
     assert!(!succeeded && shown.contains("the passphrase does not open it"), "{shown}");

@@ -437,7 +437,7 @@ fn a_rollover_overwrites_nothing_and_hides_its_key() {
         .replace("rollover = ", &format!("{}\nrollover = ", line("rollover_key")));
     fs::write(&config, &named).expect("the configuration can be written");
     let checked = String::from_utf8_lossy(&estd(&["check", "--config", &config]).stderr).into_owned();
-    assert!(!checked.contains("rollover") && !checked.contains("crl_url"), "{checked}");
+    assert!(!checked.contains("rollover_key") && !checked.contains("crl_url"), "{checked}");
     let wrong = named.replace(&line("rollover_key"), "rollover_key = \"server-key.pem\"");
     fs::write(&config, wrong).expect("the configuration can be written");
     let checked = String::from_utf8_lossy(&estd(&["check", "--config", &config]).stderr).into_owned();

@@ -239,7 +239,7 @@ fn soak(nodes: &Nodes, seconds: usize, disturb: impl Fn(&mut Dice)) {
         .collect();
     for password in list(nodes, &["otp", "list"], "passwords") {
         let id = password["id"].as_str().expect("an id");
-        assert_eq!(password["uses"].as_u64(), Some(u64::from(spent.contains(id))), "password {id}");
+        assert_eq!(password["remaining_uses"].as_u64(), Some(u64::from(!spent.contains(id))), "password {id}");
     }
     assert!(tally.answered.load(Ordering::Relaxed) > held.len(), "some asked again");
     let verified = nodes.with(0, |server| server.estd(&["audit", "verify"]));

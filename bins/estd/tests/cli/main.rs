@@ -96,8 +96,8 @@ fn migrate_tells_and_does_what_is_pending() {
     let dir = dir.to_str().expect("UTF-8");
     stdout(&estd(&["init", dir]));
     let config = format!("{dir}/estd.toml");
-    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("6 pending migrations"));
-    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("6 migrations applied"));
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("7 pending migrations"));
+    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("7 migrations applied"));
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
 }
 

@@ -14,6 +14,7 @@ use crate::session::Session;
 
 const LABELS: &str = r#"
 [est]
+unlabelled = true
 serverkeygen = true
 csr_attributes = ["serialNumber"]
 

@@ -12,6 +12,7 @@ use crate::session::Session;
 
 const LABELS: &str = r#"
 [est]
+unlabelled = true
 serverkeygen = true
 csr_attributes = ["serialNumber"]
 

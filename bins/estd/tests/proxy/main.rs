@@ -138,7 +138,7 @@ fn nobody_else_is_believed() {
     let other = Party::enroll(&world.server, "other");
     let refused = world.renew(&other.client(&world.server), &header);
     assert_eq!(refused.status, 403);
-    assert!(refused.text().ends_with("CN=other; no subjectAltName\n"), "{}", refused.text());
+    assert!(refused.text().contains("CN=other; no subjectAltName"), "{}", refused.text());
     // A header that nobody looks at may be anything.
     let device = world.device.client(&world.server);
     assert_eq!(world.renew(&device, "Client-Cert: %2D%2D\r\nClient-Cert-Chain: ?\r\n").status, 200);
@@ -149,7 +149,7 @@ fn the_right_certificate_from_another_address_is_not_believed() {
     let world = World::new("\"192.0.2.0/24\", \"::1\"", "optional");
     let refused = world.renew(&world.proxy.client(&world.server), &world.device.header());
     assert_eq!(refused.status, 403);
-    assert!(refused.text().ends_with("CN=proxy; no subjectAltName\n"), "{}", refused.text());
+    assert!(refused.text().contains("CN=proxy; no subjectAltName"), "{}", refused.text());
 }
 
 #[test]
