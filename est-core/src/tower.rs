@@ -1,6 +1,6 @@
 //! Mounts EST in any server that speaks `http` and `tower`: hyper, axum, tonic.
 //!
-//! The server's part is [`Shell`] (a clock, randomness, a way to spawn, the current [`Site`]), the three
+//! The server's part is [`Shell`] (a clock, randomness, a way to spawn, the current [`Site`]), the four
 //! [`Ports`], and a [`Peer`] in the extensions of each request.
 
 use alloc::boxed::Box;
