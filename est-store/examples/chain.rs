@@ -32,7 +32,7 @@ async fn main() {
     println!("{records} records written in {:.1} s", began.elapsed().as_secs_f64());
     let began = Instant::now();
     let mut verifier = Verifier::new(Extent::Whole);
-    store.verify(&mut verifier, |_| {}).await.unwrap();
+    store.verify(&mut verifier, |_, _| {}).await.unwrap();
     let reports = verifier.finish();
     assert!(reports.iter().all(|report| report.finding.is_none()));
     println!("{} verified in {:.1} s", reports[0].records, began.elapsed().as_secs_f64());

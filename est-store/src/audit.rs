@@ -26,7 +26,7 @@ pub use events::{EVENTS, KnownEvent};
 pub use reading::{ChainPiece, ChainPlace, Unreadable};
 pub use state::{Fault, Mismatch};
 use text::plain;
-pub use trail::TrailUse;
+pub use trail::{TrailUse, VOUCHED};
 pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 
 /// The event of what stands in listings and at sinks for a record that cannot be read. No record is of it.

@@ -54,7 +54,7 @@ pub use admin::AdminEvent;
 pub use audit::{
     Actor, AuditFilter, AuditRecord, Chain, ChainPiece, ChainPlace, Checkpoint, EVENTS, Extent, Fault, Finding,
     Instigator, KnownEvent, Method, Mismatch, Report, ServerEvent, Tampering, TrailUse, UNREADABLE, Unreadable,
-    Verdict, Verifier,
+    VOUCHED, Verdict, Verifier,
 };
 pub use authorities::{CaEvent, CaNote};
 pub use census::Census;

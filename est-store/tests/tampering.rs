@@ -14,8 +14,12 @@ use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 use support::{Folder, TestClock, certificate_holder, csr, intent, issued, new_password, sign_certificate};
 
+#[path = "tampering/chains.rs"]
+mod chains;
 #[path = "suite/support.rs"]
 mod support;
+#[path = "tampering/tables.rs"]
+mod tables;
 
 const NODES: [&str; 2] = ["node-1", "node-2"];
 
@@ -91,100 +95,6 @@ impl Original {
     }
 }
 
-/// A database with some of everything, in every state.
-async fn inhabited(path: &Path) -> Vec<String> {
-    use est_store::{Decision, RevocationReason, SerialNumber};
-    let clock = TestClock::new();
-    let store = open(path, "node-1", &clock);
-    let alice = Actor::local("alice");
-    let mut serials = Vec::new();
-    for number in 0..4 {
-        let request = intent(certificate_holder("device"), &csr(&format!("device-{number}")));
-        store.claim(&request).await.unwrap();
-        store.record(&issued(&request, &sign_certificate(&request))).await.unwrap();
-        serials.push(SerialNumber::from_contents(request.serial.as_bytes()));
-    }
-    for (serial, reason) in [(0, RevocationReason::Superseded), (1, RevocationReason::KeyCompromise)] {
-        store.revoke(&serials[serial], None, reason, support::after(1), &alice).await.unwrap();
-    }
-    for id in ["good", "bad"] {
-        store.create_password(new_password(id, 3), &alice).await.unwrap();
-    }
-    store.revoke_password("bad", support::after(1), &alice).await.unwrap();
-    for number in 0..3 {
-        let request = intent(certificate_holder("device"), &csr(&format!("waiting-{number}")));
-        store.claim(&support::manual(request)).await.unwrap();
-    }
-    let waiting = store.requests(None, 10, None).await.unwrap().items;
-    for (request, decision) in waiting.iter().zip([Decision::Approve, Decision::Deny]) {
-        store.decide_request(&request.id, decision, &alice, support::after(2)).await.unwrap();
-    }
-    assert_eq!(store.compare_with_trail().await.unwrap(), []);
-    store.close().await;
-    serials.iter().map(ToString::to_string).collect()
-}
-
-#[tokio::test]
-async fn rows_that_somebody_changed_are_named_though_the_trail_is_whole() {
-    let folder = Folder::new();
-    let serials = inhabited(&folder.path().join("original.db")).await;
-    let [superseded, stolen, good, other] = <[String; 4]>::try_from(serials).unwrap();
-    let (superseded, stolen) = (format!("certificate {superseded}"), format!("certificate {stolen}"));
-    let (good, other) = (format!("certificate {good}"), format!("certificate {other}"));
-    let changes: [(&str, &[(&str, &str)]); 14] = [
-        ("DELETE FROM revocations WHERE certificate = 1", &[(&superseded, "not revoked in the database")]),
-        ("UPDATE revocations SET reason = 6 WHERE certificate = 1", &[(&superseded, "revoked (superseded) on record")]),
-        (
-            "INSERT INTO revocations VALUES (3, randomblob(32), 1, 4)",
-            &[(&good, "revoked (superseded) in the database")],
-        ),
-        ("DELETE FROM compromised_keys", &[(&stolen, "not among the keys that are refused")]),
-        (
-            "DELETE FROM claims WHERE certificate = 4; DELETE FROM certificates WHERE number = 4",
-            &[(&other, "not in the database")],
-        ),
-        (
-            "INSERT INTO certificates (serial, ca, fingerprint, subject, not_before, not_after, profile, principal, issued_at, der) \
-             VALUES (x'77', 'root', zeroblob(32), 'CN=ceo', 0, 9, 'p', 'otp:p', 0, x'00')",
-            &[("certificate 77", "no record says how it came there")],
-        ),
-        ("UPDATE certificates SET fingerprint = zeroblob(32) WHERE number = 3", &[(&good, "")]),
-        (
-            "UPDATE passwords SET revoked_at = NULL WHERE id = 'bad'",
-            &[("password bad", "and not revoked in the database")],
-        ),
-        ("UPDATE passwords SET entity = 'ceo' WHERE id = 'good'", &[("password good", "for ceo")]),
-        ("DELETE FROM passwords WHERE id = 'good'", &[("password good", "not in the database")]),
-        (
-            "INSERT INTO passwords (id, hash, created, expires, max_uses) VALUES ('mine', 'h', 0, 9, 1)",
-            &[("password mine", "no record says how it came there")],
-        ),
-        (
-            "UPDATE requests SET state = 2 WHERE state = 1",
-            &[("request ", "is waiting on record, and approved in the database")],
-        ),
-        (
-            "UPDATE requests SET state = 1 WHERE state = 3",
-            &[("request ", "is denied on record, and waiting in the database")],
-        ),
-        ("DELETE FROM requests WHERE state = 2", &[("request ", "not in the database")]),
-    ];
-    for (sql, expected) in changes {
-        let path = folder.path().join("changed.db");
-        std::fs::copy(folder.path().join("original.db"), &path).unwrap();
-        Connection::open(&path).unwrap().execute_batch(sql).unwrap();
-        let store = open(&path, "node-2", &TestClock::new());
-        let found = store.compare_with_trail().await.unwrap();
-        store.close().await;
-        assert!(!found.is_empty(), "{sql}");
-        for (object, text) in expected {
-            let is_it = |one: &est_store::Mismatch| one.object.starts_with(object) && one.to_string().contains(text);
-            assert!(found.iter().any(is_it), "{sql}: {object} {text}: {found:?}");
-        }
-        std::fs::remove_file(&path).unwrap();
-    }
-}
-
 fn open(path: &Path, node: &str, clock: &TestClock) -> Database {
     let mut options = clock.to_options();
     options.node = node.to_owned();
@@ -196,7 +106,7 @@ async fn verify(path: &Path, checkpoints: &[Chain]) -> (Vec<Report>, u64) {
     let store = open(path, "auditor", &TestClock::new());
     let mut verifier = Verifier::new(Extent::Whole);
     checkpoints.iter().for_each(|checkpoint| verifier.expect(checkpoint));
-    let strays = store.verify(&mut verifier, |_| {}).await.unwrap();
+    let strays = store.verify(&mut verifier, |_, _| {}).await.unwrap();
     store.close().await;
     (verifier.finish(), strays)
 }
@@ -561,7 +471,7 @@ async fn a_chain_that_ends_where_a_backup_was_restored_has_lost_what_came_after(
         let mut verifier = Verifier::new(Extent::Whole);
         verifier.expect(&checkpoint);
         restored.into_iter().for_each(|sequence| verifier.restored("node-1", sequence));
-        store.verify(&mut verifier, |_| {}).await.unwrap();
+        store.verify(&mut verifier, |_, _| {}).await.unwrap();
         store.close().await;
         let report = verifier.finish().into_iter().find(|report| report.end.node == "node-1").unwrap();
         (report.finding.map(|finding| finding.kind.name()), report.checkpoints[0].1)
@@ -589,7 +499,7 @@ async fn verifies_while_others_write() {
     let verifying = async {
         for _ in 0..30 {
             let mut verifier = Verifier::new(Extent::Whole);
-            reader.verify(&mut verifier, |_| {}).await.unwrap();
+            reader.verify(&mut verifier, |_, _| {}).await.unwrap();
             let reports = verifier.finish();
             assert!(reports.iter().all(|report| report.finding.is_none()), "{reports:?}");
         }
@@ -609,7 +519,7 @@ async fn texts_of_others_are_written_plain_and_short() {
     assert!(reason.len() <= 2048, "{}", reason.len());
     assert_eq!(record.at, UnixMicros(support::START.0 * 1_000_000));
     let mut verifier = Verifier::new(Extent::Whole);
-    store.verify(&mut verifier, |_| {}).await.unwrap();
+    store.verify(&mut verifier, |_, _| {}).await.unwrap();
     assert!(verifier.finish()[0].finding.is_none());
 }
 

@@ -31,7 +31,7 @@ impl Trail {
     /// # Errors
     /// When the key of the checkpoints can be neither read nor made, or nothing can be written down.
     pub(crate) async fn begin(settings: &Settings, config: &Path, store: &Database) -> Result<Self> {
-        let checkpoints = Checkpoints::open_or_make(&settings.audit)?;
+        let mut checkpoints = Checkpoints::open_or_make(&settings.audit)?;
         let node = settings.server.node.clone();
         let signed = checkpoints.as_ref().map_or("no checkpoints".to_owned(), |checkpoints| {
             format!("checkpoints signed with the key sha-256:{}", hex(&checkpoints.public_key().digest()))
@@ -41,6 +41,11 @@ impl Trail {
         let loaded = format!("{} with the SHA-256 {}", config.display(), hex(&Sha256::digest(octets)));
         store.note(ServerEvent::ConfigLoaded, Some(loaded)).await?;
         store.note_cas(settings.cas.iter().map(started).collect(), None).await?;
+        if let Some(checkpoints) = &mut checkpoints {
+            checkpoints.vouch(store).await?;
+            // At once: a chain that is young is in a checkpoint of all chains soon.
+            checkpoint(checkpoints, store, &node).await;
+        }
         let (stop, stopped) = oneshot::channel();
         let task = keep(checkpoints, store.clone(), node, settings.audit.checkpoint_interval, stopped);
         let clock = tokio::spawn(clock::watch(store.clone()));
@@ -87,14 +92,18 @@ async fn keep(
             _ = ticks.tick() => false,
             _ = &mut stopped => true,
         };
-        match checkpoints.make(&store, &node).await {
-            Ok(Some(made)) => info!(sequence = made.checkpoint.chain.sequence, "an audit checkpoint was made"),
-            Ok(None) => debug!("nothing new for an audit checkpoint"),
-            Err(error) => error!(%error, "no audit checkpoint was made"),
-        }
+        checkpoint(&mut checkpoints, &store, &node).await;
         if is_last {
             return;
         }
+    }
+}
+
+async fn checkpoint(checkpoints: &mut Checkpoints, store: &Database, node: &str) {
+    match checkpoints.make(store, node).await {
+        Ok(Some(made)) => info!(sequence = made.checkpoint.chain.sequence, "an audit checkpoint was made"),
+        Ok(None) => debug!("nothing new for an audit checkpoint"),
+        Err(error) => error!(%error, "no audit checkpoint was made"),
     }
 }
 

@@ -89,16 +89,38 @@ fn a_chain_that_somebody_made_up_and_a_deleted_revocation_are_not_taken_for_good
     assert!(made.expect("estd runs").status.success());
     let doubtful = verify(&[]);
     assert_eq!(doubtful.status.code(), Some(2), "{}", told(&doubtful));
-    assert!(told(&doubtful).contains("est-2: no checkpoint vouches for this chain"), "{}", told(&doubtful));
+    assert!(told(&doubtful).contains("est-2: this node has not signed its chain"), "{}", told(&doubtful));
     assert_eq!(verify(&["--unproven", "est-2"]).status.code(), Some(0));
+    // A checkpoint of all chains by the first node has seen it, and does not vouch for it; the node itself does.
+    let all = text(&server.estd(&["audit", "checkpoint"]));
+    fs::write(&kept, &all).expect("a file");
+    assert!(all.lines().count() == 1 && all.contains("est-2"), "{all}");
+    assert_eq!(verify(&[]).status.code(), Some(2));
+    let signed = Command::new(ESTD).args(["audit", "checkpoint", "--config"]).arg(&other).output();
+    assert!(signed.expect("estd runs").status.success());
+    assert_eq!(verify(&[]).status.code(), Some(0), "{}", told(&verify(&[])));
     let database = fs::read_dir(server.folder()).expect("a folder").flatten().map(|entry| entry.path());
     let database =
         database.into_iter().find(|path| path.extension().is_some_and(|end| end == "db")).expect("a database");
-    let gone = Command::new("sqlite3").arg(database).arg("PRAGMA busy_timeout = 5000; DELETE FROM passwords").output();
-    assert!(gone.expect("sqlite3 runs").status.success());
-    let changed = verify(&["--unproven", "est-2", "--state"]);
+    let change = |sql: &str| {
+        let sql = format!("PRAGMA busy_timeout = 5000; {sql}");
+        let changed = Command::new("sqlite3").arg(&database).arg(sql).output();
+        assert!(changed.expect("sqlite3 runs").status.success());
+    };
+    change("DELETE FROM passwords");
+    let changed = verify(&["--state"]);
     assert_eq!(changed.status.code(), Some(1), "{}", told(&changed));
     assert!(told(&changed).contains("is on record, and not in the database"), "{}", told(&changed));
+    change(
+        "DROP TRIGGER audit_keeps_every_row; DELETE FROM audit WHERE node = 'est-2'; DELETE FROM chains WHERE node = 'est-2'",
+    );
+    let changed = verify(&[]);
+    assert_eq!(changed.status.code(), Some(1), "{}", told(&changed));
+    assert!(
+        told(&changed).contains("est-2: 0 records, and record 1 and all after it were removed"),
+        "{}",
+        told(&changed)
+    );
 }
 
 fn text(output: &Output) -> String {
@@ -252,7 +274,7 @@ fn only_the_server_makes_the_key_of_the_checkpoints() {
     fs::write(server.folder().join("public.pem"), pem).expect("a file");
     let public = server.folder().join("public.pem").display().to_string();
     let said = text(&server.estd(&["audit", "verify", "--public-key", &public]));
-    assert!(said.contains("1 checkpoint holds"), "{said}");
+    assert!(said.contains("2 checkpoints hold"), "{said}");
     // The next start makes another: what the old one signed is not passed over.
     let server = server.kill().start();
     let output = server.estd(&["audit", "verify"]);
@@ -292,12 +314,21 @@ fn verifies_the_database_of_a_server_at_work_and_says_so_in_it() {
     text(&server.estd(&["audit", "export"]));
     text(&server.estd(&["audit", "checkpoint"]));
     let said = text(&server.estd(&["audit", "verify"]));
-    assert!(said.contains("1 checkpoint holds, the last at"), "{said}");
+    assert!(said.contains("2 checkpoints hold, the last at"), "{said}");
     let uses = server.estd_json(&["audit", "query", "--event", "audit"]);
     let names: Vec<&str> =
         uses["events"].as_array().expect("events").iter().filter_map(|event| event["event"].as_str()).collect();
-    assert_eq!(names, ["audit.verified", "audit.checkpoint", "audit.exported", "audit.verified", "audit.started"]);
-    let exported = &uses["events"][2];
+    let expected = [
+        "audit.verified",
+        "audit.vouched",
+        "audit.checkpoint",
+        "audit.exported",
+        "audit.verified",
+        "audit.vouched",
+        "audit.started",
+    ];
+    assert_eq!(names, expected);
+    let exported = &uses["events"][3];
     assert!(exported["actor"].as_str().is_some_and(|actor| actor.starts_with("local:")), "{exported}");
     assert!(exported["reason"].as_str().is_some_and(|reason| reason.contains("whole chains")), "{exported}");
 }
@@ -311,10 +342,10 @@ fn a_checkpoint_that_was_cut_short_is_passed_over() {
     let whole = fs::read(&path).expect("checkpoints");
     fs::write(&path, &whole[..whole.len() - 20]).expect("a file");
     let said = told(&server.estd(&["audit", "verify"]));
-    assert!(said.contains("1 checkpoint holds") && said.contains("line 2 was cut short"), "{said}");
+    assert!(said.contains("2 checkpoints hold") && said.contains("line 3 was cut short"), "{said}");
     text(&server.estd(&["audit", "checkpoint"]));
     let output = server.estd(&["audit", "verify"]);
-    assert!(output.status.success() && told(&output).contains("2 checkpoints hold"), "{}", told(&output));
+    assert!(output.status.success() && told(&output).contains("3 checkpoints hold"), "{}", told(&output));
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! Signed checkpoints of the audit chain: who keeps one, and the public key, finds out when anything before it is
+//! Signed checkpoints of the audit chains: whoever keeps one, and the public key, finds out when anything before it is
 //! changed or taken out, whatever else is made to fit.
 
 mod signed;
+mod voucher;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
@@ -11,20 +12,24 @@ use std::path::{Path, PathBuf};
 use est_backends::{FileSigner, Signer as _};
 use est_core::PortError;
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo};
-use est_store::{Chain, Checkpoint, Clock, Database, StoreError};
+use est_store::{Chain, Checkpoint, Clock, Database};
 use zeroize::Zeroizing;
 
 use crate::config::Audit;
 use crate::wiring::{WiringError, read_secret};
 
 pub use signed::{CheckpointError, ReadCheckpoints, SignedCheckpoint, read_all, read_public_key};
+pub use voucher::{NoVoucher, Voucher};
 
-/// Makes checkpoints of a chain, and appends them to a file.
+/// How often a voucher is made again because the chain went on meanwhile.
+const TRIES: usize = 16;
+
+/// Makes checkpoints of the chains, and appends them to a file.
 pub struct Checkpoints {
     key: FileSigner,
     path: PathBuf,
-    /// The last one that it made, so that a chain that stands still gets no second.
-    last: Option<Chain>,
+    /// Of what it made the last one, so that chains that stand still get no second.
+    last: Vec<Chain>,
 }
 
 impl Checkpoints {
@@ -59,7 +64,7 @@ impl Checkpoints {
         key: impl FnOnce(&Path) -> Result<FileSigner, WiringError>,
     ) -> Result<Option<Self>, WiringError> {
         let (Some(path), Some(file)) = (&settings.checkpoint_key, &settings.checkpoints) else { return Ok(None) };
-        Ok(Some(Self { key: key(path)?, path: file.clone(), last: None }))
+        Ok(Some(Self { key: key(path)?, path: file.clone(), last: Vec::new() }))
     }
 
     /// The key that checkpoints are signed with.
@@ -68,27 +73,58 @@ impl Checkpoints {
         self.key.public_key()
     }
 
-    /// Makes a checkpoint of this chain.
+    /// Makes a checkpoint of this chain alone.
     ///
     /// # Errors
     /// [`PortError`] when the key made no signature.
     pub async fn sign(&self, chain: Chain) -> Result<SignedCheckpoint, PortError> {
-        let checkpoint = Checkpoint { chain, at: Clock::system().now() };
+        self.sign_checkpoint(Checkpoint { chain, others: None, at: Clock::system().now() }).await
+    }
+
+    /// Makes a checkpoint of all chains, which end so, by the node of this name.
+    ///
+    /// # Errors
+    /// [`PortError`] when the key made no signature.
+    pub async fn sign_all(&self, node: &str, ends: Vec<Chain>) -> Result<SignedCheckpoint, PortError> {
+        self.sign_checkpoint(Checkpoint::of_all(node, ends, Clock::system().now())).await
+    }
+
+    async fn sign_checkpoint(&self, checkpoint: Checkpoint) -> Result<SignedCheckpoint, PortError> {
         let signature = self.key.sign(&checkpoint.to_octets()).await?;
         Ok(SignedCheckpoint { checkpoint, key: self.public_key().digest(), signature })
     }
 
-    /// Makes a checkpoint of the chain of `node` and appends it to the file, unless there is nothing new since the last.
+    /// Makes a checkpoint of all chains by the node of this name and appends it to the file, unless there is nothing new
+    /// since the last.
     ///
     /// # Errors
-    /// [`CheckpointError`] when the chain cannot be read or the file not be written.
+    /// [`CheckpointError`] when the chains cannot be read or the file not be written.
     pub async fn make(&mut self, store: &Database, node: &str) -> Result<Option<SignedCheckpoint>, CheckpointError> {
-        let end = store.chain_end(node).await.map_err(|error: StoreError| CheckpointError(error.to_string()))?;
-        let Some(end) = end.filter(|end| self.last.as_ref() != Some(end)) else { return Ok(None) };
-        let signed = self.sign(end.clone()).await.map_err(|error| CheckpointError(error.to_string()))?;
+        let ends = store.chain_ends().await.map_err(failed)?;
+        if self.last == ends {
+            return Ok(None);
+        }
+        let signed = self.sign_all(node, ends.clone()).await.map_err(failed)?;
         self.append(&signed)?;
-        self.last = Some(end);
+        self.last = ends;
         Ok(Some(signed))
+    }
+
+    /// Signs the chain of the store's node as it is, and writes that down in it: so that a chain that has such a record is
+    /// known for one that somebody with the key has begun.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] when the chain cannot be read or written, or goes on all the time.
+    pub async fn vouch(&self, store: &Database) -> Result<(), CheckpointError> {
+        for _ in 0..TRIES {
+            let end = store.own_chain().await.map_err(failed)?;
+            let signature = self.key.sign(&end.to_voucher()).await.map_err(failed)?;
+            let voucher = Voucher::new(&end, self.public_key().digest(), signature);
+            if store.note_vouched(end, voucher.to_string()).await.map_err(failed)? {
+                return Ok(());
+            }
+        }
+        Err(CheckpointError("this node writes too many audit records for one to be vouched for in its place".into()))
     }
 
     /// Appends a checkpoint to the file; on disk on return.
@@ -110,6 +146,10 @@ impl Checkpoints {
         };
         append().map_err(|error| CheckpointError(format!("cannot write {}: {error}", self.path.display())))
     }
+}
+
+fn failed(error: impl std::fmt::Display) -> CheckpointError {
+    CheckpointError(error.to_string())
 }
 
 fn read_or_make(path: &Path) -> Result<FileSigner, WiringError> {

@@ -94,6 +94,10 @@ pub const EVENTS: &[KnownEvent] = &[
     success("audit.stopped", "What happens is not written down any more."),
     success("audit.exported", "Somebody took a copy of the audit records."),
     success("audit.checkpoint", "Somebody signed where the chains end; the reason names the nodes."),
+    success(
+        "audit.vouched",
+        "A node signed its own chain up to the record before; the reason has its hash and the signature.",
+    ),
     either(
         "audit.verified",
         "Somebody verified the audit records; a failure says what was changed, or what hides that.",

@@ -3,7 +3,7 @@
 use super::{AuditRecord, Chain, Verifier, record, stored};
 use crate::database::Database;
 use crate::session::{Query, Session};
-use crate::value::values;
+use crate::value::{Row, values};
 use crate::work::Work;
 use crate::{StoreError, UnixMicros};
 
@@ -75,15 +75,15 @@ impl Database {
         self.read(Piece { node: node.to_owned(), after, limit }).await
     }
 
-    /// Reads every chain into `verifier`, which may be done while nodes write, and calls `progress` with the number of
-    /// records now and then. Answers with the number of [`strays`](Self::strays).
+    /// Reads every chain into `verifier`, which may be done while nodes write, and calls `look` with each record before it is
+    /// added. Answers with the number of [`strays`](Self::strays).
     ///
     /// # Errors
     /// [`StoreError::Database`].
     pub async fn verify(
         &self,
         verifier: &mut Verifier,
-        mut progress: impl FnMut(u64) + Send,
+        mut look: impl FnMut(&mut Verifier, &AuditRecord) + Send,
     ) -> Result<u64, StoreError> {
         for node in self.chain_nodes().await? {
             let before = self.chain_end(&node).await?;
@@ -92,11 +92,13 @@ impl Database {
                 let piece = self.chain_piece(&node, place, PIECE).await?;
                 for read in piece.records {
                     match read {
-                        Ok(record) => verifier.add(&record, None),
+                        Ok(record) => {
+                            look(verifier, &record);
+                            verifier.add(&record, None);
+                        }
                         Err(Unreadable { sequence, column }) => verifier.add_unreadable(&node, sequence, column),
                     }
                 }
-                progress(verifier.records());
                 place = piece.next;
                 if place.is_none() {
                     break;
@@ -114,6 +116,14 @@ impl Database {
     /// [`StoreError::Database`].
     pub async fn chain_end(&self, node: &str) -> Result<Option<Chain>, StoreError> {
         self.read(End { node: node.to_owned() }).await
+    }
+
+    /// Reads the ends of all chains, in the order of their nodes' names.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn chain_ends(&self) -> Result<Vec<Chain>, StoreError> {
+        self.read(Ends).await
     }
 
     /// Reads the names of the nodes that have a chain.
@@ -214,6 +224,18 @@ impl Work for End {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Option<Chain>, StoreError> {
         let row = db.query_one("SELECT sequence, hash FROM chains WHERE node = ?1", &values![&self.node]).await?;
         row.map(|mut row| Ok(Chain { node: self.node.clone(), sequence: row.take(0)?, hash: row.take(1)? })).transpose()
+    }
+}
+
+struct Ends;
+
+impl Work for Ends {
+    type Answer = Vec<Chain>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Chain>, StoreError> {
+        let rows = db.query("SELECT node, sequence, hash FROM chains ORDER BY node", &[]).await?;
+        let end = |mut row: Row| Ok(Chain { node: row.take(0)?, sequence: row.take(1)?, hash: row.take(2)? });
+        rows.into_iter().map(end).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What people do with the trail itself.
 
-use super::{Actor, Event};
+use super::{Actor, Chain, Event};
 use crate::database::Database;
 use crate::session::Session;
 use crate::work::Work;
@@ -19,7 +19,28 @@ pub enum TrailUse {
     NotVerified(String),
 }
 
+/// The event with which a node vouches for its own chain.
+pub const VOUCHED: &str = "audit.vouched";
+
 impl Database {
+    /// Writes down, in words, that this node vouches for its own chain up to `end`; tells whether that is where it ends still,
+    /// and does nothing otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::NotCommitted`].
+    pub async fn note_vouched(&self, end: Chain, words: String) -> Result<bool, StoreError> {
+        self.write(Vouched { end, words }).await
+    }
+
+    /// Where the chain of this node ends: at its beginning, if it has written nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn own_chain(&self) -> Result<Chain, StoreError> {
+        let node = &self.inner.node;
+        Ok(self.chain_end(node).await?.unwrap_or_else(|| Chain::genesis(node.as_str())))
+    }
+
     /// Writes down what somebody did with the audit trail.
     ///
     /// # Errors
@@ -45,5 +66,22 @@ impl Work for Noted {
             TrailUse::NotVerified(reason) => ("audit.verified", false, reason),
         };
         Event { success, reason: Some(reason), ..Event::by(&self.actor, name) }.insert(db, at).await
+    }
+}
+
+struct Vouched {
+    end: Chain,
+    words: String,
+}
+
+impl Work for Vouched {
+    type Answer = bool;
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
+        if *db.trail()? != self.end {
+            return Ok(false);
+        }
+        Event { name: VOUCHED, reason: Some(&self.words), ..Event::EMPTY }.insert(db, at).await?;
+        Ok(true)
     }
 }

@@ -1,11 +1,14 @@
 //! Whether chains are what was written: record by record, in whatever order the nodes' records come, without keeping
 //! more of them than one a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use est_core::Seconds;
+
 use super::chain::{Chain, link};
-use super::{AuditRecord, Event};
+use super::{AuditRecord, Checkpoint, Event};
+use crate::UnixMicros;
 
 /// What there is to be of each chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +24,8 @@ pub enum Extent {
 pub struct Verifier {
     extent: Extent,
     nodes: BTreeMap<String, Node>,
+    /// When checkpoints of all chains were made, and of which nodes these were.
+    complete: Vec<(UnixMicros, BTreeSet<String>)>,
 }
 
 /// What was found out about the chain of one node.
@@ -36,6 +41,8 @@ pub struct Report {
     pub breaks: u64,
     /// Every checkpoint of this chain, and whether it holds.
     pub checkpoints: Vec<(Chain, Verdict)>,
+    /// Whether the node itself has signed some of this chain.
+    pub is_vouched_for: bool,
 }
 
 /// What is not as it was written.
@@ -76,6 +83,11 @@ pub enum Tampering {
     Renumbered,
     /// There are records after what the database says is the last one.
     BeyondTheEnd,
+    /// It is older than a checkpoint of all chains that does not have this one.
+    Backdated {
+        /// When the checkpoint was made.
+        checkpoint: UnixMicros,
+    },
 }
 
 /// What a checkpoint tells.
@@ -93,8 +105,26 @@ pub enum Verdict {
     NotCovered,
 }
 
-/// The hash that a checkpoint has, and whether the chain turned out to have it.
-type Expected = ([u8; 32], Option<Verdict>);
+/// How far the clocks of two nodes may differ before a record counts as older than a checkpoint.
+const SKEW: Seconds = Seconds(3_600);
+
+/// What a checkpoint says of a chain.
+#[derive(Debug)]
+struct Expected {
+    hash: [u8; 32],
+    by: Signer,
+    /// Whether the chain turned out to have the hash.
+    verdict: Option<Verdict>,
+}
+
+/// Who has signed where a chain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Signer {
+    /// The node whose chain it is.
+    Itself,
+    /// Whoever saw it there.
+    Witness,
+}
 
 #[derive(Debug)]
 struct Node {
@@ -109,6 +139,10 @@ struct Node {
     breaks: u64,
     /// By place, with their hashes.
     checkpoints: BTreeMap<u64, Vec<Expected>>,
+    /// Whether the node has signed some of the chain in the chain itself.
+    is_vouched_for: bool,
+    /// When the first record was written, by its own account, or the earliest that claims to be older.
+    since: Option<UnixMicros>,
     /// Where the chain ends because a backup was restored.
     restored: Option<u64>,
     /// Up to where the last checkpoint that holds has shown the chain to be what it was.
@@ -129,15 +163,53 @@ impl Verifier {
     /// Begins.
     #[must_use]
     pub fn new(extent: Extent) -> Self {
-        Self { extent, nodes: BTreeMap::new() }
+        Self { extent, nodes: BTreeMap::new(), complete: Vec::new() }
+    }
+
+    /// Holds the chains against a checkpoint whose signature is good. It vouches for the chain of the node that signed it;
+    /// of the others it says that they were there. To be said before the records are added that it is about, or right after.
+    pub fn hold(&mut self, checkpoint: &Checkpoint) {
+        self.expect_of(&checkpoint.chain, Signer::Itself);
+        self.witness_others(checkpoint);
+    }
+
+    /// As [`hold`](Self::hold), for a checkpoint that whoever read the chains has signed, which vouches for none.
+    pub fn witness(&mut self, checkpoint: &Checkpoint) {
+        self.expect(&checkpoint.chain);
+        self.witness_others(checkpoint);
     }
 
     /// Says that a chain was seen before, when this was its end. To be said before the record is added that it is about,
     /// or right after.
-    pub fn expect(&mut self, checkpoint: &Chain) {
-        let node = self.node(&checkpoint.node);
-        node.checkpoints.entry(checkpoint.sequence).or_default().push((checkpoint.hash, None));
-        if node.records > 0 && node.end.sequence == checkpoint.sequence {
+    pub fn expect(&mut self, end: &Chain) {
+        self.expect_of(end, Signer::Witness);
+    }
+
+    /// Says that the node has signed its own chain up to here ([`Chain::to_voucher`]). To be said right after the record is
+    /// added that it is about; nothing comes of it otherwise.
+    pub fn vouch(&mut self, end: &Chain) {
+        let node = self.node(&end.node);
+        if node.records == 0 || node.end.sequence != end.sequence {
+            return;
+        }
+        if node.end.hash == end.hash {
+            node.is_vouched_for = true;
+        } else {
+            node.find(node.shown + 1, Tampering::Rewritten { checkpoint: end.sequence });
+        }
+    }
+
+    fn witness_others(&mut self, Checkpoint { chain, others, at }: &Checkpoint) {
+        let Some(others) = others else { return };
+        others.iter().for_each(|other| self.expect(other));
+        let nodes = others.iter().chain([chain]).map(|one| one.node.clone()).collect();
+        self.complete.push((*at, nodes));
+    }
+
+    fn expect_of(&mut self, end: &Chain, by: Signer) {
+        let node = self.node(&end.node);
+        node.checkpoints.entry(end.sequence).or_default().push(Expected { hash: end.hash, by, verdict: None });
+        if node.records > 0 && node.end.sequence == end.sequence {
             node.compare();
         }
     }
@@ -193,8 +265,8 @@ impl Verifier {
     /// Tells what was found, for each node.
     #[must_use]
     pub fn finish(self) -> Vec<Report> {
-        let extent = self.extent;
-        self.nodes.into_values().map(|node| node.finish(extent)).collect()
+        let Self { extent, nodes, complete } = self;
+        nodes.into_values().map(|node| node.finish(extent, &complete)).collect()
     }
 
     fn node(&mut self, name: &str) -> &mut Node {
@@ -219,6 +291,8 @@ impl Node {
             search: None,
             breaks: 0,
             checkpoints: BTreeMap::new(),
+            is_vouched_for: false,
+            since: None,
             restored: None,
             shown: 0,
         }
@@ -234,6 +308,7 @@ impl Node {
 
     fn add(&mut self, record: &AuditRecord, chain: &Chain, previous: Option<[u8; 32]>, extent: Extent) {
         self.records += 1;
+        self.since = Some(self.since.map_or(record.at, |since| since.min(record.at)));
         let (sequence, hash) = (chain.sequence, chain.hash);
         let expected = self.end.sequence.saturating_add(1);
         self.resolve(record, chain);
@@ -306,22 +381,28 @@ impl Node {
     fn compare(&mut self) {
         let Chain { sequence: at, hash, .. } = self.end;
         let Some(checkpoints) = self.checkpoints.get_mut(&at) else { return };
-        for (checkpoint, verdict) in &mut *checkpoints {
-            *verdict = Some(if *checkpoint == hash { Verdict::Holds } else { Verdict::Contradicted });
+        for one in &mut *checkpoints {
+            one.verdict = Some(if one.hash == hash { Verdict::Holds } else { Verdict::Contradicted });
         }
-        if checkpoints.iter().any(|(_, verdict)| *verdict == Some(Verdict::Contradicted)) {
+        if checkpoints.iter().any(|one| one.verdict == Some(Verdict::Contradicted)) {
             self.find(self.shown + 1, Tampering::Rewritten { checkpoint: at });
         } else {
             self.shown = at;
         }
     }
 
-    fn finish(mut self, extent: Extent) -> Report {
+    fn finish(mut self, extent: Extent, complete: &[(UnixMicros, BTreeSet<String>)]) -> Report {
         let last = self.end.sequence;
         let seen = self.checkpoints.last_key_value().map_or(0, |(sequence, _)| *sequence);
         let is_restored = self.restored == Some(last);
         if seen > last && extent == Extent::Whole && !is_restored {
             self.find(last + 1, Tampering::Truncated { last: seen });
+        }
+        // It was not there, though its records say that it was.
+        let is_older = |at: UnixMicros| self.since.is_some_and(|since| since.after(SKEW) < at);
+        let without = complete.iter().find(|(at, nodes)| is_older(*at) && !nodes.contains(&self.end.node));
+        if let Some((checkpoint, _)) = without {
+            self.find(1, Tampering::Backdated { checkpoint: *checkpoint });
         }
         let genesis = Chain::genesis(self.end.node.as_str());
         let settle = |sequence, hash| match extent {
@@ -331,15 +412,17 @@ impl Node {
             Extent::Whole if sequence > last => Verdict::Truncated,
             Extent::Whole | Extent::Excerpt => Verdict::NotCovered,
         };
-        let checkpoints = self.checkpoints.into_iter().flat_map(|(sequence, of_it)| {
-            let node = genesis.node.clone();
-            let one = move |(hash, verdict): Expected| {
-                (Chain { node: node.clone(), sequence, hash }, verdict.unwrap_or_else(|| settle(sequence, hash)))
-            };
-            of_it.into_iter().map(one)
-        });
-        let checkpoints = checkpoints.collect();
-        Report { records: self.records, end: self.end, finding: self.finding, breaks: self.breaks, checkpoints }
+        let mut is_vouched_for = self.is_vouched_for;
+        let mut checkpoints = Vec::new();
+        for (sequence, of_it) in self.checkpoints {
+            for Expected { hash, by, verdict } in of_it {
+                let verdict = verdict.unwrap_or_else(|| settle(sequence, hash));
+                is_vouched_for |= by == Signer::Itself && verdict == Verdict::Holds && sequence > 0;
+                checkpoints.push((Chain { node: genesis.node.clone(), sequence, hash }, verdict));
+            }
+        }
+        let Self { records, end, finding, breaks, .. } = self;
+        Report { records, end, finding, breaks, checkpoints, is_vouched_for }
     }
 }
 
@@ -365,6 +448,11 @@ impl fmt::Display for Finding {
             Tampering::BeyondTheEnd => {
                 write!(f, "record {sequence} was inserted, or the end of the chain was set back before it")
             }
+            Tampering::Backdated { checkpoint } => write!(
+                f,
+                "the chain was inserted: it has records from before {checkpoint}, and the checkpoint of all chains that \
+                 was made then does not have it"
+            ),
         }
     }
 }
@@ -383,6 +471,7 @@ impl Tampering {
             Self::Rewritten { .. } => "rewritten",
             Self::Renumbered => "renumbered",
             Self::BeyondTheEnd => "beyond-the-end",
+            Self::Backdated { .. } => "backdated",
         }
     }
 }

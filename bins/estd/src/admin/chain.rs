@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use est_store::{Chain, Extent, StoreError, Verifier};
+use est_store::{Chain, Checkpoint, Extent, StoreError, Verifier};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -70,7 +70,7 @@ struct NodeChain {
 async fn look(State(admin): State<Arc<Admin>>) -> Result<Json<ChainStatus>, Problem> {
     let mut nodes = Vec::new();
     let mut message = None;
-    let checkpoints = checkpoints(&admin);
+    let checkpoints = checkpoints(&admin).await?;
     for node in admin.store.chain_nodes().await? {
         let Some(end) = admin.store.chain_end(&node).await? else {
             message.get_or_insert_with(|| format!("the end of the chain of {node} is not on record"));
@@ -88,18 +88,23 @@ async fn look(State(admin): State<Arc<Admin>>) -> Result<Json<ChainStatus>, Prob
     Ok(Json(ChainStatus { status, nodes, message }))
 }
 
-/// The last checkpoint of each chain that is in the server's file.
-fn checkpoints(admin: &Admin) -> BTreeMap<String, u64> {
-    let mut last = BTreeMap::new();
-    let path = admin.current().settings.audit.checkpoints.clone();
-    let text = path.and_then(|path| std::fs::read_to_string(path).ok());
-    let Some(read) = text.and_then(|text| host::checkpoints::read_all(&text).ok()) else { return last };
-    for signed in read.checkpoints {
-        let chain = signed.checkpoint.chain;
-        let known: &mut u64 = last.entry(chain.node).or_default();
-        *known = (*known).max(chain.sequence);
-    }
-    last
+/// Up to where the server's file of checkpoints reaches, for each chain.
+async fn checkpoints(admin: &Admin) -> Result<BTreeMap<String, u64>, Problem> {
+    let Some(path) = admin.current().settings.audit.checkpoints.clone() else { return Ok(BTreeMap::new()) };
+    let read = move || {
+        let read = host::checkpoints::read_all(&std::fs::read_to_string(path).ok()?).ok()?;
+        let mut last: BTreeMap<String, u64> = BTreeMap::new();
+        for Checkpoint { chain, others, .. } in read.checkpoints.into_iter().map(|signed| signed.checkpoint) {
+            for chain in std::iter::once(chain).chain(others.into_iter().flatten()) {
+                let known = last.entry(chain.node).or_default();
+                *known = (*known).max(chain.sequence);
+            }
+        }
+        Some(last)
+    };
+    // The file grows with every checkpoint.
+    let last = tokio::task::spawn_blocking(read).await.map_err(|error| StoreError::Database(error.into()))?;
+    Ok(last.unwrap_or_default())
 }
 
 /// What is wrong with the end of a chain, if something is.

@@ -33,42 +33,54 @@ impl SignedCheckpoint {
     /// Whether it was signed with the private half of this key.
     #[must_use]
     pub fn is_signed_by(&self, key: &SubjectPublicKeyInfo) -> bool {
-        let message = self.checkpoint.to_octets();
-        let fitting =
-            est_backends::algorithms().iter().filter(|one| one.public_key_alg_id().as_ref() == key.algorithm());
-        key.digest() == self.key
-            && fitting.into_iter().any(|one| one.verify_signature(key.key(), &message, &self.signature).is_ok())
+        key.digest() == self.key && is_signature(key, &self.checkpoint.to_octets(), &self.signature)
     }
 
     /// Reads a line.
     #[must_use]
     pub fn from_json(value: &Value) -> Option<Self> {
         let text = |name: &str| value.get(name)?.as_str();
-        let chain = Chain {
-            node: text("node")?.to_owned(),
-            sequence: value.get("sequence")?.as_u64()?,
-            hash: octets(text("hash")?)?.try_into().ok()?,
+        let others = match value.get("others") {
+            Some(others) => Some(others.as_array()?.iter().map(chain).collect::<Option<_>>()?),
+            None => None,
         };
         let at: UnixMicros = text("checkpoint")?.parse().ok()?;
         let key = octets(text("key")?)?.try_into().ok()?;
-        Some(Self { checkpoint: Checkpoint { chain, at }, key, signature: octets(text("signature")?)? })
+        let checkpoint = Checkpoint { chain: chain(value)?, others, at };
+        Some(Self { checkpoint, key, signature: octets(text("signature")?)? })
     }
+}
+
+fn chain(value: &Value) -> Option<Chain> {
+    Some(Chain {
+        node: value.get("node")?.as_str()?.to_owned(),
+        sequence: value.get("sequence")?.as_u64()?,
+        hash: octets(value.get("hash")?.as_str()?)?.try_into().ok()?,
+    })
+}
+
+/// Whether the private half of this key has signed the message so.
+pub(super) fn is_signature(key: &SubjectPublicKeyInfo, message: &[u8], signature: &[u8]) -> bool {
+    let fitting = est_backends::algorithms().iter().filter(|one| one.public_key_alg_id().as_ref() == key.algorithm());
+    fitting.into_iter().any(|one| one.verify_signature(key.key(), message, signature).is_ok())
 }
 
 /// A JSON object in one line.
 impl fmt::Display for SignedCheckpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { checkpoint: Checkpoint { chain, at }, key, signature } = self;
-        write!(
-            f,
-            "{{\"checkpoint\":\"{at}\",\"node\":{},\"sequence\":{},\"hash\":\"{}\",\"key\":\"{}\",\"signature\":\"{}\"}}",
-            Value::from(chain.node.as_str()),
-            chain.sequence,
-            hex(&chain.hash),
-            hex(key),
-            hex(signature)
-        )
+        let Self { checkpoint: Checkpoint { chain, others, at }, key, signature } = self;
+        write!(f, "{{\"checkpoint\":\"{at}\",{}", members(chain))?;
+        if let Some(others) = others {
+            let others: Vec<String> = others.iter().map(|other| format!("{{{}}}", members(other))).collect();
+            write!(f, ",\"others\":[{}]", others.join(","))?;
+        }
+        write!(f, ",\"key\":\"{}\",\"signature\":\"{}\"}}", hex(key), hex(signature))
     }
+}
+
+/// A chain as members of an object.
+fn members(Chain { node, sequence, hash }: &Chain) -> String {
+    format!("\"node\":{},\"sequence\":{sequence},\"hash\":\"{}\"", Value::from(node.as_str()), hex(hash))
 }
 
 /// What a file of checkpoints holds.
@@ -109,7 +121,7 @@ pub fn read_public_key(text: &str) -> Result<SubjectPublicKeyInfo, CheckpointErr
 }
 
 /// Lower-case hexadecimal.
-fn hex(octets: &[u8]) -> String {
+pub(super) fn hex(octets: &[u8]) -> String {
     octets.iter().fold(String::with_capacity(2 * octets.len()), |mut text, octet| {
         // A String takes everything.
         let _ = write!(text, "{octet:02x}");
@@ -117,7 +129,7 @@ fn hex(octets: &[u8]) -> String {
     })
 }
 
-fn octets(text: &str) -> Option<Vec<u8>> {
+pub(super) fn octets(text: &str) -> Option<Vec<u8>> {
     let digit = |octet: u8| char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
     pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
@@ -132,8 +144,9 @@ mod tests {
 
     fn signed() -> (SignedCheckpoint, FileSigner) {
         let (key, _) = FileSigner::generate(KeyType::EcdsaP256).expect("a key");
-        let chain = Chain { node: "node-1".into(), sequence: 7, hash: [7; 32] };
-        let checkpoint = Checkpoint { chain, at: UnixMicros(1_795_253_400_000_250) };
+        let chain = |node: &str| Chain { node: node.into(), sequence: 7, hash: [7; 32] };
+        let at = UnixMicros(1_795_253_400_000_250);
+        let checkpoint = Checkpoint { chain: chain("node-1"), others: Some(vec![chain("node-2")]), at };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
         let signature = runtime.block_on(key.sign(&checkpoint.to_octets())).expect("a signature");
         (SignedCheckpoint { checkpoint, key: key.public_key().digest(), signature }, key)
@@ -142,8 +155,10 @@ mod tests {
     #[test]
     fn reads_what_it_writes_and_nothing_else() {
         let (signed, _) = signed();
-        let text = format!("{signed}\n\n{signed}\n");
-        let both = ReadCheckpoints { checkpoints: vec![signed.clone(), signed.clone()], cut_short: vec![] };
+        let one = Checkpoint { others: None, ..signed.checkpoint.clone() };
+        let one = SignedCheckpoint { checkpoint: one, ..signed.clone() };
+        let text = format!("{signed}\n\n{one}\n");
+        let both = ReadCheckpoints { checkpoints: vec![signed.clone(), one], cut_short: vec![] };
         assert_eq!(read_all(&text), Ok(both.clone()));
         let half = signed.to_string();
         let half = &half[..half.len() - 20];
@@ -163,11 +178,13 @@ mod tests {
         assert!(!signed.is_signed_by(other.public_key()));
         let forged = SignedCheckpoint { key: other.public_key().digest(), ..signed.clone() };
         assert!(!forged.is_signed_by(other.public_key()));
-        let mut changed = vec![signed.clone(); 4];
+        let mut changed = vec![signed.clone(); 6];
         changed[0].checkpoint.chain.sequence += 1;
         changed[1].checkpoint.chain.hash[31] ^= 1;
         changed[2].checkpoint.chain.node.push('0');
         changed[3].checkpoint.at.0 += 1;
+        changed[4].checkpoint.others = None;
+        changed[5].checkpoint.others = Some(Vec::new());
         assert!(changed.iter().all(|one| !one.is_signed_by(key.public_key())));
     }
 }

@@ -22,13 +22,10 @@ pub(super) async fn run(options: &AuditCheckpoint) -> Result<()> {
     let nodes = store.chain_nodes().await?;
     // First, so that the checkpoint of this node's chain holds it too.
     store.note_trail_use(TrailUse::Checkpointed(format!("of {}", nodes.join(", "))), &actor()).await?;
-    for node in nodes {
-        if let Some(end) = store.chain_end(&node).await? {
-            let signed = checkpoints.sign(end).await?;
-            checkpoints.append(&signed)?;
-            output::line(signed.to_string())?;
-        }
-    }
+    checkpoints.vouch(&store).await?;
+    let signed = checkpoints.sign_all(&settings.server.node, store.chain_ends().await?).await?;
+    checkpoints.append(&signed)?;
+    output::line(signed.to_string())?;
     store.close().await;
     Ok(())
 }

@@ -29,17 +29,22 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
         .note_trail_use(TrailUse::Exported(what), &actor())
         .await
         .context("that this is exported cannot be recorded")?;
+    let mut ends = Vec::new();
     for node in nodes {
-        match write_chain(&store, &node, &options).await {
-            Ok(end) => {
-                // So that nobody can cut off the end of the export.
-                if let (true, Some(key)) = (is_whole && end.sequence > 0, &key) {
-                    let signed = key.sign(end).await?;
-                    output::line(signed.to_string())?;
-                }
+        ends.push(write_chain(&store, &node, &options).await?);
+    }
+    ends.retain(|end| end.sequence > 0);
+    // So that nobody can cut off the end of the export.
+    if let (true, Some(key)) = (is_whole, &key) {
+        let signed = match (&options.node, ends.pop()) {
+            (Some(_), Some(end)) => Some(key.sign(end).await?),
+            (Some(_), None) => None,
+            (None, last) => {
+                ends.extend(last);
+                Some(key.sign_all(&settings.server.node, ends).await?)
             }
-            Err(error) => return Err(error),
-        }
+        };
+        signed.map_or(Ok(()), |signed| output::line(signed.to_string()))?;
     }
     let strays = store.strays().await?;
     if strays > 0 {

@@ -9,8 +9,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use est_core::pkix::SubjectPublicKeyInfo;
-use est_store::{Extent, TrailUse, Verifier};
-use host::checkpoints::{self, Checkpoints, SignedCheckpoint};
+use est_store::{AuditRecord, Chain, Extent, TrailUse, VOUCHED, Verifier};
+use host::checkpoints::{self, Checkpoints, SignedCheckpoint, Voucher};
 
 use crate::cli::{AuditVerify, DEFAULT_CONFIG};
 use crate::commands::{Opened, actor};
@@ -72,19 +72,20 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
         for line in read.cut_short {
             output::error(format!("warning: {}: line {line} was cut short, and is passed over", path.display()));
         }
-        judge.hold(&mut verifier, &read.checkpoints);
+        read.checkpoints.into_iter().for_each(|signed| judge.hold(&mut verifier, signed));
     }
     anyhow::ensure!(
         options.checkpoints.is_empty() || !judge.keys.is_empty(),
         "no key tells whose the checkpoints are: give --public-key"
     );
     let mut found = match (&opened, &options.from) {
-        (Some(Opened { store, .. }), _) => source::from_database(store, verifier).await?,
+        (Some(Opened { store, .. }), _) => source::from_database(store, verifier, &mut judge).await?,
         (None, Some(path)) => source::from_export(path, verifier, &mut judge)?,
         (None, None) => anyhow::bail!("give --config or --from"),
     };
-    // Once checkpoints are asked about, a chain that none vouches for may be one that somebody made up. An excerpt ends anywhere.
-    found.needs_checkpoint = asks_for_checkpoints && !options.excerpt;
+    // Once signatures are asked about, a chain that its node has not signed may be one that somebody made up. An excerpt may
+    // lack the record that says so.
+    found.needs_voucher = asks_for_checkpoints && !options.excerpt;
     found.unproven.clone_from(&options.unproven);
     found.forged = judge.forged;
     found.strangers = judge.strangers;
@@ -117,21 +118,49 @@ fn read(path: &Path) -> Result<String> {
 #[derive(Default)]
 struct Judge {
     keys: Vec<SubjectPublicKeyInfo>,
-    /// Checkpoints that name one of the keys and were not signed with it.
-    forged: Vec<SignedCheckpoint>,
+    /// Where checkpoints and vouchers are that name one of the keys and were not signed with it.
+    forged: Vec<Chain>,
     /// How many name another key.
     strangers: u64,
 }
 
 impl Judge {
-    /// Holds the chain against those that count.
-    fn hold(&mut self, verifier: &mut Verifier, read: &[SignedCheckpoint]) {
-        for signed in read {
-            match self.keys.iter().find(|key| key.digest() == signed.key) {
-                Some(key) if signed.is_signed_by(key) => verifier.expect(&signed.checkpoint.chain),
-                Some(_) => self.forged.push(signed.clone()),
-                None => self.strangers += 1,
-            }
+    /// Holds the chains against a checkpoint that somebody kept, if it counts.
+    fn hold(&mut self, verifier: &mut Verifier, signed: SignedCheckpoint) {
+        if self.counts(&signed) {
+            verifier.hold(&signed.checkpoint);
+        }
+    }
+
+    /// Holds the chains against a checkpoint that an export ends with, if it counts: its signer says where they ended, and
+    /// not who began them.
+    fn witness(&mut self, verifier: &mut Verifier, signed: SignedCheckpoint) {
+        if self.counts(&signed) {
+            verifier.witness(&signed.checkpoint);
+        }
+    }
+
+    fn counts(&mut self, signed: &SignedCheckpoint) -> bool {
+        match self.keys.iter().find(|key| key.digest() == signed.key) {
+            Some(key) if signed.is_signed_by(key) => return true,
+            Some(_) => self.forged.push(signed.checkpoint.chain.clone()),
+            None => self.strangers += 1,
+        }
+        false
+    }
+
+    /// Looks whether a node vouches for its chain in this record, before it is added.
+    fn look(&mut self, verifier: &mut Verifier, record: &AuditRecord) {
+        let (VOUCHED, Some(chain), Some(reason)) = (record.event.as_str(), &record.chain, &record.reason) else {
+            return;
+        };
+        let Ok(voucher) = reason.parse::<Voucher>() else { return };
+        // With which keys other nodes sign need not be known.
+        let Some(key) = self.keys.iter().find(|key| key.digest() == voucher.key) else { return };
+        if voucher.is_signed_by(key, &chain.node) {
+            verifier.vouch(&voucher.chain(&chain.node));
+        } else {
+            self.forged.push(voucher.chain(&chain.node));
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What was found, for people and for programs.
 
-use est_store::{Mismatch, Report, Verdict, Verifier};
-use host::checkpoints::SignedCheckpoint;
+use est_store::{Chain, Mismatch, Report, Verdict, Verifier};
 use serde_json::{Value, json};
 
 use crate::commands::audit::line::hex;
@@ -12,14 +11,14 @@ pub(super) struct Found {
     nodes: Vec<Report>,
     /// How many rows are in no chain.
     strays: u64,
-    /// Checkpoints that were not signed with the key that they name.
-    pub(super) forged: Vec<SignedCheckpoint>,
+    /// Where checkpoints and vouchers are that were not signed with the key that they name.
+    pub(super) forged: Vec<Chain>,
     /// How many checkpoints name a key that was not given.
     pub(super) strangers: u64,
     /// Whether a chain may have gone on where no checkpoint holds at its end.
     pub(super) needs_checkpoint_at_end: bool,
-    /// Whether a checkpoint has to hold for every chain.
-    pub(super) needs_checkpoint: bool,
+    /// Whether every chain has to be signed by its node, in itself or in a checkpoint.
+    pub(super) needs_voucher: bool,
     /// The nodes whose chains need none.
     pub(super) unproven: Vec<String>,
     /// What of the tables is not as the records have it, if they were compared.
@@ -45,7 +44,7 @@ impl Found {
             forged: Vec::new(),
             strangers: 0,
             needs_checkpoint_at_end: false,
-            needs_checkpoint: false,
+            needs_voucher: false,
             unproven: Vec::new(),
             state: None,
         }
@@ -69,7 +68,7 @@ impl Found {
     /// The chains at whose end no checkpoint holds, where there has to be one.
     fn open_ends(&self) -> impl Iterator<Item = &Report> {
         let is_open = |report: &&Report| {
-            let at_end = |(chain, verdict): &(est_store::Chain, Verdict)| {
+            let at_end = |(chain, verdict): &(Chain, Verdict)| {
                 *verdict == Verdict::Holds && chain.sequence == report.end.sequence
             };
             self.needs_checkpoint_at_end && !report.checkpoints.iter().any(at_end)
@@ -77,12 +76,11 @@ impl Found {
         self.nodes.iter().filter(is_open)
     }
 
-    /// The chains that have records, and no checkpoint that holds, where there has to be one.
+    /// The chains that have records, and no signature of their node, where there has to be one.
     fn unvouched(&self) -> impl Iterator<Item = &Report> {
         let is_unvouched = |report: &&Report| {
-            let is_vouched_for = report.checkpoints.iter().any(|(_, verdict)| *verdict == Verdict::Holds);
-            let needs_one = self.needs_checkpoint && report.records > 0 && report.finding.is_none();
-            needs_one && !is_vouched_for && !self.unproven.contains(&report.end.node)
+            let needs_one = self.needs_voucher && report.records > 0 && report.finding.is_none();
+            needs_one && !report.is_vouched_for && !self.unproven.contains(&report.end.node)
         };
         self.nodes.iter().filter(is_unvouched)
     }
@@ -98,7 +96,7 @@ impl Found {
     /// What a person is told.
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
-        for Report { records, end, finding, breaks, checkpoints } in &self.nodes {
+        for Report { records, end, finding, breaks, checkpoints, is_vouched_for } in &self.nodes {
             let node = &end.node;
             let records = count(usize::try_from(*records).unwrap_or(usize::MAX), "record");
             match finding {
@@ -114,7 +112,7 @@ impl Found {
                 let number = of(Verdict::Holds).count();
                 let hold = if number == 1 { "holds" } else { "hold" };
                 lines.push(format!("{node}: {} {hold}, the last at {}", count(number, "checkpoint"), last.sequence));
-            } else if finding.is_none() && checkpoints.is_empty() {
+            } else if finding.is_none() && checkpoints.is_empty() && !is_vouched_for {
                 lines.push(format!("{node}: no checkpoint was looked at: a chain that was made anew looks the same"));
             }
             if let Some((last, _)) = of(Verdict::Lost).next_back() {
@@ -129,9 +127,8 @@ impl Found {
                 }
             }
         }
-        for forged in &self.forged {
-            let chain = &forged.checkpoint.chain;
-            lines.push(format!("{}: the checkpoint at {} is forged", chain.node, chain.sequence));
+        for Chain { node, sequence, .. } in &self.forged {
+            lines.push(format!("{node}: the checkpoint at {sequence} is forged"));
         }
         for Report { end, .. } in self.open_ends() {
             lines.push(format!(
@@ -142,7 +139,8 @@ impl Found {
         for Report { end, .. } in self.unvouched() {
             let node = &end.node;
             lines.push(format!(
-                "{node}: no checkpoint vouches for this chain: somebody may have made it up. Give one of that node, or --unproven {node}"
+                "{node}: this node has not signed its chain with a key that is known: somebody may have made it up. Give the \
+                 node's --public-key, a checkpoint that it made, or --unproven {node}"
             ));
         }
         lines.extend(self.mismatches().map(ToString::to_string));
@@ -182,15 +180,15 @@ impl Found {
                     "text": finding.to_string(),
                 })),
                 "checkpoints": checkpoints.collect::<Vec<_>>(),
+                "is_vouched_for": report.is_vouched_for,
             })
         });
-        let forged = self.forged.iter().map(|forged| &forged.checkpoint.chain);
         json!({
             "result": self.outcome().name(),
             "nodes": nodes.collect::<Vec<_>>(),
-            "forged_checkpoints": forged.map(|one| json!({ "node": one.node, "sequence": one.sequence })).collect::<Vec<_>>(),
+            "forged_checkpoints": self.forged.iter().map(|one| json!({ "node": one.node, "sequence": one.sequence })).collect::<Vec<_>>(),
             "chains_without_checkpoint_at_end": self.open_ends().map(|report| &report.end.node).collect::<Vec<_>>(),
-            "chains_without_checkpoint": self.unvouched().map(|report| &report.end.node).collect::<Vec<_>>(),
+            "unproven_chains": self.unvouched().map(|report| &report.end.node).collect::<Vec<_>>(),
             "state": self.state.as_ref().map(|found| found.iter().map(|one| json!({
                 "object": one.object,
                 "text": one.to_string(),
@@ -211,6 +209,6 @@ impl Outcome {
     }
 }
 
-fn place(end: &est_store::Chain) -> String {
+fn place(end: &Chain) -> String {
     format!("{} with the hash {}", end.sequence, hex(&end.hash))
 }

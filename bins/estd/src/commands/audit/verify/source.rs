@@ -5,7 +5,7 @@ use std::io::{self, BufRead, BufReader, IsTerminal as _, Read as _, Write as _};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use est_store::{Database, Verifier};
+use est_store::{AuditRecord, Database, Verifier};
 use host::checkpoints::SignedCheckpoint;
 
 use super::Judge;
@@ -19,9 +19,13 @@ const LONGEST_LINE: u64 = 256 * 1024;
 const TELL_EVERY: u64 = 100_000;
 
 /// Reads every chain of a database that may be written to meanwhile.
-pub(super) async fn from_database(store: &Database, mut verifier: Verifier) -> Result<Found> {
+pub(super) async fn from_database(store: &Database, mut verifier: Verifier, judge: &mut Judge) -> Result<Found> {
     let mut progress = Progress::default();
-    let strays = store.verify(&mut verifier, |records| progress.tell(records)).await?;
+    let look = |verifier: &mut Verifier, record: &AuditRecord| {
+        judge.look(verifier, record);
+        progress.tell(verifier.records());
+    };
+    let strays = store.verify(&mut verifier, look).await?;
     progress.end();
     Ok(Found::new(verifier, strays))
 }
@@ -52,7 +56,7 @@ pub(super) fn from_export(path: &Path, mut verifier: Verifier, judge: &mut Judge
         if text.starts_with("{\"checkpoint\":") {
             let value = serde_json::from_str(text).ok();
             match value.and_then(|value: serde_json::Value| SignedCheckpoint::from_json(&value)) {
-                Some(signed) => judge.hold(&mut verifier, &[signed]),
+                Some(signed) => judge.witness(&mut verifier, signed),
                 None => bail!("line {number} is not a checkpoint"),
             }
             continue;
@@ -71,7 +75,10 @@ pub(super) fn from_export(path: &Path, mut verifier: Verifier, judge: &mut Judge
         nobodys.drain(..).for_each(|_| verifier.add_unreadable(name, None, "line"));
         let sequence = one.sequence;
         match one.read() {
-            Ok(exported) => verifier.add(&exported.record, exported.previous),
+            Ok(exported) => {
+                judge.look(&mut verifier, &exported.record);
+                verifier.add(&exported.record, exported.previous);
+            }
             Err(field) => verifier.add_unreadable(name, Some(sequence), field),
         }
         progress.tell(verifier.records());
