@@ -6,6 +6,7 @@
 //! - [`peers`] runs what other people wrote (`openssl`), [`python`] and [`java`] their libraries; a test is skipped by name
 //!   where they are not installed;
 //! - [`rsyslog`] collects syslog messages;
+//! - [`packed`] reads and writes files of many cases;
 //! - [`shell`] runs scripts as an operator would type them;
 //! - [`databases`] runs PostgreSQL and MariaDB, and a network before them that fails;
 //! - [`server`] runs a real `estd`, and [`https`] sends it exactly the octets that a test wants.
@@ -18,6 +19,7 @@ pub mod der;
 pub mod https;
 pub mod java;
 pub mod nodes;
+pub mod packed;
 pub mod peers;
 pub mod pki;
 pub mod python;

@@ -1,4 +1,4 @@
-//! Requests that break one rule each, and twins that are the same but for that: `vectors/csr/LABEL/RULE-WHAT.toml`.
+//! Requests that break one rule each, and twins that are the same but for that: cases `RULE-WHAT` of `vectors/csr/LABEL.cases`.
 //!
 //! The requests are refused with that rule's code, the twins are issued, and what is issued reads back as it was
 //! planned. `est-testkit/examples/hostile_csrs` makes the files.
@@ -17,6 +17,7 @@ use est_core::pkix::{Certificate, Csr};
 use est_core::policy::{self, Plan};
 use est_core::{CaBackend, Issuance, Label, Order, Principal, Refusal, Site};
 use est_testkit::https::decode_base64;
+use est_testkit::packed;
 use est_testkit::pki::{NOW, password_holder, serial};
 use host::config;
 use toml_edit::DocumentMut;
@@ -118,7 +119,7 @@ fn every_rule_is_broken_by_some_request() {
 }
 
 struct Case {
-    /// The file's, below `vectors/csr`.
+    /// `LABEL/RULE-WHAT`.
     name: String,
     label: String,
     refusal: String,
@@ -129,10 +130,8 @@ struct Case {
 }
 
 impl Case {
-    fn read(path: &Path) -> Self {
-        let name = path.strip_prefix(vectors()).unwrap().display().to_string();
-        let case: DocumentMut =
-            fs::read_to_string(path).unwrap().parse().unwrap_or_else(|error| panic!("{name}: {error}"));
+    fn read(label: &str, name: &str, text: &str) -> Self {
+        let case: DocumentMut = text.parse().unwrap_or_else(|error| panic!("{label}/{name}: {error}"));
         let text = |key: &str| case.get(key).map(|value| value.as_str().unwrap().to_owned());
         let octets = |key: &str| text(key).map(|text| decode_base64(text.as_bytes()));
         assert!(text("cite").is_some_and(|cite| !cite.is_empty()), "{name} says what nobody wrote");
@@ -142,8 +141,9 @@ impl Case {
             Some(other) => panic!("{name}: {other}"),
         };
         let held = octets("certificate").map(|der| (Arc::new(Certificate::parse(&der).unwrap()), renews));
-        let (label, refusal) = (text("label").unwrap(), text("refusal").unwrap());
-        assert!(name.starts_with(&format!("{label}/{refusal}-")), "{name} is about {label} and {refusal}");
+        let refusal = text("refusal").unwrap();
+        assert!(name.starts_with(&format!("{refusal}-")), "{label}/{name} is about {refusal}");
+        let (name, label) = (format!("{label}/{name}"), label.to_owned());
         Self { name, label, refusal, held, csr: octets("csr").unwrap(), twin: octets("twin").unwrap() }
     }
 
@@ -175,13 +175,11 @@ fn vectors() -> PathBuf {
 }
 
 fn cases() -> Vec<Case> {
-    let folders = fs::read_dir(vectors()).unwrap().map(|folder| folder.unwrap().path());
-    let files = folders
-        .filter(|folder| folder.file_name().is_some_and(|name| name != "site"))
-        .flat_map(|folder| fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()));
-    let mut files: Vec<_> = files.collect();
-    files.sort();
-    files.iter().map(|file| Case::read(file)).collect()
+    let mut cases = Vec::new();
+    for (label, text) in packed::groups(&vectors()) {
+        cases.extend(packed::cases(&text).into_iter().map(|(name, text)| Case::read(&label, name, text)));
+    }
+    cases
 }
 
 /// The server that is asked.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use est_core::pkix::read_certs_only;
+use est_testkit::packed;
 
 /// A request or a certificate, perhaps.
 pub(crate) struct Input {
@@ -36,9 +37,12 @@ pub(crate) fn all() -> Vec<Input> {
             der,
         })
     });
-    let bodies = files("bins/estd/tests/vectors/bad_input").into_iter().filter_map(|(name, octets)| {
-        let der = body(&String::from_utf8(octets).ok()?)?;
-        Some(Input { name: format!("bad_input/{name}"), kind: Kind::Csr, der })
+    let groups = packed::groups(&root().join("bins/estd/tests/vectors/bad_input"));
+    let bodies = groups.iter().flat_map(|(group, text)| {
+        let cases = packed::cases(text).into_iter();
+        cases.filter_map(move |(name, text)| {
+            Some(Input { name: format!("bad_input/{group}/{name}"), kind: Kind::Csr, der: body(text)? })
+        })
     });
     let dogtag = files("est-core/tests/vectors/dogtag").into_iter().filter_map(|(name, octets)| {
         let kind = match name.rsplit_once('.')?.1 {

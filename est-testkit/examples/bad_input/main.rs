@@ -1,6 +1,6 @@
 //! Makes the cases in `bins/estd/tests/vectors/bad_input` whose bodies need a signature over hostile contents. The files are
-//! what counts: this writes those that are not there, and is run when a case is added here, or a file was removed in
-//! order to be made anew.
+//! what counts: this adds the cases that are not there, and is run when a case is added here, or was removed there to be
+//! made again.
 //!
 //! `cargo run -p est-testkit --example bad_input`
 
@@ -10,17 +10,18 @@ mod keys;
 mod names;
 mod signature;
 
-use std::fs;
 use std::path::Path;
 
 use est_core::Refusal;
 use est_core::pkix::der::DerError;
 use est_core::pkix::{CsrError, KeyError, KeyType};
 use est_testkit::https::base64;
+use est_testkit::packed::Packer;
 use est_testkit::pki::Key;
 
 fn main() {
-    let mut maker = Maker { group: "", path: "/simpleenroll" };
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bins/estd/tests/vectors/bad_input");
+    let mut maker = Maker { cases: Packer::new(folder), group: "", path: "/simpleenroll" };
     der::der(&mut maker);
     signature::signature(&mut maker);
     keys::keys(&mut maker);
@@ -32,6 +33,7 @@ fn main() {
 }
 
 struct Maker {
+    cases: Packer,
     group: &'static str,
     path: &'static str,
 }
@@ -57,14 +59,7 @@ impl Maker {
              POST /.well-known/est{path} HTTP/1.1\nHost: localhost\nConnection: close\nAuthorization: Basic {{basic}}\n\
              Content-Type: application/pkcs10\nContent-Length: {{length}}\n\n{body}\n"
         );
-        let folder =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../bins/estd/tests/vectors/bad_input").join(self.group);
-        let file = folder.join(name).with_extension("http");
-        if file.exists() {
-            return;
-        }
-        fs::create_dir_all(&folder).expect("a folder for the group");
-        fs::write(file, text).expect("a file for the case");
+        self.cases.add(self.group, name, &text);
     }
 }
 

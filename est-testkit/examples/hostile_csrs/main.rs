@@ -1,6 +1,6 @@
 //! Makes the cases in `bins/host/tests/vectors/csr`: certification requests that break one rule each, and twins that are
-//! the same but for that. The files are what counts: this writes those that are not there, and is run when a case is
-//! added here, or a file was removed in order to be made anew.
+//! the same but for that. The files are what counts: this adds the cases that are not there, and is run when a case is
+//! added here, or was removed there to be made again.
 //!
 //! `cargo run -p est-testkit --example hostile_csrs`
 
@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 use est_core::pkix::{Oid, oid, pem};
 use est_testkit::der::{attribute, extension, sequence, set, value};
 use est_testkit::https::base64;
+use est_testkit::packed::Packer;
 use est_testkit::pki::Key;
 
 fn main() {
@@ -45,7 +46,7 @@ fn main() {
 }
 
 struct Maker {
-    folder: PathBuf,
+    cases: Packer,
     /// The key of most requests.
     key: Key,
 }
@@ -55,14 +56,15 @@ type About<'a> = (&'a str, &'a str, &'a str, &'a str);
 
 impl Maker {
     fn new() -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../bins/host/tests/vectors/csr");
-        fs::create_dir_all(folder.join("site")).expect("a folder for the site");
-        Self { key: kept_key(&folder.join("site"), "device"), folder }
+        let cases = Packer::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("../bins/host/tests/vectors/csr"));
+        let site = cases.folder().join("site");
+        fs::create_dir_all(&site).expect("a folder for the site");
+        Self { key: kept_key(&site, "device"), cases }
     }
 
     /// The folder with the site's CAs.
     fn site(&self) -> PathBuf {
-        self.folder.join("site")
+        self.cases.folder().join("site")
     }
 
     fn pair(&self, about: About<'_>, hostile: &[u8], twin: &[u8]) {
@@ -77,18 +79,9 @@ impl Maker {
 
     fn write(&self, (label, refusal, what, cite): About<'_>, holder: &str, hostile: &[u8], twin: &[u8]) {
         assert_ne!(hostile, twin, "{label} {refusal} {what}");
-        let folder = self.folder.join(label);
-        let file = folder.join(format!("{refusal}-{what}.toml"));
-        if file.exists() {
-            return;
-        }
-        fs::create_dir_all(&folder).expect("a folder for the label");
-        let text = format!(
-            "label = \"{label}\"\nrefusal = \"{refusal}\"\ncite = \"{cite}\"\n{holder}{}{}",
-            block("csr", hostile),
-            block("twin", twin)
-        );
-        fs::write(file, text).expect("a file for the case");
+        let (hostile, twin) = (block("csr", hostile), block("twin", twin));
+        let text = format!("refusal = \"{refusal}\"\ncite = \"{cite}\"\n{holder}{hostile}{twin}");
+        self.cases.add(label, &format!("{refusal}-{what}"), &text);
     }
 
     /// A request for a subject and names, DER each.

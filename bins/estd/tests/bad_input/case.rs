@@ -1,15 +1,15 @@
-//! A case: what is sent, and what comes of it, read from a file.
+//! A case: what is sent, and what comes of it, read from a file of many.
 //!
 //! Lines `# …` that say what it is, then `key: value` lines, an empty line, and the request. Its head ends its lines
-//! with LF, which become CRLF; its body, after the next empty line, is sent as it stands, without the file's last LF.
+//! with LF, which become CRLF; its body, after the next empty line, is sent as it stands, without its last LF.
 //! `{…}` is replaced, see [`Fill`]; a `{` that begins no placeholder stands for itself.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use est_testkit::https::base64;
+use est_testkit::packed;
 
-/// A request in a file.
+/// A request.
 pub(crate) struct Case {
     /// `group/name`.
     pub(crate) name: String,
@@ -19,7 +19,7 @@ pub(crate) struct Case {
     pub(crate) who: String,
     /// Whether the client closes its side when it has sent everything.
     pub(crate) half_closes: bool,
-    /// Whether the head ends where the file ends, without an empty line.
+    /// Whether the head ends where the case ends, without an empty line.
     unfinished: bool,
     request: String,
 }
@@ -59,14 +59,15 @@ pub(crate) trait Fill {
 impl Case {
     /// Reads every case below `folder`, in the order of their names.
     pub(crate) fn all(folder: &Path) -> Vec<Self> {
-        let mut files: Vec<PathBuf> = entries(folder).iter().flat_map(|group| entries(group)).collect();
-        files.sort();
-        files.iter().map(|file| Self::read(folder, file)).collect()
+        let mut all = Vec::new();
+        for (group, text) in packed::groups(folder) {
+            let cases = packed::cases(&text).into_iter();
+            all.extend(cases.map(|(name, text)| Self::read(format!("{group}/{name}"), text)));
+        }
+        all
     }
 
-    fn read(folder: &Path, file: &Path) -> Self {
-        let name = file.strip_prefix(folder).expect("below the folder").with_extension("").display().to_string();
-        let text = fs::read_to_string(file).expect("a case is UTF-8");
+    fn read(name: String, text: &str) -> Self {
         let (preface, request) = text.split_once("\n\n").unwrap_or_else(|| panic!("{name}: no request"));
         let (mut expect, mut words, mut cite, mut who) = (None, None, None, "nobody");
         let (mut half_closes, mut unfinished) = (false, false);
@@ -116,7 +117,7 @@ impl Case {
         octets
     }
 
-    /// Every secret that the file itself holds: words that begin with `hush`, and base64 of any.
+    /// Every secret that the case itself holds: words that begin with `hush`, and base64 of any.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let words = self.request.split(|character: char| !character.is_ascii_alphanumeric() && character != '-');
         let mut secrets: Vec<String> = words.filter(|word| word.starts_with("hush")).map(str::to_owned).collect();
@@ -128,11 +129,6 @@ impl Case {
         }
         secrets
     }
-}
-
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    entries.map(|entry| entry.expect("an entry").path()).collect()
 }
 
 fn expand(text: &str, fill: &dyn Fn(&str) -> Option<String>, case: &str) -> Vec<u8> {

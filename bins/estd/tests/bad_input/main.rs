@@ -1,6 +1,6 @@
-//! What no well-meaning client sends: every file in `tests/vectors/bad_input` is sent to a real server.
+//! What no well-meaning client sends: every case in `tests/vectors/bad_input` is sent to a real server.
 //!
-//! Each is answered as its file says; none gets a 5xx, none changes anything, none leaves a secret behind. In each
+//! Each is answered as it says; none gets a 5xx, none changes anything, none leaves a secret behind. In each
 //! group a request that differs from the others by its fault alone is granted, so that no group is refused for a
 //! reason that it does not name. Bodies that are signed were made by `est-testkit/examples/bad_input`.
 

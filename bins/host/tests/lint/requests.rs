@@ -1,9 +1,9 @@
 //! What requests ask for.
 
-use std::fs;
 use std::path::Path;
 
 use est_testkit::https::decode_base64;
+use est_testkit::packed;
 use est_testkit::pki::Key;
 use toml_edit::DocumentMut;
 
@@ -85,14 +85,12 @@ pub(crate) const SHAPES: &[Shape] = &[
 /// the name of the case, and the request.
 pub(crate) fn twins() -> Vec<(String, String, Vec<u8>)> {
     let mut twins = Vec::new();
+    let labels = packed::groups(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/csr"));
     for profile in est_core::policy::Profile::BUILT_IN {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/csr").join(profile);
-        let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
-        files.sort();
-        for file in files {
-            let case: DocumentMut = fs::read_to_string(&file).unwrap().parse().unwrap();
-            let name = file.file_stem().unwrap().to_str().unwrap().to_owned();
-            twins.push((profile.to_owned(), name, decode_base64(case["twin"].as_str().unwrap().as_bytes())));
+        for (name, text) in packed::cases(&labels[profile]) {
+            let case: DocumentMut = text.parse().unwrap();
+            let twin = decode_base64(case["twin"].as_str().unwrap().as_bytes());
+            twins.push((profile.to_owned(), name.to_owned(), twin));
         }
     }
     twins
