@@ -1,6 +1,7 @@
 //! Logs: one event for each exchange, structured, to standard error.
 
 mod lines;
+mod logfmt;
 mod outage;
 
 use std::backtrace::{Backtrace, BacktraceStatus};
@@ -21,6 +22,7 @@ use crate::config::LogFormat;
 use crate::spans;
 
 use lines::Lines;
+use logfmt::Logfmt;
 use outage::Outage;
 
 pub(crate) use lines::dropped;
@@ -37,7 +39,7 @@ impl Drop for Log {
 
 /// Starts to log. `RUST_LOG` wins over `level`.
 ///
-/// Whoever logs never waits and never fails: a thread writes the lines, and those that it cannot write are dropped and
+/// Logging never waits and never fails: a thread writes the lines, and those that it cannot write are dropped and
 /// counted in `ohia_log_lines_dropped_total`. Panics are logged likewise.
 ///
 /// # Errors
@@ -49,7 +51,7 @@ pub fn start(level: &str, format: LogFormat) -> Result<Log, String> {
     // What cannot be logged is not told to standard error instead: that is what cannot be written.
     let builder = builder.with_writer(lines.clone()).log_internal_errors(false);
     match format {
-        LogFormat::Text => builder.with_ansi(false).finish().try_init(),
+        LogFormat::Text => builder.with_ansi(false).event_format(Logfmt).finish().try_init(),
         LogFormat::Json => builder.json().flatten_event(true).finish().try_init(),
     }
     .map_err(|error| error.to_string())?;
@@ -90,7 +92,7 @@ pub fn start_with_spans(
     let lines = Lines::to_stderr().map_err(|error| format!("no thread to write the log: {error}"))?;
     let written = tracing_subscriber::fmt::layer().with_writer(lines.clone()).log_internal_errors(false);
     let written = match format {
-        LogFormat::Text => written.with_ansi(false).with_filter(filter).boxed(),
+        LogFormat::Text => written.with_ansi(false).event_format(Logfmt).with_filter(filter).boxed(),
         LogFormat::Json => written.json().flatten_event(true).with_filter(filter).boxed(),
     };
     let (spans, layer) = spans::start(endpoint, node)?;
@@ -117,7 +119,7 @@ fn filter_of(text: &str) -> Result<EnvFilter, String> {
 }
 
 /// Logs how each exchange ended, after it was recorded, so that the log never says more than the database; and why a
-/// port could not answer, of which the client hears no more than that it is to come back.
+/// port could not answer: the client gets no more than a request to come back.
 #[must_use]
 pub fn logged(ports: Ports) -> Ports {
     Ports {
@@ -148,7 +150,7 @@ impl Authenticator for Logged<dyn Authenticator> {
                 && let Some(left_out) = self.outage.count()
             {
                 let source = evidence.source.as_deref().unwrap_or("-");
-                error!(%error, source, left_out, "nobody could tell who a client is");
+                error!(%error, source, left_out, "clients cannot be authenticated");
             }
             verdict
         })
@@ -268,7 +270,7 @@ mod tests {
         }
     }
 
-    /// Cannot tell who anybody is.
+    /// Cannot authenticate anybody.
     struct Down;
 
     impl Authenticator for Down {

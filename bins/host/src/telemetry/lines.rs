@@ -30,8 +30,8 @@ pub(crate) fn dropped() -> IntCounter {
     DROPPED.clone()
 }
 
-/// Takes log lines and writes them on a thread of its own: logging never fails and never waits, whatever becomes of those
-/// who read the log. Lines for which there is no room are dropped and counted.
+/// Takes log lines and writes them on a thread of its own: logging never fails and never waits, whatever the reader of the
+/// log does. Lines for which there is no room are dropped and counted.
 #[derive(Clone)]
 pub(super) struct Lines(Arc<Shared>);
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const LINES: u64 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Counts the failures of a port. Every request meets them while a database is away: the first few within a minute are
+/// Counts the failures of a port. Every request meets them while a database is unreachable: the first few within a minute are
 /// logged, the others counted.
 pub(super) struct Outage {
     began: Instant,

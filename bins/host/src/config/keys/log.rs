@@ -15,8 +15,13 @@ pub(in crate::config) static LOG: Section = Section {
             "How much.",
         )
         .also(&["verbosity", "log_level"]),
-        key("format", "`\"text\"` or `\"json\"`", Default(r#""text""#), "In lines for people, or for programs.")
-            .also(&["style", "log_format"]),
+        key(
+            "format",
+            "`\"text\"` or `\"json\"`",
+            Default(r#""text""#),
+            "`text` is logfmt: `key=value` pairs, one event on each line. `json` is an object on each line.",
+        )
+        .also(&["style", "log_format"]),
         key(
             "otlp_endpoint",
             "URL",
