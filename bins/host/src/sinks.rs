@@ -1,4 +1,4 @@
-//! Where audit records go besides the database: a file, and a syslog collector.
+//! Where audit records go apart from the database: a file, and a syslog collector.
 //!
 //! The audit table is the outbox. Each node ships its own chain, and those that nobody else ships, in order, a page at a
 //! time; the database remembers how far each sink has come, and that moves only once the sink has taken the records. A
@@ -16,6 +16,7 @@ mod shipping;
 mod syslog;
 mod tls;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -118,7 +119,7 @@ pub struct Lag {
 }
 
 impl Sinks {
-    /// Begins to ship, in the runtime that this is called in. The file is opened anew at each SIGHUP.
+    /// Begins to ship, in the runtime that this is called in. The file is opened again at each SIGHUP.
     ///
     /// # Errors
     /// [`io::Error`] when signals cannot be listened to.
@@ -144,6 +145,7 @@ impl Sinks {
                 reopen: reopen.clone(),
                 pages: 0,
                 outage: None,
+                left: HashMap::new(),
             };
             tasks.spawn(shipping.run(stopped.clone()));
         }

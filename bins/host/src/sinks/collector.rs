@@ -114,7 +114,7 @@ impl Connection {
                 for message in messages {
                     socket.send(message.as_bytes()).await?;
                 }
-                // That nobody listens is told to the next who sends, unless one asks.
+                // The system reports a refused datagram with the next call, unless it is asked.
                 socket.take_error()?.map_or(Ok(()), Err)
             }
             Self::Stream(stream) => {
@@ -132,7 +132,7 @@ impl Connection {
     /// Waits until the collector ends the connection, and tells how.
     pub(super) async fn ended(&mut self) -> io::Error {
         let Self::Stream(stream) = self else {
-            // What comes back to a datagram socket is told to the next who sends.
+            // The system reports what comes back to a datagram socket with the next send.
             return std::future::pending().await;
         };
         match (&mut stream.reader).await {
@@ -230,7 +230,7 @@ impl Stream {
             }
         };
         match timeout(FOLLOWS_WITHIN, closed).await {
-            // Nobody is there any more who would read a close_notify: it would be what is answered with a reset.
+            // The collector reads nothing any more: a close_notify would be answered with a reset.
             Ok(()) => self.tcp.shutdown(Shutdown::Write)?,
             Err(_) => self.writer.shutdown().await?,
         }

@@ -54,7 +54,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 fn open(path: &Path) -> io::Result<File> {
     let is_there = path.exists();
     let mut options = OpenOptions::new();
-    // Whoever opens a pipe would wait for who is at its other end.
+    // Opening a pipe would wait for a reader at its other end.
     options.read(true).append(true).create(true).mode(0o640).custom_flags(O_NONBLOCK);
     let mut file = options.open(path)?;
     if !file.metadata()?.is_file() {

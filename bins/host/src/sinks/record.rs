@@ -8,7 +8,7 @@ use est_store::{AuditRecord, Chain, IssuedCertificate};
 /// A record of a node's chain.
 #[derive(Clone, Debug)]
 pub struct ChainedRecord {
-    /// Its place. The node and the sequence are the record's identity: who receives it twice can tell.
+    /// Its place. The node and the sequence are the record's identity: a receiver knows a repetition by them.
     pub chain: Chain,
     /// What happened.
     pub record: AuditRecord,

@@ -75,7 +75,7 @@ impl Sink {
     }
 
     /// The name that its positions are kept under: another collector has none of what the one before had. A file is moved
-    /// by who rotates it.
+    /// when it is rotated.
     pub(super) fn name(&self) -> String {
         match self {
             Self::File { .. } => self.kind().to_owned(),
@@ -188,6 +188,8 @@ pub(super) struct Shipping {
     /// How many pages the sink has taken.
     pub(super) pages: u64,
     pub(super) outage: Option<Outage>,
+    /// Chains of other nodes with records left, by their nodes, and since when they were seen so.
+    pub(super) left: HashMap<String, Instant>,
 }
 
 /// A sink that takes nothing.
@@ -309,14 +311,22 @@ impl Shipping {
     }
 
     /// Takes, and keeps, the own chain and those that have records left and that nobody else ships: their nodes have no
-    /// server, or one that does not reach the sink. Those that are `kept` are told their positions.
-    async fn lease(&self, chains: &mut Vec<Held>, kept: impl Fn(&mut Held, u64)) -> Result<(), Pause> {
+    /// server, or one that does not reach the sink. A node gets a third of a lease to take its own chain first: several
+    /// that start together each ship their own. Those that are `kept` are told their positions.
+    async fn lease(&mut self, chains: &mut Vec<Held>, kept: impl Fn(&mut Held, u64)) -> Result<(), Pause> {
         let (sink, own) = (&self.progress.name, self.outbox.node());
-        let mut leased = Vec::new();
+        let (mut leased, mut left) = (Vec::new(), HashMap::new());
         for SinkChain { node, last, position } in self.outbox.chains(sink).await? {
             let is_own = node == own;
             if !is_own && last <= position {
                 continue;
+            }
+            if !is_own && chains.iter().all(|held| held.node != node) {
+                let since = self.left.get(&node).copied().unwrap_or_else(Instant::now);
+                left.insert(node.clone(), since);
+                if since.elapsed() < self.pace.lease / 3 {
+                    continue;
+                }
             }
             let Some(position) = self.outbox.lease(&node, sink, self.pace.lease).await? else { continue };
             match chains.iter().position(|held| held.node == node) {
@@ -327,12 +337,13 @@ impl Shipping {
                 }
                 None => {
                     if !is_own {
-                        info!(sink, node, "ships audit records that nobody else ships");
+                        info!(sink, node, "ships audit records of a node that does not ship its own");
                     }
                     leased.push(Held::new(node, position));
                 }
             }
         }
+        self.left = left;
         *chains = leased;
         *locked(&self.progress.given) = chains.iter().map(|chain| (chain.node.clone(), chain.given)).collect();
         Ok(())
@@ -378,7 +389,7 @@ impl Shipping {
         match self.outbox.note_outage(&self.progress.name, Some(error)).await {
             Ok(()) => outage.is_noted = true,
             // It is what fails, perhaps.
-            Err(error) => debug!(%error, "that a sink takes no audit records could not be written down"),
+            Err(error) => debug!(%error, "the outage of a sink could not be recorded"),
         }
     }
 
@@ -398,7 +409,7 @@ impl Shipping {
             && let Err(error) = self.outbox.note_outage(&self.progress.name, None).await
         {
             // Once more with the next records.
-            return debug!(%error, "that a sink takes audit records again could not be written down");
+            return debug!(%error, "the end of a sink's outage could not be recorded");
         }
         self.outage = None;
     }

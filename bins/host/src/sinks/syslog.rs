@@ -15,14 +15,14 @@ pub(super) const MAX_BYTES: usize = 2_048;
 /// The longest message with a certificate in it, on streams: what a receiver that speaks TLS should take.
 pub(super) const MAX_BYTES_WITH_CERTIFICATE: usize = 8_192;
 
-/// What stands for the end of a text that was too long.
+/// What takes the place of the end of a text that was too long.
 const CUT: &str = "...";
 
 /// Fields that are never cut: what the record is, where its place is, and what it is about.
 const WHOLE: [&str; 9] =
     ["event_type", "outcome", "node", "sequence", "hash", "serial", "fingerprint", "not_before", "not_after"];
 
-/// What is longer than this is none of those, whoever wrote it into the database.
+/// Anything longer is not one of those, although it is in the database.
 const MAX_WHOLE: usize = 256;
 
 /// Who sends, in every message.

@@ -1,4 +1,4 @@
-//! TLS to a collector (RFC 5425): whom it trusts, and what it shows.
+//! TLS to a collector (RFC 5425): its anchors, and the certificate that it shows.
 
 use std::fmt;
 use std::io;
