@@ -134,6 +134,15 @@ impl Database {
         self.read(Count { state }).await
     }
 
+    /// How many requests wait for a decision at each label; `None` is the unlabelled path. Labels where none waits are left
+    /// out.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn requests_awaiting(&self) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+        self.read(CountAwaiting).await
+    }
+
     /// The request with this id.
     ///
     /// # Errors
@@ -339,6 +348,19 @@ impl Work for Count {
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<u64, StoreError> {
         let row = db.query_one("SELECT count(*) FROM requests WHERE state = ?1", &values![self.state.number()]).await?;
         row.map_or(Ok(0), |mut row| row.take(0))
+    }
+}
+
+struct CountAwaiting;
+
+impl Work for CountAwaiting {
+    type Answer = Vec<(Option<String>, u64)>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Self::Answer, StoreError> {
+        let awaiting = RequestState::Awaiting.number();
+        let sql = "SELECT label, count(*) FROM requests WHERE state = ?1 GROUP BY label";
+        let rows = db.query(sql, &values![awaiting]).await?.into_iter();
+        rows.map(|mut row| Ok((row.take(0)?, row.take(1)?))).collect()
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod ports;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,9 @@ pub struct Metrics {
     /// Which series of `ends` there are.
     ending: Mutex<BTreeSet<(&'static str, String)>>,
     expiring: IntGaugeVec,
+    awaiting: IntGaugeVec,
+    /// The labels in `awaiting`.
+    awaited: Mutex<BTreeSet<String>>,
     readings: Mutex<Vec<Reading>>,
     vitals: Vitals,
 }
@@ -142,7 +145,7 @@ impl Metrics {
                 authentications: counters(
                     &registry,
                     "ohia_authentications_total",
-                    "Clients by how they showed who they are, and whether that held.",
+                    "Authentications by their method and result.",
                     &["method", "result"],
                 )?,
                 requests: histograms(
@@ -154,7 +157,7 @@ impl Metrics {
                 ports: histograms(
                     &registry,
                     "ohia_port_duration_seconds",
-                    "What answering a request waits for: who asks, the store, the CA, new keys.",
+                    "What answering a request waits for: authentication, the store, the CA, new keys.",
                     &["port"],
                 )?,
                 waiting: gauges(
@@ -209,11 +212,19 @@ impl Metrics {
                     "Certificates that are not revoked and end within so long, by CA, as they were last counted.",
                     &["ca", "within"],
                 )?,
+                awaiting: gauges(
+                    &registry,
+                    "ohia_requests_awaiting_approval",
+                    "Requests that wait for somebody to decide, by label, as they were last counted.",
+                    "label",
+                )?,
+                awaited: Mutex::default(),
                 readings: Mutex::default(),
                 vitals: Vitals::default(),
                 registry: registry.clone(),
             };
             registry.register(Box::new(telemetry::dropped()))?;
+            metrics.requests_awaiting(&[(None, 0)]);
             for ca in cas {
                 metrics.counted(&Census::none(ca));
                 for result in RESULTS {
@@ -231,7 +242,7 @@ impl Metrics {
     }
 
     /// Has a gauge read by `read` whenever somebody asks; `labels` never change. A name that is taken with the same
-    /// labels stays with whom it was.
+    /// labels stays as it was.
     pub fn reading(
         &self,
         name: &str,
@@ -273,6 +284,19 @@ impl Metrics {
         self.active.with_label_values(&[ca]).set(gauge(census.active()));
         for (days, number) in std::iter::zip(Census::WITHIN_DAYS, census.expiring) {
             self.expiring.with_label_values(&[ca, &format!("{days}d")]).set(gauge(number));
+        }
+    }
+
+    /// How many requests wait for a decision at each label; `None` is the unlabelled path. The last entry of a label counts,
+    /// and a label that is not listed any more has none.
+    pub fn requests_awaiting(&self, counted: &[(Option<String>, u64)]) {
+        let counted = counted.iter().map(|(label, number)| (label.as_deref().unwrap_or("-"), *number));
+        let counted: BTreeMap<&str, u64> = counted.collect();
+        let mut known = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        known.extend(counted.keys().map(|label| (*label).to_owned()));
+        for label in known.iter() {
+            let number = counted.get(label.as_str()).copied().unwrap_or_default();
+            self.awaiting.with_label_values(&[label]).set(i64::try_from(number).unwrap_or(i64::MAX));
         }
     }
 

@@ -1,4 +1,4 @@
-//! How many certificates there are, counted again and again.
+//! How many certificates there are, and requests that wait, counted again and again.
 
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,7 +22,7 @@ impl Admin {
         self.census.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Counts certificates for as long as the server runs. A large inventory takes long to count, and is counted less
+    /// Counts certificates and requests for as long as the server runs. A large inventory takes long to count, and is counted less
     /// often.
     pub(super) async fn keep_counting(self: Arc<Self>) {
         loop {
@@ -36,6 +36,16 @@ impl Admin {
                     *self.census.write().unwrap_or_else(PoisonError::into_inner) = Some(counted);
                 }
                 Err(error) => warn!(%error, "the certificates cannot be counted"),
+            }
+            match self.store.requests_awaiting().await {
+                Ok(counted) => {
+                    // Labels where nobody waits have a series, too.
+                    let current = self.current();
+                    let labels = current.settings.labels.iter().map(|label| Some(label.name.clone())).chain([None]);
+                    let all: Vec<_> = labels.map(|label| (label, 0)).chain(counted).collect();
+                    self.metrics.requests_awaiting(&all);
+                }
+                Err(error) => warn!(%error, "the requests that wait cannot be counted"),
             }
             tokio::time::sleep(PAUSE.max(began.elapsed() * SHARE)).await;
         }

@@ -12,7 +12,7 @@ use est_testkit::python::Python;
 use est_testkit::server::Launch;
 use serde_json::{Value, json};
 
-use crate::api::{Api, ESTD, ask, enrolled, patient};
+use crate::api::{Api, ESTD, ask, enrolled, patient, pending};
 
 /// How long something may take before a test gives up on it; never slept through.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +90,27 @@ fn the_inventory_is_counted_from_the_start() {
     while !wanted.iter().all(|line| api.get("/admin/metrics").text().contains(line)) {
         assert!(started.elapsed() < PATIENCE, "{}", api.get("/admin/metrics").text());
     }
+}
+
+#[test]
+fn requests_that_wait_for_a_decision_are_counted_by_their_label() {
+    let server = patient();
+    let api = Api::operator(&server);
+    let id = pending(&server, &api, "CN=one");
+    pending(&server, &api, "CN=two");
+    let server = server.kill().start();
+    let api = Api::operator(&server);
+    let shows = |api: &Api, line: &str| {
+        let started = Instant::now();
+        while !api.get("/admin/metrics").text().lines().any(|shown| shown == line) {
+            assert!(started.elapsed() < PATIENCE, "{line}: {}", api.get("/admin/metrics").text());
+        }
+    };
+    shows(&api, "ohia_requests_awaiting_approval{label=\"vetted\"} 2");
+    shows(&api, "ohia_requests_awaiting_approval{label=\"-\"} 0");
+    assert_eq!(api.post(&format!("/admin/requests/{id}/approve"), &json!({})).status, 200);
+    let server = server.kill().start();
+    shows(&Api::operator(&server), "ohia_requests_awaiting_approval{label=\"vetted\"} 1");
 }
 
 #[test]
