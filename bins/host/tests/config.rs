@@ -366,7 +366,7 @@ fn warns_of_secrets_that_others_can_read() {
         let (_, warnings) = config::load(&path, environment, NOW).unwrap();
         warnings.into_iter().map(|warning| (warning.key, warning.message)).collect::<Vec<_>>()
     };
-    let exposed = [("tls.key_passphrase".to_owned(), "a secret stands in a file that others can read".to_owned())];
+    let exposed = [("tls.key_passphrase".to_owned(), "a secret is in a file that others can read".to_owned())];
 
     assert_eq!(warnings("hunter2", 0o600), []);
     assert_eq!(warnings("hunter2", 0o640), exposed);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// One mistake, or one thing worth a second look, in a configuration file.
 ///
 /// Its `Display` is the line that an operator reads: `estd.toml:12: tls.client_auth.mode: "requird" is not one of
-/// required, optional, required_for_reenroll, none; did you mean "required"?`. It quotes values as they stand in the
+/// required, optional, required_for_reenroll, none; did you mean "required"?`. It quotes values as they are in the
 /// file, never what an environment variable put in their place; only paths are written out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {

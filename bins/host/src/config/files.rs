@@ -139,7 +139,7 @@ pub(super) fn warn_if_exposed(given: &Given<'_>, path: &Path) {
     }
 }
 
-/// Who can read a file besides its owner. That root lets a group read it is meant: so a service reads what it cannot
+/// Whether others than its owner can read a file. A file of root's that a group can read is meant: so a service reads what it cannot
 /// write.
 #[cfg(unix)]
 pub(super) fn readers(path: &Path) -> Option<&'static str> {

@@ -63,7 +63,7 @@ impl Footprint {
     }
 }
 
-/// What a text of the configuration stands for.
+/// What a text of the configuration refers to.
 #[derive(Clone, Copy)]
 enum Meaning {
     /// Itself.
@@ -97,7 +97,7 @@ struct Reading<'a, H> {
 }
 
 impl<H: Hasher> Reading<'_, H> {
-    /// Adds a section, or whatever stands in its place.
+    /// Adds a section, or whatever is in its place.
     fn add_item(&mut self, section: &str, item: &Item) {
         match item {
             Item::None => {}

@@ -1,4 +1,4 @@
-//! Names that stand for something else: algorithms, purposes, attributes, CAs, labels.
+//! Names that refer to something else: algorithms, purposes, attributes, CAs, labels.
 
 use est_core::Operation;
 use est_core::pkix::{KeyType, KeyUsage, Name, Oid, oid};

@@ -2,12 +2,12 @@
 
 use super::keys::{Absent, SECTIONS};
 
-const NOTATION: &str = "\
-`${NAME}` in any string is the environment variable NAME; `$${` stands for `${`. A *path* that is not absolute begins
+pub(super) const NOTATION: &str = "\
+`${NAME}` in any string is the environment variable NAME; `$${` is a plain `${`. A *path* that is not absolute begins
 at the folder of the configuration file. A *duration* is a number with `ms`, `s`, `m`, `h` or `d`, or whole seconds. A
 *size* is a number with `B`, `KB`, `MB` or `GB`, each 1024 times the one before, or octets.
 
-A *secret* need not stand in the file: `env:NAME` is an environment variable, `file:PATH` a file (one newline at its end
+A *secret* need not be in the file: `env:NAME` is an environment variable, `file:PATH` a file (one newline at its end
 is not part of it), `credential:NAME` what systemd hands over with `LoadCredential=`, and `prompt` is asked for on the
 terminal, once. Anything else is the secret itself, of which `estd` warns where others can read the file.
 ";

@@ -1,4 +1,4 @@
-//! The JSON Schema of the file, from the same table that it is read by: for editors, and for who makes such files.
+//! The JSON Schema of the file, from the same table that it is read by: for editors, and for programs that write such files.
 
 use serde_json::{Map, Value, json};
 use toml_edit::Value as Toml;

@@ -175,7 +175,7 @@ fn place(given: &Given<'_>) -> Result<Option<SecretSource>, Fault> {
 /// Tells of a secret that others can read where it is written.
 fn warn_if_exposed(given: &Given<'_>) -> Result<(), Fault> {
     if given.context.is_exposed && !given.written()?.contains("${") {
-        let fault = Fault::new("a secret stands in a file that others can read");
+        let fault = Fault::new("a secret is in a file that others can read");
         given.warn(fault.help("write \"env:NAME\", \"file:PATH\" or \"credential:NAME\", or chmod 600"));
     }
     Ok(())

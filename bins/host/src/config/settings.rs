@@ -1,21 +1,28 @@
 //! What a configuration file says, as types that hold nothing else.
 
+mod admin;
+mod audit;
+mod tls;
+
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use est_auth::{HashAlgorithm, SecretHasher};
 use est_backends::SymmetricKey;
-use est_core::pkix::{Certificate, Extension, Fingerprint, KeyBlocklist, KeyUsage, Oid, oid};
-use est_core::policy::{IdentityRule, NameRule, Pattern, Profile, RegistrationAuthority};
+use est_core::pkix::{Certificate, Extension, KeyBlocklist, KeyUsage, Oid, oid};
+use est_core::policy::{IdentityRule, Profile, RegistrationAuthority};
 use est_core::{Approval, Linking, Lockout, NameBinding, Operations, PurposeBinding, Seconds};
 use est_store::{DatabaseUrl, Retention};
-use rustls::CipherSuite;
 use tracing::Level;
 
 use super::network::Network;
 use super::secret::SecretSource;
+
+pub use admin::{Admin, AdminAuth, AdminCertificate, AdminSecret, AdminToken, Role};
+pub(super) use audit::is_named;
+pub use audit::{Audit, EventFilter, Syslog, SyslogTls, SyslogTransport};
+pub use tls::{ClientAuth, ClientAuthMode, ClientPurpose, ClientRevocation, KeyFile, Tls, TlsCertificate, TlsVersion};
 
 /// A whole configuration. Every file that it names has been read, or for keys found.
 #[derive(Clone, Debug)]
@@ -102,102 +109,6 @@ pub enum AddressHeader {
     XForwardedFor,
 }
 
-/// `[tls]`: the server's own certificate and its TLS.
-#[derive(Clone, Debug)]
-pub struct Tls {
-    /// The server's certificates: that of `[tls]` itself, then each `[[tls.additional]]`.
-    pub certificates: Vec<TlsCertificate>,
-    /// The oldest TLS that is spoken.
-    pub min_version: TlsVersion,
-    /// The cipher suites of TLS 1.2; all that the library has if `None`.
-    pub cipher_suites: Option<Vec<CipherSuite>>,
-    /// Whether clients of TLS 1.3 get a ticket, with which they may resume the session.
-    pub session_tickets: bool,
-    /// Whether the server renews those of its certificates that its own CAs issued.
-    pub renew: bool,
-    /// `[tls.client_auth]`.
-    pub client_auth: ClientAuth,
-}
-
-/// A certificate that a TLS server can show.
-#[derive(Clone, Debug)]
-pub struct TlsCertificate {
-    /// The file that it is in.
-    pub path: PathBuf,
-    /// The certificate, then those above it; at least one.
-    pub chain: Vec<Certificate>,
-    /// Its private key.
-    pub key: KeyFile,
-}
-
-/// A file with a private key: found, and PEM, but not parsed.
-#[derive(Clone, Debug)]
-pub struct KeyFile {
-    /// The file.
-    pub path: PathBuf,
-    /// What it is encrypted with.
-    pub passphrase: Option<SecretSource>,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// TLS 1.2.
-    V1_2,
-    /// TLS 1.3.
-    V1_3,
-}
-
-/// `[tls.client_auth]`: which clients' certificates are accepted.
-#[derive(Clone, Debug)]
-pub struct ClientAuth {
-    /// Where clients' chains must end; empty only with [`ClientAuthMode::None`].
-    pub trust_anchors: Vec<Certificate>,
-    /// CA certificates that clients may leave out of their chains.
-    pub intermediates: Vec<Certificate>,
-    /// Whether a client must show a certificate.
-    pub mode: ClientAuthMode,
-    /// Which purpose a client's certificate must have.
-    pub ext_key_usage: ClientPurpose,
-    /// The files and folders that CRLs come from; none are asked if there are none.
-    pub crls: Vec<PathBuf>,
-    /// What becomes of a client whose certificate no current CRL covers.
-    pub revocation: ClientRevocation,
-    /// For how long an own CA's certificate may be renewed after its end.
-    pub expired_grace: Seconds,
-}
-
-/// Whether a client must show a certificate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientAuthMode {
-    /// Always: the handshake fails without a good one.
-    Required,
-    /// It is asked for and checked if it comes.
-    Optional,
-    /// As [`Optional`](Self::Optional), but `/simplereenroll` is only for those who show one.
-    RequiredForReenroll,
-    /// It is not asked for.
-    None,
-}
-
-/// Which purpose a client's certificate must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientPurpose {
-    /// id-kp-clientAuth, or no extended key usage at all.
-    ClientAuth,
-    /// Any.
-    Any,
-}
-
-/// What becomes of a client whose certificate no current CRL covers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClientRevocation {
-    /// It is refused.
-    Hard,
-    /// It is let in.
-    Soft,
-}
-
 /// `[limits]`: what one client, or all of them, may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -260,7 +171,7 @@ pub struct Ca {
     pub certificate: Certificate,
     /// The certificates above it, each the issuer of the one before.
     pub chain: Vec<Certificate>,
-    /// What clients need besides while a root gets another key; none has ended.
+    /// What clients also need while a root gets another key; none has ended.
     pub rollover: Vec<Certificate>,
     /// Its private key.
     pub key: KeyFile,
@@ -329,7 +240,7 @@ pub struct Est {
     pub linking: Linking,
     /// What `/csrattrs` lists for requests without a label.
     pub csr_attributes: Vec<Oid>,
-    /// Whether `/csrattrs` is only for those who authenticate.
+    /// Whether `/csrattrs` needs authentication.
     pub csrattrs_auth: bool,
     /// When a client that has to wait is to come back.
     pub retry_after: Seconds,
@@ -349,11 +260,11 @@ pub struct Est {
     pub default_label: Option<String>,
     /// Whether the first CA serves requests without a label, by no label's rules, where there is no default label.
     pub unlabelled: bool,
-    /// The CAs whose certificates authenticate requests without a label, besides those of the CA that issues.
+    /// The CAs whose certificates authenticate requests without a label, in addition to those of the CA that issues.
     pub client_anchors: ClientAnchors,
 }
 
-/// The CAs whose certificates authenticate, besides those of the CA that issues.
+/// The CAs whose certificates authenticate, in addition to those of the CA that issues.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ClientAnchors {
     /// Those of `tls.client_auth.trust_anchors` that are not another CA of this server.
@@ -386,7 +297,7 @@ pub struct Label {
     pub certificate_names: NameBinding,
     /// Which purposes somebody with a certificate may get.
     pub certificate_purposes: PurposeBinding,
-    /// The CAs whose certificates authenticate, besides those of the CA that issues.
+    /// The CAs whose certificates authenticate, in addition to those of the CA that issues.
     pub client_anchors: ClientAnchors,
     /// What requests must say of their connections.
     pub linking: Linking,
@@ -401,7 +312,7 @@ pub struct Label {
 pub struct Ra {
     /// The labels that it may use.
     pub labels: Vec<String>,
-    /// Who it is, and for whom it may ask.
+    /// Its certificate, and the names that it may ask for.
     pub authority: RegistrationAuthority,
 }
 
@@ -439,170 +350,6 @@ impl Otp {
         }
         SecretHasher::new(self.hash_algorithm, pepper).map_err(|error| error.to_string())
     }
-}
-
-/// `[audit]`: where audit records go besides the database.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// The file, if there is one.
-    pub file: Option<PathBuf>,
-    /// The syslog collector, if there is one.
-    pub syslog: Option<Syslog>,
-    /// Which events go there.
-    pub events: EventFilter,
-    /// Whether records have the certificate in them that they are about.
-    pub include_cert_data: bool,
-    /// The key that checkpoints are signed with, made when it is not there; no checkpoints without it.
-    pub checkpoint_key: Option<PathBuf>,
-    /// The file that checkpoints are appended to.
-    pub checkpoints: Option<PathBuf>,
-    /// How often one is made.
-    pub checkpoint_interval: Duration,
-}
-
-/// Which events go out of the database.
-#[derive(Clone, Debug, Default)]
-pub struct EventFilter(pub(super) Vec<String>);
-
-impl EventFilter {
-    /// Whether it lets an event with this name through: all of them where it names none, else those that it names and
-    /// those whose names begin with one that it names and a dot.
-    #[must_use]
-    pub fn lets_through(&self, event: &str) -> bool {
-        self.0.is_empty() || self.0.iter().any(|name| is_named(event, name))
-    }
-}
-
-/// Whether `name` is an event's, or what its name begins with before a dot.
-pub(super) fn is_named(event: &str, name: &str) -> bool {
-    event.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-}
-
-/// A syslog collector, and what it is sent.
-#[derive(Clone, Debug)]
-pub struct Syslog {
-    /// By what transport.
-    pub transport: SyslogTransport,
-    /// The name or the address that it has.
-    pub host: String,
-    /// Its port.
-    pub port: u16,
-    /// The facility of the messages, 0 to 23 (RFC 5424 §6.2.1).
-    pub facility: u8,
-    /// The private enterprise number in the name of the structured data (RFC 5424 §7.2.2).
-    pub enterprise: u32,
-}
-
-/// How messages get to a collector.
-#[derive(Clone, Debug)]
-pub enum SyslogTransport {
-    /// RFC 5426.
-    Udp,
-    /// RFC 6587, with octet counting.
-    Tcp,
-    /// RFC 5425.
-    Tls(SyslogTls),
-}
-
-/// How a collector is known, and the server to it. There is an anchor or a fingerprint at least.
-#[derive(Clone, Debug)]
-pub struct SyslogTls {
-    /// Where the path of the collector's certificate must end; not looked at where there is none.
-    pub anchors: Vec<Certificate>,
-    /// The collector's certificate must have one of these; not looked at where there is none.
-    pub fingerprints: Vec<Fingerprint>,
-    /// What the collector is shown when it asks.
-    pub certificate: Option<TlsCertificate>,
-}
-
-/// `[admin]`: the admin API.
-#[derive(Clone, Debug)]
-pub struct Admin {
-    /// Whether it is served.
-    pub enabled: bool,
-    /// By what operators show who they are.
-    pub auth: AdminAuth,
-    /// Where operators' chains must end; empty only with [`AdminAuth::Bearer`].
-    pub trust_anchors: Vec<Certificate>,
-    /// Its own certificate; those of `[tls]` if `None`.
-    pub certificate: Option<TlsCertificate>,
-    /// `[[admin.token]]`, and the token of the environment.
-    pub tokens: Vec<AdminToken>,
-    /// `[[admin.certificate]]`: of several that fit, the first counts.
-    pub certificates: Vec<AdminCertificate>,
-    /// Whether the one who made a password may not approve a request that came with it.
-    pub dual_control: bool,
-    /// How many requests a minute one address, and one operator, may make.
-    pub max_requests: u32,
-    /// How many failures to authenticate a minute are heard from one address.
-    pub max_failures: u32,
-    /// For how long a failure waits for its answer.
-    pub failure_delay: Duration,
-    /// How many connections may be open.
-    pub max_connections: NonZeroUsize,
-    /// What the installation is called on the operator's page.
-    pub title: Option<String>,
-}
-
-/// By what operators show who they are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AdminAuth {
-    /// A client certificate.
-    Mtls,
-    /// A bearer token.
-    Bearer,
-    /// Either.
-    Both,
-}
-
-/// What an operator may do. Each role may do what those after it may.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Everything.
-    Operator,
-    /// Read everything.
-    Auditor,
-    /// Read all but the audit trail and the configuration.
-    Viewer,
-}
-
-/// `[[admin.token]]`: somebody with a bearer token.
-#[derive(Clone, Debug)]
-pub struct AdminToken {
-    /// Who it is.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-    /// The token.
-    pub token: AdminSecret,
-}
-
-/// What is known of a token.
-#[derive(Clone, Debug)]
-pub enum AdminSecret {
-    /// Where it is.
-    Token(SecretSource),
-    /// Its SHA-256.
-    Digest([u8; 32]),
-}
-
-/// `[[admin.certificate]]`: those whose certificate is as every part of this says.
-#[derive(Clone, Debug)]
-pub struct AdminCertificate {
-    /// Who it is; the certificate's subject if `None`.
-    pub name: Option<String>,
-    /// What they may do.
-    pub role: Role,
-    /// What the subject must match.
-    pub subject: Option<Pattern>,
-    /// What one of the names must match.
-    pub san: Option<NameRule>,
-    /// What the issuer must match.
-    pub issuer: Option<Pattern>,
-    /// The SHA-256 of the certificate.
-    pub fingerprint: Option<[u8; 32]>,
-    /// Whether it lets in certificates that were issued here, without a fingerprint.
-    pub issued_here: bool,
 }
 
 /// `[log]`: what is written to standard error.

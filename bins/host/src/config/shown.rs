@@ -5,7 +5,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use super::keys::{Absent, SECTIONS, Section};
 
-/// What stands in the place of a secret.
+/// What is shown in the place of a secret.
 const HIDDEN: &str = "(hidden)";
 
 /// The configuration in `text` as JSON: what it leaves out has its default, secrets are hidden, and `${NAME}` stands as
@@ -66,7 +66,7 @@ fn of_value(value: &toml_edit::Value) -> Value {
         toml_edit::Value::Boolean(truth) => json!(truth.value()),
         toml_edit::Value::Datetime(time) => json!(time.value().to_string()),
         toml_edit::Value::Array(array) => array.iter().map(of_value).collect(),
-        // No key takes a table: whatever stands there has not been looked at.
+        // No key takes a table: whatever is there has not been looked at.
         toml_edit::Value::InlineTable(_) => json!(HIDDEN),
     }
 }

@@ -13,7 +13,7 @@ use super::diagnostic::{Fault, Position};
 use super::reader::{Context, article};
 use super::spelling;
 
-/// A value as it stands in the file.
+/// A value as it is in the file.
 pub(super) struct Given<'a> {
     pub(super) context: &'a Context<'a>,
     path: &'a str,
@@ -42,7 +42,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// A string as it stands in the file, which may be part of a secret.
+    /// A string as it is in the file, which may be part of a secret.
     pub(super) fn written(&self) -> Result<&str, Fault> {
         self.value.and_then(Value::as_str).ok_or_else(|| self.not("a string"))
     }
@@ -57,7 +57,7 @@ impl<'a> Given<'a> {
         self.at.map(|offset| Position::of(self.context.text, offset))
     }
 
-    /// A string or a number as it stands in the file: a variable's value never gets into a message.
+    /// A string or a number as it is in the file: a variable's value never gets into a message.
     pub(super) fn quoted(&self) -> String {
         match self.value {
             Some(Value::String(text)) => format!("{:?}", text.value()),
@@ -228,7 +228,7 @@ pub(super) fn address(given: &Given<'_>) -> Result<SocketAddr, Fault> {
     })
 }
 
-/// Puts the environment's values in the place of `${NAME}`; `$${` stands for `${`.
+/// Puts the environment's values in the place of `${NAME}`; `$${` is `${`.
 pub(super) fn expand(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<String, Fault> {
     let mut expanded = String::with_capacity(text.len());
     let mut rest = text;

@@ -6,15 +6,15 @@ use super::{Section, key};
 pub(in crate::config) static ADMIN: Section = Section {
     name: "admin",
     repeated: false,
-    about: "The admin API, served on server.admin_listen to those whom `[[admin.token]]` and `[[admin.certificate]]` \
-            name. No credential of EST opens it.",
+    about: "The admin API, served on server.admin_listen to the operators in `[[admin.token]]` and `[[admin.certificate]]`. \
+            No credential of EST opens it.",
     keys: &[
         key("enabled", "boolean", Default("false"), "Whether it is served.").also(&["enable"]),
         key(
             "auth",
             "`\"mtls\"`, `\"bearer\"` or `\"both\"`",
             Default(r#""mtls""#),
-            "By what operators show who they are: a client certificate, a bearer token, either.",
+            "How operators authenticate: by a client certificate, a bearer token, or either.",
         )
         .also(&["mode", "authentication"]),
         key(
@@ -28,7 +28,7 @@ pub(in crate::config) static ADMIN: Section = Section {
             "dual_control",
             "boolean",
             Default("false"),
-            "Whether two people are needed where an operator approves: the one who made a one-time password may not approve \
+            "Whether an approval takes two people: the maker of a one-time password may not approve \
              a request that came with it. People are told apart by their names in the audit trail.",
         )
         .also(&["four_eyes", "two_person", "separation_of_duties"]),
@@ -111,7 +111,7 @@ pub(in crate::config) static ADMIN_CERTIFICATE: Section = Section {
     name: "admin.certificate",
     repeated: true,
     about: "Those with a client certificate that leads to admin.trust_anchors and is as every key here says. Of several \
-            entries the first that fits counts; whom none fits is let in nowhere, whoever issued the certificate.",
+            entries the first that fits counts. A certificate that fits none is refused, whatever CA issued it.",
     keys: &[
         key("name", "string", Means("the certificate's subject"), "Who it is, for the audit trail.").also(&[
             "user",
@@ -134,8 +134,8 @@ pub(in crate::config) static ADMIN_CERTIFICATE: Section = Section {
             "issued_here",
             "boolean",
             Default("false"),
-            "Whether certificates that this server issued fit without a fingerprint: whoever can enroll under such a name \
-             then has the role.",
+            "Whether certificates that this server issued fit without a fingerprint: any client that can enroll under such a \
+             name then has the role.",
         )
         .also(&["own_ca", "allow_issued_here"]),
         key(

@@ -1,4 +1,4 @@
-//! Where audit records go besides the database, and what holds them to what they say.
+//! Where audit records go apart from the database, and how a change to them is noticed.
 
 use super::Absent::{Default, Means};
 use super::{Section, key};
@@ -6,13 +6,13 @@ use super::{Section, key};
 pub(in crate::config) static AUDIT: Section = Section {
     name: "audit",
     repeated: false,
-    about: "Where audit records go besides the database, which always has all of them, and how the database is held to them.",
+    about: "Where audit records go apart from the database, which always has all of them, and how checkpoints prove them.",
     keys: &[
         key(
             "file",
             "path",
             Means("no file"),
-            "The file that records are appended to, as JSON in lines. A file that was renamed is made anew.",
+            "The file that records are appended to, as JSON in lines. A file that was renamed is made again.",
         )
         .also(&["path", "log_file", "audit_file"]),
         key(
@@ -73,7 +73,7 @@ pub(in crate::config) static AUDIT: Section = Section {
             "syslog_key_passphrase",
             "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
+            "What the key is encrypted with; for example `file:PATH`, to keep it out of this file.",
         )
         .also(&["key_passphrase", "passphrase"]),
         key(
@@ -81,7 +81,7 @@ pub(in crate::config) static AUDIT: Section = Section {
             "array of names",
             Means("all of them"),
             "Which events go to the file and to syslog: names such as `cert.issued`, or what names begin with: `cert`, \
-             `auth.otp`. `renew`, `reject` and `revoke` stand for the events of renewals, refusals and revocations.",
+             `auth.otp`. `renew`, `reject` and `revoke` mean the events of renewals, refusals and revocations.",
         )
         .also(&["event_types", "filter"]),
         key(
@@ -96,7 +96,7 @@ pub(in crate::config) static AUDIT: Section = Section {
             "path",
             Means("beside an SQLite database: its name and `.checkpoint-key.pem`; else no checkpoints are made"),
             "PEM file with the private key that checkpoints of the audit record are signed with. It is made when it is not \
-             there. Keep its public half, and checkpoints, where who can write to the database cannot.",
+             there. Keep its public half, and checkpoints, where nobody that can write to the database can write.",
         )
         .also(&["signing_key"]),
         key(

@@ -27,7 +27,7 @@ pub(in crate::config) static CA: Section = Section {
             "key_passphrase",
             "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
+            "What the key is encrypted with; for example `file:PATH`, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
         key(
@@ -41,7 +41,7 @@ pub(in crate::config) static CA: Section = Section {
             "rollover",
             "path or array of paths",
             Default("[]"),
-            "PEM files with what `/cacerts` lists besides while a root gets another key: the other root, and each root's \
+            "PEM files with what `/cacerts` also lists while a root gets another key: the other root, and each root's \
              key certified by the other one. `estd ca rollover` makes them.",
         )
         .also(&["rollover_certs", "cross_certs", "cross_certificates", "extra_certs"]),

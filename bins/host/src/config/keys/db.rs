@@ -19,7 +19,7 @@ pub(in crate::config) static DB: Section = Section {
             "max_connections",
             "integer",
             Default("5"),
-            "How many connections there are at most: with SQLite, that read; with a server, besides the one that writes the audit trail; 1 to 1000.",
+            "How many connections there are at most: with SQLite, that read; with a server, in addition to the one that writes the audit trail; 1 to 1000.",
         )
         .also(&["pool_size", "max_pool_size"]),
         key(

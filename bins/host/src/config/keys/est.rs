@@ -28,11 +28,11 @@ pub(in crate::config) static EST: Section = Section {
             "csr_attributes",
             "array of names or OIDs",
             Default("[]"),
-            "What `/csrattrs` lists besides what the profile asks for: `challengePassword`, `2.5.4.3`, …. With nothing \
+            "What `/csrattrs` lists in addition to what the profile asks for: `challengePassword`, `2.5.4.3`, …. With nothing \
              to list it answers 204.",
         )
         .also(&["attributes", "csrattrs_oids"]),
-        key("csrattrs_auth", "boolean", Default("false"), "Whether `/csrattrs` is only for those who authenticate."),
+        key("csrattrs_auth", "boolean", Default("false"), "Whether `/csrattrs` needs authentication."),
         key(
             "retry_after",
             "duration",
@@ -57,7 +57,7 @@ pub(in crate::config) static EST: Section = Section {
             "key_blocklist",
             "path or array of paths",
             Default("[]"),
-            "Files with the keys that get no certificate, besides those that are known to be weak or published: on each \
+            "Files with keys that get no certificate, in addition to those that are known to be weak or published: on each \
              line the SHA-256 of a SubjectPublicKeyInfo in hexadecimal digits.",
         )
         .also(&["blocklist", "blocked_keys"]),
@@ -94,7 +94,7 @@ pub(in crate::config) static EST: Section = Section {
             "client_anchors",
             "path or array of paths",
             Means("the `tls.client_auth.trust_anchors` that are not another CA of this server"),
-            "PEM files with the CA certificates whose clients may authenticate besides those of the CA that issues: for \
+            "PEM files with the CA certificates whose clients may authenticate, in addition to those of the CA that issues: for \
              requests without a label, and at labels that do not say otherwise. `[]` for none.",
         ),
     ],
@@ -138,7 +138,7 @@ pub(in crate::config) static LABEL: Section = Section {
             "required_ext_key_usage",
             "array of names or OIDs",
             Default("[]"),
-            "Extended key usages that certificates get besides the default ones, whether asked for or not.",
+            "Extended key usages that certificates get in addition to the default ones, whether asked for or not.",
         )
         .also(&["ext_key_usage", "extended_key_usage", "required_eku", "eku"]),
         key(
@@ -193,7 +193,7 @@ pub(in crate::config) static LABEL: Section = Section {
             "client_anchors",
             "path or array of paths",
             Means("`est.client_anchors`"),
-            "PEM files with the CA certificates whose clients may authenticate here, besides those of the label's own \
+            "PEM files with the CA certificates whose clients may authenticate here, in addition to those of the label's own \
              CA: each is a trust anchor, or below one. Another CA of this server counts only if it is listed itself. \
              Renewals (`/simplereenroll`) are for certificates of the label's own CA alone.",
         ),
@@ -222,7 +222,7 @@ pub(in crate::config) static LABEL: Section = Section {
             "csr_attributes",
             "array of names or OIDs",
             Means("`est.csr_attributes`"),
-            "What `/csrattrs` lists here besides what the profile asks for.",
+            "What `/csrattrs` lists here in addition to what the profile asks for.",
         )
         .also(&["attributes"]),
         key(
@@ -239,7 +239,7 @@ pub(in crate::config) static LABEL: Section = Section {
 pub(in crate::config) static RA: Section = Section {
     name: "ra",
     repeated: true,
-    about: "A registration authority: who holds a certificate of the label's own CA with id-kp-cmcRA may enroll for others (RFC 7030 §3.7).",
+    about: "A registration authority: a client with a certificate of the label's own CA for id-kp-cmcRA, which may enroll for others (RFC 7030 §3.7).",
     keys: &[
         key("name", "string", Mistake, "What audit records call it.").also(&["id"]),
         key("certificate", "regular expression", Mistake, "What the RFC 4514 text of its own certificate's subject must match; begin it with `^` and end it with `$`.")

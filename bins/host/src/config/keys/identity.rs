@@ -6,8 +6,8 @@ use super::{Section, key};
 pub(in crate::config) static IDENTITY: Section = Section {
     name: "identity",
     repeated: true,
-    about: "Names that certain principals may ask for besides their own, and the labels that they may use. Without one, \
-            whoever has a certificate or a password that was created for somebody gets their own names, and nothing else.",
+    about: "Names that certain clients may ask for beyond their own, and the labels that they may use. Without one, a client \
+            with a certificate, or with a password for an entity, gets its own names and nothing else.",
     keys: &[
         key("name", "string", Mistake, "What it is called.").also(&["id"]),
         key("entity", "regular expression", Means("those with a certificate"), "Whom it is about: those whose one-time password was created for an entity that matches this.")

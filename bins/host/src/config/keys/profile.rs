@@ -13,7 +13,7 @@ pub(in crate::config) static PROFILE: Section = Section {
             "base",
             "name of a profile",
             Means("nothing: every name and key, digitalSignature and keyEncipherment, no purpose"),
-            "The profile that it begins with: a built-in one, or one that stands above.",
+            "The profile that it begins with: a built-in one, or one that is above it in the file.",
         )
         .also(&["extends", "inherits", "template"]),
         key("key_types", "array of names", Means("those of the base"), "The key types it takes.").also(&["allowed_key_types"]),
@@ -28,7 +28,7 @@ pub(in crate::config) static PROFILE: Section = Section {
         key("max_validity_days", "integer", Means("as the base; 398"), "For how many days at most; 1 to 36500.").also(&["max_days"]),
         key("backdate", "duration", Means("as the base; 0"), "How long before its issuance a certificate begins to be valid, for clocks that are late; up to 48h.")
             .also(&["not_before_skew", "skew"]),
-        key("subject_pattern", "regular expression", Means("any subject"), "What the subject's RFC 4514 text must match, besides what the base demands.")
+        key("subject_pattern", "regular expression", Means("any subject"), "What the subject's RFC 4514 text must match, in addition to what the base demands.")
             .also(&["subject_regex"]),
         key("subject_attributes", "array of names or OIDs", Means("as the base; any"), "The attributes that a subject may have: `CN`, `O`, `serialNumber`, …."),
         key("required_subject_attributes", "array of names or OIDs", Means("as the base; none"), "The attributes that a subject must have."),
@@ -64,7 +64,12 @@ pub(in crate::config) static PROFILE_EXTENSION: Section = Section {
     about: "An extension that every certificate of the profile above gets.",
     keys: &[
         key("id", "OID", Mistake, "Which one.").also(&["oid"]),
-        key("critical", "boolean", Default("false"), "Whether who does not know it must reject the certificate."),
+        key(
+            "critical",
+            "boolean",
+            Default("false"),
+            "Whether a verifier that does not know it must reject the certificate.",
+        ),
         key("value", "string", Mistake, "Its value, DER, in hexadecimal digits.").also(&["der", "hex"]),
     ],
     later: &[],

@@ -1,4 +1,4 @@
-//! How long what is over is kept.
+//! How long ended and expired things are kept.
 
 use super::Absent::Means;
 use super::{Section, key};
@@ -6,14 +6,14 @@ use super::{Section, key};
 pub(in crate::config) static RETENTION: Section = Section {
     name: "retention",
     repeated: false,
-    about: "How long what is over is kept. `estd prune` deletes the rest; the audit record keeps everything.",
+    about: "How long expired certificates, spent passwords and decided requests are kept. `estd prune` deletes the rest; the audit record keeps everything.",
     keys: &[
         key(
             "certificates",
             "duration",
             Means("for ever"),
             "How long after its end a certificate is kept; 1s to 36500d, and no less than \
-             `tls.client_auth.expired_grace`. One that was revoked is kept besides until its CA has made a CRL after its end.",
+             `tls.client_auth.expired_grace`. One that was revoked is also kept until its CA has made a CRL after its end.",
         )
         .also(&["certs", "expired_certificates"]),
         key(

@@ -86,7 +86,7 @@ pub(in crate::config) static PROXY: Section = Section {
             "hops",
             "integer",
             Default("1"),
-            "Which address in that header is the client's, counted from the end: 1 where the proxy hears from the client \
+            "Which address in that header is the client's, counted from the end: 1 where the client connects to the proxy \
              itself, one more for each proxy in front of it; 1 to 16.",
         )
         .also(&["trusted_hops", "num_trusted_hops"]),

@@ -21,7 +21,7 @@ pub(in crate::config) static TLS: Section = Section {
             "key_passphrase",
             "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
+            "What the key is encrypted with; for example `file:PATH`, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
         key("min_version", "`\"1.2\"` or `\"1.3\"`", Default(r#""1.2""#), "The oldest TLS that is spoken.").also(&[
@@ -79,7 +79,7 @@ pub(in crate::config) static TLS_ADDITIONAL: Section = Section {
             "key_passphrase",
             "secret",
             Means("the key is not encrypted"),
-            "What the key is encrypted with; `file:PATH`, say, to keep it out of this file.",
+            "What the key is encrypted with; for example `file:PATH`, to keep it out of this file.",
         )
         .also(&["passphrase", "key_password", "password"]),
     ],
@@ -125,8 +125,8 @@ pub(in crate::config) static CLIENT_AUTH: Section = Section {
             "crls",
             "path or array of paths",
             Default("[]"),
-            "CRLs that tell which clients' certificates and CAs were revoked: files in PEM or DER, or folders of them. \
-             They are read again when they change. Of what this server's own CAs issued, the database tells.",
+            "CRLs with the clients' certificates and CAs that were revoked: files in PEM or DER, or folders of them. \
+             They are read again when they change. For what this server's own CAs issued, the database is asked.",
         )
         .also(&["crl", "crl_file", "crl_path", "crl_dir"]),
         key(

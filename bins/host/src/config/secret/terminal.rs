@@ -1,4 +1,4 @@
-//! Asks whoever sits at the terminal.
+//! Asks for a secret on the terminal.
 
 use std::collections::BTreeMap;
 use std::fs::File;

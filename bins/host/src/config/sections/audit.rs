@@ -67,8 +67,9 @@ pub(super) fn read(section: &Reader<'_>, database: Option<&Path>) -> Option<Audi
     let checkpoint_interval = section.get("checkpoint_interval", |given| given.duration(MINUTE..=7 * DAY));
     let checkpoint_key = checkpoint_key?.or_else(|| beside_database(".checkpoint-key.pem"));
     if checkpoint_key.is_none() {
-        let fault =
-            Fault::new("no checkpoints are made: who can write to the database server can write another history");
+        let fault = Fault::new(
+            "no checkpoints are made: an attacker that can write to the database server can write another history",
+        );
         section.warn(
             "checkpoint_key",
             fault.help("name a file for the key, which is made: checkpoint_key = \"audit-key.pem\""),
@@ -189,7 +190,7 @@ fn fingerprint(given: &Given<'_>) -> Result<Fingerprint, Fault> {
     octets.map(Fingerprint).ok_or_else(wrong)
 }
 
-/// The names, or beginnings of names, that a word stands for.
+/// The names, or beginnings of names, of the events that a word covers.
 fn events(given: &Given<'_>) -> Result<Vec<String>, Fault> {
     let text = given.text()?;
     if let Some((_, names)) = WORDS.iter().find(|(word, _)| *word == text) {

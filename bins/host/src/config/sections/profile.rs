@@ -200,7 +200,7 @@ fn check_baseline(section: &Reader<'_>, profile: &Profile) {
     }
 }
 
-/// The extensions that every certificate gets: those of the base that are not written anew, and those of the file.
+/// The extensions that every certificate gets: those of the base that the file does not replace, and those of the file.
 fn extensions(section: &Reader<'_>, base: &[Extension]) -> Option<Vec<Extension>> {
     let policies = section.optional_list("policies", names::object_identifier);
     let crl_urls = section.optional_list("crl_urls", |given| match http_url(given)? {
@@ -271,7 +271,7 @@ pub(super) fn http_url(given: &Given<'_>) -> Result<String, Fault> {
     match url.strip_prefix("http://") {
         Some(rest) if is_plain && !rest.is_empty() && !rest.starts_with('/') => Ok(url),
         _ => {
-            // RFC 5280 §4.2.1.13 and §8: who fetches it over HTTPS would have to validate a certificate for it first.
+            // RFC 5280 §4.2.1.13 and §8: to fetch it over HTTPS, a client would have to validate a certificate first.
             let fault = Fault::new(format!("{} is not an http:// URL", given.quoted()));
             Err(fault.help("plain HTTP on purpose: what lies there is signed, and HTTPS would need it first"))
         }

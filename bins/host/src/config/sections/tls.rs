@@ -47,14 +47,14 @@ pub(super) fn certificate(section: &Reader<'_>) -> Option<TlsCertificate> {
     Some(TlsCertificate { path, chain, key: key? })
 }
 
-/// The certificates besides `own`.
+/// The certificates other than `own`.
 fn additional(section: &Reader<'_>, own: Option<&TlsCertificate>) -> Option<Vec<TlsCertificate>> {
     let mut seen: Vec<KeyType> = own.and_then(key_type).into_iter().collect();
     let sections = section.open_all(&keys::TLS_ADDITIONAL);
     let read = sections.iter().map(|section| {
         let certificate = certificate(section)?;
         let key_type = key_type(&certificate);
-        // Two sizes of RSA are one type here: whoever verifies the one verifies the other.
+        // Two sizes of RSA are one type here: a client that verifies the one verifies the other.
         if key_type.is_some_and(|key_type| seen.iter().any(|seen| discriminant(seen) == discriminant(&key_type))) {
             let fault = Fault::new("is never shown: an earlier certificate has a key of the same type");
             section.warn("cert", fault.help("leave it out, or take a key of another type"));
