@@ -2,6 +2,7 @@
 
 mod renewal;
 mod rollover;
+mod subordinate;
 
 use est_core::pkix::{
     Certificate, Extension, GeneralName, GeneralNames, KeyUsage, Name, NameError, SubjectPublicKeyInfo, TbsCertificate,
@@ -13,6 +14,7 @@ use crate::signer::{SignatureCheck, Signer, sign_checked};
 
 pub use renewal::{Successor, succeed};
 pub use rollover::{NewRoot, Rollover, RolloverError, roll_over};
+pub use subordinate::{SubordinateCa, subordinate_ca};
 
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

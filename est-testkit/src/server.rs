@@ -63,6 +63,12 @@ impl Launch {
         launch
     }
 
+    /// Prepares `estd run` with the files of this folder, among them `estd.toml`.
+    #[must_use]
+    pub fn of(program: impl AsRef<Path>, folder: tempfile::TempDir) -> Self {
+        Self { dev: false, folder, ..Self::dev(program) }
+    }
+
     /// Prepares another `estd run` with the files of this one, after `edit` has changed `estd.toml`.
     ///
     /// # Panics
@@ -360,7 +366,7 @@ impl Server {
     pub fn kill(self) -> Launch {
         let Self { program, folder, child, .. } = self;
         drop(child);
-        // The files exist, so that `run` takes them up whoever made them.
+        // The files exist, so that `run` uses them.
         Launch { program, folder, environment: Vec::new(), descriptors: None, log: None, dev: false }
     }
 

@@ -56,6 +56,13 @@ impl Extension {
         Self { id: oid::BASIC_CONSTRAINTS, critical: true, value }
     }
 
+    /// basicConstraints of a CA below which there are at most `path_length` further CAs (RFC 5280 §4.2.1.9): critical.
+    #[must_use]
+    pub fn certificate_authority_above(path_length: u8) -> Self {
+        let value = asn1::encode(&asn1::BasicConstraints { ca: true, path_len: Some(path_length.into()) });
+        Self { id: oid::BASIC_CONSTRAINTS, critical: true, value }
+    }
+
     /// keyUsage, critical.
     #[must_use]
     pub fn key_usage(usage: KeyUsage) -> Self {
