@@ -61,12 +61,12 @@ impl Opened {
     }
 }
 
-/// Reads the configuration; prints every mistake. Warnings are for `estd check`, and for those who serve.
+/// Reads the configuration; prints every mistake. Warnings are for `estd check`, and for servers.
 pub(crate) fn settings(path: &Path) -> Result<Settings> {
     read(path).map(|(settings, _)| settings)
 }
 
-/// As [`settings`], and prints every warning: for those who serve.
+/// As [`settings`], and prints every warning: for servers.
 pub(crate) fn settings_to_serve(path: &Path) -> Result<Settings> {
     let (settings, warnings) = read(path)?;
     print("warning", &warnings);
@@ -96,7 +96,7 @@ pub(crate) fn count(number: usize, what: &str) -> String {
     if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
-/// Opens the database, bringing it to this version where the configuration allows that: for who serves.
+/// Opens the database, bringing it to this version where the configuration allows that: for servers.
 pub(crate) async fn open_store(settings: &Settings) -> Result<Database> {
     if settings.db.auto_migrate { open_migrated(settings).await } else { open_as_it_is(settings) }
 }
@@ -110,7 +110,7 @@ pub(crate) async fn open_migrated(settings: &Settings) -> Result<Database> {
     Ok(store)
 }
 
-/// Opens the database if it is at this version: somebody who looks at it must not keep older servers from it.
+/// Opens the database if it is at this version: a command that only reads must not lock older servers out.
 pub(crate) fn open_as_it_is(settings: &Settings) -> Result<Database> {
     open_database(settings, Pending::Refuse)
 }

@@ -1,4 +1,4 @@
-//! Files that commands make.
+//! Files that commands make and read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -6,6 +6,10 @@ use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, fchown};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
+use est_core::pkix::{Certificate, pem};
+
+/// The longest file that is read.
+const MAX_BYTES: u64 = 1 << 30;
 
 /// Who may read a file.
 pub(crate) enum Readers {
@@ -26,7 +30,7 @@ pub(crate) fn refuse_existing(folder: &Path, names: &[&str]) -> Result<()> {
 /// Writes a file that everybody may read, in the place of the one that was there: whole, and on disk on return.
 pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Nobody who may write to the folder can have put a link there: they cannot guess it.
+    // No other writer of the folder can have put a link there: the name cannot be guessed.
     let beside = folder.join(format!(".estd-{}", random()?));
     let write = || {
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&beside)?;
@@ -41,7 +45,7 @@ pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
 /// whole, and on disk on return.
 ///
 /// # Errors
-/// When it cannot be written, or given to whom it belongs; then the file is as it was.
+/// When it cannot be written, or given to its owner; then the file is as it was.
 pub(crate) fn replace_like(path: &Path, octets: &[u8]) -> Result<()> {
     let write = || {
         let path = fs::canonicalize(path)?;
@@ -82,4 +86,43 @@ pub(crate) fn write_new(path: &Path, text: &str, readers: Readers) -> Result<()>
         file.sync_all()
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>> {
+    let length = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
+    if length > MAX_BYTES {
+        bail!("{} has more than {} MiB: divide it", path.display(), MAX_BYTES >> 20);
+    }
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// The DER of what a file has under this PEM label: in PEM, or alone in DER.
+///
+/// # Errors
+/// When there is nothing, or it is neither.
+pub(crate) fn blocks(path: &Path, label: &str) -> Result<Vec<Vec<u8>>> {
+    let octets = read(path)?;
+    if octets.first() == Some(&0x30) {
+        return Ok(vec![octets]);
+    }
+    let text = std::str::from_utf8(&octets).ok();
+    let blocks = text.and_then(pem::decode).with_context(|| format!("{} is neither PEM nor DER", path.display()))?;
+    let found: Vec<_> =
+        blocks.iter().filter(|block| block.label == label).map(|block| block.contents.clone()).collect();
+    if found.is_empty() {
+        bail!("{} has no {label} in PEM", path.display());
+    }
+    Ok(found)
+}
+
+/// The certificates in a file: any number in PEM, or one in DER.
+///
+/// # Errors
+/// When there is none, or one that cannot be read.
+pub(crate) fn certificates(path: &Path) -> Result<Vec<Certificate>> {
+    let read = |(index, der): (usize, Vec<u8>)| {
+        Certificate::parse(&der)
+            .map_err(|error| anyhow::anyhow!("{}: certificate {} is {error}", path.display(), index + 1))
+    };
+    blocks(path, "CERTIFICATE")?.into_iter().enumerate().map(read).collect()
 }

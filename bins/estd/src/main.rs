@@ -59,13 +59,7 @@ fn start(command: Command) -> Result<ExitCode> {
             let _log = start_logging(&settings)?;
             serve(settings.server.workers, run::run(settings, &options))
         }
-        Command::Init(options) => runtime(None)?.block_on(async {
-            let first = init::FirstRun { dir: &options.dir, names: &options.names, subject: &options.subject };
-            first.make(host::shell::now()).await?;
-            let config = options.dir.join(init::CONFIG);
-            output::line(format!("made {}; next: estd run --config {}", options.dir.display(), config.display()))?;
-            Ok(())
-        }),
+        Command::Init(options) => runtime(None)?.block_on(init::run(&options)),
         Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Health(options) => runtime(None)?.block_on(health::run(&options.config.config, options.address)),
         Command::Config { command: ConfigFile::Schema } => Ok(output::line(host::config::schema().trim_end())?),
@@ -78,7 +72,7 @@ fn start(command: Command) -> Result<ExitCode> {
         Command::Certs { command } => runtime(None)?.block_on(certs::run(command)),
         Command::Crl(options) => runtime(None)?.block_on(crl::run(&options)),
         Command::Requests { command } => runtime(None)?.block_on(requests::run(command)),
-        Command::Man(options) => manual::pages(options.out.as_deref()),
+        Command::Man(options) => manual::pages(&options),
         Command::Completions(options) => manual::completions(options.shell),
         Command::Audit { command } => runtime(None)?.block_on(audit::run(command)),
     }?;
@@ -100,7 +94,8 @@ fn start_logging(settings: &Settings) -> Result<impl Sized + use<>> {
     Ok(log)
 }
 
-/// Runs a server. What hangs when it has stopped, a write to a file system that is away say, does not keep the process.
+/// Runs a server. Whatever hangs when it has stopped, for example a write to an unreachable file system, does not keep the
+/// process.
 fn serve(workers: Option<NonZeroUsize>, server: impl Future<Output = Result<()>>) -> Result<()> {
     process::protect();
     let runtime = runtime(workers)?;

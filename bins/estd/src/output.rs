@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, StdoutLock, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc;
 use std::thread;
@@ -101,6 +102,13 @@ pub(crate) fn tell(told: &clap::Error) -> ExitCode {
         Ok(()) => code.into(),
         Err(unwritten) => failed(&unwritten.into(), 1),
     }
+}
+
+/// A path as a shell reads it.
+pub(crate) fn path(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Prints JSON.

@@ -50,6 +50,31 @@ fn every_command_has_a_manual_page_that_mandoc_reads() {
 }
 
 #[test]
+fn the_configuration_has_a_manual_page_with_every_key() {
+    if !is_installed("mandoc") {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    printed(Command::new(ESTD).args(["man", "--out"]).arg(folder.path()));
+    let page = folder.path().join("estd.toml.5");
+    let written = fs::read_to_string(&page).expect("the page");
+    assert_eq!(printed(Command::new(ESTD).args(["man", "estd.toml"])), written);
+    // It has no date: what it says changes with the version.
+    let linted = Command::new("mandoc").args(["-Tlint", "-Wwarning"]).arg(&page).output().expect("mandoc runs");
+    let linted = String::from_utf8_lossy(&linted.stdout).into_owned();
+    assert!(linted.lines().all(|line| line.contains("missing date")), "{linted}");
+    let text = printed(Command::new("mandoc").args(["-Tutf8"]).arg(&page)).replace('\u{8}', "");
+    let schema: serde_json::Value =
+        serde_json::from_str(&printed(Command::new(ESTD).args(["config", "schema"]))).expect("JSON");
+    let sections = schema["properties"].as_object().expect("sections");
+    assert!(sections.len() > 10);
+    for name in sections.keys() {
+        assert!(written.contains(&format!("[{name}]")), "{name} is not in {text}");
+    }
+    assert!(text.contains("ESTD.TOML(5)") || text.contains("estd.toml(5)"), "{text}");
+}
+
+#[test]
 fn bash_completes_commands_and_their_options() {
     if !is_installed("bash") {
         return;

@@ -58,7 +58,7 @@ fn every_command_in_the_documentation_exists() {
             count += 1;
             let Err(error) = Cli::try_parse_from(words(&command)) else { continue };
             let exists = match error.kind() {
-                // A sentence may leave out what a command needs besides, and name one without its own commands.
+                // A sentence may leave out arguments that a command needs, and name one without its own commands.
                 ErrorKind::MissingRequiredArgument
                 | ErrorKind::MissingSubcommand
                 | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand

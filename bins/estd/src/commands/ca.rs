@@ -1,5 +1,7 @@
 //! `estd ca`.
 
+pub(crate) mod root;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -25,8 +27,12 @@ const OLD_WITH_NEW: &str = "old-with-new.pem";
 const NEW_WITH_OLD: &str = "new-with-old.pem";
 
 pub(crate) async fn run(command: Ca) -> Result<()> {
-    let Ca::Rollover(options) = command;
-    roll(&options).await
+    match command {
+        Ca::Rollover(options) => roll(&options).await,
+        Ca::Root(options) => root::make(&options).await,
+        Ca::Certify(options) => root::certify(&options).await,
+        Ca::RootCrl(options) => root::next_crl(&options).await,
+    }
 }
 
 /// Makes a root's successor and what leads from each to the other; changes nothing that is there.
@@ -105,14 +111,14 @@ struct Made<'a> {
     config: &'a Path,
 }
 
-/// A path as a TOML string: JSON's escapes are among TOML's.
-fn toml(path: &Path) -> String {
-    serde_json::Value::from(path.display().to_string()).to_string()
+/// A TOML string: JSON's escapes are among TOML's.
+pub(super) fn toml(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 impl Made<'_> {
     fn toml(&self, name: &str) -> String {
-        toml(&self.folder.join(name))
+        toml(&self.folder.join(name).display().to_string())
     }
 
     /// The paths as a TOML array.
@@ -152,7 +158,7 @@ The old key goes on making CRLs for what it has issued, and must be there as lon
         with_new = made.array([NEW, OLD_WITH_NEW, NEW_WITH_OLD]),
         cert = made.toml(NEW),
         key = made.toml(NEW_KEY),
-        old_key = toml(&fs::canonicalize(&ca.key.path).unwrap_or_else(|_| ca.key.path.clone())),
+        old_key = toml(&fs::canonicalize(&ca.key.path).unwrap_or_else(|_| ca.key.path.clone()).display().to_string()),
         with_old = made.array([OLD, OLD_WITH_NEW, NEW_WITH_OLD]),
     ))?;
     if ca.key.passphrase.is_some() {
@@ -163,7 +169,7 @@ The old key goes on making CRLs for what it has issued, and must be there as lon
     }
     if client_auth.trust_anchors.contains(&ca.certificate) {
         output::line(format!(
-            "In [tls.client_auth], let certificates of either key renew; keep the other files that stand there:\n\n  \
+            "In [tls.client_auth], let certificates of either key renew; keep the other files that are there:\n\n  \
              trust_anchors = [{}, {}]\n",
             made.toml(NEW),
             made.toml(OLD)

@@ -77,7 +77,7 @@ fn chosen<'a>(ca: &config::Ca, keys: &'a [CaKey], id: Option<&str>) -> Result<&'
     })
 }
 
-/// Writes a file at once: whoever reads it, a web server say, reads the old one or the new one whole.
+/// Writes a file at once: its readers, for example a web server, get the old one or the new one whole.
 fn write(file: &Path, octets: &[u8]) -> Result<()> {
     if file == Path::new("-") {
         return Ok(output::octets(octets)?);

@@ -26,7 +26,7 @@ pub(crate) async fn prepare(options: &Dev) -> Result<Settings> {
     let dir = options.dir.as_path();
     let config = dir.join(CONFIG);
     if !config.exists() {
-        FirstRun { dir, names: &[], subject: "CN=Ohia development CA" }.make(shell::now()).await?;
+        FirstRun::for_development(dir)?.make(shell::now()).await?;
     }
     super::settings_to_serve(&config)
 }
@@ -46,8 +46,8 @@ async fn tell(settings: &Settings, dir: &Path, bound: Bound, store: &Database) -
     let for_curl = otp::create(settings, store, for_a_day(), &actor()).await?;
     let ca = dir.join(CA);
     let fingerprint = fingerprint(&ca)?;
-    let (ca, port) = (quoted(&ca), bound.est.port());
-    let (config, url) = (quoted(&dir.join(CONFIG)), format!("https://localhost:{port}"));
+    let (ca, port) = (output::path(&ca), bound.est.port());
+    let (config, url) = (output::path(&dir.join(CONFIG)), format!("https://localhost:{port}"));
     run::tell(bound);
     let admin = bound.admin.map_or(String::new(), |admin| {
         format!(
@@ -92,11 +92,4 @@ fn fingerprint(ca: &Path) -> Result<String> {
     let blocks = pem::decode(&text).unwrap_or_default();
     let block = blocks.first().with_context(|| format!("{} holds no certificate", ca.display()))?;
     Ok(Certificate::parse(&block.contents)?.fingerprint().to_string())
-}
-
-/// A path as a shell reads it.
-fn quoted(path: &Path) -> String {
-    let text = path.display().to_string();
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
-    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }

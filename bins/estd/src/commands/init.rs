@@ -1,177 +1,315 @@
 //! The files of a first run.
 
+mod database;
+mod names;
+mod next_steps;
+mod template;
+
+use std::collections::BTreeSet;
 use std::fs;
-use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use est_backends::authority::{self, ServerCertificate, Validity};
 use est_backends::{FileSigner, Signer as _};
-use est_core::pkix::{Certificate, GeneralName, GeneralNames, KeyType, Name, pem};
+use est_core::pkix::{Certificate, CsrTemplate, GeneralNames, KeyType, KeyUsage, Name, assemble_csr, pem};
 use est_core::{Entropy, Seconds, Serial, UnixTime};
 use host::shell;
 use zeroize::Zeroizing;
 
+use super::ca::root::{Below, OfflineRoot, check_crl_urls};
+use crate::cli::{Init, NewLabel, Root};
 use crate::file::{self, Readers};
+use crate::output;
+
+use database::{FirstDatabase, URL_FILE};
 
 /// The configuration's name in the folder.
 pub(crate) const CONFIG: &str = "estd.toml";
 /// The CA certificate's.
 pub(crate) const CA: &str = "ca.pem";
 const CA_KEY: &str = "ca-key.pem";
+/// A request for the CA's certificate, for a root elsewhere.
+const CA_CSR: &str = "ca.csr";
+/// The root above the CA, if it is not a root itself.
+const ROOT: &str = "root.pem";
+/// The certificates above the CA, up to the root.
+const CHAIN: &str = "chain.pem";
 const SERVER: &str = "server.pem";
 const SERVER_KEY: &str = "server-key.pem";
 /// The file with the token of the admin API.
 pub(crate) const ADMIN_TOKEN: &str = "admin-token";
 
+const ROOT_VALIDITY: Seconds = Seconds::from_days(7300);
 const CA_VALIDITY: Seconds = Seconds::from_days(3650);
+const CA_BELOW_VALIDITY: Seconds = Seconds::from_days(1825);
 const SERVER_VALIDITY: Seconds = Seconds::from_days(825);
 
-const TEMPLATE: &str = r#"# Ohia EST server. Paths are relative to this file; a key that is left out has its default.
-# `estd check --config FILE` reports every mistake; docs/configuration.md lists every key.
+/// `estd init`.
+pub(crate) async fn run(options: &Init) -> Result<()> {
+    let now = shell::now();
+    if options.csr {
+        return request(options).await;
+    }
+    check_crl_urls(&options.root_crl_urls)?;
+    let names: BTreeSet<&str> = options.labels.iter().map(|label| label.name.as_str()).collect();
+    if names.len() < options.labels.len() {
+        bail!("--label: a name is there twice");
+    }
+    let origin = match (&options.root, &options.ca_cert) {
+        (Some(root), _) => Origin::Root {
+            at: Root { root: root.clone(), passphrase_file: options.passphrase_file.clone() },
+            subject: &options.root_subject,
+            crl_urls: &options.root_crl_urls,
+        },
+        (None, Some(certificate)) => Origin::Elsewhere { certificate, chain: options.chain.as_deref() },
+        (None, None) => Origin::Itself,
+    };
+    let first = FirstRun {
+        dir: &options.dir,
+        names: &options.names,
+        subject: &options.subject,
+        key_type: options.key_type.unwrap_or(KeyType::EcdsaP256),
+        origin,
+        database: FirstDatabase::find(options.db.as_deref(), &options.dir)?,
+        labels: &options.labels,
+    };
+    let made = first.make(now).await?;
+    next_steps::tell(&made, options, &first)
+}
 
-[server]
-listen = "0.0.0.0:8443"
-admin_listen = "127.0.0.1:9443"
+/// Makes the key of a CA and the request for its certificate, and says how to go on.
+async fn request(options: &Init) -> Result<()> {
+    let subject = Name::from_text(&options.subject).context("--subject")?;
+    fs::create_dir_all(&options.dir).with_context(|| format!("cannot make the folder {}", options.dir.display()))?;
+    file::refuse_existing(&options.dir, &[CA_KEY, CA_CSR, CA, CONFIG])?;
+    let (signer, key_pem) =
+        FileSigner::generate(options.key_type.unwrap_or(KeyType::EcdsaP256)).context("--key-type")?;
+    let template = CsrTemplate {
+        subject,
+        subject_alt_name: None,
+        public_key: signer.public_key().clone(),
+        challenge_password: None,
+        extensions: Vec::new(),
+    };
+    let to_be_signed = template.to_be_signed();
+    let signature = signer.sign(&to_be_signed).await.context("the request for the CA's certificate")?;
+    let csr = assemble_csr(to_be_signed, signer.signature_algorithm(), &signature);
+    file::write_new(&options.dir.join(CA_KEY), &key_pem, Readers::Owner)?;
+    file::write_new(&options.dir.join(CA_CSR), &pem::encode("CERTIFICATE REQUEST", &csr), Readers::All)?;
+    let (dir, csr) = (output::path(&options.dir), output::path(&options.dir.join(CA_CSR)));
+    Ok(output::line(format!(
+        "made {csr}. Have it certified as a CA by a root elsewhere, or by an offline root of estd:\n  \
+         estd ca certify --root ROOT --csr {csr} --out ca-and-root.pem\n\
+         Then go on with the CA's certificate and those above it:\n  \
+         estd init {dir} --ca-cert ca-and-root.pem --name est.example.com"
+    ))?)
+}
 
-[tls]
-cert = "server.pem"
-key = "server-key.pem"
-
-# Clients may show a certificate of this CA, or use a one-time password instead.
-[tls.client_auth]
-trust_anchors = "ca.pem"
-mode = "optional"
-
-[db]
-url = "sqlite://estd.db"
-
-[[ca]]
-id = "main"
-name = "Main CA"
-cert = "ca.pem"
-key = "ca-key.pem"
-validity_days = 365
-
-[otp]
-enabled = true
-
-# The operator's page and API, for those who have the token.
-[admin]
-enabled = true
-auth = "bearer"
-
-[[admin.token]]
-name = "operator"
-token = "file:admin-token"
-role = "operator"
-
-# One more path, /.well-known/est/<name>/…, with rules of its own. As soon as there is one, requests without a label
-# are refused, unless a label serves them:
-# [est]
-# default_label = "servers"
-#
-# [[est.label]]
-# name = "servers"
-# ca_id = "main"
-# require_san = true
-# allowed_key_types = ["ecdsa-p256", "ecdsa-p384"]
-# max_validity_days = 90
-# approval = "manual"
-"#;
+/// Where the CA's certificate comes from.
+pub(crate) enum Origin<'a> {
+    /// The CA is a root.
+    Itself,
+    /// An offline root, which is made if its folder has none.
+    Root { at: Root, subject: &'a str, crl_urls: &'a [String] },
+    /// Files, and the key is in the folder.
+    Elsewhere { certificate: &'a Path, chain: Option<&'a Path> },
+}
 
 /// What `estd init` needs to know.
 pub(crate) struct FirstRun<'a> {
-    pub(crate) dir: &'a Path,
-    pub(crate) names: &'a [String],
-    pub(crate) subject: &'a str,
+    dir: &'a Path,
+    names: &'a [String],
+    subject: &'a str,
+    key_type: KeyType,
+    origin: Origin<'a>,
+    database: FirstDatabase,
+    labels: &'a [NewLabel],
 }
 
-impl FirstRun<'_> {
+/// What a first run has made.
+pub(crate) struct Made {
+    ca: Certificate,
+    /// The certificates above it, the root last.
+    above: Vec<Certificate>,
+    names: GeneralNames,
+    /// The root, if it was made, too.
+    new_root: Option<OfflineRoot>,
+}
+
+/// A CA, and its signer.
+struct Authority {
+    certificate: Certificate,
+    signer: FileSigner,
+    /// The key for its file, if it was made.
+    key_pem: Option<Zeroizing<String>>,
+    above: Vec<Certificate>,
+    /// The root, if it was made.
+    new_root: Option<OfflineRoot>,
+}
+
+impl<'a> FirstRun<'a> {
+    /// What `estd dev` makes.
+    pub(crate) fn for_development(dir: &'a Path) -> Result<Self> {
+        Ok(Self {
+            dir,
+            names: &[],
+            subject: "CN=Ohia development CA",
+            key_type: KeyType::EcdsaP256,
+            origin: Origin::Itself,
+            database: FirstDatabase::find(None, dir)?,
+            labels: &[],
+        })
+    }
+
     /// Makes keys, certificates and configuration; the configuration comes last, so that its presence tells that
     /// everything is there.
     ///
     /// # Errors
     /// When a file is there already: nothing is overwritten.
-    pub(crate) async fn make(&self, now: UnixTime) -> Result<()> {
-        let subject = Name::from_text(self.subject).context("--subject")?;
-        let names = self.server_names()?;
+    pub(crate) async fn make(&self, now: UnixTime) -> Result<Made> {
+        let names = names::server_names(self.names)?;
+        let has_key = matches!(self.origin, Origin::Elsewhere { .. });
+        let made = [CA_KEY, CA, ROOT, CHAIN, SERVER, SERVER_KEY, ADMIN_TOKEN, URL_FILE, CONFIG];
+        file::refuse_existing(self.dir, &made[usize::from(has_key)..])?;
         fs::create_dir_all(self.dir).with_context(|| format!("cannot make the folder {}", self.dir.display()))?;
-        file::refuse_existing(self.dir, &[CA, CA_KEY, SERVER, SERVER_KEY, ADMIN_TOKEN, CONFIG])?;
 
-        let (ca_key, ca_key_pem) = FileSigner::generate(KeyType::EcdsaP256)?;
-        let (server_key, server_key_pem) = FileSigner::generate(KeyType::EcdsaP256)?;
-        let validity = Validity { not_before: now, span: CA_VALIDITY };
-        let ca_der = authority::self_signed_ca(&subject, &ca_key, validity, serial()?).await?;
-        let ca = Certificate::parse(&ca_der).context("the CA certificate just made")?;
+        let ca = self.authority(now).await?;
+        let server_key_type = match ca.signer.public_key().key_type() {
+            rsa @ KeyType::Rsa(2048 | 3072 | 4096) => rsa,
+            // What every TLS client knows.
+            _ => KeyType::EcdsaP256,
+        };
+        let (server_key, server_key_pem) = FileSigner::generate(server_key_type)?;
         let server = ServerCertificate {
             names: &names,
             public_key: server_key.public_key(),
             validity: Validity { not_before: now, span: SERVER_VALIDITY },
             serial: serial()?,
         };
-        let server_der = authority::server_certificate(&ca, &ca_key, &server).await?;
+        let server_der = authority::server_certificate(&ca.certificate, &ca.signer, &server).await?;
+        let server = Certificate::parse(&server_der).context("the server's certificate just made")?;
 
-        self.write(CA_KEY, &ca_key_pem, Readers::Owner)?;
+        if let Some(key_pem) = &ca.key_pem {
+            self.write(CA_KEY, key_pem, Readers::Owner)?;
+        }
         self.write(SERVER_KEY, &server_key_pem, Readers::Owner)?;
-        self.write(CA, &pem::encode("CERTIFICATE", &ca_der), Readers::All)?;
-        self.write(SERVER, &pem::encode("CERTIFICATE", &server_der), Readers::All)?;
+        self.write(CA, &to_pem([&ca.certificate]), Readers::All)?;
+        let mut shown = vec![&server];
+        if let Some(root) = ca.above.last() {
+            self.write(ROOT, &to_pem([root]), Readers::All)?;
+            self.write(CHAIN, &to_pem(&ca.above), Readers::All)?;
+            // Clients know the root: they need everything between it and the server.
+            shown.push(&ca.certificate);
+            shown.extend(&ca.above[..ca.above.len() - 1]);
+        }
+        self.write(SERVER, &to_pem(shown), Readers::All)?;
         self.write(ADMIN_TOKEN, &token()?, Readers::Owner)?;
-        self.write(CONFIG, TEMPLATE, Readers::All)
+        if let Some(url) = &self.database.secret {
+            self.write(URL_FILE, url, Readers::Owner)?;
+        }
+        let text = template::configuration(&self.database.setting, !ca.above.is_empty(), self.labels);
+        self.write(CONFIG, &text, Readers::All)?;
+        Ok(Made { ca: ca.certificate, above: ca.above, names, new_root: ca.new_root })
     }
 
-    fn server_names(&self) -> Result<GeneralNames> {
-        let mut names = authority::local_names().names().to_vec();
-        for (index, text) in self.names.iter().enumerate() {
-            let name = server_name(text).with_context(|| format!("--name {text}"))?;
-            if !names.contains(&name) {
-                // The names that were asked for come first: the first DNS name becomes the commonName.
-                names.insert(index.min(names.len()), name);
-            }
+    async fn authority(&self, now: UnixTime) -> Result<Authority> {
+        if let Origin::Elsewhere { certificate, chain } = self.origin {
+            return self.certified_elsewhere(certificate, chain, now);
         }
-        GeneralNames::from_names(&names).context("the server's names")
+        let subject = Name::from_text(self.subject).context("--subject")?;
+        let (signer, key_pem) = FileSigner::generate(self.key_type).context("--key-type")?;
+        let Origin::Root { at, subject: root_subject, crl_urls } = &self.origin else {
+            let validity = Validity { not_before: now, span: CA_VALIDITY };
+            let der = authority::self_signed_ca(&subject, &signer, validity, serial()?).await?;
+            let certificate = Certificate::parse(&der).context("the CA certificate just made")?;
+            return Ok(Authority { certificate, signer, key_pem: Some(key_pem), above: Vec::new(), new_root: None });
+        };
+        let is_there = OfflineRoot::is_in(&at.root);
+        let root = if is_there {
+            OfflineRoot::open(at)?
+        } else {
+            let root_subject = Name::from_text(root_subject).context("--root-subject")?;
+            let validity = Validity { not_before: now, span: ROOT_VALIDITY };
+            OfflineRoot::make(&at.root, &root_subject, self.key_type, validity).await?
+        };
+        let wanted = Below {
+            subject: &subject,
+            public_key: signer.public_key(),
+            validity: Validity { not_before: now, span: CA_BELOW_VALIDITY },
+            path_length: 0,
+            crl_urls,
+        };
+        let certificate = root.certify(&wanted).await?;
+        let above = vec![root.certificate.clone()];
+        let new_root = (!is_there).then_some(root);
+        Ok(Authority { certificate, signer, key_pem: Some(key_pem), above, new_root })
+    }
+
+    /// A CA whose key is in the folder, and whose certificate another CA has made.
+    fn certified_elsewhere(&self, file: &Path, chain: Option<&Path>, now: UnixTime) -> Result<Authority> {
+        let key = self.dir.join(CA_KEY);
+        let text = fs::read_to_string(&key).map(Zeroizing::new);
+        let text = text.with_context(|| {
+            format!(
+                "cannot read {}: --ca-cert is the certificate of the key that is there, as --csr makes it",
+                key.display()
+            )
+        })?;
+        let signer = FileSigner::from_pem(&text, None).with_context(|| key.display().to_string())?;
+        let mut certificates = file::certificates(file)?;
+        if let Some(chain) = chain {
+            certificates.extend(file::certificates(chain)?);
+        }
+        let certificate = certificates.remove(0);
+        if certificate.public_key_der() != signer.public_key().as_der() {
+            bail!("{}: {} is not the certificate of {}", file.display(), certificate.subject(), key.display());
+        }
+        if !certificate.is_ca() || !certificate.allows(KeyUsage::KEY_CERT_SIGN) {
+            bail!(
+                "{}: {} is not the certificate of a CA that may sign certificates",
+                file.display(),
+                certificate.subject()
+            );
+        }
+        if certificate.not_after() <= now {
+            bail!("{}: {} ended at {}", file.display(), certificate.subject(), certificate.not_after());
+        }
+        let above = path_to_root(&certificate, certificates)?;
+        Ok(Authority { certificate, signer, key_pem: None, above, new_root: None })
     }
 
     fn write(&self, name: &str, text: &str, readers: Readers) -> Result<()> {
         file::write_new(&self.dir.join(name), text, readers)
     }
+
+    fn config(&self) -> PathBuf {
+        self.dir.join(CONFIG)
+    }
 }
 
-/// Reads a DNS name or an address, as strictly as certificates of devices are held to it.
-fn server_name(text: &str) -> Result<GeneralName> {
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    if bare.parse::<IpAddr>().is_ok() {
-        return GeneralName::from_text(bare).context("not an address");
+/// The certificates that lead from a CA to its root, in this order, the root last; empty if the CA is a root.
+fn path_to_root(ca: &Certificate, mut others: Vec<Certificate>) -> Result<Vec<Certificate>> {
+    let algorithms = est_backends::algorithms();
+    let mut path: Vec<Certificate> = Vec::new();
+    loop {
+        let last = path.last().unwrap_or(ca);
+        if last.is_issued_by(last, algorithms) {
+            return Ok(path);
+        }
+        match others.iter().position(|other| last.is_issued_by(other, algorithms)) {
+            Some(above) => path.push(others.swap_remove(above)),
+            None => bail!(
+                "the certificate of {}, which issued {}, is missing: append it to --ca-cert, or give it in --chain",
+                last.issuer(),
+                last.subject()
+            ),
+        }
     }
-    if is_host_name(text) {
-        return GeneralName::from_text(text).context("not a name");
-    }
-    // A URL, or a name with a port, is the likeliest slip.
-    let host = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let host = host.split(['/', '?', '#']).next().unwrap_or_default().rsplit('@').next().unwrap_or_default();
-    let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((address, _)) => address,
-        None => host.split(':').next().unwrap_or_default(),
-    };
-    let host = host.trim_end_matches('.');
-    let help = if host != text && (is_host_name(host) || host.parse::<IpAddr>().is_ok()) {
-        format!("did you mean {host}?")
-    } else {
-        "write est.example.com, or an address".to_owned()
-    };
-    bail!("not a DNS name or an address: {help}")
 }
 
-/// Whether it is a host name (RFC 1123 §2.1): labels of letters, digits and hyphens, and not four numbers.
-fn is_host_name(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let top = text.rsplit('.').next().unwrap_or_default();
-    text.len() <= 253 && text.split('.').all(is_label) && !top.bytes().all(|octet| octet.is_ascii_digit())
+fn to_pem<'a>(certificates: impl IntoIterator<Item = &'a Certificate>) -> String {
+    certificates.into_iter().map(|certificate| pem::encode("CERTIFICATE", certificate.as_der())).collect()
 }
 
 /// A bearer token that nobody can guess, and a line's end.
@@ -185,42 +323,4 @@ fn token() -> Result<Zeroizing<String>> {
 pub(crate) fn serial() -> Result<Serial> {
     let entropy: Entropy = shell::entropy()?;
     Ok(Serial::from_entropy(&entropy))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn takes_names_and_addresses_and_says_what_was_meant_by_a_url() {
-        for name in [
-            "est.example.com",
-            "est",
-            "a-1.example",
-            "192.0.2.1",
-            "2001:db8::1",
-            "[2001:db8::1]",
-            "xn--bcher-kva.example",
-        ] {
-            assert!(server_name(name).is_ok(), "{name}");
-        }
-        for (text, meant) in [
-            ("https://est.example.com:8443", "did you mean est.example.com?"),
-            ("https://est.example.com/.well-known/est", "did you mean est.example.com?"),
-            ("est.example.com:8443", "did you mean est.example.com?"),
-            ("est.example.com.", "did you mean est.example.com?"),
-            ("https://[2001:db8::1]:8443/", "did you mean 2001:db8::1?"),
-            ("https://user@est.example.com", "did you mean est.example.com?"),
-            ("bad name", "write est.example.com"),
-            ("*.example.com", "write est.example.com"),
-            ("-est.example.com", "write est.example.com"),
-            ("est_1.example.com", "write est.example.com"),
-            ("192.0.2.300", "write est.example.com"),
-            ("bücher.example", "write est.example.com"),
-            ("", "write est.example.com"),
-        ] {
-            let error = server_name(text).map_or_else(|error| error.to_string(), |_| "taken".to_owned());
-            assert!(error.contains(meant), "{text}: {error}");
-        }
-    }
 }

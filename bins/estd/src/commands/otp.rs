@@ -19,7 +19,7 @@ use create::Wanted;
 /// So many of the certificates that were issued for a password are shown.
 const MOST_CERTIFICATES: u32 = 100;
 
-/// So many of those whom failures count against are listed.
+/// So many entries with failures are listed.
 const LISTED_FAILURES: u32 = 1000;
 
 pub(crate) async fn run(command: Otp) -> Result<()> {
@@ -78,7 +78,7 @@ pub(crate) async fn run(command: Otp) -> Result<()> {
             let unlocked = store.unlock(names, &actor()).await?;
             store.close().await;
             if unlocked.is_empty() {
-                bail!("no failures count against {who}: `estd otp list` shows against whom they do");
+                bail!("no failures count against {who}: `estd otp list` shows what they count against");
             }
             if output.json {
                 output::json(&json!({ "unlocked": unlocked }))?;

@@ -134,7 +134,7 @@ fn row(request: &ApprovalRequest) -> Vec<String> {
     ]
 }
 
-/// A request: who asks for what, and what they would get.
+/// A request: the client, what it asks for, and what it would get.
 fn show(
     request: &ApprovalRequest,
     password: Option<&PasswordSummary>,
@@ -150,7 +150,7 @@ fn show(
         ("from", or_dash(&request.source)),
     ];
     if let Some(password) = password {
-        let by = password.created_by.as_deref().unwrap_or("somebody who is not on record here");
+        let by = password.created_by.as_deref().unwrap_or("somebody that is not on record here");
         fields.push(("password", format!("{}, made by {by} at {}", password.id, password.created)));
     }
     fields.extend([
@@ -172,7 +172,9 @@ fn show(
     output::fields(&fields)?;
     output::line("")?;
     match &understood.explanation {
-        None => output::line("What it would get cannot be told: who asked is not kept any more, or its label is gone."),
+        None => {
+            output::line("What it would get is unknown: the client is not on record any more, or its label is gone.")
+        }
         Some(explained @ Explanation { would_be: WouldBe::Issued, .. }) => {
             output::line("A certificate would be issued:")?;
             output::fields(&explain::planned(explained))

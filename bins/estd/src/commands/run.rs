@@ -214,12 +214,12 @@ async fn open_store(settings: &Settings) -> Result<Database> {
 pub(crate) async fn tell_store(settings: &Settings, store: &Database) -> Result<(), StoreError> {
     store.end_waiting_after(settings.waiting);
     for renamed in store.know_cas(&host::configured_cas(settings), shell::now()).await? {
-        warn!(from = renamed.from, to = renamed.to, "a CA has another id: its certificates and CRLs go along");
+        warn!(from = renamed.from, to = renamed.to, "a CA has a new id: its certificates and CRLs belong to that");
     }
     Ok(())
 }
 
-/// Has `metrics` show how busy the database and those are who hash passwords.
+/// Has `metrics` show how busy the database and the hashing of passwords are.
 fn measure(metrics: &Metrics, settings: &Settings, store: &Database, hashing: &Arc<Hashing>) {
     let pool = settings.db.max_connections.get() as f64;
     metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
@@ -247,7 +247,7 @@ pub(crate) async fn run(settings: Settings, options: &Run) -> Result<()> {
     .await
 }
 
-/// Prints where the server listens; EST comes last, for whoever waits for it.
+/// Prints where the server listens. EST comes last: scripts wait for that line.
 pub(crate) fn tell(bound: Bound) {
     if let Some(admin) = bound.admin {
         output::notice(format!("admin API on https://{admin}"));

@@ -6,8 +6,8 @@ use nix::unistd::{Uid, User};
 /// A login that was never set (`AUDIT_UID_UNSET` of linux/audit.h).
 const NO_LOGIN: u32 = u32::MAX;
 
-/// Who runs the command, for the audit record: the user of the process, the user who logged in where the kernel knows
-/// that, and whom sudo names. The last is an environment variable, which anybody can set: it is written down as a claim.
+/// The user of the command, for the audit record: the user of the process, the user that logged in where the kernel knows
+/// that, and the one that sudo names. The last is an environment variable, which anybody can set: it is recorded as a claim.
 pub(crate) fn actor() -> Actor {
     let login = std::fs::read_to_string("/proc/self/loginuid").ok();
     let login = login.and_then(|text| text.trim().parse().ok());

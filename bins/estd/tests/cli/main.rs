@@ -1,6 +1,8 @@
 //! The operator's commands, as an operator types them.
 
 mod actors;
+mod init;
+mod offline_root;
 mod output;
 
 use std::io::{BufRead as _, BufReader};
@@ -39,20 +41,6 @@ fn enroll(server: &Server, user: &str, password: &str, name: &str) -> (u16, Opti
     let answer = Client::new(server.port(), &server.ca()).exchange(request.as_bytes()).expect("an answer");
     let certificate = (answer.status == 200).then(|| Certificate::parse(&answer.certificate()).expect("a certificate"));
     (answer.status, certificate)
-}
-
-#[test]
-fn init_makes_what_run_needs_and_overwrites_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let dir = folder.path().join("pki");
-    let dir = dir.to_str().expect("UTF-8");
-    stdout(&estd(&["init", dir, "--name", "est.example.com"]));
-    let key = std::fs::read(format!("{dir}/ca-key.pem")).expect("a key");
-    stdout(&estd(&["check", "--config", &format!("{dir}/estd.toml")]));
-    let again = estd(&["init", dir]);
-    assert_eq!(again.status.code(), Some(1));
-    assert!(stderr(&again).contains("exists already"), "{}", stderr(&again));
-    assert_eq!(std::fs::read(format!("{dir}/ca-key.pem")).expect("a key"), key);
 }
 
 #[test]

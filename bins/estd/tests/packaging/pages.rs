@@ -15,18 +15,19 @@ fn est() -> String {
 }
 
 #[test]
-fn a_ca_below_an_offline_root_is_made_and_replaced_by_the_commands_of_the_page() {
+fn a_ca_below_an_offline_root_is_made_and_replaced_by_the_commands_for_openssl() {
     if !is_installed("openssl") {
         return;
     }
     let (page, shell) = (read("docs/two-tier.md"), Shell::new());
-    let settings = blocks(&page, "ini");
+    let (_, page) = page.split_once("\n## With OpenSSL\n").expect("the second half");
+    let settings = blocks(page, "ini");
     std::fs::write(shell.folder().join("root.cnf"), settings[0].replace("est.example.com", "localhost"))
         .expect("a file");
     std::fs::write(shell.folder().join("passphrase"), "a long one\n").expect("a file");
-    let commands = blocks(&page, "sh");
+    let commands = blocks(page, "sh");
     let [setup @ .., revocation] = &commands[..] else { panic!("commands") };
-    let configuration = blocks(&page, "toml")[0];
+    let configuration = blocks(page, "toml")[0];
     let launch = Launch::configured(ESTD, |text| {
         let (before, rest) = text.split_once("[tls]").expect("a section");
         let (database, rest) =
@@ -58,6 +59,37 @@ fn a_ca_below_an_offline_root_is_made_and_replaced_by_the_commands_of_the_page()
         "openssl verify -crl_check_all -CRLfile root.crl.pem -CRLfile main.crl.pem -CAfile root.pem \
              -untrusted issuing.pem device.pem",
     );
+}
+
+#[test]
+fn a_ca_below_an_offline_root_is_made_and_revoked_by_the_commands_of_estd() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let (page, shell, folder) = (read("docs/two-tier.md"), Shell::new(), tempfile::tempdir().expect("a folder"));
+    let (page, _) = page.split_once("\n## With OpenSSL\n").expect("the first half");
+    std::fs::write(shell.folder().join("passphrase"), "a long one\n").expect("a file");
+    let etc = folder.path().display().to_string();
+    let bin = std::path::Path::new(ESTD).parent().expect("a folder").display();
+    let typed = |block: &str| format!("export PATH={bin}:$PATH; {}", block.replace("/etc/ohia", &etc));
+    let commands = blocks(page, "sh");
+    let [setup @ .., _, revocation] = &commands[..] else { panic!("commands") };
+    setup.iter().for_each(|block| drop(shell.run(&typed(block))));
+    shell.run(&typed("estd check --config /etc/ohia/estd.toml"));
+    let server = Launch::of(ESTD, folder).start();
+    shell.run(&typed(&format!(
+        "est enroll --server {} --cacert /etc/ohia/root.pem --password {} --subject CN=device-1 --out device.pem
+         openssl verify -x509_strict -purpose sslclient -CAfile root/root.pem -untrusted /etc/ohia/ca.pem device.pem",
+        server.url().replace("127.0.0.1", "localhost"),
+        server.password(1)
+    )));
+    let verify = "openssl crl -inform DER -in root/root.crl -out root.crl.pem
+         openssl verify -crl_check -CRLfile root.crl.pem -CAfile root/root.pem /etc/ohia/ca.pem";
+    shell.run(&typed(verify));
+    let all = commands[commands.len() - 2..].join("\n");
+    shell.run(&typed(&all));
+    assert!(all.contains(revocation));
+    shell.fails(&typed(verify));
 }
 
 #[test]

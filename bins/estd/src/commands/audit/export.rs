@@ -1,4 +1,4 @@
-//! `estd audit export`: the chains, for who keeps or verifies them elsewhere.
+//! `estd audit export`: the chains, to be kept or verified elsewhere.
 
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 
@@ -22,7 +22,7 @@ pub(super) async fn run(options: AuditExport) -> Result<()> {
         Some(node) => vec![node.clone()],
         None => store.chain_nodes().await?,
     };
-    // First: whoever reads may go away with what they have, and then nothing more runs here.
+    // First: a reader may close the pipe when it has enough, and then nothing more runs here.
     let what = if is_whole { "whole chains" } else { "an excerpt" };
     let what = format!("{what}, of {}", nodes.join(", "));
     store

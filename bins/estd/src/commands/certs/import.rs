@@ -4,17 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
-use est_core::pkix::{Certificate, IssuedCrl, IssuedCrlError, pem};
+use est_core::pkix::{Certificate, IssuedCrl, IssuedCrlError};
 use est_store::{Import, Imported, ImportedCrl};
 use host::config;
 use serde_json::json;
 
 use super::super::{Opened, actor, ca, count, run as server};
 use crate::cli::CertsImport;
+use crate::file;
 use crate::output;
-
-/// The longest file that is read.
-const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads everything first: one file with a mistake, and nothing is imported.
 pub(crate) async fn run(options: &CertsImport) -> Result<()> {
@@ -23,13 +21,13 @@ pub(crate) async fn run(options: &CertsImport) -> Result<()> {
     let ca = ca::find(&settings.cas, options.ca.as_deref())?;
     let keys = keys(ca);
     let mut by_key: Vec<Vec<Certificate>> = vec![Vec::new(); keys.len()];
-    for file in files(&options.files)? {
-        for (index, certificate) in certificates(&file)?.into_iter().enumerate() {
+    for path in files(&options.files)? {
+        for (index, certificate) in file::certificates(&path)?.into_iter().enumerate() {
             let issuer = keys.iter().position(|key| certificate.is_issued_by(key, est_backends::algorithms()));
             let Some(issuer) = issuer else {
                 bail!(
                     "{}: certificate {}, {} with the serial number {}, is of {}, and not of CA `{}`: nothing was imported",
-                    file.display(),
+                    path.display(),
                     index + 1,
                     certificate.subject(),
                     certificate.serial_text(),
@@ -98,41 +96,9 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>> {
-    let length = fs::metadata(path).with_context(|| format!("cannot read {}", path.display()))?.len();
-    if length > MAX_BYTES {
-        bail!("{} has more than {} MiB: divide it", path.display(), MAX_BYTES >> 20);
-    }
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// The DER of what a file has under this PEM label: in PEM, or alone in DER.
-fn blocks(path: &Path, label: &str) -> Result<Vec<Vec<u8>>> {
-    let octets = read(path)?;
-    if octets.first() == Some(&0x30) {
-        return Ok(vec![octets]);
-    }
-    let text = std::str::from_utf8(&octets).ok();
-    let blocks = text.and_then(pem::decode).with_context(|| format!("{} is neither PEM nor DER", path.display()))?;
-    let found: Vec<_> =
-        blocks.iter().filter(|block| block.label == label).map(|block| block.contents.clone()).collect();
-    if found.is_empty() {
-        bail!("{} has no {label} in PEM", path.display());
-    }
-    Ok(found)
-}
-
-fn certificates(path: &Path) -> Result<Vec<Certificate>> {
-    let read = |(index, der): (usize, Vec<u8>)| {
-        Certificate::parse(&der)
-            .map_err(|error| anyhow::anyhow!("{}: certificate {} is {error}", path.display(), index + 1))
-    };
-    blocks(path, "CERTIFICATE")?.into_iter().enumerate().map(read).collect()
-}
-
 /// The CRL in a file, and the key that signed it.
 fn crl<'a>(path: &Path, keys: &'a [Certificate], ca: &config::Ca) -> Result<(&'a Certificate, IssuedCrl, Vec<u8>)> {
-    let [der] = <[Vec<u8>; 1]>::try_from(blocks(path, "X509 CRL")?)
+    let [der] = <[Vec<u8>; 1]>::try_from(file::blocks(path, "X509 CRL")?)
         .map_err(|_| anyhow::anyhow!("{} has more than one CRL: give each in a file", path.display()))?;
     let mut why = IssuedCrlError::Malformed;
     for key in keys {

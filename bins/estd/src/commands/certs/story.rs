@@ -3,7 +3,7 @@
 use est_core::UnixTime;
 use est_store::{Chapter, PasswordSummary, Story};
 
-/// Who asked for a certificate and who let it be issued.
+/// The request for a certificate, and its approval.
 pub(super) fn origin(chapter: &Chapter) -> Vec<(&'static str, String)> {
     let Chapter { certificate, password, request } = chapter;
     let mut rows = vec![("asked by", asked_by(chapter))];
@@ -30,7 +30,7 @@ fn asked_by(Chapter { certificate, password, .. }: &Chapter) -> String {
 }
 
 fn made_by(password: &PasswordSummary) -> String {
-    let by = password.created_by.as_deref().unwrap_or("somebody who is not on record here");
+    let by = password.created_by.as_deref().unwrap_or("somebody that is not on record here");
     format!("{by}, at {}", password.created)
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Wanted {
     pub(super) request: Request,
     /// How many; one without it.
     pub(super) count: Option<u32>,
-    /// The file with whom they are for.
+    /// The file with the entities.
     pub(super) entities: Option<PathBuf>,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Wanted {
 enum Form {
     /// Each on a line, as it is made.
     Lines,
-    /// With whom it is for, as it is made.
+    /// With the entity, as it is made.
     Csv,
     /// All of them in the end: one, or a list.
     Json { list: bool },
@@ -99,7 +99,7 @@ pub(super) async fn run(config: &Path, wanted: Wanted, as_json: bool) -> Result<
     store.close().await;
     if is_free {
         output::error(
-            "warning: anybody who has this password may ask for any name that the label allows; --entity or --allow \
+            "warning: anybody with this password may ask for any name that the label allows; --entity or --allow \
              binds it",
         );
     }

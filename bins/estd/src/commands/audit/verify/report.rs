@@ -113,7 +113,9 @@ impl Found {
                 let hold = if number == 1 { "holds" } else { "hold" };
                 lines.push(format!("{node}: {} {hold}, the last at {}", count(number, "checkpoint"), last.sequence));
             } else if finding.is_none() && checkpoints.is_empty() && !is_vouched_for {
-                lines.push(format!("{node}: no checkpoint was looked at: a chain that was made anew looks the same"));
+                lines.push(format!(
+                    "{node}: no checkpoints were checked, so a completely rewritten chain would not be detected"
+                ));
             }
             if let Some((last, _)) = of(Verdict::Lost).next_back() {
                 let number = count(of(Verdict::Lost).count(), "checkpoint");
