@@ -92,11 +92,20 @@ install_node_peers() {
     fi
 }
 
+# What makes the Debian packages; unoptimised, which takes half a minute.
+install_cargo_deb() {
+    command -v cargo-deb >/dev/null || ! command -v dpkg >/dev/null && return
+    echo "Installing with cargo: cargo-deb 3.8.0"
+    cargo install cargo-deb --version 3.8.0 --locked --debug --quiet ||
+        echo "Could not be installed: tests that need it will be skipped by name." >&2
+}
+
 if ! $quick; then
     step "Packages"
     install_peers
     install_python_peers
     install_node_peers
+    install_cargo_deb
 fi
 
 # A client with many packages of its own, built beside ours.
