@@ -11,11 +11,17 @@ fn root() -> PathBuf {
 /// Every Markdown file that a reader may open.
 fn pages() -> Vec<PathBuf> {
     let mut pages = Vec::new();
-    let mut folders = vec![root(), root().join("docs"), root().join("docs/decisions"), root().join("fuzz")];
+    let mut folders: Vec<_> =
+        ["docs", "packaging", "fuzz", "bins/estd/tests/vectors"].map(|name| root().join(name)).into();
+    let here = fs::read_dir(root()).expect("the workspace").map(|entry| entry.expect("an entry").path());
+    pages.extend(here.filter(|path| path.is_file()));
     while let Some(folder) = folders.pop() {
         let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
-        pages.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "md")));
+        let (within, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+        folders.extend(within.into_iter().filter(|path| !path.ends_with("target")));
+        pages.extend(files);
     }
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
     pages
 }
 
@@ -35,21 +41,59 @@ fn the_configuration_page_is_the_reference() {
     }
 }
 
-/// Every link to a file of this repository leads to one.
+/// Where the links of a page lead within this repository: the file, and the heading in it.
+fn links(page: &Path) -> Vec<(PathBuf, Option<String>)> {
+    let text = without_code(&fs::read_to_string(page).expect("a page"));
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let inside = targets.filter(|target| !target.contains("://") && !target.starts_with("mailto:"));
+    let absolute = |target: &str| {
+        let (file, heading) = target.split_once('#').map_or((target, None), |(file, heading)| (file, Some(heading)));
+        let path = if file.is_empty() { page.to_owned() } else { page.parent().expect("a folder").join(file) };
+        (path, heading.map(str::to_owned))
+    };
+    inside.map(absolute).collect()
+}
+
+/// The page without its blocks of code, where brackets are no links and hashes are no headings.
+fn without_code(text: &str) -> String {
+    text.split("\n```").step_by(2).collect()
+}
+
+/// What the headings of a page are called in addresses.
+fn headings(page: &Path) -> BTreeSet<String> {
+    let text = without_code(&fs::read_to_string(page).expect("a page"));
+    let titles = text.lines().filter_map(|line| line.strip_prefix('#')).map(|line| line.trim_start_matches('#').trim());
+    let is_kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    titles.map(|title| title.to_lowercase().chars().filter(is_kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+/// Every link to a file of this repository leads to one, and to a heading in it.
 #[test]
 fn every_link_leads_somewhere() {
     let mut broken = BTreeSet::new();
+    let mut count = 0;
     for page in pages() {
-        let text = fs::read_to_string(&page).expect("a page");
-        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
-        for target in targets.filter(|target| !target.contains("://") && !target.starts_with('#')) {
-            let file = target.split('#').next().unwrap_or(target);
-            if !page.parent().expect("a folder").join(file).exists() {
-                broken.insert(format!("{} → {target}", page.display()));
+        for (file, heading) in links(&page) {
+            count += 1;
+            let is_there = file.exists() && heading.as_ref().is_none_or(|heading| headings(&file).contains(heading));
+            if !is_there {
+                broken.insert(format!("{} → {} {}", page.display(), file.display(), heading.unwrap_or_default()));
             }
         }
     }
-    assert!(broken.is_empty(), "{broken:#?}");
+    assert!(broken.is_empty() && count > 150, "{count} links, of which broken are {broken:#?}");
+}
+
+/// mdBook makes a site of `docs/` alone: a link that leaves it would lead nowhere there.
+#[test]
+fn no_link_of_the_book_leaves_it() {
+    let book = root().join("docs");
+    for page in pages().into_iter().filter(|page| page.starts_with(&book)) {
+        for (file, _) in links(&page) {
+            let file = file.canonicalize().unwrap_or(file);
+            assert!(file.starts_with(&book), "{} → {}", page.display(), file.display());
+        }
+    }
 }
 
 /// Every page of the book is in its table of contents.
