@@ -9,21 +9,10 @@ use est_testkit::peers::has_file;
 use est_testkit::server::{Launch, Server};
 use est_testkit::shell::Shell;
 
-use crate::ESTD;
 use crate::session::Session;
+use crate::{ESTD, EVERY_FLOW};
 
 const LABELS: &str = r#"
-[est]
-unlabelled = true
-serverkeygen = true
-csr_attributes = ["serialNumber"]
-
-[[est.label]]
-name = "vetted"
-ca_id = "main"
-require_san = false
-approval = "manual"
-
 [[est.label]]
 name = "plain"
 ca_id = "main"
@@ -40,7 +29,7 @@ linking = "off"
 fn start() -> Option<(Server, Session, Shell)> {
     let jsse = Path::new("/usr/share/java/bctls.jar");
     let java = Java::with_bouncy_castle().filter(|_| has_file("Bouncy Castle's JSSE", jsse))?.and(jsse);
-    let server = Launch::configured(ESTD, |text| text + LABELS).start();
+    let server = Launch::configured(ESTD, |text| text + EVERY_FLOW + LABELS).start();
     let shell = Shell::new();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/BouncyCastle.java");
     let mut command = Command::new("java");

@@ -9,3 +9,17 @@ mod session;
 mod usg;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
+
+/// What the clients with every flow are served by: keys that are made here, attributes to ask for, a person that decides.
+const EVERY_FLOW: &str = r#"
+[est]
+unlabelled = true
+serverkeygen = true
+csr_attributes = ["serialNumber"]
+
+[[est.label]]
+name = "vetted"
+ca_id = "main"
+require_san = false
+approval = "manual"
+"#;

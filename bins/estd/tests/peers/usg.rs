@@ -7,21 +7,8 @@ use est_testkit::peers::has_file;
 use est_testkit::server::Launch;
 use est_testkit::shell::Shell;
 
-use crate::ESTD;
 use crate::session::Session;
-
-const LABELS: &str = r#"
-[est]
-unlabelled = true
-serverkeygen = true
-csr_attributes = ["serialNumber"]
-
-[[est.label]]
-name = "vetted"
-ca_id = "main"
-require_san = false
-approval = "manual"
-"#;
+use crate::{ESTD, EVERY_FLOW};
 
 #[test]
 fn usg_est_client_enrolls_renews_waits_and_has_keys_made_for_it() {
@@ -29,7 +16,7 @@ fn usg_est_client_enrolls_renews_waits_and_has_keys_made_for_it() {
     if !has_file("usg-est-client, which ./test.sh builds,", &program) {
         return;
     }
-    let server = Launch::configured(ESTD, |text| text + LABELS).start();
+    let server = Launch::configured(ESTD, |text| text + EVERY_FLOW).start();
     let shell = Shell::new();
     let mut command = Command::new(program);
     command.arg(server.url().replace("127.0.0.1", "localhost")).arg(server.ca()).current_dir(shell.folder());
