@@ -20,7 +20,7 @@ use est_core::{
 };
 use est_store::{Actor, Database, Options};
 
-/// Knows whoever knows the word. The id tells requests of one person from those of another.
+/// Accepts any client that knows the word. The id separates the requests of one person from those of another.
 struct Word(&'static str);
 
 impl Authenticator for Word {

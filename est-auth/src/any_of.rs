@@ -7,11 +7,11 @@ use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, 
 /// Asks one authenticator after the other; the first that knows the peer decides.
 ///
 /// When none does, the most telling doubt counts: first that a certificate was revoked, which must not hide behind
-/// anything else; then that a password was rejected, or none is looked at, since who types one expects it to count; then any other doubt
+/// anything else; then that a password was rejected, or none is looked at, since a user that types one expects it to count; then any other doubt
 /// about a certificate; and only then that nothing was shown. Of two alike, the first.
 ///
 /// An outage of one that is asked ends the search: if the next were asked instead, the same peer would be one
-/// principal today and another tomorrow, and the same request two requests. A wrong password is counted whatever is told.
+/// principal today and another tomorrow, and the same request two requests. A wrong password is counted whatever the answer is.
 #[derive(Clone)]
 pub struct AnyOf(Vec<Arc<dyn Authenticator>>);
 

@@ -47,7 +47,7 @@ pub struct StoredPassword {
     pub expires: UnixTime,
     /// The label that it is for, if for one.
     pub label: Option<String>,
-    /// What names it is good for besides the entity's own, as [`Allowance::parse`](est_core::policy::Allowance::parse) reads
+    /// The names that it is good for in addition to the entity's own, as [`Allowance::parse`](est_core::policy::Allowance::parse) reads
     /// them.
     pub names: Vec<String>,
     /// What has become of it.
@@ -75,7 +75,7 @@ pub enum PasswordState {
 /// that the store is to remember. A client that is locked out for that gets [`Doubt::LockedOut`] and costs no hash. The right
 /// password for the user name is not a guess, even if it has ended or was revoked.
 ///
-/// Those who name a good password and its user wait for a hash in a line for each password, and within it by network. All
+/// Clients that name a good password and its user wait for a hash in a line for each password, and within it by network. All
 /// others wait behind them, in lines by network: they can only be wrong.
 /// Needs a tokio runtime.
 pub struct PasswordAuthenticator {
@@ -143,7 +143,7 @@ impl PasswordAuthenticator {
             let (hasher, allowances, shown) = (self.hasher.clone(), self.allowances.clone(), secret.clone());
             let checked = hashing::check(turn, move || match hash {
                 Some(hash) if !hasher.verifies(&shown, &hash)? => Ok(None),
-                // In the same turn, and for those alone who have proven the secret.
+                // In the same turn, and only for a client that has proven the secret.
                 Some(_) | None => allowances.of(&names).map(Some),
             });
             allowance = checked.await?;

@@ -17,8 +17,8 @@ pub use line::Line;
 /// turns in the same way. Where more would wait than may, the last of the longest line makes room; of lines that are equally
 /// long, one is drawn at random, that of the newcomer included.
 ///
-/// What follows for somebody who waits alone in a line: multiply, over the lines from the outermost to that one, how many
-/// lines take turns there. If no more than the product could wait, nobody who waits there is refused; and the turn comes
+/// What follows for a client that waits alone in a line: multiply, over the lines from the outermost to that one, how many
+/// lines take turns there. If at least as many as the product may wait, that client is not refused, and its turn comes
 /// within the time in which so many turns end.
 #[derive(Clone)]
 pub struct Turns(Arc<Mutex<Fair<oneshot::Sender<Turn>>>>);
@@ -27,13 +27,13 @@ pub struct Turns(Arc<Mutex<Fair<oneshot::Sender<Turn>>>>);
 pub struct Turn(Turns);
 
 impl Turns {
-    /// Gives so many turns at a time, and lets so many wait. `seed` is what nobody outside knows: lots are drawn from it.
+    /// Gives so many turns at a time, and lets so many wait. `seed` must be unpredictable: lots are drawn from it.
     #[must_use]
     pub fn new(at_a_time: usize, waiting: usize, seed: u64) -> Self {
         Self(Arc::new(Mutex::new(Fair::new(at_a_time, waiting, seed))))
     }
 
-    /// Goes by other numbers from here on; who has a turn keeps it, and who waits goes on waiting.
+    /// Uses other numbers from here on. Turns that were given stay, and whatever waits goes on waiting.
     pub fn resize(&self, at_a_time: usize, waiting: usize) {
         let called = self.lock().resize(at_a_time, waiting);
         called.into_iter().for_each(|next| self.call(next));

@@ -68,7 +68,7 @@ impl SignatureVerificationAlgorithm for Spelled {
     }
 }
 
-/// RSASSA-PSS as it may be spelled besides the usual way: without NULL in its hash or in that of MGF1 (RFC 4055 §2.1),
+/// RSASSA-PSS as it may be spelled apart from the usual way: without NULL in its hash or in that of MGF1 (RFC 4055 §2.1),
 /// and with the trailerField written out (§3.1). They live as long as the program.
 fn spellings_of_pss() -> Vec<&'static dyn SignatureVerificationAlgorithm> {
     const RSASSA_PSS: &[u8] = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";

@@ -27,7 +27,7 @@ pub use recipient_key::{RecipientKey, RecipientKeyError};
 /// Makes keys with aws-lc-rs, and encrypts them where that is asked for.
 ///
 /// RSA keys take a core for a second or several. At most one for each core is made at a time, on threads that let others go
-/// first; who waits for that is up to the caller.
+/// first; the caller decides how many wait.
 ///
 /// The keys are PKCS #8 as OpenSSL 3.0 and others read it: version 0, elliptic-curve keys with the public key in their
 /// ECPrivateKey, ML-DSA as its seed.
@@ -177,7 +177,7 @@ impl LocalKeyGenerator {
     }
 }
 
-/// Lets others go first: those who wait for keys keep nobody else waiting.
+/// Lets other threads go first: making keys delays nothing else.
 #[cfg(target_os = "linux")]
 fn step_back() {
     // Of the thread alone. A process that runs at a lower priority already stays there.

@@ -1,7 +1,7 @@
-//! Who signs.
+//! Signing.
 //!
 //! A *signer* makes signatures: [`FileSigner`] with a key from a file. A *backend* issues certificates: [`LocalCa`]
-//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. [`CrlSigner`] tells which ones are revoked. A *key generator* makes keys for clients:
+//! with a signer, [`Cas`] by asking the backend of the CA that an order is for. [`CrlSigner`] makes CRLs. A *key generator* makes keys for clients:
 //! [`LocalKeyGenerator`], and [`open`] undoes its encryption. [`authority`] makes the certificates
 //! that a server needs before it can issue its first one.
 //!

@@ -29,12 +29,12 @@ pub enum LocalCaError {
         /// The CA's id.
         ca: String,
     },
-    /// keyUsage stands there without keyCertSign.
+    /// keyUsage is present without keyCertSign.
     KeyUsage {
         /// The CA's id.
         ca: String,
     },
-    /// keyUsage stands there without cRLSign, and a CRL is to be signed.
+    /// keyUsage is present without cRLSign, and a CRL is to be signed.
     CrlUsage {
         /// The CA's id.
         ca: String,

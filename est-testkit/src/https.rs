@@ -18,7 +18,7 @@ use rustls::{
 /// Long enough for every machine: a test that reaches it has found a server that hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A server's address, how it is trusted, and who the client is.
+/// A server's address, its anchor, and the client's credential.
 #[derive(Clone)]
 pub struct Client {
     address: SocketAddr,

@@ -387,7 +387,7 @@ pub fn serial(octet: u8) -> Serial {
     Serial::from_entropy(&entropy(octet))
 }
 
-/// Somebody who knows a one-time password until an hour after [`NOW`].
+/// A principal with a one-time password that is good until an hour after [`NOW`].
 #[must_use]
 pub fn password_holder(id: &str) -> Principal {
     Principal::OneTimePassword {

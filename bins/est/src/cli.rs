@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Fetches the CA certificates, to trust the server by from then on.
     ///
-    /// Without --cacert the server is NOT authenticated: whoever answers may be somebody else. Compare the fingerprints
+    /// Without --cacert the server is NOT authenticated: another machine may have answered. Compare the fingerprints
     /// that are shown with those that the CA's operator tells you in another way, or give --fingerprint, which keeps only
     /// the certificates that have it.
     Cacerts(CacertsArguments),
@@ -44,7 +44,7 @@ pub(crate) enum Command {
     Enroll(EnrollArguments),
     /// Has the server make a key, and gets it with its certificate.
     ///
-    /// For devices that cannot make keys themselves; whoever can is better off with `est enroll`. The key comes within TLS
+    /// For devices that cannot make keys themselves; use `est enroll` where they can. The key comes within TLS
     /// alone, unless --decrypt-key or --kek-id name a key to encrypt it with. It is sent once: if the answer is lost, the
     /// certificate has to be revoked and another asked for.
     Serverkeygen(ServerkeygenArguments),
@@ -222,7 +222,7 @@ pub(crate) struct ServerkeygenArguments {
     pub(crate) identity: IdentityArguments,
 }
 
-/// How the key is encrypted besides TLS.
+/// How the key is encrypted within TLS.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Encryption of the key")]
 pub(crate) struct ProtectionArguments {

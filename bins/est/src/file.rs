@@ -19,11 +19,11 @@ pub(crate) enum Readers {
     Anyone,
     /// Its owner alone: mode 0600.
     Owner,
-    /// Those who can read another file: same owner, group and mode.
+    /// The same as another file: its owner, group and mode.
     Like(Access),
 }
 
-/// To whom a file belongs, and what they may do with it.
+/// A file's owner, group and mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Access {
     #[cfg(unix)]

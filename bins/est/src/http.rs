@@ -91,7 +91,7 @@ impl Reply {
         let (head, body) = response.into_parts();
         let headers =
             head.headers.iter().map(|(name, value)| (name.as_str().to_string(), value.as_bytes().to_vec())).collect();
-        // One octet more than the limit, so that the reader of the answer sees that it is over it.
+        // One octet more than the limit, so that the reader of the answer sees that it is too long.
         let body = Limited::new(body, MAX_BODY_BYTES + 1).collect().await.map_err(Broken::from_chain)?;
         Ok(Self { status: head.status.as_u16(), headers, body: body.to_bytes().to_vec() })
     }

@@ -95,7 +95,7 @@ pub(crate) fn tell(told: &clap::Error) -> ExitCode {
     }
 }
 
-/// Writes a line for the person who watches.
+/// Writes a line to standard error.
 pub(crate) fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }

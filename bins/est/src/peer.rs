@@ -80,7 +80,7 @@ impl Peer {
         Self::with(server, identity, Trust::Anchors(cacert), basic, versions)
     }
 
-    /// Prepares to ask a server whoever it is. It is shown a certificate, never a password (RFC 7030 §3.2.3).
+    /// Prepares to ask a server that is not authenticated. It gets a certificate, never a password (RFC 7030 §3.2.3).
     pub(crate) fn unauthenticated(server: &ServerArguments, identity: &IdentityArguments) -> Result<Self, Failure> {
         if identity.user.is_some() || identity.password.is_some() || identity.password_file.is_some() {
             note("note: the password is not sent, because the server is not authenticated: that takes --cacert");

@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: RenewArguments) -> Result<(), Failure> {
 async fn once(renewal: &Renewal<'_>, arguments: &RenewArguments) -> Result<(), Failure> {
     let Round { certificate, renewal: failed, hook, refresh } = round(renewal, arguments, &mut Plan::default()).await?;
     let said = say_when(renewal, &certificate);
-    // While the certificate is good, a server that is away for a while is not a failure of the whole.
+    // While the certificate is good, a server that is unreachable for a while is not a failure.
     let (passing, refresh): (Vec<_>, Vec<_>) = refresh.into_iter().partition(|failure| failure.again != Again::Later);
     passing.iter().for_each(|failure| note(&failure.text));
     let mut failures: Vec<_> = failed.into_iter().chain(hook).chain(refresh).collect();

@@ -83,7 +83,7 @@ fn split_authority(authority: &str) -> Option<(&str, u16)> {
     ServerName::try_from(host).ok().map(|_| (host, port))
 }
 
-/// Whether it can stand in a request line as it is.
+/// Whether it can be in a request line as it is.
 fn is_path(path: &str) -> bool {
     path.bytes().all(|octet| octet.is_ascii_graphic() && !b"?#\"<>\\^`{|}".contains(&octet))
 }

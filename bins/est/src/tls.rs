@@ -1,4 +1,4 @@
-//! TLS as a client: whom it trusts, and what it shows.
+//! TLS as a client: its anchors, and the certificate that it shows.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
 //! The admin API: what operators do from elsewhere, on a listener of its own.
 //!
-//! [`endpoint::Endpoint`]s say what there is; [`guard`] stands before each of them; [`caller`] tells who calls.
+//! [`endpoint::Endpoint`]s say what there is; [`guard`] checks each call first; [`caller`] is the operator that calls.
 
 mod audit;
 mod caller;

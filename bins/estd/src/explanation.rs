@@ -135,7 +135,7 @@ pub(crate) struct Understood {
     pub(crate) key_type: Option<String>,
     /// The extensions that it asks for.
     pub(crate) extensions: Vec<Described>,
-    /// What it would get; `None` where nobody knows any more who asked, or the label is gone.
+    /// What it would get; `None` if the client is not on record any more, or the label is gone.
     pub(crate) explanation: Option<Explanation>,
 }
 

@@ -29,7 +29,7 @@ pub(crate) fn stopping() {
     send("STOPPING=1\nSTATUS=finishing what is under way");
 }
 
-/// How often the service manager is to hear that the server is alive, if it wants to hear it.
+/// How often to feed the watchdog of the service manager, if it has one.
 pub(crate) fn watchdog_interval() -> Option<Duration> {
     let number = |name| env::var(name).ok()?.parse::<u64>().ok();
     let is_meant = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
@@ -44,7 +44,7 @@ pub(crate) fn waiting(what: &str, patience: Duration) {
 
 /// Tells again and again that the server is alive, for as long as the database's writer answers.
 ///
-/// An error is an answer: while a database is away the server tells its clients to come back, and starting it anew
+/// An error is an answer: while a database is unreachable the server asks its clients to come back, and a restart
 /// would not bring the database back. So is none within `patience`, where the database is a server: it is that one
 /// which hangs.
 pub(crate) async fn keep_alive(store: Database, every: Duration, patience: Option<Duration>) {
@@ -59,7 +59,7 @@ pub(crate) async fn keep_alive(store: Database, every: Duration, patience: Optio
         };
         match answer {
             Ok(()) => {}
-            Err(StoreError::Closed) => return error!("the database is closed: the service manager hears no more"),
+            Err(StoreError::Closed) => return error!("the database is closed: the watchdog is no longer fed"),
             Err(error) => warn!(%error, "the database does not write"),
         }
         send("WATCHDOG=1");

@@ -127,7 +127,7 @@ impl Reloader {
         *in_force = next;
         info!(actor = actor.name, sections = changed.sections.join(" "), "configuration reloaded");
         for key in &changed.after_restart {
-            warn!(key, "has changed, which only a restart takes up");
+            warn!(key, "changed; takes effect after a restart");
         }
         Ok(changed)
     }

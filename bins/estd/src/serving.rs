@@ -205,7 +205,7 @@ impl Current {
         let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, Arc::new(serving));
         drop(current);
-        // What may be a lot to take down keeps nobody waiting who wants to read.
+        // Dropping it may take long: readers do not wait for that.
         drop(before);
     }
 }
@@ -237,7 +237,7 @@ async fn keep_crls_fresh(mut files: CrlFiles, validator: Arc<PathValidator>) {
         });
         match look.await {
             Ok(looked) => files = looked,
-            Err(error) => return error!(%error, "the CRLs are looked at no more"),
+            Err(error) => return error!(%error, "CRLs are no longer read"),
         }
     }
 }

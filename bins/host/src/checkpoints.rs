@@ -1,4 +1,4 @@
-//! Signed checkpoints of the audit chains: whoever keeps one, and the public key, finds out when anything before it is
+//! Signed checkpoints of the audit chains: with one of them and the public key, an auditor finds out when anything before it is
 //! changed or taken out, whatever else is made to fit.
 
 mod signed;
@@ -36,7 +36,7 @@ impl Checkpoints {
     /// Reads the key. `None` where no checkpoints are configured.
     ///
     /// # Errors
-    /// [`WiringError`] when the key cannot be read. One that is gone is not made anew: it would make strangers of all
+    /// [`WiringError`] when the key cannot be read. A missing one is not replaced: that would make strangers of all
     /// checkpoints that there are.
     pub fn open(settings: &Audit) -> Result<Option<Self>, WiringError> {
         Self::with(settings, |key| {

@@ -403,7 +403,7 @@ impl Publishing {
             let reason = error.to_string();
             let note = CaNote { ca: ca.clone(), event: CaEvent::CrlFailed, certificate: None, reason };
             if let Err(error) = store.note_cas(vec![note], None).await {
-                error!(%ca, %error, "that there is no new CRL could not be recorded");
+                error!(%ca, %error, "the lack of a new CRL could not be recorded");
             }
         }
         slot.lock().trouble = Some(error.to_string());

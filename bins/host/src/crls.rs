@@ -91,11 +91,11 @@ impl CrlFiles {
     }
 }
 
-/// Logs what there is, and what is over already.
+/// Logs what there is, and what has expired.
 pub(crate) fn tell(crls: &[Crl]) {
     let now = shell::now();
     for crl in crls.iter().filter(|crl| crl.next_update() <= now) {
-        warn!(issuer = %crl.issuer(), next_update = %crl.next_update(), "a CRL is over and will not be asked");
+        warn!(issuer = %crl.issuer(), next_update = %crl.next_update(), "a CRL has expired and is ignored");
     }
     info!(count = crls.len(), "CRLs in use");
 }

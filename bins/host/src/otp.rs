@@ -29,7 +29,7 @@ pub struct Request {
     pub entity: Option<String>,
     /// The label at which alone it is good.
     pub label: Option<String>,
-    /// What names it gives besides the entity's own, as [`Allowance::parse`] reads them.
+    /// The names that it gives in addition to the entity's own, as [`Allowance::parse`] reads them.
     pub names: Vec<String>,
     /// For how long; `otp.default_ttl` if `None`.
     pub ttl: Option<Seconds>,
@@ -48,7 +48,7 @@ pub struct Created {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
-    /// What names it gives besides the entity's own.
+    /// The names that it gives in addition to the entity's own.
     pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,

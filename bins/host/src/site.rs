@@ -124,7 +124,7 @@ fn unlabelled(settings: &Settings, own: &config::Ca, ca: Arc<est_core::Ca>) -> e
     made
 }
 
-/// Tells a label which CAs there are, and whose certificates authenticate there besides those of its own.
+/// Gives a label the CAs that there are, and those whose certificates authenticate there in addition to its own CA's.
 fn with_clients(
     mut label: est_core::Label,
     settings: &Settings,

@@ -141,7 +141,7 @@ pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>
     let passphrase = passphrase(file)?;
     let key = private_key(&text, passphrase.as_ref()).map_err(|error| failed(&error))?;
     let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|error| {
-        // Why a key is no key is told better by whoever reads those of CAs.
+        // The reader of the CAs' keys reports better why a key is not one.
         match FileSigner::from_pem(&text, passphrase.as_ref()) {
             Err(why) => failed(&why),
             Ok(_) => failed(&error),
@@ -308,7 +308,7 @@ fn key_generator(settings: &Settings, site: &Site) -> Result<Arc<dyn KeyGenerato
     Ok(Arc::new(generator))
 }
 
-/// The store, as those see it who ask who a peer is.
+/// The store, as the authenticators see it.
 struct Stored(Database);
 
 impl Inventory for Stored {

@@ -6,7 +6,7 @@ use est_core::pkix::{Certificate, CrlHead, Name, pem};
 use est_core::{Seconds, UnixTime};
 use webpki::{CertRevocationList, OwnedCertRevocationList};
 
-/// How far the clock of who makes CRLs may run ahead.
+/// How far the clock of a CRL's issuer may run ahead.
 const CLOCK_SKEW: Seconds = Seconds(300);
 
 /// A list that can be asked. Its signature has not been verified: that happens when somebody's path is.

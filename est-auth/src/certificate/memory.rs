@@ -39,7 +39,7 @@ pub(super) struct VerifiedPath {
     /// The time in which every certificate of the path is valid, or within the grace that it has.
     pub(super) not_before: UnixTime,
     pub(super) not_after: UnixTime,
-    /// When the first CRL that was asked is over.
+    /// When the first CRL that was asked expires.
     pub(super) next_update: UnixTime,
 }
 

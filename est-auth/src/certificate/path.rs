@@ -36,7 +36,7 @@ pub enum RevocationPolicy {
     /// It is refused: [`Doubt::RevocationUnknown`].
     #[default]
     Hard,
-    /// It is accepted: [`RevocationStatus::Unknown`]. A CRL that is over can still refuse those whom it lists.
+    /// It is accepted: [`RevocationStatus::Unknown`]. An expired CRL still refuses the certificates that it lists.
     Soft,
 }
 
@@ -100,7 +100,7 @@ impl PathValidator {
     /// certificate; all DER.
     ///
     /// Of a trust anchor, the name, key, name constraints and time count; its path length does not, and neither does
-    /// who issued it (RFC 5280 §6.1.1 (d) lists what an anchor is).
+    /// its issuer (RFC 5280 §6.1.1 (d) lists what an anchor is).
     ///
     /// # Errors
     /// [`UnreadableCertificate`], the first among the trust anchors.
@@ -161,15 +161,15 @@ impl PathValidator {
         self
     }
 
-    /// Asks these CRLs, and no others, from the next [`validate`](Self::validate) on. Does nothing for who was made
-    /// without [`with_crls`](Self::with_crls).
+    /// Asks these CRLs, and no others, from the next [`validate`](Self::validate) on. Does nothing for a validator that was
+    /// made without [`with_crls`](Self::with_crls).
     pub fn replace_crls(&self, crls: Vec<Crl>) {
         let mut current = self.crls.write().unwrap_or_else(PoisonError::into_inner);
         let generation = current.generation + 1;
         *current = Arc::new(Crls::new(crls, generation));
     }
 
-    /// Of each CRL that it asks: who issued it, when, and by when there is to be another one.
+    /// Of each CRL that it asks: its issuer, when it was made, and by when there is to be another one.
     #[must_use]
     pub fn crl_spans(&self) -> Vec<(Name, UnixTime, UnixTime)> {
         self.crls.read().unwrap_or_else(PoisonError::into_inner).all().map(Crl::span).collect()

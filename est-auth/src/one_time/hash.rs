@@ -117,7 +117,7 @@ fn salted(salt: &[u8], secret: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new([salt, secret].concat())
 }
 
-/// 43 octets that stand for the secret.
+/// 43 octets in the place of the secret.
 fn shortened(secret: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(STANDARD_NO_PAD.encode(digest::digest(&digest::SHA256, secret)))
 }

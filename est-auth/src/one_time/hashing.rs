@@ -62,7 +62,7 @@ impl Hashing {
 }
 
 /// Checks something in this turn, on a thread that lets others go first: `None` when it does not hold, which keeps its turn
-/// longer. It is checked to its end, whoever still waits for the answer.
+/// longer. It is checked to its end, even if nobody waits for the answer any more.
 pub(super) async fn check<T: Send + 'static>(
     turn: Turn,
     holds: impl FnOnce() -> Result<Option<T>, PortError> + Send + 'static,
@@ -84,7 +84,7 @@ pub(super) async fn check<T: Send + 'static>(
     answered.await.map_err(|_| PortError("the thread that was to check a password ended early".into()))?
 }
 
-/// Lets others go first: whoever guesses keeps those waiting who come with passwords, and nobody else.
+/// Lets other threads go first: guesses delay the checks of passwords, and nothing else.
 #[cfg(target_os = "linux")]
 fn step_back() {
     // Of the thread alone. A process that runs at a lower priority already stays there.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::hash::SecretHasher;
 
-/// Crockford's 32 characters: no i, l, o and u, so that nothing looks like something else. Each stands for five bits, so
+/// Crockford's 32 characters: no i, l, o and u, so that nothing looks like something else. Each encodes five bits, so
 /// that none is likelier than another.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 50 bits, which find the password.
@@ -54,7 +54,7 @@ impl OneTimePassword {
 
     /// Takes a password apart into its id and its secret; `None` when it is none of ours.
     ///
-    /// Capital letters stand for small ones.
+    /// Capital letters are read as small ones.
     #[must_use]
     pub fn parse(text: &str) -> Option<(String, Secret)> {
         let (id, secret) = text.split_once('.')?;

@@ -1,4 +1,4 @@
-//! Who runs, who waits, and who is next.
+//! What runs, what waits, and what is next.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -12,11 +12,11 @@ pub(super) struct Fair<T> {
     running: usize,
     next_number: u64,
     lots: Lots,
-    /// Who is called first, and who waits behind them.
+    /// What is called first, and what waits behind that.
     ranks: [Waiting<T>; 2],
 }
 
-/// What becomes of somebody who asks for a place.
+/// The answer to a ticket that asks for a place.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Asked<T> {
     /// There is one; the ticket is handed back.
@@ -35,9 +35,9 @@ impl<T> Fair<T> {
         Self { places, queue, running: 0, next_number: 0, lots: Lots(seed), ranks: Default::default() }
     }
 
-    /// Has other numbers from here on. Who runs goes on running, and who waits goes on waiting.
+    /// Uses other numbers from here on. What runs goes on running, and what waits goes on waiting.
     ///
-    /// Returns who may run now.
+    /// Returns the tickets that may run now.
     pub(super) fn resize(&mut self, places: usize, queue: usize) -> Vec<T> {
         (self.places, self.queue) = (places, queue);
         let mut called = Vec::new();
@@ -50,11 +50,11 @@ impl<T> Fair<T> {
         called
     }
 
-    /// Asks for a place. Where too many wait, one of them is thrown out, the one who asks included: the last of the longest
-    /// line within the longest line, and so on; of lines that are equally long, lots decide. Nobody makes room for somebody
-    /// of a lower rank.
+    /// Asks for a place. Where too many wait, one ticket is thrown out, perhaps the new one: the last of the longest line
+    /// within the longest line, and so on; of lines that are equally long, lots decide. A ticket never makes room for one of
+    /// a lower rank.
     pub(super) fn ask(&mut self, line: &Line, ticket: T) -> Asked<T> {
-        // Whoever waits is called as soon as a place is free: while one is, nobody waits.
+        // A waiting ticket is called as soon as a place is free: while one is, none waits.
         if self.running < self.places {
             self.running += 1;
             return Asked::Runs(ticket);
@@ -73,7 +73,7 @@ impl<T> Fair<T> {
         }
     }
 
-    /// Gives a place back; returns who takes it.
+    /// Gives a place back; returns the ticket that takes it.
     pub(super) fn leave(&mut self) -> Option<T> {
         let next = if self.running <= self.places { self.call() } else { None };
         if next.is_none() {
@@ -110,7 +110,7 @@ impl<T> Fair<T> {
     }
 }
 
-/// Those who wait in a line and in the lines within it.
+/// The tickets that wait in a line and in the lines within it.
 #[derive(Debug)]
 struct Waiting<T> {
     count: usize,
@@ -206,7 +206,7 @@ impl<T> Waiting<T> {
     }
 }
 
-/// Draws lots (splitmix64): nobody outside knows the seed, and so who is drawn next.
+/// Draws lots (splitmix64): without the seed, the next draw cannot be predicted.
 #[derive(Debug)]
 struct Lots(u64);
 

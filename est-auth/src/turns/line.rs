@@ -2,14 +2,14 @@
 
 /// Where somebody waits: a line within lines, the outermost first. Lines within the same line take turns.
 ///
-/// All who wait have lines of one shape: none ends where another goes on.
+/// All that wait have lines of one shape: none ends where another goes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
     pub(super) rank: Rank,
     pub(super) path: Vec<String>,
 }
 
-/// Who is called before whom, whatever the lines.
+/// What is called first, whatever the lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Rank {
     First,

@@ -1,4 +1,4 @@
-//! A root gets another key (RFC 4210 §4.4): whoever trusts one root can verify what the other one issues.
+//! A root gets another key (RFC 4210 §4.4): a client that trusts one root can verify what the other one issues.
 
 use std::fmt;
 
@@ -23,9 +23,9 @@ pub struct NewRoot {
 pub struct Rollover {
     /// The new root: the new key, signed by itself.
     pub new_with_new: Vec<u8>,
-    /// The old key, signed by the new one: by this, who trusts only the new root verifies what the old one issued.
+    /// The old key, signed by the new one: with it, a client that trusts only the new root verifies what the old one issued.
     pub old_with_new: Vec<u8>,
-    /// The new key, signed by the old one: by this, who trusts only the old root verifies what the new one issues.
+    /// The new key, signed by the old one: with it, a client that trusts only the old root verifies what the new one issues.
     pub new_with_old: Vec<u8>,
 }
 
@@ -83,7 +83,7 @@ impl From<PortError> for RolloverError {
 ///
 /// All three are CA certificates: basicConstraints and keyUsage are critical, keyCertSign and cRLSign are set. The
 /// examples in RFC 7030, appendix A.1, are not. What else the old root says of itself (path length, name constraints,
-/// policies) stands in all of them.
+/// policies) is in all of them.
 ///
 /// The old key's certificate is valid as long as the old root, the new key's from the rollover until the old root ends;
 /// neither beyond the new root.
@@ -154,8 +154,8 @@ impl Half<'_> {
     }
 }
 
-/// What a root says of itself, whatever its key: basicConstraints and keyUsage as a CA needs them, and what else stands
-/// there but who signed it and where to learn about that one.
+/// What a root says of itself, whatever its key: basicConstraints and keyUsage as a CA needs them, and everything else
+/// except what is about its issuer.
 fn extensions_of(root: &Certificate) -> Vec<Extension> {
     /// cRLDistributionPoints, freshestCRL and authorityInfoAccess (RFC 5280 §4.2.1.13, §4.2.1.15, §4.2.2.1).
     const OF_THE_ISSUER: [&[u8]; 3] =

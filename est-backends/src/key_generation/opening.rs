@@ -157,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// The example of RFC 9936, appendix C, which another implementation made: its RecipientInfo stands in the message
+    /// The example of RFC 9936, appendix C, which another implementation made: its RecipientInfo is in the message
     /// octet for octet as ours writes it, and its key opens the content.
     #[test]
     fn opens_the_example_of_rfc_9936() {

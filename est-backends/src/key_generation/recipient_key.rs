@@ -27,7 +27,7 @@ pub(super) enum Kind {
     Kem(Kem, DecapsulationKey),
 }
 
-/// Why a key cannot open anything. Says what to do, never what stands in the file.
+/// Why a key cannot open anything. Says what to do, never what is in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RecipientKeyError {
@@ -152,7 +152,7 @@ fn expanded_key(der: &[u8]) -> Result<&[u8], RecipientKeyError> {
     found.ok_or(RecipientKeyError::File(KeyFileError::Malformed))
 }
 
-/// The check of FIPS 203 §7.3: the hash of the encapsulation key stands in the decapsulation key, behind it.
+/// The check of FIPS 203 §7.3: the hash of the encapsulation key is in the decapsulation key, behind it.
 fn has_own_hash(key: &[u8]) -> bool {
     let Some(k) = key.len().checked_sub(96).filter(|length| length.is_multiple_of(768)).map(|length| length / 768)
     else {

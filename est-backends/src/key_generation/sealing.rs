@@ -186,7 +186,7 @@ fn rid(key_id: &[u8]) -> RecipientIdentifier {
 }
 
 /// The content encryption that the client lists first. RFC 7030 §4.4.1 wants it to list how keys are encrypted, not
-/// contents: one that lists none gets AES-256 in CBC, which whoever reads EnvelopedData knows.
+/// contents: one that lists none gets AES-256 in CBC, which every reader of EnvelopedData knows.
 fn content_encryption(capabilities: &Capabilities) -> ContentEncryption {
     let listed = capabilities.iter().find_map(|capability| ContentEncryption::from_oid(&capability.algorithm));
     listed.unwrap_or(ContentEncryption::Aes256Cbc)
@@ -204,7 +204,7 @@ fn transport(capability: &Capability) -> Option<KeyTransport> {
     (is_plain || capability.to_der() == algorithm.identifier()).then_some(algorithm)
 }
 
-/// ECDH: the key wrap stands in the parameters (RFC 5753 §8), or on its own in the list.
+/// ECDH: the key wrap is in the parameters (RFC 5753 §8), or on its own in the list.
 fn agreement_with(capability: &Capability, all: &Capabilities) -> Option<(KeyDerivation, KeyWrap)> {
     let derivation = KeyDerivation::from_oid(&capability.algorithm)?;
     let wrap = match &capability.parameters {

@@ -28,7 +28,7 @@ use crate::server_url::ServerUrl;
 /// After so many failures to connect in a row a worker gives up.
 const MAX_FAILED_CONNECTIONS: u32 = 20;
 
-/// The pause after a failure to connect: whoever is refused does not come back at once.
+/// The pause after a failure to connect: a refused client does not come back at once.
 const PAUSE_AFTER_FAILED_CONNECTION: Duration = Duration::from_millis(100);
 
 /// What every worker needs.

@@ -19,7 +19,7 @@ use subtle::ConstantTimeEq as _;
 use super::problem::Problem;
 use crate::server::Source;
 
-/// Somebody who was recognized.
+/// An authenticated operator.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     /// Who it is, for the audit trail.
@@ -43,7 +43,7 @@ impl fmt::Debug for TokenDigest {
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Problem;
 
-    /// Takes the one whom the guard let in.
+    /// Takes the caller that the guard has authenticated.
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parts.extensions.get().cloned().ok_or_else(|| Problem::Forbidden("nobody was let in".to_owned()))
     }
@@ -190,12 +190,12 @@ impl Door {
         Some(validated.map_err(|doubt| Stranger::showing(format!("the certificate does not hold: {doubt:?}"))))
     }
 
-    /// Whether a CA that serves here has issued it: a database that was made anew may not know.
+    /// Whether a CA of this server has issued it: a new database may not know.
     pub(super) fn is_of_own_ca(&self, certificate: &Certificate) -> bool {
         self.own_cas.iter().any(|ca| certificate.is_issued_by(ca, est_backends::algorithms()))
     }
 
-    /// Who has this certificate, which leads to a trust anchor. One that was issued here may be anybody's who enrolls:
+    /// The holder of this certificate, which leads to a trust anchor. One that was issued here may be any client's:
     /// a name alone does not list it.
     pub(super) fn by_certificate(
         &self,

@@ -1,4 +1,4 @@
-//! One endpoint: what it is called, who may call it, what goes in and comes out. The router, the guard and the OpenAPI
+//! One endpoint: its name, its role, what goes in and comes out. The router, the guard and the OpenAPI
 //! document are made of the same list of these.
 
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::Admin;
 /// Who may call an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
-    /// Everybody who reaches it.
+    /// Every client that reaches it.
     Anybody,
     /// Every role.
     Viewer,
@@ -118,7 +118,7 @@ impl Endpoint {
         self
     }
 
-    /// May answer with these problems, besides those that every endpoint has.
+    /// May answer with these problems, in addition to those that every endpoint has.
     pub(super) fn fails(mut self, statuses: &[StatusCode]) -> Self {
         let problem: SchemaOf = |generator| generator.subschema_for::<super::problem::Body>();
         for status in statuses {

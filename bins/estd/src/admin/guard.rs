@@ -1,4 +1,4 @@
-//! What stands before every endpoint: how much, who, what for, and the record of it.
+//! What every call passes first: limits, authentication, authorization, and the audit record.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -114,7 +114,7 @@ impl Rule {
         let current = self.admin.current();
         let (door, limits) = (&current.door, &current.settings.admin);
         let failures = &self.admin.failures;
-        // Also who has the right credential waits: else guessing could go on, and only its failures would be unheard.
+        // A right credential waits, too: else an attacker could go on guessing, and would learn of a hit alone.
         failures.look(&peer.network, limits.max_failures, Instant::now()).map_err(Problem::TooMany)?;
         let session = || self.admin.sessions.token(headers, peer.network, Instant::now());
         let stranger = match door.by_token(peer, headers) {

@@ -81,7 +81,7 @@ struct Health {
     cas: Vec<CaHealth>,
     /// The database.
     database: DatabaseHealth,
-    /// Where audit records go besides; null while the database does not answer.
+    /// The audit sinks: where audit records also go; null while the database does not answer.
     sinks: Option<Vec<SinkHealth>>,
     /// What ends: certificates and CRLs that the server depends on, the next to end first.
     ends: Vec<EndHealth>,

@@ -95,7 +95,7 @@ impl Paging {
             _ => Err(Problem::invalid(format_args!("{name} must be between 1 and {max}"))),
         };
         let after = match cursor {
-            Some(text) => Some(text.parse().map_err(|_| Problem::invalid("cursor is none that a listing gave"))?),
+            Some(text) => Some(text.parse().map_err(|_| Problem::invalid("cursor is not one that a listing gave"))?),
             None => None,
         };
         let per_page = within("per_page", per_page, 50, MAX_PER_PAGE)?;

@@ -1,4 +1,4 @@
-//! Wrong passwords: against whom they count, and who is locked out.
+//! Failures with passwords, and lockouts.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ const LISTED: u32 = 500;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get("/admin/lockouts", "Lists against whom wrong passwords count, and who is locked out.")
+        Endpoint::get("/admin/lockouts", "Lists what wrong passwords count against, and the lockouts.")
             .unaudited()
             .json::<Lockouts>(StatusCode::OK, "The latest 500, the last failure first.")
             .by(list),
@@ -37,7 +37,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ]
 }
 
-/// Against whom wrong passwords count.
+/// The user names, passwords and addresses that wrong passwords count against.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Lockouts {
@@ -49,7 +49,7 @@ struct Lockouts {
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct Lockout {
-    /// Against whom: `user NAME`, `password ID` or `address NETWORK`.
+    /// What they count against: `user NAME`, `password ID` or `address NETWORK`.
     who: String,
     /// How many there were.
     failures: u32,
@@ -98,7 +98,7 @@ async fn unlock(
     let unlocked = admin.store.unlock(vec![who.clone()], &caller.actor).await?;
     if unlocked.is_empty() {
         return Err(Problem::not_found(format_args!(
-            "no failures count against {who:?}: GET /admin/lockouts lists against whom they do"
+            "no failures count against {who:?}: GET /admin/lockouts lists what they count against"
         )));
     }
     Ok(Json(Unlocked { unlocked }))

@@ -75,7 +75,7 @@ struct NewOtp {
     /// out.
     #[schemars(length(min = 1, max = 255))]
     est_label: Option<String>,
-    /// Names that it gives besides the entity's own: `dns:*.lab.example`, `subject:CN=*,O=Lab`, `uri`; what begins with
+    /// Names that it gives in addition to the entity's own: `dns:*.lab.example`, `subject:CN=*,O=Lab`, `uri`; what begins with
     /// `^` is a regular expression.
     #[serde(default)]
     #[schemars(
@@ -208,7 +208,7 @@ impl NewOtp {
         let entity = match (&self.entity_id, &self.label) {
             (_, Some(label)) if labels.iter().any(|known| known.name == *label) => {
                 return Err(Problem::invalid(format_args!(
-                    "label: {label:?} is an EST label: write est_label for where alone the password is good, and entity_id for whom it is for"
+                    "label: {label:?} is an EST label: write est_label for the label at which alone the password is good, and entity_id for the device or person"
                 )));
             }
             (Some(_), Some(_)) => return Err(Problem::invalid("duplicate field: label is another name for entity_id")),
@@ -303,7 +303,7 @@ async fn revoke(State(admin): State<Arc<Admin>>, caller: Caller, Segment(id): Se
     }
 }
 
-/// What finds a password: whoever has the whole one at hand may give that.
+/// What finds a password: its id, or the whole password.
 fn public_half(id: &str) -> &str {
     id.split('.').next().unwrap_or(id)
 }

@@ -1,4 +1,4 @@
-//! What the operator page shows first: who looks, and how many certificates were issued lately.
+//! What the operator page shows first: the caller, and how many certificates were issued lately.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ const HOURS: u64 = 24;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::get("/admin/whoami", "Tells who the caller is.")
+        Endpoint::get("/admin/whoami", "Gives the caller's name and role.")
             .unaudited()
             .json::<Identity>(StatusCode::OK, "The caller.")
             .by(whoami),

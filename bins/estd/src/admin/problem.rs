@@ -16,7 +16,7 @@ use tracing::error;
 pub(super) enum Problem {
     /// A parameter or the body is not what it has to be.
     Invalid(String),
-    /// Nobody said who they are, or not in a way that holds; the scheme that would.
+    /// No credential, or one that is not valid; the scheme to use.
     Unauthenticated(&'static str),
     /// They may not do this.
     Forbidden(String),
@@ -142,7 +142,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::SeveralCertificates { cas } => Self::Conflict(format!(
-                "several CAs have issued this serial number, say which with ca_id: {}",
+                "several CAs have issued this serial number: name one with ca_id: {}",
                 cas.join(", ")
             )),
             other => {

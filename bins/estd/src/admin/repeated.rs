@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// For how long the record of a read stands for the same read by the same caller from the same address.
+/// For how long one record covers the same read by the same caller from the same address.
 const STANDS: Duration = Duration::from_secs(600);
 /// How many reads are remembered; beyond that each is written down.
 const MOST: usize = 4_096;

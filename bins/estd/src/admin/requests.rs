@@ -261,7 +261,7 @@ impl Admin {
 }
 
 /// Why an operator may not approve a request.
-pub(crate) const NEEDS_ANOTHER: &str = "somebody else has to approve it: you made the password that it came with, or it is not known who did (admin.dual_control)";
+pub(crate) const NEEDS_ANOTHER: &str = "somebody else has to approve it: you made the password that it came with, or its maker is not on record (admin.dual_control)";
 
 fn unknown(id: &str) -> Problem {
     Problem::not_found(format_args!("there is no request {id}"))

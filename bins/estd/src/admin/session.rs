@@ -32,7 +32,7 @@ const COOKIE_NAME: &str = "__Host-ohia-session";
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
-        Endpoint::post("/admin/session", "Begins a session for a browser: a cookie that stands for the bearer token.")
+        Endpoint::post("/admin/session", "Begins a session for a browser: a cookie in the place of the bearer token.")
             .only(Access::Viewer)
             .json::<Identity>(StatusCode::CREATED, "The caller; the cookie is in Set-Cookie.")
             .fails(&[StatusCode::CONFLICT])
@@ -49,7 +49,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 
 struct Session {
-    /// The SHA-256 of the token that it stands for.
+    /// The SHA-256 of its token.
     token: [u8; 32],
     /// The network that it was begun from. Cookies do not tell the ports of a host apart: another service there may get
     /// them.
@@ -71,7 +71,7 @@ impl Sessions {
         sessions.insert(Sha256::digest(hex(secret)).into(), Session { token, network, begun: now });
     }
 
-    /// The SHA-256 of the token that a request's session stands for; `None` without a session that counts.
+    /// The SHA-256 of the token of a request's session; `None` without a valid session.
     pub(super) fn token(&self, headers: &HeaderMap, network: Source, now: Instant) -> Option<[u8; 32]> {
         let by_own_page = headers.get(HeaderName::from_static("sec-fetch-site")).is_some_and(|s| s == "same-origin");
         let key = cookie(headers).filter(|_| by_own_page)?;
@@ -103,7 +103,7 @@ async fn begin(
     caller: Caller,
 ) -> Result<Response, Problem> {
     let Some(TokenDigest(token)) = caller.token else {
-        return Err(Problem::Conflict("a session stands for a bearer token: send one".to_owned()));
+        return Err(Problem::Conflict("a session needs a bearer token: send one".to_owned()));
     };
     let Entropy(secret) = shell::entropy().map_err(|_| Problem::Unavailable)?;
     admin.sessions.begin(token, peer.network, &secret, Instant::now());
@@ -161,7 +161,7 @@ mod tests {
         let own = showing(&[7; 32], "same-origin");
         assert_eq!(sessions.token(&own, network(1), now), Some([1; 32]));
         assert_eq!(sessions.token(&showing(&[8; 32], "same-origin"), network(1), now), None);
-        assert_eq!(sessions.token(&own, network(2), now), None, "whoever got the cookie is elsewhere");
+        assert_eq!(sessions.token(&own, network(2), now), None, "a stolen cookie is of no use elsewhere");
         assert_eq!(sessions.token(&own, network(1), now + LASTS), None);
         sessions.end(&own);
         assert_eq!(sessions.token(&own, network(1), now), None);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::server::{Buckets, KEYS, Rate};
 
-/// Counts what happens within a minute, by whom.
+/// Counts what each caller does within a minute.
 pub(super) struct Throttle {
     buckets: Buckets,
     /// What times are counted from.
@@ -17,7 +17,7 @@ impl Throttle {
         Self { buckets: Buckets::new(KEYS), epoch }
     }
 
-    /// Counts one more of `who`, of whom `limit` a minute are let through.
+    /// Counts one more for `who`, which may have `limit` a minute.
     ///
     /// # Errors
     /// How many seconds until there is room again, when there is none.

@@ -221,7 +221,7 @@ impl Admission {
         };
         let instigator = Instigator { name: None, method, source: Some(peer.to_string()), shown: failed.rejected() };
         if let Err(error) = store.note_by(instigator, event, Some(format!("{at}{reason}"))).await {
-            error!(%error, %peer, reason, "a TLS session that did not come about could not be recorded");
+            error!(%error, %peer, reason, "a failed TLS handshake could not be recorded");
         }
     }
 

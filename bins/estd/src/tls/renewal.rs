@@ -17,7 +17,7 @@ use crate::file;
 pub(crate) async fn renew(own: &OwnCertificate<'_>, now: UnixTime, store: &Database) -> Result<Vec<Certificate>> {
     let path = &own.certificate.path;
     if let Some(chain) = own.replaced() {
-        info!(file = %path.display(), not_after = %chain[0].not_after(), "a certificate was renewed by somebody else");
+        info!(file = %path.display(), not_after = %chain[0].not_after(), "a certificate was renewed by another process");
         return Ok(chain);
     }
     // Written for the key of before, it would be half of a pair.

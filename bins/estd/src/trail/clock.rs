@@ -46,10 +46,10 @@ pub(super) async fn watch(store: Database) {
         // Held against the last moment that is known of, so that many small steps are one that is noticed.
         let Some(expected) = known.misses(now) else { continue };
         let reason = format!("from {} to {}", text(expected), text(now.time));
-        warn!("the system's clock was set {reason}: what is valid, due or over goes by the new time");
+        warn!("the system's clock was set {reason}: validity and schedules use the new time");
         match store.note(ServerEvent::TimeChanged, Some(reason)).await {
             Ok(()) => known = now,
-            Err(error) => error!(%error, "that the clock was set could not be recorded"),
+            Err(error) => error!(%error, "the change of the clock could not be recorded"),
         }
     }
 }

@@ -33,7 +33,7 @@ pub(crate) struct Record {
     label: Option<String>,
     /// With what CA.
     ca_id: Option<String>,
-    /// How they had shown who they are.
+    /// How they authenticated.
     method: Option<&'static str>,
     /// What else there is to say.
     reason: Option<String>,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::Time;
 
 /// What is said of a password that is bound to nothing.
-const FREE: &str = "whoever has this password may ask for any name that the label allows; entity_id or names binds it";
+const FREE: &str = "anybody with this password may ask for any name that the label allows; entity_id or names binds it";
 
 /// A password, without its secret.
 #[derive(Serialize, JsonSchema)]
@@ -21,7 +21,7 @@ pub(crate) struct Otp {
     entity_id: Option<String>,
     /// The EST label at which alone it is good; any if null.
     est_label: Option<String>,
-    /// Names that it gives besides the entity's own.
+    /// Names that it gives in addition to the entity's own.
     names: Vec<String>,
     /// When it was made.
     created: Time,
@@ -69,7 +69,7 @@ struct Got {
 pub(crate) enum Standing {
     /// It is.
     Good,
-    /// It is over.
+    /// It has expired.
     Expired,
     /// It has no use left.
     Spent,
@@ -87,7 +87,7 @@ pub(crate) struct CreatedOtp {
     entity_id: Option<String>,
     /// The EST label at which alone it is good; any if null.
     est_label: Option<String>,
-    /// Names that it gives besides the entity's own.
+    /// Names that it gives in addition to the entity's own.
     names: Vec<String>,
     /// The password.
     otp: String,

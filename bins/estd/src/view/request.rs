@@ -79,11 +79,11 @@ pub(crate) struct RequestDetail {
     client_certificate: Option<String>,
     /// The serial number of the certificate that was issued for it.
     certificate: Option<String>,
-    /// What it would get by the configuration in force; null where nobody knows any more who asked, or the label is gone.
+    /// What it would get by the configuration in force; null if the client is not on record any more, or the label is gone.
     explanation: Option<Explanation>,
 }
 
-/// A one-time password, and who made it.
+/// A one-time password, and its maker.
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(crate) struct MadePassword {

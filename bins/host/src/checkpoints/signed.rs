@@ -6,7 +6,7 @@ use est_core::pkix::{SubjectPublicKeyInfo, pem};
 use est_store::{Chain, Checkpoint, UnixMicros};
 use serde_json::Value;
 
-/// A checkpoint with the signature of who made it.
+/// A checkpoint and its signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedCheckpoint {
     /// What was signed.

@@ -26,7 +26,7 @@ pub struct Spans(SdkTracerProvider);
 
 impl Drop for Spans {
     fn drop(&mut self) {
-        // A collector that is away does not get them; there is nobody to tell.
+        // An unreachable collector does not get them, and the log cannot report it: that would make more spans.
         let _ = self.0.shutdown_with_timeout(PATIENCE);
     }
 }

@@ -1,4 +1,4 @@
-//! Private keys as they stand in files.
+//! Private keys as they are in files.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::key_pair::{Curve, KeyPair, ParameterSet};
 use super::tlv::{self, Parts};
 
-/// Why a key file is not accepted. Says what to do, never what stands in the file.
+/// Why a key file is not accepted. Says what to do, never what is in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyFileError {
@@ -229,7 +229,7 @@ fn pkcs1(der: &[u8]) -> Result<KeyPair, KeyFileError> {
     RsaKeyPair::from_der(der).map(KeyPair::Rsa).map_err(|_| KeyFileError::Inconsistent)
 }
 
-/// ECPrivateKey (RFC 5915). The curve stands in its parameters, unless PKCS #8 around it has told.
+/// ECPrivateKey (RFC 5915). The curve is in its parameters, unless PKCS #8 around it names it.
 fn sec1(der: &[u8], told: Option<Curve>) -> Result<KeyPair, KeyFileError> {
     /// `[0] EXPLICIT ECParameters OPTIONAL`.
     const PARAMETERS: u8 = 0xa0;

@@ -1,4 +1,4 @@
-// The operator's page: who is there, which view is shown, and what keeps it fresh.
+// The operator's page: the caller, the view that is shown, and what keeps it fresh.
 
 import { call, get, post, whenLoggedOut } from "./api.js";
 import { audit } from "./audit.js";
@@ -10,7 +10,7 @@ import { overview } from "./overview.js";
 import { password, passwords } from "./passwords.js";
 import { request, requests } from "./requests.js";
 
-// Key, name, view of all, view of one, and for whom.
+// Key, name, view of all, view of one, and the role that may see it.
 const VIEWS = [
   { key: "o", name: "overview", title: "Overview", all: overview },
   { key: "r", name: "requests", title: "Requests", all: requests, one: request },

@@ -26,7 +26,7 @@ export async function authorities(view, context) {
 
 function pooled(pools) {
   const list = Array.isArray(pools) ? pools : pools.pools ?? pools.groups ?? [];
-  if (list.length === 0) return empty("Each CA stands alone: there are no pools.");
+  if (list.length === 0) return empty("There are no pools: each CA is on its own.");
   return table(["Pool", "State"], list.map((pool) => ({ cells: [pool.id ?? pool.name, state(pool.status)] })));
 }
 

@@ -1,4 +1,4 @@
-// A listing with filters: the filters stand in the address, so that a reload, a bookmark and "back" keep them.
+// A listing with filters: the filters are in the address, so that a reload, a bookmark and "back" keep them.
 
 import { get } from "./api.js";
 import { attempt, button, empty, h, table } from "./dom.js";

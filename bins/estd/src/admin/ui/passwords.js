@@ -1,4 +1,4 @@
-// One-time passwords: making them, what became of them, and who is locked out.
+// One-time passwords: making them, what became of them, and lockouts.
 
 import { call, get, post } from "./api.js";
 import { ask, attempt, button, card, copyButton, facts, h, link, relative, say, show, state, table, time } from "./dom.js";

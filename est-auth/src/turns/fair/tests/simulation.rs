@@ -1,4 +1,4 @@
-//! Attackers who never rest and one client with a good credential, by a clock that only counts.
+//! Attackers that never rest and one client with a good credential, by a clock that only counts.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -24,13 +24,13 @@ struct World {
     now: u64,
     fair: Fair<Who>,
     attackers: Vec<Attacker>,
-    /// When who ends.
+    /// When each ends.
     running: BinaryHeap<Reverse<(u64, Who)>>,
     thrown_out: bool,
 }
 
 impl World {
-    /// Attackers of any mix: who know nothing, who know a password's id, from networks near the client and far from it.
+    /// Attackers of any mix: some know nothing, some a password's id, from networks near the client and far from it.
     fn new(lots: &mut Lots, places: usize, queue: usize) -> Self {
         let (attackers, variety) = (lots.draw(60), 1 + lots.draw(4));
         let segment = |lots: &mut Lots| format!("{}", lots.draw(variety));
@@ -79,7 +79,7 @@ impl World {
         }
     }
 
-    /// Goes on to the next end of a turn; returns who is called.
+    /// Goes on to the next end of a turn; returns the one that is called.
     fn tick(&mut self) -> Option<Who> {
         let Reverse((at, ended)) = self.running.pop()?;
         self.now = at;
