@@ -1,5 +1,6 @@
 //! Several ways to be known.
 
+use std::fmt;
 use std::sync::Arc;
 
 use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, Verdict};
@@ -14,6 +15,12 @@ use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, 
 /// principal today and another tomorrow, and the same request two requests. A wrong password is counted whatever the answer is.
 #[derive(Clone)]
 pub struct AnyOf(Vec<Arc<dyn Authenticator>>);
+
+impl fmt::Debug for AnyOf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("AnyOf").field(&self.0.len()).finish()
+    }
+}
 
 impl AnyOf {
     /// Asks these, in this order.

@@ -7,6 +7,7 @@ pub(crate) mod path;
 mod rules;
 mod search;
 
+use std::fmt;
 use std::sync::Arc;
 
 use est_core::pkix::Certificate;
@@ -28,6 +29,12 @@ pub trait Inventory: Send + Sync {
 pub struct CertificateAuthenticator {
     paths: Arc<PathValidator>,
     inventory: Arc<dyn Inventory>,
+}
+
+impl fmt::Debug for CertificateAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertificateAuthenticator").field("paths", &self.paths).finish_non_exhaustive()
+    }
 }
 
 impl CertificateAuthenticator {

@@ -6,6 +6,8 @@
 //! What must be looked up is behind two small traits that the host implements over its store: [`Inventory`] and
 //! [`Passwords`]. What only so many can have at a time is given fairly by [`Turns`].
 
+#![warn(missing_debug_implementations)]
+
 mod any_of;
 mod certificate;
 mod one_time;

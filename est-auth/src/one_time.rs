@@ -6,6 +6,7 @@ pub(crate) mod hashing;
 pub(crate) mod password;
 mod proven;
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -54,6 +55,16 @@ pub struct StoredPassword {
     pub state: PasswordState,
 }
 
+/// Without the hash.
+impl fmt::Debug for StoredPassword {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredPassword")
+            .field("entity", &self.entity)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What has become of a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PasswordState {
@@ -87,6 +98,12 @@ pub struct PasswordAuthenticator {
     hashing: Arc<Hashing>,
     proven: Proven,
     allowances: Arc<Allowances>,
+}
+
+impl fmt::Debug for PasswordAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordAuthenticator").finish_non_exhaustive()
+    }
 }
 
 impl PasswordAuthenticator {

@@ -3,6 +3,7 @@
 mod fair;
 mod line;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -25,6 +26,18 @@ pub struct Turns(Arc<Mutex<Fair<oneshot::Sender<Turn>>>>);
 
 /// A turn; given to the next one when dropped.
 pub struct Turn(Turns);
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns").finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turn").finish_non_exhaustive()
+    }
+}
 
 impl Turns {
     /// Gives so many turns at a time, and lets so many wait. `seed` must be unpredictable: lots are drawn from it.

@@ -47,6 +47,24 @@ pub struct ServerCertificate<'a> {
 /// Makes the certificate of a root CA: version 3, critical basicConstraints with `CA:TRUE`, critical keyUsage with
 /// keyCertSign and cRLSign, and both key identifiers, which are the same. Returns its DER.
 ///
+/// ```
+/// use est_backends::FileSigner;
+/// use est_backends::authority::{Validity, self_signed_ca};
+/// use est_core::pkix::{Certificate, KeyType, Name};
+/// use est_core::{Entropy, Seconds, Serial, UnixTime};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let (signer, _pem) = FileSigner::generate(KeyType::EcdsaP256)?;
+/// let validity = Validity { not_before: UnixTime(1_800_000_000), span: Seconds::from_days(3650) };
+/// // 32 octets of your system's randomness.
+/// let serial = Serial::from_entropy(&Entropy([7; 32]));
+/// let der = self_signed_ca(&Name::from_text("CN=Plant CA,O=Example")?, &signer, validity, serial).await?;
+/// assert_eq!(Certificate::parse(&der)?.subject().to_string(), "CN=Plant CA,O=Example");
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`PortError`] when the signer made no signature, or one that does not verify.
 pub async fn self_signed_ca(

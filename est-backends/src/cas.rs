@@ -1,6 +1,7 @@
 //! Several CAs behind one port.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use est_core::{CaBackend, Issuance, Order, PortError, PortFuture};
@@ -8,6 +9,12 @@ use est_core::{CaBackend, Issuance, Order, PortError, PortFuture};
 /// Asks, for each order, the backend of the CA that it is for.
 #[derive(Clone, Default)]
 pub struct Cas(BTreeMap<String, Arc<dyn CaBackend>>);
+
+impl fmt::Debug for Cas {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Cas").field(&self.0.keys()).finish()
+    }
+}
 
 impl Cas {
     /// Knows no CA yet.

@@ -40,6 +40,12 @@ pub struct LocalKeyGenerator {
     turns: Semaphore,
 }
 
+impl fmt::Debug for LocalKeyGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalKeyGenerator").finish_non_exhaustive()
+    }
+}
+
 /// A symmetric key that a client shares with the server: 128 or 256 bits.
 #[derive(Clone)]
 pub struct SymmetricKey(Zeroizing<Vec<u8>>);

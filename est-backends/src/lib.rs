@@ -7,6 +7,8 @@
 //!
 //! Cryptography is aws-lc-rs throughout; [`algorithms`] lists what it can verify.
 
+#![warn(missing_debug_implementations)]
+
 pub mod authority;
 mod aws_lc;
 mod cas;

@@ -15,6 +15,12 @@ pub struct LocalCa {
     check: SignatureCheck,
 }
 
+impl fmt::Debug for LocalCa {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalCa").field("id", &self.ca.id).finish_non_exhaustive()
+    }
+}
+
 /// Why a signer cannot sign for a CA.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 use crate::pkix::{Certificate, Fingerprint};
 use crate::policy::Allowance;
-use crate::{Guess, Seconds, Secret, TlsExporter, UnixTime};
+use crate::{Guess, Refusal, Seconds, Secret, TlsExporter, UnixTime};
 
 /// What the transport learned about the peer.
 #[derive(Clone, Debug, Default)]
@@ -204,3 +204,12 @@ pub enum Doubt {
     /// Whether the certificate was revoked cannot be told, for want of a CRL that says so.
     RevocationUnknown,
 }
+
+/// As the client is told.
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Refusal::from(self.clone()).fmt(f)
+    }
+}
+
+impl core::error::Error for Doubt {}

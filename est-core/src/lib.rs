@@ -23,7 +23,7 @@
 //! `tower` (a feature) mounts it all in any hyper or axum server, and [`client`] is the other half.
 
 #![no_std]
-#![warn(clippy::wildcard_enum_match_arm)]
+#![warn(missing_debug_implementations, clippy::wildcard_enum_match_arm)]
 
 extern crate alloc;
 #[cfg(any(test, feature = "tower"))]

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 
@@ -72,4 +73,10 @@ pub struct Ports {
     pub keys: Arc<dyn KeyGenerator>,
     /// Who remembers.
     pub store: Arc<dyn Store>,
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ports").finish_non_exhaustive()
+    }
 }

@@ -2,6 +2,7 @@
 
 use core::fmt;
 use core::ops::Add;
+use core::time::Duration;
 
 use chrono::DateTime;
 
@@ -18,6 +19,31 @@ impl Seconds {
     #[must_use]
     pub const fn from_days(days: u32) -> Self {
         Self(days as u64 * 86_400)
+    }
+}
+
+/// Fractions of a second are left out.
+impl From<Duration> for Seconds {
+    fn from(span: Duration) -> Self {
+        Self(span.as_secs())
+    }
+}
+
+impl From<Seconds> for Duration {
+    fn from(span: Seconds) -> Self {
+        Self::from_secs(span.0)
+    }
+}
+
+impl From<pki_types::UnixTime> for UnixTime {
+    fn from(time: pki_types::UnixTime) -> Self {
+        Self(time.as_secs())
+    }
+}
+
+impl From<UnixTime> for pki_types::UnixTime {
+    fn from(time: UnixTime) -> Self {
+        Self::since_unix_epoch(Duration::from_secs(time.0))
     }
 }
 

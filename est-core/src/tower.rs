@@ -159,6 +159,12 @@ pub struct Est {
     max_body: usize,
 }
 
+impl fmt::Debug for Est {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Est").field("max_body", &self.max_body).finish_non_exhaustive()
+    }
+}
+
 /// The answer to come.
 pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Full<Bytes>>, Infallible>> + Send>>;
 

@@ -145,6 +145,13 @@ impl Database {
 
     /// Opens a store that is gone when its last handle is dropped.
     ///
+    /// ```
+    /// use est_store::{Database, Options};
+    ///
+    /// let store = Database::in_memory(Options::default())?;
+    /// # Ok::<(), est_store::StoreError>(())
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError::Database`].
     pub fn in_memory(options: Options) -> Result<Self, StoreError> {

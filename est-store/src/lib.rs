@@ -13,6 +13,8 @@
 //!
 //! The tables are in `migrations/`; [`migrations`] applies them and tells which are.
 
+#![warn(missing_debug_implementations)]
+
 mod admin;
 mod audit;
 mod authorities;

@@ -80,6 +80,12 @@ pub struct PathValidator {
     memory: Memory,
 }
 
+impl fmt::Debug for PathValidator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PathValidator").field("anchors", &self.anchors.len()).finish_non_exhaustive()
+    }
+}
+
 /// A certificate in a list that could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableCertificate {
@@ -227,7 +233,10 @@ impl PathValidator {
     }
 }
 
-impl ExtendedKeyUsageValidator for Purpose {
+/// What webpki asks about the extended key usages of a path.
+pub(super) struct Usages(pub(super) Purpose);
+
+impl ExtendedKeyUsageValidator for Usages {
     fn validate(&self, purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), Error> {
         /// id-kp-clientAuth and anyExtendedKeyUsage, the contents of their DER.
         const FITTING: [KeyPurposeId<'_>; 2] =
@@ -238,12 +247,14 @@ impl ExtendedKeyUsageValidator for Purpose {
             any = true;
             fitting |= FITTING.contains(&purpose?);
         }
-        match self {
-            Self::ClientAuth if any && !fitting => Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
-                required: webpki::KeyUsage::client_auth(),
-                present: Vec::new(),
-            })),
-            Self::ClientAuth | Self::Any => Ok(()),
+        match self.0 {
+            Purpose::ClientAuth if any && !fitting => {
+                Err(Error::RequiredEkuNotFoundContext(RequiredEkuNotFoundContext {
+                    required: webpki::KeyUsage::client_auth(),
+                    present: Vec::new(),
+                }))
+            }
+            Purpose::ClientAuth | Purpose::Any => Ok(()),
         }
     }
 }

@@ -14,7 +14,7 @@ use webpki::{
 use super::budget::Budget;
 use super::crl::{Crls, in_order};
 use super::memory::VerifiedPath;
-use super::path::{PathValidator, RevocationPolicy, RevocationStatus};
+use super::path::{PathValidator, RevocationPolicy, RevocationStatus, Usages};
 use super::rules::{self, Fault};
 
 const THE_CLIENTS: &str = "the client certificate";
@@ -119,7 +119,7 @@ impl Search<'_> {
             &self.validator.anchors,
             chain.intermediates,
             webpki_time(at),
-            self.validator.purpose,
+            Usages(self.validator.purpose),
             revocation,
             Some(&judge),
         );

@@ -1,5 +1,6 @@
 //! Hashes, a bounded number at a time, and behind everything else that the processor has to do.
 
+use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -18,6 +19,12 @@ const REST: u32 = 7;
 ///
 /// One for a process, whatever authenticators come and go: each hash of Argon2 takes 19 MiB and some 20 ms of a core.
 pub struct Hashing(Turns);
+
+impl fmt::Debug for Hashing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Hashing").field(&self.0).finish()
+    }
+}
 
 impl Default for Hashing {
     /// One hash per core.

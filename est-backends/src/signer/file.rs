@@ -4,6 +4,7 @@ mod key_file;
 mod key_pair;
 pub(crate) mod tlv;
 
+use std::fmt;
 use std::sync::Arc;
 
 use est_core::pkix::{KeyType, SubjectPublicKeyInfo, pem};
@@ -25,6 +26,12 @@ pub struct FileSigner {
     public_key: SubjectPublicKeyInfo,
     padding: RsaPadding,
     signature_algorithm: Vec<u8>,
+}
+
+impl fmt::Debug for FileSigner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSigner").field("public_key", &self.public_key).finish_non_exhaustive()
+    }
 }
 
 /// How an RSA key signs; always with SHA-256.

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use zeroize::Zeroize as _;
 
@@ -16,6 +17,16 @@ pub struct Block {
     pub contents: Vec<u8>,
     /// Whether encapsulated headers stood before the text (RFC 1421), as in OpenSSL's old encrypted keys.
     pub has_headers: bool,
+}
+
+/// Without the contents, which may be a private key.
+impl fmt::Debug for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Block")
+            .field("label", &self.label)
+            .field("octets", &self.contents.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Drop for Block {

@@ -36,6 +36,18 @@ impl Allowance {
     /// `@` of a mailbox or another name, or within one segment of a URI, without encoded octets. No pattern allows a
     /// name that others may read as another one: see [`NameRule`].
     ///
+    /// ```
+    /// use est_core::policy::Allowance;
+    ///
+    /// let allowance = Allowance::parse(&["dns:*.plant.example", "uri:^spiffe://plant\\.example/line-[0-9]+$"]).unwrap();
+    /// assert!(!allowance.is_empty());
+    /// assert_eq!(
+    ///     Allowance::parse(&["host:a.example"]).unwrap_err(),
+    ///     "\"host:a.example\" begins with no kind of name: write subject:, dns:, ip:, email:, uri: or another kind \
+    ///      of a profile's `names`",
+    /// );
+    /// ```
+    ///
     /// # Errors
     /// What is wrong with which of them, for the operator.
     pub fn parse<T: AsRef<str>>(texts: &[T]) -> Result<Self, String> {
