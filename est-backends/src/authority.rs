@@ -105,11 +105,15 @@ pub async fn server_certificate(
     signer: &dyn Signer,
     wanted: &ServerCertificate<'_>,
 ) -> Result<Vec<u8>, PortError> {
-    if ca.public_key_der() != signer.public_key().as_der() {
-        return Err(PortError("the signer's key is not the CA certificate's".into()));
-    }
     let subject = first_dns_name(wanted.names).map_err(|error| PortError(error.to_string()))?;
-    let mut extensions = vec![
+    let issued = Issued {
+        subject: &subject,
+        public_key: wanted.public_key,
+        validity: wanted.validity,
+        serial: wanted.serial,
+        crl_urls: &[],
+    };
+    let extensions = vec![
         Extension::end_entity(),
         Extension::key_usage(KeyUsage::DIGITAL_SIGNATURE),
         Extension::ext_key_usage(&[oid::SERVER_AUTH, oid::CMC_RA]),
@@ -119,22 +123,51 @@ pub async fn server_certificate(
             critical: subject.is_empty(),
             value: wanted.names.as_der().to_vec(),
         },
-        Extension::subject_key_identifier(&wanted.public_key.key_identifier()),
     ];
-    if let Some(identifier) = ca.subject_key_identifier() {
-        extensions.push(Extension::authority_key_identifier(&identifier));
+    issued.by(ca, signer, extensions).await
+}
+
+/// What is in a certificate that another one's key signs, its own extensions apart.
+struct Issued<'a> {
+    subject: &'a Name,
+    public_key: &'a SubjectPublicKeyInfo,
+    validity: Validity,
+    serial: Serial,
+    /// Where the CRLs of the issuer are; empty for nowhere.
+    crl_urls: &'a [String],
+}
+
+impl Issued<'_> {
+    /// Makes the certificate, with these extensions and those that tell of its key and its issuer. It ends with the
+    /// issuer's certificate if that ends earlier.
+    async fn by(
+        &self,
+        issuer: &Certificate,
+        signer: &dyn Signer,
+        mut extensions: Vec<Extension>,
+    ) -> Result<Vec<u8>, PortError> {
+        if issuer.public_key_der() != signer.public_key().as_der() {
+            return Err(PortError("the signer's key is not the CA certificate's".into()));
+        }
+        extensions.push(Extension::subject_key_identifier(&self.public_key.key_identifier()));
+        if let Some(identifier) = issuer.subject_key_identifier() {
+            extensions.push(Extension::authority_key_identifier(&identifier));
+        }
+        if !self.crl_urls.is_empty() {
+            extensions.push(Extension::crl_distribution_points(self.crl_urls));
+        }
+        let certificate = TbsCertificate {
+            serial: self.serial,
+            signature_algorithm: signer.signature_algorithm(),
+            issuer: issuer.subject(),
+            subject: self.subject,
+            not_before: self.validity.not_before,
+            not_after: self.validity.not_after().min(issuer.not_after()),
+            public_key: self.public_key.as_der(),
+            extensions: &extensions,
+        };
+        sign(signer, &certificate).await
     }
-    let certificate = TbsCertificate {
-        serial: wanted.serial,
-        signature_algorithm: signer.signature_algorithm(),
-        issuer: ca.subject(),
-        subject: &subject,
-        not_before: wanted.validity.not_before,
-        not_after: wanted.validity.not_after().min(ca.not_after()),
-        public_key: wanted.public_key.as_der(),
-        extensions: &extensions,
-    };
-    sign(signer, &certificate).await
 }
 
 /// The names of a server that only its own machine reaches: `localhost`, 127.0.0.1 and ::1.

@@ -1,9 +1,9 @@
 //! The next certificate of a server: what the last one said, by the CA's key of now.
 
-use est_core::pkix::{Certificate, Extension, Oid, SubjectPublicKeyInfo, TbsCertificate, oid};
+use est_core::pkix::{Certificate, Oid, SubjectPublicKeyInfo, oid};
 use est_core::{PortError, Serial};
 
-use super::{Validity, sign};
+use super::{Issued, Validity};
 use crate::signer::Signer;
 
 /// A certificate to be made in the place of another.
@@ -27,29 +27,15 @@ pub struct Successor<'a> {
 /// # Errors
 /// [`PortError`] when the signer is not the CA's or made no signature that verifies.
 pub async fn succeed(ca: &Certificate, signer: &dyn Signer, wanted: &Successor<'_>) -> Result<Vec<u8>, PortError> {
-    if ca.public_key_der() != signer.public_key().as_der() {
-        return Err(PortError("the signer's key is not the CA certificate's".into()));
-    }
-    let mut extensions: Vec<Extension> =
-        wanted.before.extensions().iter().filter(|extension| !is_made_again(&extension.id)).cloned().collect();
-    extensions.push(Extension::subject_key_identifier(&wanted.public_key.key_identifier()));
-    if let Some(identifier) = ca.subject_key_identifier() {
-        extensions.push(Extension::authority_key_identifier(&identifier));
-    }
-    if !wanted.crl_urls.is_empty() {
-        extensions.push(Extension::crl_distribution_points(wanted.crl_urls));
-    }
-    let certificate = TbsCertificate {
-        serial: wanted.serial,
-        signature_algorithm: signer.signature_algorithm(),
-        issuer: ca.subject(),
+    let own = wanted.before.extensions().iter().filter(|extension| !is_made_again(&extension.id));
+    let issued = Issued {
         subject: wanted.before.subject(),
-        not_before: wanted.validity.not_before,
-        not_after: wanted.validity.not_after().min(ca.not_after()),
-        public_key: wanted.public_key.as_der(),
-        extensions: &extensions,
+        public_key: wanted.public_key,
+        validity: wanted.validity,
+        serial: wanted.serial,
+        crl_urls: wanted.crl_urls,
     };
-    sign(signer, &certificate).await
+    issued.by(ca, signer, own.cloned().collect()).await
 }
 
 fn is_made_again(id: &Oid) -> bool {

@@ -1,9 +1,9 @@
 //! The certificate of a CA below another one.
 
-use est_core::pkix::{Certificate, Extension, KeyUsage, Name, SubjectPublicKeyInfo, TbsCertificate};
+use est_core::pkix::{Certificate, Extension, KeyUsage, Name, SubjectPublicKeyInfo};
 use est_core::{PortError, Serial};
 
-use super::{Validity, sign};
+use super::{Issued, Validity};
 use crate::signer::Signer;
 
 /// The certificate of a CA to be made by the CA above it.
@@ -34,32 +34,19 @@ pub async fn subordinate_ca(
     signer: &dyn Signer,
     wanted: &SubordinateCa<'_>,
 ) -> Result<Vec<u8>, PortError> {
-    if issuer.public_key_der() != signer.public_key().as_der() {
-        return Err(PortError("the signer's key is not the CA certificate's".into()));
-    }
     if wanted.subject == issuer.subject() || wanted.public_key == signer.public_key() {
         return Err(PortError("a CA below another one has a name and a key of its own".into()));
     }
-    let mut extensions = vec![
+    let extensions = vec![
         Extension::certificate_authority_above(wanted.path_length),
         Extension::key_usage(KeyUsage::KEY_CERT_SIGN.with(KeyUsage::CRL_SIGN)),
-        Extension::subject_key_identifier(&wanted.public_key.key_identifier()),
     ];
-    if let Some(identifier) = issuer.subject_key_identifier() {
-        extensions.push(Extension::authority_key_identifier(&identifier));
-    }
-    if !wanted.crl_urls.is_empty() {
-        extensions.push(Extension::crl_distribution_points(wanted.crl_urls));
-    }
-    let certificate = TbsCertificate {
-        serial: wanted.serial,
-        signature_algorithm: signer.signature_algorithm(),
-        issuer: issuer.subject(),
+    let issued = Issued {
         subject: wanted.subject,
-        not_before: wanted.validity.not_before,
-        not_after: wanted.validity.not_after().min(issuer.not_after()),
-        public_key: wanted.public_key.as_der(),
-        extensions: &extensions,
+        public_key: wanted.public_key,
+        validity: wanted.validity,
+        serial: wanted.serial,
+        crl_urls: wanted.crl_urls,
     };
-    sign(signer, &certificate).await
+    issued.by(issuer, signer, extensions).await
 }

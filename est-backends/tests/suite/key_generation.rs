@@ -325,7 +325,7 @@ async fn opens_no_key_that_was_changed() {
         let mut damaged = whole.clone();
         damaged.ciphertext[at] ^= 1;
         match open(&damaged.to_der(), &own) {
-            // Nobody has signed the signature of the certificate: whoever trusts the signer compares all of it.
+            // Nobody has signed the signature of the certificate: a client that trusts the signer compares all of it.
             Ok(opened) => assert!(opened.key == intact.key && opened.signer != intact.signer),
             Err(error) => {
                 assert!(matches!(error, OpenError::NotAKey | OpenError::Signature), "{error:?}");

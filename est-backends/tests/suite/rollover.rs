@@ -84,7 +84,7 @@ async fn leaf(ca: &Arc<Ca>, signer: FileSigner) -> Vec<u8> {
     issue(&local_ca(ca, signer), &order_at(ca, &csr, LATER)).await.unwrap()
 }
 
-/// Whether who trusts `root` alone, and knows `others`, accepts the leaf.
+/// Whether a client that trusts `root` alone, and knows `others`, accepts the leaf.
 fn webpki_accepts(root: &Certificate, others: &[&[u8]], leaf: &[u8]) -> bool {
     let validator = PathValidator::new(&[root.as_der()], others, Purpose::ClientAuth).unwrap();
     validator.validate(&[leaf.to_vec()], LATER).is_ok()

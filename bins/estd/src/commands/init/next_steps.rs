@@ -23,6 +23,7 @@ pub(super) fn tell(made: &Made, options: &Init, first: &FirstRun<'_>) -> Result<
         output::line(format!("The database: {found}"))?;
     }
     if let Some(root) = &made.new_root {
+        output::line("")?;
         root.tell_made()?;
     }
     let host = host(made);
