@@ -355,7 +355,7 @@ fn through_each_door(rule: &str, name: &str) -> [(&'static str, Result<(), Refus
     ]
 }
 
-/// What a password for this entity, with these names besides, gets.
+/// What a password for this entity, with these further names, gets.
 fn decided(entity: Option<&str>, allowed: &[&str], subject: &str, names: &[&[u8]]) -> Result<Plan, Refusal> {
     let san = der::extension(oid::SUBJECT_ALT_NAME.as_der(), false, &der::sequence(names));
     let csr = parse_csr(&Key::p256().csr_with_extensions(subject, &[&san]));

@@ -480,7 +480,7 @@ fn refuses_a_san_that_is_none() {
 
 #[test]
 fn refuses_other_names_and_registered_ids_that_are_malformed() {
-    // What goes into a certificate octet for octet must be readable by whoever gets it.
+    // What goes into a certificate octet for octet must be readable by everybody.
     for malformed in [
         &b"\xa0\x00"[..],
         b"\xa0\x02\x05\x00",

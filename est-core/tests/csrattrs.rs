@@ -100,7 +100,7 @@ fn a_request_made_from_csrattrs_is_accepted_by_profiles_of_all_kinds() {
     assert!(unserved < client.accepted / 4, "{unserved}");
 }
 
-/// Somebody who makes requests from csrattrs alone, with names of its own to fill in.
+/// A client that makes requests from csrattrs alone, with names of its own to fill in.
 struct Client {
     ca: TestCa,
     keys: HashMap<KeyType, Key>,

@@ -141,7 +141,7 @@ fn links_its_own_requests_like_everybody() {
         assert_eq!(world.linked(operation, OWN, Some(&wrong)), Err(Refusal::LinkingMismatch), "{operation}");
         assert_eq!(world.linked(operation, OWN, Some(&right)), Ok(()), "{operation}");
     }
-    // The connection of whom it asks for ended at the authority.
+    // The subscriber's connection ended at the authority.
     for said in [None, Some(wrong.as_str())] {
         assert_eq!(world.linked(Operation::SimpleEnroll, WITHIN, said), Ok(()));
     }

@@ -33,7 +33,7 @@ fn device(server: &Server) -> (PathBuf, PathBuf) {
     paths
 }
 
-/// Changes the mode of a server that is running, by starting it anew.
+/// Changes the mode of a server that is running, by a restart.
 fn restart_in_mode(server: Server, mode: &str) -> Server {
     let config = server.folder().join("estd.toml");
     let launch = server.kill();

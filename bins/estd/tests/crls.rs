@@ -60,7 +60,7 @@ impl Others {
         self.0.run("ca -config ca.conf -cert others.pem -keyfile others.key -revoke device.pem");
     }
 
-    /// Makes openssl forget whom it revoked.
+    /// Makes openssl forget its revocations.
     fn pardon(&self) {
         self.0.write("index", "");
     }

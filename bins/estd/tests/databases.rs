@@ -1,4 +1,4 @@
-//! `estd` on PostgreSQL and MariaDB, and what its clients hear while the database is gone.
+//! `estd` on PostgreSQL and MariaDB, and what its clients get while the database is gone.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;

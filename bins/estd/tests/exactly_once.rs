@@ -1,4 +1,4 @@
-//! One single-use password, one certificate: whoever asks, however often, however simultaneously.
+//! One single-use password, one certificate: for any client, however often and however simultaneously it asks.
 
 use std::collections::HashSet;
 use std::sync::Barrier;

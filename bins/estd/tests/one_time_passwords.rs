@@ -1,4 +1,4 @@
-//! One-time passwords: whose names they give, where they are good, and what becomes of who guesses at them.
+//! One-time passwords: the names that they give, the labels where they are good, and guesses.
 
 use std::fs;
 use std::process::Command;

@@ -14,7 +14,7 @@ fn every_command_that_dev_prints_works() {
     let est = std::path::Path::new(ESTD).with_file_name("est");
     assert!(est.exists(), "build it first: cargo build --workspace --all-features --bins");
     let (mut server, shell) = (Server::dev(ESTD), Shell::new());
-    // The text goes out in one piece after the address; whoever reads it waits for its last line.
+    // The text goes out in one piece after the address: wait for its last line.
     let _ = server.line_with("Stop with");
     let text = server.printed().join("\n");
     let commands: String =

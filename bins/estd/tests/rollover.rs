@@ -134,7 +134,7 @@ impl Story {
         self.shell.folder().join(name)
     }
 
-    /// Fetches `/cacerts` as who trusts this root alone.
+    /// Fetches `/cacerts` as a client that trusts this root alone.
     fn cacerts(&self, server: &Server, trusted: &Path) -> Vec<Certificate> {
         self.shell.run(&format!(
             "curl -fsS --cacert {} {} | openssl base64 -d -A > fetched.p7",

@@ -168,7 +168,7 @@ fn a_collector_gets_the_events_that_were_chosen_with_what_their_certificate_says
     let answer = client.exchange(&request).expect("an answer");
     assert_eq!(answer.status, 200);
 
-    // The collector comes when it is over, and gets it still.
+    // The collector comes after the end, and gets it still.
     collector.start(&Listen::Tcp);
     let start = Instant::now();
     let message = loop {

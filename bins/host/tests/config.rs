@@ -15,7 +15,7 @@ use host::config::{
     TlsVersion,
 };
 
-/// In June 2027: `old-ca.pem` is over, everything else is valid.
+/// In June 2027: `old-ca.pem` has expired, everything else is valid.
 const NOW: UnixTime = UnixTime(1_812_000_000);
 
 /// A folder with the files of `tests/pki`, the keys readable by their owner alone.

@@ -123,7 +123,7 @@ struct Case {
     name: String,
     label: String,
     refusal: String,
-    /// The certificate of who asks, and whether it is to be renewed.
+    /// The certificate of the client, and whether it is to be renewed.
     held: Option<(Arc<Certificate>, bool)>,
     csr: Vec<u8>,
     twin: Vec<u8>,

@@ -17,7 +17,7 @@ use crate::now;
 
 const NOW: UnixTime = UnixTime(1_800_000_000);
 
-/// Rows in memory; `None` when the store is down. The second says who is locked out, and until when.
+/// Rows in memory; `None` when the store is down. The second has the lockouts, and their ends.
 struct Rows(Mutex<Option<BTreeMap<String, StoredPassword>>>, Mutex<BTreeMap<String, UnixTime>>);
 
 impl Passwords for Rows {
@@ -96,7 +96,7 @@ impl World {
         is_known(&self.authenticator.authenticate(&credentials(user, password), at).await.unwrap())
     }
 
-    /// Asks once and waits for nothing: who is answered costs no hash.
+    /// Asks once and waits for nothing: an answer costs no hash.
     fn knows_without_a_hash(&self, user: &str, password: &str) -> bool {
         is_known(&now(self.authenticator.authenticate(&credentials(user, password), NOW)).unwrap())
     }
@@ -292,7 +292,7 @@ async fn serves_a_good_password_while_strangers_guess_from_more_networks_than_ma
     assert!(crowded >= 1_000 - 1 - 128, "{crowded}");
     let honest = Evidence { origin: Some("2001:db8::8".parse().unwrap()), ..credentials("", &world.clear()) };
     assert!(is_known(&world.authenticator.authenticate(&honest, NOW).await.unwrap()));
-    // It came before everybody but the one that was being checked, and took the place of one who waited.
+    // It came before everybody but the one that was being checked, and took the place of one that waited.
     assert!(finished(&guesses) <= crowded + 3, "{crowded} {}", finished(&guesses));
 }
 

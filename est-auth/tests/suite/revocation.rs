@@ -61,7 +61,7 @@ fn lets_the_soft_policy_pass_what_cannot_be_told_and_says_so() {
     let (now, late) = (days_into(&leaf, 1), days_into(&leaf, 8));
     let none = asking(&pki, vec![], RevocationPolicy::Soft);
     assert_eq!(status(none.validate(slice::from_ref(&leaf), now)), Ok(RevocationStatus::Unknown));
-    // A CRL that is over says nothing for anybody, and still something against those whom it lists.
+    // An expired CRL vouches for nothing, and still counts against what it lists.
     let over = asking(&pki, vec![pki.crl("root", &["bad"], 7)], RevocationPolicy::Soft);
     assert_eq!(status(over.validate(&[leaf], late)), Ok(RevocationStatus::Unknown));
     assert_eq!(status(over.validate(&[bad], late)), Err(Doubt::CertificateRevoked));

@@ -71,7 +71,7 @@ impl Maker {
         self.write(about, "", hostile, twin);
     }
 
-    /// A pair from somebody who holds `certificate`, and renews it if `operation` says so.
+    /// A pair from the holder of `certificate`, which is renewed if `operation` says so.
     fn held_pair(&self, about: About<'_>, operation: &str, certificate: &[u8], hostile: &[u8], twin: &[u8]) {
         let holder = format!("operation = \"{operation}\"\n{}", block("certificate", certificate));
         self.write(about, &holder, hostile, twin);

@@ -1,4 +1,4 @@
-//! What the built-in profiles and some of one's own ask for besides.
+//! What the built-in profiles and some of one's own also ask for.
 
 use est_core::pkix::{KeyType, oid};
 use est_testkit::der::{sequence, set, utf8};

@@ -1,4 +1,4 @@
-//! Requests of who has a certificate.
+//! Requests of clients with a certificate.
 
 use std::fs;
 use std::sync::Arc;

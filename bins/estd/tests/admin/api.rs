@@ -36,7 +36,7 @@ approval = "manual"
 pub(crate) const VIEWER: &str = "a-viewer-and-nothing-else";
 pub(crate) const AUDITOR: &str = "an-auditor-and-nothing-else";
 
-/// Prepares a server whose `[admin]` has these lines besides.
+/// Prepares a server whose `[admin]` also has these lines.
 pub(crate) fn with(lines: &str) -> Launch {
     let launch = Launch::configured(ESTD, |text| {
         let changed = text.replace("auth = \"bearer\"\n", &format!("auth = \"bearer\"\n{lines}\n"));
@@ -51,7 +51,7 @@ pub(crate) fn with(lines: &str) -> Launch {
     launch
 }
 
-/// A server that hears everything at once.
+/// A server that limits nobody.
 pub(crate) fn patient() -> Server {
     with("max_requests = 1000000\nmax_failures = 1000000\nfailure_delay = \"0s\"").start()
 }
@@ -82,7 +82,7 @@ impl Api {
         Self { client, token: None }
     }
 
-    /// Sends one request with these header lines besides.
+    /// Sends one request that also has these header lines.
     pub(crate) fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Response {
         let mut request = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}");
         if let Some(token) = &self.token {

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Api, ESTD, problem};
 
-/// A server that lets in those whom `listed` lists, besides or instead of those with a token.
+/// A server that accepts the certificates in `listed`, in addition to tokens or instead of them.
 fn with(auth: &str, listed: &str) -> Launch {
     Launch::configured(ESTD, |text| {
         let lines = format!("auth = \"{auth}\"\ntrust_anchors = \"ca.pem\"\nfailure_delay = \"0s\"\n");
@@ -146,7 +146,7 @@ fn a_strangers_certificate_opens_nothing() {
     assert_eq!(Api::of(client).get("/admin/certs").status, 401);
 }
 
-/// A server that takes the operators of another one's CA, by these lines besides.
+/// A server that takes the operators of another one's CA, by these further lines.
 fn trusting(other: &Server, lines: &str) -> Server {
     let launch = Launch::configured(ESTD, |text| {
         let lines =

@@ -1,4 +1,4 @@
-//! Every endpoint of the description: what it is asked for that it answers, and who may ask.
+//! Every endpoint of the description: a request that it answers, and the roles that may send it.
 
 use est_testkit::https::Client;
 use est_testkit::server::Server;

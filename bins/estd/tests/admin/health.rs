@@ -1,4 +1,4 @@
-//! What `/admin/health` says when something is wrong, and who is told when it is over.
+//! What `/admin/health` says when something is wrong, and where the end of it is reported.
 
 use std::fs;
 use std::time::{Duration, Instant};

@@ -142,7 +142,7 @@ fn the_gauges_tell_of_who_runs_and_who_waits() {
     let server = Launch::configured(ESTD, |text| {
         let text = text.replace("auth = \"bearer\"\n", "auth = \"bearer\"\nmax_requests = 1000000\n");
         let text = text.replace("[otp]\n", "[otp]\nmax_failures = 1000\n");
-        // Whoever enrolls waits for whoever else does.
+        // Enrollments wait for one another.
         format!("{text}\n[limits]\nmax_concurrent = 1\n")
     })
     .start();

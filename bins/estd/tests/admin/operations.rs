@@ -345,7 +345,7 @@ fn a_certificate_tells_its_story_in_one_answer() {
     assert_eq!(request().status, 202);
     let id = api.read("/admin/requests")["requests"][0]["id"].as_str().expect("an id").to_owned();
 
-    // Before anybody decides: who asks, from where, with whose password, for what, and what they would get.
+    // Before anybody decides: the client, its address, the maker of its password, what it asks for and what it would get.
     let asked = api.read(&format!("/admin/requests/{id}"));
     assert_eq!((&asked["source"], &asked["key_type"]), (&json!("127.0.0.1"), &json!("ecdsa-p256")));
     assert_eq!((&asked["password"]["id"], &asked["password"]["created_by"]), (&made["id"], &json!("admin:operator")));

@@ -408,7 +408,7 @@ fn a_database_whose_folder_is_missing_or_closed_is_told_with_what_to_do() {
     let (folder, config) = initialized();
     let run =
         || stderr(&estd(&["run", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--config", &config]));
-    // Where no file can be made, whoever runs this.
+    // Where no user can make a file.
     std::fs::create_dir(folder.path().join("pki/estd.db.lock")).expect("a folder");
     let shown = run();
     assert!(shown.contains("estd.db.lock") && shown.contains("must be able to make files in the folder"), "{shown}");

@@ -66,7 +66,7 @@ impl World {
         Self::new("\"127.0.0.0/8\"", "optional")
     }
 
-    /// The same, with a proxy that tells its clients' addresses in `header`, and these lines besides.
+    /// The same, with a proxy that passes its clients' addresses on in `header`, and these further lines.
     fn telling(self, header: &str, lines: &str) -> Self {
         let config = self.server.folder().join("estd.toml");
         let launch = self.server.kill();

@@ -84,7 +84,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Devices renew through the proxy, and nobody is believed who sends the header.
+/// Devices renew through the proxy, and a client that sends the header is not believed.
 fn forwards_certificates(program: &str, name: &str) {
     if !is_installed(program) {
         return;

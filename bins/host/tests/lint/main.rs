@@ -23,7 +23,7 @@ use authorities::Authorities;
 use linter::Linter;
 use requests::SHAPES;
 
-/// A profile, what its label says besides, and the CAs that may issue it.
+/// A profile, what its label adds, and the CAs that may issue it.
 struct Profile {
     name: &'static str,
     label: &'static str,
