@@ -11,6 +11,8 @@ use est_core::{Authenticator, Doubt, Evidence, PortError, PortFuture, UnixTime, 
 /// anything else; then that a password was rejected, or none is looked at, since a user that types one expects it to count; then any other doubt
 /// about a certificate; and only then that nothing was shown. Of two alike, the first.
 ///
+/// Where one knows the peer after others have doubted a certificate of it, the verdict says so too.
+///
 /// An outage of one that is asked ends the search: if the next were asked instead, the same peer would be one
 /// principal today and another tomorrow, and the same request two requests. A wrong password is counted whatever the answer is.
 #[derive(Clone)]
@@ -33,7 +35,12 @@ impl AnyOf {
         let (mut told, mut counted) = (Doubt::NothingShown, None);
         for authenticator in &self.0 {
             let doubt = match authenticator.authenticate(evidence, now).await? {
-                known @ (Verdict::Known(_) | Verdict::Throttled(_) | Verdict::Crowded) => return Ok(known),
+                Verdict::Known(principal) if told != Doubt::NothingShown => {
+                    return Ok(Verdict::KnownDespite(principal, told));
+                }
+                last @ (Verdict::Known(_) | Verdict::KnownDespite(..) | Verdict::Throttled(_) | Verdict::Crowded) => {
+                    return Ok(last);
+                }
                 Verdict::Unknown(doubt) => doubt,
                 Verdict::Guessed(doubt, guess) => {
                     counted = Some(guess);
@@ -108,10 +115,17 @@ mod tests {
 
     #[tokio::test]
     async fn believes_the_first_that_knows() {
-        for answers in [[knows("a"), knows("b")], [doubts(Doubt::CertificateUntrusted), knows("a")]] {
+        for answers in [[knows("a"), knows("b")], [doubts(Doubt::NothingShown), knows("a")]] {
             let Verdict::Known(principal) = ask(answers).await.unwrap() else { panic!("unknown") };
             assert_eq!(principal.id(), "otp:a");
         }
+    }
+
+    #[tokio::test]
+    async fn says_which_certificate_did_not_count_beside_a_good_password() {
+        let verdict = ask([doubts(Doubt::CertificateUntrusted), knows("a")]).await.unwrap();
+        let Verdict::KnownDespite(principal, doubt) = verdict else { panic!("{verdict:?}") };
+        assert_eq!((principal.id().as_str(), doubt), ("otp:a", Doubt::CertificateUntrusted));
     }
 
     #[tokio::test]

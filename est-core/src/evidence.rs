@@ -28,6 +28,14 @@ pub struct Evidence {
     pub channel_binding: Option<TlsExporter>,
 }
 
+impl Evidence {
+    /// The peer's own certificate, if it showed one that can be read.
+    #[must_use]
+    pub fn leaf(&self) -> Option<Arc<Certificate>> {
+        self.certificates.first().and_then(|der| Certificate::parse(der).ok()).map(Arc::new)
+    }
+}
+
 /// A user name and a password.
 #[derive(Clone, Debug)]
 pub struct Credentials {
@@ -58,18 +66,28 @@ pub enum Principal {
     },
 }
 
-/// A certificate, and those above it on the path that was verified. It reads as the certificate itself.
+/// The certificates above a client's on a path: its issuer first, the trust anchor last.
+pub type Issuers = Arc<[Arc<Certificate>]>;
+
+/// A certificate, and those above it on the paths that were verified. It reads as the certificate itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CertificatePath {
     leaf: Arc<Certificate>,
-    issuers: Arc<[Arc<Certificate>]>,
+    paths: Arc<[Issuers]>,
 }
 
 impl CertificatePath {
     /// A path that was verified: `issuers` begins with the issuer of `leaf` and ends with a trust anchor.
     #[must_use]
-    pub fn new(leaf: Arc<Certificate>, issuers: Arc<[Arc<Certificate>]>) -> Self {
-        Self { leaf, issuers }
+    pub fn new(leaf: Arc<Certificate>, issuers: Issuers) -> Self {
+        Self::of_paths(leaf, if issuers.is_empty() { Vec::new() } else { Vec::from([issuers]) })
+    }
+
+    /// Several paths from one certificate that were verified, each as in [`new`](Self::new), the one that was found first in
+    /// front.
+    #[must_use]
+    pub fn of_paths(leaf: Arc<Certificate>, paths: Vec<Issuers>) -> Self {
+        Self { leaf, paths: paths.into() }
     }
 
     /// The certificate that was shown.
@@ -78,17 +96,17 @@ impl CertificatePath {
         &self.leaf
     }
 
-    /// The certificates above it: its issuer first, the trust anchor last; none where no path is known.
+    /// The certificates above it on each path; none where no path is known.
     #[must_use]
-    pub fn issuers(&self) -> &[Arc<Certificate>] {
-        &self.issuers
+    pub fn paths(&self) -> &[Issuers] {
+        &self.paths
     }
 }
 
 /// A certificate of which no path is known: its signature alone says who issued it.
 impl From<Arc<Certificate>> for CertificatePath {
     fn from(leaf: Arc<Certificate>) -> Self {
-        Self { leaf, issuers: Arc::default() }
+        Self { leaf, paths: Arc::default() }
     }
 }
 
@@ -149,6 +167,9 @@ impl fmt::Display for Principal {
 pub enum Verdict {
     /// The evidence belongs to this principal.
     Known(Principal),
+    /// As [`Known`](Self::Known), although something else that was shown was not accepted, and why: a certificate beside a
+    /// good password.
+    KnownDespite(Principal, Doubt),
     /// The evidence belongs to nobody, and why.
     Unknown(Doubt),
     /// As [`Unknown`](Self::Unknown), with a wrong password that is to be counted.
@@ -159,6 +180,17 @@ pub enum Verdict {
     /// It could not be looked at, since too many wait for that. The exchange ends here and leaves no record: who counts how
     /// often that happens writes down what is due.
     Crowded,
+}
+
+impl Verdict {
+    /// Whose evidence it is, if anybody's.
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Known(principal) | Self::KnownDespite(principal, _) => Some(principal),
+            Self::Unknown(_) | Self::Guessed(..) | Self::Throttled(_) | Self::Crowded => None,
+        }
+    }
 }
 
 /// Why evidence was not accepted.

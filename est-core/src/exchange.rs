@@ -50,7 +50,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
         guess: None,
         events: Vec::new(),
     };
-    Step::Authenticate(Authenticate { context, evidence, body })
+    Step::Authenticate(Authenticate { context, evidence, body: Ok(body) })
 }
 
 /// What must happen next for the exchange to go on.
@@ -94,7 +94,8 @@ struct Context {
 pub struct Authenticate {
     context: Context,
     evidence: Evidence,
-    body: Body,
+    /// What was sent, or why it did not arrive whole.
+    body: Result<Body, Refusal>,
 }
 
 impl Authenticate {
@@ -116,9 +117,10 @@ impl Authenticate {
         self.context.now
     }
 
-    /// The same step for a body that has arrived since, and with it the time.
+    /// The same step at the time at which its body has arrived, or has not and why. A client that turns out to be known is
+    /// on record either way: no password is tried unseen.
     #[must_use]
-    pub fn with_body(self, body: Body, now: UnixTime) -> Self {
+    pub fn with_body(self, body: Result<Body, Refusal>, now: UnixTime) -> Self {
         Self { body, context: Context { now, ..self.context }, ..self }
     }
 
@@ -128,8 +130,9 @@ impl Authenticate {
         if let Ok(Verdict::Guessed(_, guess)) = &outcome {
             context.guess = Some(guess.clone());
         }
-        let principal = match outcome.map(|verdict| context.lapsed(verdict)) {
-            Ok(Verdict::Known(principal)) => principal,
+        let (principal, despite) = match outcome.map(|verdict| context.lapsed(verdict)) {
+            Ok(Verdict::Known(principal)) => (principal, None),
+            Ok(Verdict::KnownDespite(principal, doubt)) => (principal, Some(Refusal::from(doubt))),
             Ok(Verdict::Throttled(retry_after)) => {
                 return Step::Done(Reply::Refused(Refusal::TooManyRequests { retry_after }));
             }
@@ -138,8 +141,7 @@ impl Authenticate {
                 let refusal = Refusal::from(doubt);
                 let kind = failed_authentication(&evidence);
                 if kind == EventKind::MtlsFailure {
-                    let leaf = evidence.certificates.first();
-                    context.rejected = leaf.and_then(|der| Certificate::parse(der).ok()).map(Arc::new);
+                    context.rejected = evidence.leaf();
                 }
                 let claimed = match (&evidence.credentials, &context.rejected) {
                     (Some(shown), _) if !shown.user.is_empty() => format!(" as {}", Guess::against_user(&shown.user)),
@@ -151,18 +153,24 @@ impl Authenticate {
             }
             Err(_) => return context.end(None, Outcome::Refused(Refusal::DirectoryUnavailable)),
         };
-        context.note(successful_authentication(&principal), None);
+        let despite = despite.map(|refusal| {
+            let leaf = evidence.leaf().map(|leaf| format!(" as {}", leaf.subject())).unwrap_or_default();
+            format!("despite {}{leaf}: {refusal}", refusal.row().code)
+        });
+        context.note(successful_authentication(&principal), despite);
         context.principal = Some(principal.clone());
         if context.operation == Operation::CsrAttrs {
-            let attributes = context.label.csrattrs().cloned();
-            return context.end(None, Outcome::CsrAttrs(attributes));
+            return match context.label.admit(&principal, context.operation, context.site.algorithms) {
+                Ok(()) => {
+                    let attributes = context.label.csrattrs().cloned();
+                    context.end(None, Outcome::CsrAttrs(attributes))
+                }
+                Err(refusal) => context.deny(refusal),
+            };
         }
         match vet(&context, &principal, evidence.channel_binding.as_ref(), body) {
             Ok(vetted) => context.claim(principal, vetted),
-            Err(refusal) => {
-                context.note(EventKind::CertDenied, Some(refusal.explanation(&context.label.profile)));
-                context.end(None, Outcome::Refused(refusal))
-            }
+            Err(refusal) => context.deny(refusal),
         }
     }
 }
@@ -183,7 +191,7 @@ fn vet(
     context: &Context,
     principal: &Principal,
     channel_binding: Option<&TlsExporter>,
-    body: Body,
+    body: Result<Body, Refusal>,
 ) -> Result<Vetted, Refusal> {
     let renewing = match (context.operation, principal.certificate()) {
         (Operation::SimpleReenroll, None) => return Err(Refusal::CertificateRequired),
@@ -194,7 +202,7 @@ fn vet(
     if context.operation == Operation::ServerKeyGen && !profile.server_key_generation {
         return Err(Refusal::ServerKeyGenerationForbidden);
     }
-    let der = body.into_der(context.site.strict_encoding)?;
+    let der = body?.into_der(context.site.strict_encoding)?;
     let (csr, wish) = if context.operation == Operation::ServerKeyGen {
         let request = KeyRequest::parse(&der).map_err(Refusal::Csr)?;
         let key_type = request.key_type(profile.key_types.as_deref());
@@ -236,6 +244,7 @@ impl Context {
                 Verdict::Unknown(Doubt::CertificateExpired { not_after: certificate.not_after() })
             }
             Verdict::Known(_)
+            | Verdict::KnownDespite(..)
             | Verdict::Unknown(_)
             | Verdict::Guessed(..)
             | Verdict::Throttled(_)
@@ -270,6 +279,12 @@ impl Context {
             replay_until,
         };
         Step::Claim(Claim { context: self, intent: Box::new(intent), plan, wish })
+    }
+
+    /// Ends with a refusal of what a known client asks for.
+    fn deny(mut self, refusal: Refusal) -> Step {
+        self.note(EventKind::CertDenied, Some(refusal.explanation(&self.label.profile)));
+        self.end(None, Outcome::Refused(refusal))
     }
 
     /// Turns to the last step: whatever happened is recorded before anybody hears of it.
@@ -347,6 +362,11 @@ impl Claim {
     #[must_use]
     pub fn source(&self) -> Option<&str> {
         self.context.source.as_deref()
+    }
+
+    /// Ends the exchange before anything is claimed, and says on record why.
+    pub fn give_up(self, refusal: Refusal) -> Step {
+        self.context.end(None, Outcome::Refused(refusal))
     }
 
     /// Goes on with the outcome.
@@ -518,26 +538,6 @@ impl Record {
         // A channel binding is for one authentication, after which the connection should end (RFC 9266 §4.1).
         let has_served = self.linked && matches!(reply, Reply::Certificate(_) | Reply::KeyAndCertificate { .. });
         Step::Done(if has_served { Reply::ThenClose(Box::new(reply)) } else { reply })
-    }
-}
-
-impl From<Doubt> for Refusal {
-    fn from(doubt: Doubt) -> Self {
-        match doubt {
-            Doubt::NothingShown => Self::Unauthenticated,
-            Doubt::PasswordRejected => Self::PasswordRejected,
-            Doubt::PasswordExpired => Self::PasswordExpired,
-            Doubt::PasswordRevoked => Self::PasswordRevoked,
-            Doubt::LockedOut(retry_after) => Self::OtpLockedOut { retry_after },
-            Doubt::CertificateMalformed => Self::ClientCertificateMalformed,
-            Doubt::CertificateUntrusted => Self::ClientCertificateUntrusted,
-            Doubt::CertificateExpired { not_after } => Self::ClientCertificateExpired { not_after },
-            Doubt::CertificateNotYetValid { not_before } => Self::ClientCertificateNotYetValid { not_before },
-            Doubt::CertificatePurpose => Self::ClientCertificatePurpose,
-            Doubt::CertificateNonconforming { which, fault } => Self::ClientCertificateNonconforming { which, fault },
-            Doubt::CertificateRevoked => Self::ClientCertificateRevoked,
-            Doubt::RevocationUnknown => Self::RevocationUnknown,
-        }
     }
 }
 

@@ -55,7 +55,7 @@ pub mod tower;
 pub mod wire;
 
 pub use drive::drive;
-pub use evidence::{CertificatePath, Credentials, Doubt, Evidence, Principal, Verdict};
+pub use evidence::{CertificatePath, Credentials, Doubt, Evidence, Issuers, Principal, Verdict};
 pub use exchange::{Authenticate, Claim, GenerateKey, Issue, Record, Step, begin};
 pub use hidden::{is_hidden, with_hidden_escaped};
 pub use key_generation::{Generated, GeneratedKey, KeyPart, KeyRefusal, KeyWish, Protection};

@@ -3,6 +3,8 @@
 //! The server's part is [`Shell`] (a clock, randomness, a way to spawn, the current [`Site`]), the four
 //! [`Ports`], and a [`Peer`] in the extensions of each request.
 
+mod loan;
+
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -31,9 +33,10 @@ use zeroize::Zeroizing;
 use crate::pkix::KeyType;
 use crate::wire::http::{Head, Preferences, Route, respond};
 use crate::{
-    Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime, Verdict, begin,
-    drive,
+    Authenticate, Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime,
+    begin, drive,
 };
+use loan::{Loan, Met};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -194,10 +197,7 @@ impl Est {
             [&ACCEPT, &IF_NONE_MATCH, &USER_AGENT].map(|name| text(request.headers(), name).map(String::from));
         let has_authorization = request.headers().contains_key(AUTHORIZATION);
         let version = request.version();
-        let reply = match self.exchange(&site, request).await {
-            Ok(begun) => self.finish(begun).await,
-            Err(refusal) => Reply::Refused(refusal),
-        };
+        let reply = self.exchange(&site, request).await.unwrap_or_else(Reply::Refused);
         let preferences = Preferences {
             path: &path,
             accept: accept.as_deref(),
@@ -224,8 +224,8 @@ impl Est {
         if is_head { without_body(answer) } else { answer }
     }
 
-    /// Reads head and body, and begins. A long body is read only if it is known who asks.
-    async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Begun, Refusal>
+    /// Reads head and body, and brings the exchange to its end. A long body is read only if it is known who asks.
+    async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Reply, Refusal>
     where
         B: Body + Send,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -250,33 +250,26 @@ impl Est {
         let entropy = self.shell.entropy().map_err(|_| Refusal::Overloaded)?;
         let request = route.request(evidence, Vec::new());
         let begun = begin(site.clone(), request, self.shell.now(), &entropy);
+        let Step::Authenticate(step) = begun else { return Ok(drive(begun, &self.ports).await) };
+        let label = step.label().map(String::from);
+        let label = label.as_deref();
         if !takes_body {
-            return Ok(Begun::of(begun));
+            return self.finish(label, self.meet(step, Sent::Whole).await?).await;
         }
-        let Step::Authenticate(step) = begun else { return Ok(Begun::of(begun)) };
         let mut reading = Reading { body: Box::pin(body), octets: Vec::new(), limit: self.max_body };
         let is_long = declared.is_some_and(|length| length > SHORT_BODY as u64) || !reading.read(SHORT_BODY).await?;
         if !is_long {
-            return Ok(Begun::of(Step::Authenticate(step.with_body(reading.body(), self.shell.now()))));
+            let step = step.with_body(Ok(reading.body()), self.shell.now());
+            return self.finish(label, self.meet(step, Sent::Whole).await?).await;
         }
-        let (label, ports) = (step.label().map(String::from), self.ports.clone());
-        let known = self.to_its_end(async move {
-            let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
-            match verdict {
-                Ok(Verdict::Known(principal)) => Ok((step, principal)),
-                verdict => Err(at_once(step.answer(verdict), &ports).await),
-            }
-        });
-        let step = match known.await? {
-            Ok((step, principal)) => {
-                let length = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
-                reading.octets.reserve_exact(length.min(self.max_body).saturating_sub(reading.octets.len()));
-                reading.read(usize::MAX).await?;
-                step.with_body(reading.body(), self.shell.now()).answer(Ok(Verdict::Known(principal)))
-            }
-            Err(step) => step,
-        };
-        Ok(Begun { label, step })
+        let mut loan = self.meet(step, Sent::InPart).await?;
+        if loan.awaits_body() {
+            let length = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+            reading.octets.reserve_exact(length.min(self.max_body).saturating_sub(reading.octets.len()));
+            let read = reading.read(usize::MAX).await;
+            loan.bring(read.map(|_| reading.body()), self.shell.now());
+        }
+        self.finish(label, loan).await
     }
 
     /// How long the body is, if the head says so.
@@ -292,29 +285,39 @@ impl Est {
         }
     }
 
-    /// Learns who asks, waits for room, and drives what is left.
-    async fn finish(&self, begun: Begun) -> Reply {
-        self.drive(begun).await.unwrap_or_else(Reply::Refused)
+    /// Learns who asks, in a task of its own, and lends what comes next. An exchange whose client is known ends on record,
+    /// also where the client hangs up before its body has come or there is room: no password is tried unseen.
+    async fn meet(&self, step: Authenticate, sent: Sent) -> Result<Loan, Refusal> {
+        let (ports, shell) = (self.ports.clone(), self.shell.clone());
+        let (sender, receiver) = oneshot::channel();
+        self.shell.spawn(Box::pin(async move {
+            let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
+            let met = match verdict {
+                Ok(verdict) if sent == Sent::InPart && verdict.principal().is_some() => {
+                    Met::before_body(Step::Authenticate(step), verdict)
+                }
+                verdict => Met::next(at_once(step.answer(verdict), &ports).await),
+            };
+            let (loan, given_back) = Loan::of(met);
+            // A client that has hung up does not take the loan, which then comes back.
+            drop(sender.send(loan));
+            if let Ok(met) = given_back.await
+                && let Some(step) = met.broken_off(shell.now())
+            {
+                drive(step, &ports).await;
+            }
+        }));
+        receiver.await.map_err(|_| Refusal::Overloaded)
     }
 
-    async fn drive(&self, Begun { label, step }: Begun) -> Result<Reply, Refusal> {
-        let step = if let Step::Authenticate(step) = step {
-            let ports = self.ports.clone();
-            // Whoever waits for a password to be checked needs no room.
-            self.to_its_end(async move {
-                let verdict = ports.authenticator.authenticate(step.evidence(), step.now()).await;
-                at_once(step.answer(verdict), &ports).await
-            })
-            .await?
-        } else {
-            step
-        };
-        if let Step::Done(reply) = step {
-            return Ok(reply);
+    /// Waits for room, and drives what is left.
+    async fn finish(&self, label: Option<&str>, loan: Loan) -> Result<Reply, Refusal> {
+        if matches!(loan.step(), Step::Done(_)) {
+            return Ok(drive(loan.take(), &self.ports).await);
         }
-        let room = self.shell.admit(&Work::of(label.as_deref(), &step));
+        let room = self.shell.admit(&Work::of(label, loan.step()));
         let room = room.await?;
-        let ports = self.ports.clone();
+        let (step, ports) = (loan.take(), self.ports.clone());
         self.to_its_end(async move {
             let reply = drive(step, &ports).await;
             drop(room);
@@ -338,17 +341,11 @@ impl Est {
     }
 }
 
-/// An exchange that has begun, and the label that it is for.
-struct Begun {
-    label: Option<String>,
-    step: Step,
-}
-
-impl Begun {
-    fn of(step: Step) -> Self {
-        let label = if let Step::Authenticate(step) = &step { step.label().map(String::from) } else { None };
-        Self { label, step }
-    }
+/// How much of a body was read before it is known who sends it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Whole,
+    InPart,
 }
 
 /// Records a wrong password at once: it counts whether or not there is room.

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use est_core::pkix::{Certificate, Extension, TbsCertificate, oid};
 use est_core::policy::{Allowance, IdentityRule, Pattern, RegistrationAuthority, Who};
-use est_core::{Ca, CertificatePath, Label, Operation, Principal, Seconds};
-use est_testkit::pki::{ALGORITHMS, Key, NOW, TestCa, name, serial};
+use est_core::{
+    Body, Ca, CertificatePath, Evidence, Label, Operation, Principal, Reply, Request, Seconds, Step, Verdict, begin,
+};
+use est_testkit::pki::{ALGORITHMS, Key, NOW, TestCa, entropy, name, serial};
 
 const ENROLL: [Operation; 3] = [Operation::SimpleEnroll, Operation::ServerKeyGen, Operation::CsrAttrs];
 
@@ -116,6 +118,49 @@ fn a_label_names_the_cas_whose_certificates_it_takes() {
     }
     // What a label names is for enrolling.
     assert_eq!(code(&of(&[guest]), &holder(&[guest, root]), Operation::SimpleReenroll), "other-ca");
+}
+
+#[test]
+fn a_certificate_counts_if_one_of_its_paths_leads_to_a_ca_that_the_label_names() {
+    let world = World::new();
+    let (maker, foreign) = (TestCa::named("CN=Maker"), TestCa::named("CN=Foreign"));
+    let mut label = world.label();
+    label.client_anchors = vec![maker.certificate().clone()];
+    let device = foreign.device(&Key::p256(), "CN=device", &[]);
+    let path = |cas: &[&TestCa]| cas.iter().map(|ca| Arc::new(ca.certificate().clone())).collect();
+    let of = |paths| Principal::Certificate(CertificatePath::of_paths(device.clone(), paths));
+    let (elsewhere, to_maker) = (path(&[&foreign, &world.root]), path(&[&foreign, &maker]));
+    for paths in [vec![elsewhere, to_maker], vec![path(&[&foreign, &maker])]] {
+        assert_eq!(code(&label, &of(paths), Operation::SimpleEnroll), "admitted");
+    }
+    assert_eq!(code(&label, &of(vec![path(&[&foreign, &world.root])]), Operation::SimpleEnroll), "other-ca");
+    // No path makes up for what is on another one: a CA of this server stays in between.
+    let through_guest = vec![path(&[&foreign, &world.root]), path(&[&foreign, &world.guest, &maker])];
+    assert_eq!(code(&label, &of(through_guest), Operation::SimpleEnroll), "other-ca");
+}
+
+#[test]
+fn a_client_that_may_not_use_a_label_gets_no_attributes_of_it() {
+    let world = World::new();
+    let mut site = world.corp.site();
+    site.csrattrs_auth = true;
+    site.labels.insert("corp".into(), Arc::new(world.label()));
+    let site = Arc::new(site);
+    let asked_by = |principal: Principal| {
+        let (operation, label) = (Operation::CsrAttrs, Some("corp".into()));
+        let request = Request { operation, label, evidence: Evidence::default(), body: Body::Text(Vec::new()) };
+        let Step::Authenticate(step) = begin(site.clone(), request, NOW, &entropy(1)) else { panic!("who asks") };
+        let Step::Record(step) = step.answer(Ok(Verdict::Known(principal))) else { panic!("on record") };
+        let kinds: Vec<_> = step.entry().events.iter().map(|event| event.kind.name()).collect();
+        let Step::Done(reply) = step.answer(Ok(())) else { panic!("an answer") };
+        (reply, kinds)
+    };
+    let (reply, kinds) = asked_by(holder(&[&world.guest, &world.root]));
+    assert!(matches!(&reply, Reply::Refused(refusal) if refusal.row().code == "other-ca"), "{reply:?}");
+    assert_eq!(kinds, ["auth.mtls.success", "cert.denied"]);
+    let (reply, kinds) = asked_by(holder(&[&world.corp, &world.root]));
+    assert!(matches!(reply, Reply::CsrAttrs(_)), "{reply:?}");
+    assert_eq!(kinds, ["auth.mtls.success"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::poll_fn;
-
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -19,6 +19,7 @@ use est_core::{
 use est_testkit::https::base64;
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
 use http::Request;
+use http_body::{Body, Frame};
 use http_body_util::Full;
 use tower_service::Service as _;
 
@@ -46,6 +47,84 @@ fn a_wrong_password_counts_though_its_client_hangs_up_and_there_is_no_room() {
     assert_eq!((world.asked_for_room(), world.recorded()), (0, 1));
 }
 
+#[test]
+fn a_client_that_hangs_up_before_there_is_room_is_on_record() {
+    for is_checked_first in [true, false] {
+        let world = World::new(password_holder_known);
+        let mut answer = world.ask();
+        world.is_checked.store(is_checked_first, Ordering::SeqCst);
+        world.run(&mut answer);
+        drop(answer);
+        world.is_checked.store(true, Ordering::SeqCst);
+        world.run_tasks();
+        assert_eq!((world.recorded(), world.told()), (1, vec!["auth.otp.success", "enroll.failure"]));
+    }
+}
+
+#[test]
+fn a_client_for_which_there_is_no_room_is_on_record() {
+    let world = World::new(password_holder_known);
+    world.is_checked.store(true, Ordering::SeqCst);
+    world.is_full.store(true, Ordering::SeqCst);
+    let mut answer = world.ask();
+    assert_eq!(world.run(&mut answer), Some(503));
+    world.run_tasks();
+    assert_eq!(world.recorded(), 1);
+}
+
+#[test]
+fn a_client_whose_long_body_breaks_off_is_on_record_once() {
+    for ends in [None, Some(Err("cut off"))] {
+        let world = World::new(password_holder_known);
+        world.is_checked.store(true, Ordering::SeqCst);
+        world.has_room.store(true, Ordering::SeqCst);
+        let hangs_up = ends.is_none();
+        let mut answer = world.send(Sends { octets: 20_000, ends });
+        let status = world.run(&mut answer);
+        assert_eq!(status, if hangs_up { None } else { Some(400) });
+        assert_eq!(world.recorded(), usize::from(!hangs_up), "not before it has broken off");
+        drop(answer);
+        world.run_tasks();
+        assert_eq!((world.recorded(), world.told()[0]), (1, "auth.otp.success"));
+    }
+    let world = World::new(password_holder_known);
+    world.is_checked.store(true, Ordering::SeqCst);
+    world.has_room.store(true, Ordering::SeqCst);
+    let mut answer = world.send(Sends { octets: 20_000, ends: Some(Ok(())) });
+    assert_eq!(world.run(&mut answer), Some(400));
+    drop(answer);
+    world.run_tasks();
+    assert_eq!(world.recorded(), 1);
+}
+
+#[test]
+fn a_stranger_whose_long_body_breaks_off_is_answered_and_its_guess_counted() {
+    let world = World::new(guess);
+    world.is_checked.store(true, Ordering::SeqCst);
+    let mut answer = world.send(Sends { octets: 20_000, ends: None });
+    assert_eq!((world.run(&mut answer), world.recorded()), (Some(401), 1));
+}
+
+/// A body of this many octets that comes at once and then ends, breaks off, or has more to come for ever.
+struct Sends {
+    octets: usize,
+    ends: Option<Result<(), &'static str>>,
+}
+
+impl Body for Sends {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match (std::mem::take(&mut self.octets), self.ends) {
+            (0, None) => Poll::Pending,
+            (0, Some(Ok(()))) => Poll::Ready(None),
+            (0, Some(Err(why))) => Poll::Ready(Some(Err(why.into()))),
+            (octets, _) => Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b'A'; octets]))))),
+        }
+    }
+}
+
 fn password_holder_known() -> Verdict {
     Verdict::Known(password_holder("p1"))
 }
@@ -61,8 +140,11 @@ struct World {
     verdict: fn() -> Verdict,
     is_checked: AtomicBool,
     has_room: AtomicBool,
+    is_full: AtomicBool,
     asked_for_room: AtomicUsize,
     recorded: AtomicUsize,
+    /// The names of the events that were recorded last.
+    told: Mutex<Vec<&'static str>>,
     tasks: Mutex<Vec<Task>>,
 }
 
@@ -73,6 +155,8 @@ impl World {
             verdict,
             is_checked: AtomicBool::default(),
             has_room: AtomicBool::default(),
+            is_full: AtomicBool::default(),
+            told: Mutex::default(),
             asked_for_room: AtomicUsize::default(),
             recorded: AtomicUsize::default(),
             tasks: Mutex::default(),
@@ -81,6 +165,14 @@ impl World {
 
     /// Asks for a certificate.
     fn ask(self: &Arc<Self>) -> Answer {
+        self.send(Full::new(Bytes::from(base64(&Key::p256().csr("CN=device-1", &[])))))
+    }
+
+    fn send<B>(self: &Arc<Self>, body: B) -> Answer
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let port = Arc::new(Port(self.clone()));
         let ports = Ports {
             authenticator: port.clone(),
@@ -88,7 +180,6 @@ impl World {
             keys: Arc::new(NoKeyGenerator),
             store: port.clone(),
         };
-        let body = Full::new(Bytes::from(base64(&Key::p256().csr("CN=device-1", &[]))));
         let request = Request::post("/.well-known/est/simpleenroll").header("Content-Type", "application/pkcs10");
         Est::new(port, ports, 64 * 1024).call(request.body(body).unwrap())
     }
@@ -121,6 +212,10 @@ impl World {
     fn recorded(&self) -> usize {
         self.recorded.load(Ordering::SeqCst)
     }
+
+    fn told(&self) -> Vec<&'static str> {
+        self.told.lock().unwrap().clone()
+    }
 }
 
 async fn until(is_so: &AtomicBool) {
@@ -147,6 +242,9 @@ impl Shell for Port {
         let world = self.0.clone();
         world.asked_for_room.fetch_add(1, Ordering::SeqCst);
         Box::pin(async move {
+            if world.is_full.load(Ordering::SeqCst) {
+                return Err(Refusal::Overloaded);
+            }
             until(&world.has_room).await;
             Ok::<Room, Refusal>(Box::new(()))
         })
@@ -177,7 +275,8 @@ impl Store for Port {
         down()
     }
 
-    fn record<'a>(&'a self, _: &'a Entry) -> PortFuture<'a, ()> {
+    fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
+        *self.0.told.lock().unwrap() = entry.events.iter().map(|event| event.kind.name()).collect();
         self.0.recorded.fetch_add(1, Ordering::SeqCst);
         Box::pin(async { Ok(()) })
     }

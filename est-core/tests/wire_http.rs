@@ -711,7 +711,11 @@ fn refusals() -> Vec<Refusal> {
         Refusal::PasswordSpent,
         Refusal::ClientCertificateRevoked,
         Refusal::NotBase64,
-        Refusal::NameNotBound { name: "DNS:b.example".into(), allowed: "CN=a; DNS:a.example".into() },
+        Refusal::NameNotBound {
+            name: "DNS:b.example".into(),
+            own: "CN=a, DNS:a.example".into(),
+            allowed: String::new(),
+        },
         Refusal::CaUnavailable,
         Refusal::InProgress,
     ]

@@ -113,7 +113,12 @@ pub(crate) fn decide(
         return Err(Refusal::KeyBlocked);
     }
     let ra = principal.certificate().and_then(|own| label.authority(own, site.algorithms));
-    label.admit(principal, operation, site.algorithms)?;
+    match (label.admit(principal, operation, site.algorithms), principal) {
+        // What is kept of a request is the certificate alone. Its path was looked at when the request came.
+        (Err(Refusal::OtherCa { .. }), Principal::Certificate(own))
+            if own.paths().is_empty() && operation != Operation::SimpleReenroll => {}
+        (admitted, _) => admitted?,
+    }
     decide_for(label, principal, ra, &csr, renewing, now)
 }
 

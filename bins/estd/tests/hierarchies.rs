@@ -193,3 +193,35 @@ fn a_ca_whose_key_was_lost_hands_its_devices_to_another_one_of_its_name() {
     let renewed = client.enroll("/simplereenroll", None, body.as_bytes());
     assert_eq!(renewed.status, 200, "{}", renewed.text());
 }
+
+#[test]
+fn a_request_that_waits_is_explained_as_it_was_admitted_also_below_an_intermediate_ca() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let shell = Shell::new();
+    two_levels(&shell, shell.folder());
+    shell.run(
+        "openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout made.key -subj /CN=made -out made.csr
+         printf 'subjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\nextendedKeyUsage=clientAuth,serverAuth\\n' > made.ext
+         openssl x509 -req -in made.csr -CA below.pem -CAkey below-key.pem -CAcreateserial -days 30 -extfile made.ext \
+             -out made.pem
+         cat below.pem >> made.pem",
+    );
+    let label = "[est]\nunlabelled = true\n[[est.label]]\nname = \"made\"\nca_id = \"main\"\nrequire_san = false\n\
+                 approval = \"manual\"\ncertificate_names = \"any\"\n";
+    let server = Launch::configured(ESTD, |text| {
+        let anchors = format!("trust_anchors = [\"ca.pem\", \"{}/top.pem\"]", shell.folder().display());
+        text.replace("trust_anchors = \"ca.pem\"", &anchors) + label
+    })
+    .start();
+    let path = |name: &str| shell.folder().join(name);
+    let client = Client::with_certificate(server.port(), &server.ca(), &path("made.pem"), &path("made.key"));
+    let body = base64(&Key::p256().csr("CN=made", &[]));
+    let answer = client.enroll("/made/simpleenroll", None, body.as_bytes());
+    assert_eq!(answer.status, 202, "{}", answer.text());
+    let listed = server.estd_json(&["requests", "list"]);
+    let id = listed["requests"][0]["id"].as_str().expect("an id").to_owned();
+    let shown = server.estd_json(&["requests", "show", &id]);
+    assert_eq!(shown["explanation"]["would_be"], "issued", "{shown}");
+}

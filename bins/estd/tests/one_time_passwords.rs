@@ -126,7 +126,7 @@ fn gives_the_names_of_its_entity_and_never_those_of_somebody_else() {
     ] {
         let answer = curl(&server, "127.0.0.1", &credentials, "", subject, names);
         assert_eq!(answer.status, 403, "{subject} {names:?}: {}", answer.text);
-        assert!(answer.text.contains("only for: test-device"), "{}", answer.text);
+        assert!(answer.text.contains("your own names are test-device;"), "{}", answer.text);
     }
     for (subject, names) in
         [("CN=test-device", &[][..]), ("CN=test-device", &["DNS:test-device"]), ("", &["DNS:TEST-device"])]
@@ -185,6 +185,12 @@ fn gives_the_names_that_it_was_allowed_besides() {
         assert_eq!(ask("CN=a.b.lab.example", &["DNS:a.b.lab.example"]), 403, "{user}");
         assert_eq!(ask("", &["DNS:*.lab.example"]), 403, "{user}");
         assert_eq!(ask("CN=rack-1", &[]), if user.is_empty() { 403 } else { 200 });
+        // What was allowed is the operator's to know.
+        let refused = curl(&server, "127.0.0.1", &credentials, "", "CN=anything,O=Evil", &[]);
+        assert!(!refused.text.contains("lab.example") && !refused.text.contains('*'), "{}", refused.text);
+        let denied = server.estd_json(&["audit", "list", "--event", "cert.denied"]);
+        let reason = denied["events"][0]["reason"].as_str().expect("a reason");
+        assert!(reason.contains("it must match dns:*.lab.example, subject:CN=*,O=Lab"), "{reason}");
     }
     let refused = server.estd(&["otp", "create", "--allow", "host.example"]);
     assert!(!refused.status.success());

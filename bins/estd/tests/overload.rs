@@ -292,3 +292,62 @@ fn whoever_attacks_a_client_with_a_good_credential_gets_its_answer() {
     });
     assert_eq!(statuses, [200; 6]);
 }
+
+/// The records of passwords that were accepted, once there are this many: they are written while the client goes its way.
+fn accepted(server: &Server, count: usize) -> Vec<serde_json::Value> {
+    let begun = Instant::now();
+    loop {
+        let page = server.estd_json(&["audit", "list", "--event", "auth.otp.success"]);
+        let records = page["events"].as_array().expect("a list of records").clone();
+        if records.len() >= count || begun.elapsed() > Duration::from_secs(60) {
+            assert_eq!(records.len(), count, "{records:?}");
+            return records;
+        }
+    }
+}
+
+#[test]
+fn a_right_password_is_on_record_once_although_its_request_breaks_off() {
+    let operations = "\n[est]\nserverkeygen = true\ncsrattrs_auth = true\n";
+    let server = Launch::configured(ESTD, |text| text + operations).start();
+    let client = Client::new(server.port(), &server.ca());
+    let password = server.password(9);
+    let body = vec![b'A'; 100_000];
+    let declared = |operation: &str| {
+        let request = String::from_utf8(post(operation, Some(&password), &body)).expect("text");
+        request.split_once("\r\n\r\n").map(|(head, _)| head.to_owned()).expect("a head")
+    };
+    let chunked = |operation: &str| {
+        let head = declared(operation).replace("Content-Length: 100000", "Transfer-Encoding: chunked");
+        format!("{head}\r\n\r\n186A0\r\n{}", "A".repeat(20_000))
+    };
+    let mut count = 0;
+    for operation in ["/simpleenroll", "/serverkeygen"] {
+        for sent in [
+            format!("{}\r\n\r\n", declared(operation)),
+            format!("{}\r\n\r\n{}", declared(operation), "A".repeat(60_000)),
+            format!("{}\r\nExpect: 100-continue\r\n\r\n", declared(operation)),
+            chunked(operation),
+        ] {
+            let mut connection = client.connect().expect("a connection");
+            connection.write_all(sent.as_bytes()).and_then(|()| connection.flush()).expect("sent");
+            connection.sock.shutdown(std::net::Shutdown::Write).expect("closed");
+            count += 1;
+            let id = password.split('.').next().expect("an id");
+            let [latest, ..] = &accepted(&server, count)[..] else { panic!("no record") };
+            assert_eq!(latest["actor"], format!("password {id}"), "{latest}");
+        }
+        // One that arrives whole is on record as often.
+        let whole = client.exchange(&post(operation, Some(&password), &body)).expect("an answer");
+        assert_eq!(whole.status, 400);
+        count += 1;
+        accepted(&server, count);
+    }
+    let request = String::from_utf8(post("/csrattrs", Some(&password), b"")).expect("text");
+    let request = request.replace("POST ", "GET ").replace("Content-Length: 0\r\n", "");
+    client.exchange(request.as_bytes()).expect("an answer");
+    accepted(&server, count + 1);
+    let failed = server.estd_json(&["audit", "list", "--event", "enroll.failure"]);
+    let reasons = failed["events"].as_array().expect("records").iter().map(|record| &record["reason"]);
+    assert_eq!(reasons.filter(|reason| *reason == "body-incomplete").count(), count - 2);
+}

@@ -1,11 +1,11 @@
 //! The search for one path.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::Duration;
 
 use est_core::pkix::Certificate;
-use est_core::{CertificatePath, Doubt, Seconds, UnixTime};
+use est_core::{CertificatePath, Doubt, Issuers, Seconds, UnixTime};
 use pki_types::{CertificateDer, SignatureVerificationAlgorithm};
 use webpki::{
     CertRevocationList, EndEntityCert, Error, RevocationOptions, RevocationOptionsBuilder, UnknownStatusPolicy,
@@ -16,6 +16,9 @@ use super::crl::{Crls, in_order};
 use super::memory::VerifiedPath;
 use super::path::{PathValidator, RevocationPolicy, RevocationStatus, Usages};
 use super::rules::{self, Fault};
+
+/// So many paths are looked for: what a certificate may be used for can depend on which CAs are above it.
+const MOST_PATHS: usize = 4;
 
 const THE_CLIENTS: &str = "the client certificate";
 
@@ -35,11 +38,11 @@ struct Chain<'a> {
     intermediates: &'a [CertificateDer<'a>],
 }
 
-/// What there is to say of a path that was found.
+/// What there is to say of the paths that were found.
 #[derive(PartialEq)]
 struct Found {
-    /// The certificates above the client's, the trust anchor last.
-    issuers: Arc<[Arc<Certificate>]>,
+    paths: Vec<Issuers>,
+    /// The time in which all of them are valid.
     not_before: UnixTime,
     not_after: UnixTime,
     /// Whether an own CA issued the client's certificate.
@@ -48,9 +51,9 @@ struct Found {
 
 impl Search<'_> {
     pub(super) fn run(&self) -> Result<VerifiedPath, Doubt> {
-        let certificate = Certificate::parse(&self.shown[0]).map_err(|_| Doubt::CertificateMalformed)?;
         let leaf = CertificateDer::from(self.shown[0].as_slice());
-        let leaf = EndEntityCert::try_from(&leaf).map_err(doubt)?;
+        let leaf = EndEntityCert::try_from(&leaf).map_err(unreadable)?;
+        let certificate = Certificate::parse(&self.shown[0]).map_err(|_| Doubt::CertificateMalformed)?;
         rules::of_a_client(&certificate)
             .map_err(|fault| Doubt::CertificateNonconforming { which: THE_CLIENTS, fault })?;
         let sent = self.shown[1..].iter().map(|der| CertificateDer::from(der.as_slice()));
@@ -65,8 +68,8 @@ impl Search<'_> {
                 (found, status, ends.min().unwrap_or(UnixTime(u64::MAX)))
             }
         };
-        let Found { issuers, not_before, not_after, .. } = found;
-        let path = CertificatePath::new(Arc::new(certificate), issuers);
+        let Found { paths, not_before, not_after, .. } = found;
+        let path = CertificatePath::of_paths(Arc::new(certificate), paths);
         Ok(VerifiedPath { path, revocation, not_before, not_after, next_update })
     }
 
@@ -99,17 +102,23 @@ impl Search<'_> {
         }
     }
 
-    /// Finds a path. A certificate that may have its grace is looked at as in its last second; the CAs above it are
+    /// Finds paths. A certificate that may have its grace is looked at as in its last second; the CAs above it are
     /// not.
     fn find(&self, chain: &Chain<'_>, revocation: Option<RevocationOptions<'_>>) -> Result<Found, Doubt> {
         let end = chain.certificate.not_after();
         let in_grace = end < self.now && self.now <= end + self.validator.expired_grace;
         let at = if in_grace { end } else { self.now };
-        let (found, broken) = (Cell::new(None), Cell::new(None));
+        let (found, broken) = (RefCell::<Option<Found>>::default(), Cell::new(None));
         let judge = |path: &webpki::VerifiedPath<'_>| {
             let judged = self.judge(chain.certificate, path, revocation.is_some(), &broken)?;
-            found.set(Some(judged));
-            Ok(())
+            let mut found = found.borrow_mut();
+            match found.as_mut() {
+                Some(found) => found.add(judged),
+                None => *found = Some(judged),
+            }
+            let count = found.as_ref().map_or(0, |found| found.paths.len());
+            // Where there may be another, this one is for webpki as if it led nowhere.
+            if count < MOST_PATHS { Err(Error::UnknownIssuer) } else { Ok(()) }
         };
         let budget = Budget::default();
         let algorithms = budget.algorithms(self.validator.algorithms);
@@ -123,8 +132,11 @@ impl Search<'_> {
             revocation,
             Some(&judge),
         );
-        match (path, broken.take()) {
-            (Ok(_), _) => Ok(found.take().expect("webpki finds no path that was not judged")),
+        if let Some(found) = found.take() {
+            return Ok(found);
+        }
+        match (path.map(drop), broken.take()) {
+            (Ok(()), _) => Err(Doubt::CertificateUntrusted),
             (Err(Error::UnknownIssuer), Some(doubt)) => Err(doubt),
             (Err(Error::CaUsedAsEndEntity), _) if chain.certificate.is_self_issued() => {
                 Err(Doubt::CertificateUntrusted)
@@ -154,7 +166,7 @@ impl Search<'_> {
         let intermediates = intermediates.collect::<Result<Vec<_>, _>>().map_err(|_| Error::UnknownIssuer)?;
         let place = self.validator.anchors.iter().position(|anchor| std::ptr::eq(anchor, path.anchor()));
         let anchor = &self.validator.anchor_certificates[place.expect("a path ends at one of the anchors")];
-        let issuers: Arc<[Arc<Certificate>]> = intermediates.iter().chain([anchor]).cloned().collect();
+        let issuers: Issuers = intermediates.iter().chain([anchor]).cloned().collect();
         rules::of_an_anchor(anchor).map_err(breaks("the trust anchor of the client certificate"))?;
         if crls_were_asked && !rules::may_sign_crls(anchor) {
             return Err(Error::IssuerNotCrlSigner);
@@ -180,7 +192,16 @@ impl Search<'_> {
         if now > not_after {
             return Err(Error::CertExpired { time, not_after: webpki_time(not_after.min(certificate.not_after())) });
         }
-        Ok(Found { issuers, not_before, not_after, is_own })
+        Ok(Found { paths: vec![issuers], not_before, not_after, is_own })
+    }
+}
+
+impl Found {
+    fn add(&mut self, other: Self) {
+        let new = other.paths.into_iter().filter(|path| !self.paths.contains(path)).collect::<Vec<_>>();
+        self.paths.extend(new);
+        self.not_before = self.not_before.max(other.not_before);
+        self.not_after = self.not_after.min(other.not_after);
     }
 }
 
@@ -217,6 +238,16 @@ fn unsupported(certificate: &Certificate, algorithm: &[u8]) -> Doubt {
 
 fn webpki_time(at: UnixTime) -> pki_types::UnixTime {
     pki_types::UnixTime::since_unix_epoch(Duration::from_secs(at.0))
+}
+
+/// Why webpki does not read the client's certificate.
+fn unreadable(error: Error) -> Doubt {
+    let fault = match error {
+        Error::UnsupportedCertVersion => "is not of version 3 (RFC 5280 §4.1.2.1)",
+        Error::UnsupportedCriticalExtension => "has a critical extension that is not known here (RFC 5280 §4.2)",
+        error => return doubt(error),
+    };
+    Doubt::CertificateNonconforming { which: THE_CLIENTS, fault }
 }
 
 fn doubt(error: Error) -> Doubt {

@@ -37,7 +37,11 @@ fn evidence(certificates: &[&Vec<u8>]) -> Evidence {
 fn doubt(authenticator: &CertificateAuthenticator, evidence: &Evidence, at: UnixTime) -> Doubt {
     match now(authenticator.authenticate(evidence, at)).unwrap() {
         Verdict::Unknown(doubt) => doubt,
-        other @ (Verdict::Known(_) | Verdict::Guessed(..) | Verdict::Throttled(_) | Verdict::Crowded) => {
+        other @ (Verdict::Known(_)
+        | Verdict::KnownDespite(..)
+        | Verdict::Guessed(..)
+        | Verdict::Throttled(_)
+        | Verdict::Crowded) => {
             panic!("{other:?}")
         }
     }

@@ -83,7 +83,9 @@ fn is_known(verdict: &Verdict) -> bool {
             assert_eq!(guess.lockout, LOCKOUT);
             false
         }
-        other @ (Verdict::Unknown(_) | Verdict::Throttled(_) | Verdict::Crowded) => panic!("{other:?}"),
+        other @ (Verdict::KnownDespite(..) | Verdict::Unknown(_) | Verdict::Throttled(_) | Verdict::Crowded) => {
+            panic!("{other:?}")
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Chains, good and bad.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use est_auth::{PathValidator, Purpose, UnreadableCertificate};
 use est_core::pkix::Certificate;
-use est_core::{Doubt, UnixTime};
+use est_core::{Doubt, Issuers, UnixTime};
 
 use crate::pki::{CA, CLIENT, DAY, Pki, days_into, trusting};
 
@@ -69,7 +70,7 @@ fn needs_no_authority_key_identifier_in_a_clients_certificate() {
     let now = days_into(&leaf, 1);
     assert!(Certificate::parse(&leaf).unwrap().authority_key_identifier().is_none());
     let path = pki.paths().validate(&[leaf], now).unwrap().path;
-    assert_eq!(path.issuers().last().unwrap().as_der(), pki.der("root"));
+    assert_eq!(path.paths()[0].last().unwrap().as_der(), pki.der("root"));
 }
 
 #[test]
@@ -228,7 +229,14 @@ fn refuses_extensions_that_it_must_know_and_does_not() {
     let Some(pki) = Pki::new("refuses_extensions_that_it_must_know_and_does_not") else { return };
     let leaf = pki.issue("leaf", "root", 30, &format!("{CLIENT}\n1.2.3.4=critical,DER:0500"));
     let now = days_into(&leaf, 1);
-    assert_eq!(pki.paths().validate(&[leaf], now), Err(Doubt::CertificateUntrusted));
+    let fault = "has a critical extension that is not known here (RFC 5280 §4.2)";
+    let refused = Doubt::CertificateNonconforming { which: "the client certificate", fault };
+    assert_eq!(pki.paths().validate(&[leaf], now), Err(refused));
+    // One of version 1 has no extensions at all.
+    let old = pki.version_1("old", "root");
+    let fault = "is not of version 3 (RFC 5280 §4.1.2.1)";
+    let refused = Doubt::CertificateNonconforming { which: "the client certificate", fault };
+    assert_eq!(pki.paths().validate(&[old], now), Err(refused));
 }
 
 #[test]
@@ -331,4 +339,50 @@ fn says_which_trust_anchor_it_cannot_read() {
     let error = PathValidator::new(&anchors, &[] as &[Vec<u8>], Purpose::Any).err().unwrap();
     assert_eq!(error, UnreadableCertificate { index: 1 });
     assert!(error.to_string().contains("number 2"));
+}
+
+#[test]
+fn finds_each_path_when_there_are_several() {
+    let Some(pki) = Pki::new("finds_each_path_when_there_are_several") else { return };
+    let (one, other) = (pki.der("root"), pki.root("other", "ED25519", ""));
+    let (upper, device) = (pki.issue("upper", "root", 30, CA), pki.issue("device", "upper", 30, CLIENT));
+    let cross = pki.cross("cross", "upper", "other");
+    let paths = trusting(&[one.clone(), other.clone()]);
+    let anchors = |shown: &[&Vec<u8>]| {
+        let shown: Vec<Vec<u8>> = shown.iter().map(|der| (*der).clone()).collect();
+        let validated = paths.validate(&shown, days_into(&device, 1)).unwrap();
+        let anchor = |path: &Issuers| path.last().unwrap().as_der().to_vec();
+        validated.path.paths().iter().map(anchor).collect::<Vec<_>>()
+    };
+    assert_eq!(anchors(&[&device, &upper]), [&*one]);
+    assert_eq!(anchors(&[&device, &cross]), [&*other]);
+    for shown in [&[&device, &upper, &cross][..], &[&device, &cross, &upper, &cross]] {
+        let found = anchors(shown);
+        assert!(found.len() == 2 && found.contains(&one) && found.contains(&other), "{}", found.len());
+    }
+}
+
+#[test]
+fn a_chain_of_cas_named_like_the_anchor_takes_no_longer_than_twelve_signatures() {
+    const ALGORITHM: &str = "EC -pkeyopt ec_paramgen_curve:P-384";
+    let Some(pki) = Pki::new("a_chain_of_cas_named_like_the_anchor") else { return };
+    let anchor = pki.root("anchor", ALGORITHM, "");
+    let ring: Vec<Vec<u8>> = (0..4).map(|number| pki.root(&format!("ring-{number}"), ALGORITHM, "")).collect();
+    let good = pki.issue("good", "anchor", 30, CLIENT);
+    let leaf = pki.issue("leaf", "ring-0", 30, CLIENT);
+    let now = days_into(&leaf, 1);
+    let took = |shown: &[Vec<u8>]| {
+        // Another validator each time, for each remembers what it has seen.
+        let once = || {
+            let paths = trusting(std::slice::from_ref(&anchor));
+            let begun = Instant::now();
+            let accepted = paths.validate(shown, now).is_ok();
+            (begun.elapsed(), accepted)
+        };
+        (0..20).map(|_| once()).min().unwrap()
+    };
+    let (of_good, is_accepted) = took(&[good]);
+    assert!(is_accepted);
+    let (of_ring, is_accepted) = took(&[vec![leaf], ring].concat());
+    assert!(!is_accepted && of_ring < 20 * of_good, "{of_ring:?} for what takes {of_good:?} with one signature");
 }

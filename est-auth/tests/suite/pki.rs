@@ -49,6 +49,25 @@ impl Pki {
         self.der(name)
     }
 
+    /// Has another CA certify the key and the name of what was issued before.
+    pub(crate) fn cross(&self, name: &str, of: &str, issuer: &str) -> Vec<u8> {
+        self.openssl.run(&format!(
+            "x509 -req -in {of}.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days 30 -extfile {of}.ext \
+             -out {name}.pem"
+        ));
+        self.der(name)
+    }
+
+    /// Issues a certificate without extensions, and so of version 1.
+    pub(crate) fn version_1(&self, name: &str, issuer: &str) -> Vec<u8> {
+        self.openssl.run(&format!("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out {name}.key"));
+        self.openssl.run(&format!("req -new -key {name}.key -subj /CN={name} -out {name}.csr"));
+        self.openssl.run(&format!(
+            "x509 -req -in {name}.csr -CA {issuer}.pem -CAkey {issuer}.key -CAcreateserial -days 30 -out {name}.pem"
+        ));
+        self.der(name)
+    }
+
     pub(crate) fn der(&self, name: &str) -> Vec<u8> {
         self.openssl.run(&format!("x509 -in {name}.pem -outform DER -out {name}.der"));
         self.openssl.read(format!("{name}.der"))

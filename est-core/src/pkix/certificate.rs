@@ -200,6 +200,17 @@ impl Certificate {
         })
     }
 
+    /// How many CAs may follow below it on a path, those that are self-issued not counted; `None` where basicConstraints sets
+    /// no limit (RFC 5280 §4.2.1.9).
+    #[must_use]
+    pub fn path_length(&self) -> Option<u64> {
+        let constraints = asn1::decode::<asn1::BasicConstraints>(self.extension(&oid::BASIC_CONSTRAINTS)?).ok()?;
+        // A length that fits nowhere is as good as none; one below zero allows nothing.
+        constraints
+            .path_len
+            .map(|length| i128::try_from(&length).map_or(u64::MAX, |length| u64::try_from(length).unwrap_or(0)))
+    }
+
     /// Whether the key may be used for all of `usage`: keyUsage says so, or is not there (RFC 5280 §4.2.1.3).
     #[must_use]
     pub fn allows(&self, usage: KeyUsage) -> bool {

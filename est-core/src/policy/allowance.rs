@@ -125,7 +125,11 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
 /// # Errors
 /// [`Refusal::NameNotBound`], for the first that is not.
 pub(super) fn check(own: Own<'_>, allowances: &[&Allowance], wanted: &Wanted<'_>) -> Result<(), Refusal> {
-    let refused = |name: String| Refusal::NameNotBound { name, allowed: described(own, allowances) };
+    let refused = |name: String| {
+        let allowed: Vec<&str> =
+            allowances.iter().flat_map(|allowance| &allowance.written).map(String::as_str).collect();
+        Refusal::NameNotBound { name, own: own.described(), allowed: allowed.join(", ") }
+    };
     let names: Vec<ReadName<'_>> = wanted.names().iter().map(ReadName::of).collect();
     for name in &names {
         let mut rules = allowances.iter().flat_map(|allowance| &allowance.names);
@@ -166,19 +170,17 @@ impl Own<'_> {
     fn has_subject(self, wanted: &Wanted<'_>) -> bool {
         matches!(self, Self::Certificate(own) if own.subject().is_same_as(wanted.subject))
     }
-}
 
-/// What the principal may ask for, for a person to read.
-fn described(own: Own<'_>, allowances: &[&Allowance]) -> String {
-    let own = match own {
-        Own::Entity(entity) => entity.map(ToOwned::to_owned),
-        Own::Certificate(own) => Some(match own.subject_alt_name() {
-            Some(names) => format!("{}, {names}", own.subject()),
-            None => own.subject().to_string(),
-        }),
-    };
-    let written = allowances.iter().flat_map(|allowance| allowance.written.iter().cloned());
-    own.into_iter().chain(written).collect::<Vec<_>>().join(", ")
+    /// The names, for a person to read; empty where there are none.
+    fn described(self) -> String {
+        match self {
+            Self::Entity(entity) => entity.unwrap_or_default().to_owned(),
+            Self::Certificate(own) => match own.subject_alt_name() {
+                Some(names) => format!("{}, {names}", own.subject()),
+                None => own.subject().to_string(),
+            },
+        }
+    }
 }
 
 #[cfg(test)]

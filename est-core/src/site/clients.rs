@@ -1,12 +1,13 @@
 //! Who may use a label, and whose certificates authenticate there.
 
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{Algorithms, Ca, Label, PurposeBinding};
 use crate::pkix::{Certificate, Extension, oid};
 use crate::policy::purposes_within;
-use crate::{CertificatePath, Operation, Principal, Refusal};
+use crate::{CertificatePath, Issuers, Operation, Principal, Refusal};
 
 impl Label {
     /// Whether the principal may use this label for `operation`.
@@ -60,19 +61,24 @@ impl Label {
     /// Whether a CA of this server is above the certificate, by its key or by its name.
     #[must_use]
     pub fn is_issued_here(&self, own: &CertificatePath) -> bool {
-        let is_below = |ca: &Ca| own.issuer() == ca.certificate.subject() || own.issuers().iter().any(|one| ca.is(one));
+        let is_below = |ca: &Ca| {
+            own.issuer() == ca.certificate.subject()
+                || own.paths().iter().flat_map(|path| path.iter()).any(|one| ca.is(one))
+        };
         self.server_cas.iter().any(|ca| is_below(ca))
     }
 
-    /// Whether a CA that the label names is above the certificate, and no other CA of this server that it does not name.
+    /// Whether there is a path on which a CA that the label names is above the certificate, and no other CA of this server
+    /// that it does not name.
     fn names_a_ca_above(&self, own: &CertificatePath, algorithms: Algorithms) -> bool {
         let is_named = |issuer: &Certificate| self.client_anchors.iter().any(|anchor| is_same_ca(anchor, issuer));
-        match own.issuers() {
+        let leads_there = |issuers: &Issuers| {
+            issuers.iter().any(|one| is_named(one))
+                && issuers.iter().all(|one| is_named(one) || !self.is_of_another_ca(one))
+        };
+        match own.paths() {
             [] => self.client_anchors.iter().any(|anchor| own.is_issued_by(anchor, algorithms)),
-            issuers => {
-                issuers.iter().any(|one| is_named(one))
-                    && issuers.iter().all(|one| is_named(one) || !self.is_of_another_ca(one))
-            }
+            paths => paths.iter().any(leads_there),
         }
     }
 
@@ -111,9 +117,11 @@ impl Ca {
 
     /// Whether the CA itself issued the certificate. On a verified path, its key is that of the certificate above.
     fn issued(&self, own: &CertificatePath, algorithms: Algorithms) -> bool {
-        match own.issuers().first() {
-            Some(issuer) => issuer.subject() == self.certificate.subject() && self.has_key_of(issuer),
-            None => self.has_issued(own, algorithms),
+        let is_this =
+            |issuer: &Arc<Certificate>| issuer.subject() == self.certificate.subject() && self.has_key_of(issuer);
+        match own.paths() {
+            [] => self.has_issued(own, algorithms),
+            paths => paths.iter().filter_map(|path| path.first()).any(is_this),
         }
     }
 }

@@ -27,7 +27,10 @@ const fn either(name: &'static str, about: &'static str) -> KnownEvent {
 pub const EVENTS: &[KnownEvent] = &[
     success("auth.mtls.success", "A client certificate was accepted."),
     failure("auth.mtls.failure", "A client certificate was not accepted."),
-    success("auth.otp.success", "A one-time password was accepted."),
+    success(
+        "auth.otp.success",
+        "A one-time password was accepted; the reason says why a certificate that was shown beside it did not count.",
+    ),
     failure("auth.otp.failure", "A one-time password was not accepted."),
     failure(
         "auth.otp.lockout",

@@ -34,8 +34,10 @@ impl Authenticator for Measured<dyn Authenticator> {
             let verdict = self.port.authenticate(evidence, now).await;
             call.end();
             let labels = match &verdict {
-                Ok(Verdict::Known(Principal::Certificate(_))) => ["certificate", "success"],
-                Ok(Verdict::Known(Principal::OneTimePassword { .. })) => ["otp", "success"],
+                Ok(Verdict::Known(principal) | Verdict::KnownDespite(principal, _)) => match principal {
+                    Principal::Certificate(_) => ["certificate", "success"],
+                    Principal::OneTimePassword { .. } => ["otp", "success"],
+                },
                 Ok(Verdict::Throttled(_)) => ["none", "throttled"],
                 Ok(Verdict::Crowded) => ["otp", "crowded"],
                 Ok(Verdict::Unknown(_)) => ["none", "failure"],

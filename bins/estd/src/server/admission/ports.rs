@@ -55,7 +55,7 @@ impl Authenticator for Metered {
                 let source = Source::of(evidence.source.as_deref()).map(|source| source.to_string());
                 admission.refuse(What::Passwords, &source.unwrap_or_default(), Refusal::Overloaded);
             }
-            let Verdict::Known(principal) = &verdict else { return Ok(verdict) };
+            let Some(principal) = verdict.principal() else { return Ok(verdict) };
             match admission.take(&admission.principals, &principal.id(), self.bounds.per_principal) {
                 Err(Refusal::TooManyRequests { retry_after }) => {
                     let who = principal.to_string();

@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod lengths;
+
 use std::sync::Arc;
 
 use est_core::pkix::der::check_distinguished;
 use est_core::pkix::{Certificate, Csr, Extension, KeyType, KeyUsage, Name, NameError, Oid, StringType, oid};
-use est_core::policy::{Held, NameKind, NameRule, NameRules, Pattern, Plan, Profile, SubjectRules, decide};
+use est_core::policy::{Allowance, Held, NameKind, NameRule, NameRules, Pattern, Plan, Profile, SubjectRules, decide};
 use est_core::{CertificatePath, Label, Linking, NameBinding, Principal, Refusal, Seconds, UnixTime};
 use est_testkit::der;
 use est_testkit::pki::{Key, NOW, TestCa, general_names, name, parse_csr, password_holder, profile};
@@ -691,6 +693,18 @@ fn no_pattern_of_the_operators_is_told_to_a_client() {
     let refused = decided(subjects, &Key::p256().csr("CN=a", &[])).unwrap_err();
     assert!(!refused.to_string().contains("secret"), "{refused}");
     assert!(refused.explanation(&profile()).contains("it must match ^CN=secret$"));
+    let holder = Principal::OneTimePassword {
+        id: "p".into(),
+        entity: Some("a".into()),
+        expires: NOW + Seconds(3600),
+        label: None,
+        allowance: Arc::new(Allowance::parse(&["dns:^[a-z]+[.]secret[.]example$"]).unwrap()),
+    };
+    let csr = parse_csr(&Key::p256().csr("CN=a", &["DNS:b.example"]));
+    let refused = decide(&TestCa::new().label(None), &holder, &csr, None, NOW).unwrap_err();
+    assert!(refused.to_string().starts_with("you may not ask for DNS:b.example: your own names are a; "), "{refused}");
+    assert!(!refused.to_string().contains("secret"), "{refused}");
+    assert!(refused.explanation(&profile()).contains("it must match dns:^[a-z]+[.]secret[.]example$"));
 }
 
 #[test]
