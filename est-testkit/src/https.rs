@@ -64,10 +64,25 @@ impl Client {
     /// When there is no key.
     #[must_use]
     pub fn showing(port: u16, ca: &Path, chain: &[Vec<u8>], key: &str) -> Self {
+        Self::showing_over(DEFAULT_VERSIONS, port, ca, chain, key)
+    }
+
+    /// As [`showing`](Self::showing), for these versions of TLS.
+    ///
+    /// # Panics
+    /// When there is no key.
+    #[must_use]
+    pub fn showing_over(
+        versions: &[&'static SupportedProtocolVersion],
+        port: u16,
+        ca: &Path,
+        chain: &[Vec<u8>],
+        key: &str,
+    ) -> Self {
         let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key, PEM");
         let key = rustls::crypto::aws_lc_rs::sign::any_supported_type(&key).expect("a key that can sign");
         let chain = chain.iter().map(|certificate| CertificateDer::from(certificate.clone())).collect();
-        let mut client = Self::build(port, ca, None, DEFAULT_VERSIONS);
+        let mut client = Self::build(port, ca, None, versions);
         let config = Arc::make_mut(&mut client.config);
         config.client_auth_cert_resolver = Arc::new(Unchecked(Arc::new(CertifiedKey::new(chain, key))));
         client

@@ -1,27 +1,19 @@
 //! The TLS side of the listener (RFC 7030 §3.3, RFC 8996, RFC 9325).
 
 pub(crate) mod handshake;
+mod possession;
 pub(crate) mod renewal;
 pub(crate) mod sessions;
 mod shown;
 
-use std::fmt;
 use std::sync::Arc;
 
-use est_auth::PathValidator;
 use est_core::{Doubt, UnixTime};
-use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
-};
-use rustls::pki_types::{CertificateDer, UnixTime as TlsTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::sign::CertifiedKey;
-use rustls::{
-    CertificateError, CipherSuite, DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme,
-    version,
-};
+use rustls::{CipherSuite, Error, ServerConfig, version};
 
+use possession::Possession;
 use sessions::Sessions;
 use shown::ShownCertificates;
 
@@ -68,11 +60,9 @@ pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> 
         ServerConfig::builder_with_provider(Arc::<CryptoProvider>::new(provider)).with_protocol_versions(versions)?;
     let builder = match options.client_certificates {
         ClientCertificates::None => builder.with_no_client_auth(),
-        ClientCertificates::Optional => {
-            builder.with_client_cert_verifier(Arc::new(Possession { algorithms, path: None }))
-        }
+        ClientCertificates::Optional => builder.with_client_cert_verifier(Arc::new(Possession::new(algorithms, None))),
         ClientCertificates::Required(path) => {
-            builder.with_client_cert_verifier(Arc::new(Possession { algorithms, path: Some(path) }))
+            builder.with_client_cert_verifier(Arc::new(Possession::new(algorithms, Some(path))))
         }
     };
     let mut config = builder.with_cert_resolver(Arc::new(ShownCertificates::new(options.certificates)));
@@ -81,76 +71,4 @@ pub(crate) fn server_config(options: TlsOptions) -> Result<ServerConfig, Error> 
     config.send_tls13_tickets = usize::from(options.session_tickets);
     config.max_early_data_size = 0;
     Ok(config)
-}
-
-/// Proves that a client holds the key of the certificate that it shows. Whose certificate that is, and whether it
-/// counts, is decided where enrollments are authenticated, so that every transport decides alike.
-struct Possession {
-    algorithms: WebPkiSupportedAlgorithms,
-    path: Option<PathCheck>,
-}
-
-impl fmt::Debug for Possession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Possession")
-    }
-}
-
-impl ClientCertVerifier for Possession {
-    fn offer_client_auth(&self) -> bool {
-        true
-    }
-
-    fn client_auth_mandatory(&self) -> bool {
-        self.path.is_some()
-    }
-
-    /// Empty: clients may show what they have, whoever issued it.
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        leaf: &CertificateDer<'_>,
-        intermediates: &[CertificateDer<'_>],
-        now: TlsTime,
-    ) -> Result<ClientCertVerified, Error> {
-        // What nobody would look at is not kept for as long as the connection lasts.
-        if !PathValidator::takes(std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.len())) {
-            handshake::distrust(leaf, Doubt::CertificateUntrusted);
-            return Err(Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure));
-        }
-        let Some(path) = &self.path else { return Ok(ClientCertVerified::assertion()) };
-        let chain: Vec<Vec<u8>> =
-            std::iter::once(leaf).chain(intermediates).map(|certificate| certificate.to_vec()).collect();
-        path(&chain, UnixTime(now.as_secs())).map(|()| ClientCertVerified::assertion()).map_err(|doubt| {
-            handshake::distrust(leaf, doubt);
-            Error::InvalidCertificate(CertificateError::ApplicationVerificationFailure)
-        })
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-            .inspect_err(|error| handshake::doubt_possession(certificate, error))
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-            .inspect_err(|error| handshake::doubt_possession(certificate, error))
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }

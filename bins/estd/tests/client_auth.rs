@@ -10,6 +10,7 @@ use est_testkit::der::extension;
 use est_testkit::https::{Client, base64, post};
 use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
+use est_testkit::shell::Shell;
 use serde_json::Value;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
@@ -258,4 +259,77 @@ fn agrees_on_a_hybrid_post_quantum_key_exchange() {
     let connection = Client::new(server.port(), &server.ca()).connect().expect("a connection");
     let group = connection.conn.negotiated_key_exchange_group().expect("a key exchange");
     assert_eq!(format!("{:?}", group.name()), "X25519MLKEM768");
+}
+
+/// What openssl makes of a CSR in the folder of a server: signed by the server's CA, so that only the form is in the way.
+fn odd_certificate(server: &Server, name: &str, key: &str, options: &str) -> (PathBuf, PathBuf) {
+    let shell = Shell::new();
+    let folder = server.folder();
+    let (certificate, key_file) = (folder.join(format!("{name}.pem")), folder.join(format!("{name}.key")));
+    shell.run(&format!(
+        "printf '%b' '1.2.3.4=critical,DER:0500\\nextendedKeyUsage=clientAuth\\n' > unknown.ext
+         openssl req -new -newkey {key} -nodes -keyout {key_file} -subj /CN={name} -out odd.csr 2>/dev/null
+         openssl x509 -req -in odd.csr -CA {ca} -CAkey {ca_key} -CAcreateserial -days 30 {options} -out {certificate} 2>/dev/null",
+        key_file = key_file.display(),
+        ca = server.ca().display(),
+        ca_key = folder.join("ca-key.pem").display(),
+        certificate = certificate.display(),
+    ));
+    (certificate, key_file)
+}
+
+#[test]
+fn a_certificate_that_breaks_the_rules_does_not_stand_in_the_way_of_a_password() {
+    if !est_testkit::peers::is_installed("openssl") || !est_testkit::peers::is_installed("curl") {
+        return;
+    }
+    let server = in_mode("optional").start();
+    let (ec, rsa) = ("ec -pkeyopt ec_paramgen_curve:P-256", "rsa:2048");
+    let version_1 = ("", "is not of version 3 (RFC 5280 §4.1.2.1)");
+    let unknown = ("-extfile unknown.ext", "has a critical extension that is not known here (RFC 5280 §4.2)");
+    let mut count = 0;
+    for (name, new_key, (options, fault)) in
+        [("v1-ec", ec, version_1), ("v1-rsa", rsa, version_1), ("odd-ec", ec, unknown), ("odd-rsa", rsa, unknown)]
+    {
+        let (certificate, key) = odd_certificate(&server, name, new_key, options);
+        for version in ["--tls-max 1.2", "--tlsv1.3"] {
+            let shell = Shell::new();
+            let curl = |who: &str| {
+                shell.run(&format!(
+                    "openssl req -new -newkey {ec} -nodes -keyout new.key -subj /CN=device -outform DER 2>/dev/null |
+                         openssl base64 -out new.b64
+                     curl -sS -o answer -w '%{{http_code}}' {version} --cacert {ca} --cert {certificate} --key {key} {who} \
+                         -H 'Content-Type: application/pkcs10' -H 'Accept: */*' --data-binary @new.b64 {url}",
+                    ca = server.ca().display(),
+                    certificate = certificate.display(),
+                    key = key.display(),
+                    url = server.est("/simpleenroll"),
+                ))
+            };
+            assert_eq!(curl(&format!("-u :{}", server.password(1))), "200", "{name} {version}");
+            count += 1;
+            let [latest, ..] = &records(&server, "auth.otp.success", count)[..] else { panic!("a record") };
+            let reason = latest["reason"].as_str().unwrap_or_default();
+            // Of what has no version 3, nothing else is read.
+            let subject = if name.starts_with("v1") { String::new() } else { format!(" as CN={name}") };
+            let told = format!("despite client-certificate-nonconforming{subject}: the client certificate {fault}");
+            assert_eq!(reason, told, "{version}");
+            // Alone it does not authenticate, and the answer says why.
+            assert_eq!(curl(""), "401", "{name} {version}");
+            let text = std::fs::read_to_string(shell.folder().join("answer")).expect("a text");
+            assert!(text.starts_with(&format!("the client certificate {fault}")), "{text}");
+        }
+        let chain =
+            [pem::decode(&std::fs::read_to_string(&certificate).expect("PEM")).expect("PEM")[0].contents.to_vec()];
+        // Nobody shows one whose key is somebody else's.
+        let holder = std::fs::read_to_string(&key).expect("PEM");
+        let thief = odd_certificate(&server, &format!("{name}-thief"), new_key, options).1;
+        let thief = std::fs::read_to_string(thief).expect("PEM");
+        for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+            let shows =
+                |key: &str| is_heard(&Client::showing_over(&[version], server.port(), &server.ca(), &chain, key));
+            assert!(shows(&holder), "{name} {version:?}");
+            assert!(!shows(&thief), "{name} {version:?}");
+        }
+    }
 }
