@@ -47,9 +47,18 @@ pub(crate) fn replace(path: &Path, octets: &[u8]) -> Result<()> {
 /// # Errors
 /// When it cannot be written, or given to its owner; then the file is as it was.
 pub(crate) fn replace_like(path: &Path, octets: &[u8]) -> Result<()> {
+    let target = fs::canonicalize(path).with_context(|| format!("cannot write {}", path.display()))?;
+    write_like(&target, &target, octets)
+}
+
+/// Writes the file `path`, or another one in its place, with the mode, owner and group of the file `like`: whole, and on disk
+/// on return.
+///
+/// # Errors
+/// As [`replace_like`].
+pub(crate) fn write_like(like: &Path, path: &Path, octets: &[u8]) -> Result<()> {
     let write = || {
-        let path = fs::canonicalize(path)?;
-        let before = fs::metadata(&path)?;
+        let before = fs::metadata(like)?;
         let folder = path.parent().unwrap_or(Path::new("/"));
         let beside = folder.join(format!(".estd-{}", random()?));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
@@ -61,12 +70,25 @@ pub(crate) fn replace_like(path: &Path, octets: &[u8]) -> Result<()> {
             file.set_permissions(before.permissions())?;
             file.write_all(octets)?;
             file.sync_all()?;
-            fs::rename(&beside, &path)
+            fs::rename(&beside, path)
         })();
         written.inspect_err(|_| drop(fs::remove_file(&beside)))?;
         anyhow::Ok(File::open(folder)?.sync_all()?)
     };
     write().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Puts the file `from` in the place of `path`, or of what a link there leads to, which is in the same folder.
+///
+/// # Errors
+/// When it cannot be renamed; then both files are as they were.
+pub(crate) fn rename(from: &Path, path: &Path) -> Result<()> {
+    let rename = || {
+        let path = fs::canonicalize(path)?;
+        fs::rename(from, &path)?;
+        File::open(path.parent().unwrap_or(Path::new("/")))?.sync_all()
+    };
+    rename().with_context(|| format!("cannot rename {} to {}", from.display(), path.display()))
 }
 
 /// What nobody can guess.

@@ -2,6 +2,9 @@
 //! password is lost.
 
 use std::collections::HashSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::Command;
 use std::thread;
 
 use est_testkit::databases::{DatabaseServer, MariadbServer, PostgresServer};
@@ -150,4 +153,41 @@ survives! {
     a_kill_before_the_record: "record:before",
     a_kill_after_the_record: "record:after",
     a_kill_before_the_reply: "reply:before",
+}
+
+#[test]
+fn a_kill_between_a_new_key_and_its_certificate_leaves_a_server_that_starts() {
+    let launch = Launch::configured(ESTD, |text| text.replace("[tls]\n", "[tls]\nrenew = false\n"));
+    let mut server = launch.with_certificate_of(70, 30).start();
+    for point in ["tls:key-waits", "tls:certificate", "tls:key"] {
+        let shown_before = shown(&server);
+        let launch = server.kill();
+        let config = launch.folder().join("estd.toml");
+        let renew = |fault: &str| {
+            let mut estd = Command::new(ESTD);
+            estd.args(["tls", "renew", "--new-key", "--config"]).arg(&config).env("OHIA_FAULT", fault);
+            estd.output().expect("estd runs").status
+        };
+        assert_eq!(renew(&format!("{point}=1")).signal(), Some(9), "{point}");
+        let checked = Command::new(ESTD).arg("check").arg("--config").arg(&config).output().expect("estd runs");
+        assert!(checked.status.success(), "{point}: {}", String::from_utf8_lossy(&checked.stderr));
+        server = launch.start();
+        let is_renewed = shown(&server) != shown_before;
+        assert_eq!(is_renewed, point != "tls:key-waits", "{point}");
+        // Another renewal goes on from there, also when it is killed at the same point.
+        let launch = server.kill();
+        assert_eq!(renew(&format!("{point}=1")).signal(), Some(9), "{point}");
+        assert!(renew("").success(), "{point}");
+        assert!(!launch.folder().join("server-key.pem.new").exists(), "{point}");
+        let mode = std::fs::metadata(launch.folder().join("server-key.pem")).expect("a key").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        server = launch.start();
+        shown(&server);
+    }
+}
+
+/// The certificate that a server shows, in a handshake that succeeds.
+fn shown(server: &Server) -> Vec<u8> {
+    let connection = Client::new(server.port(), &server.ca()).connect().expect("a handshake");
+    connection.conn.peer_certificates().expect("certificates")[0].to_vec()
 }

@@ -1,7 +1,7 @@
 //! Settings in, a working set of ports out.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use est_auth::{
@@ -135,12 +135,31 @@ pub fn tls_certificates(tls: &Tls) -> Result<Vec<Arc<CertifiedKey>>, WiringError
 /// # Errors
 /// As [`tls_certificates`].
 pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>, WiringError> {
-    let file = &certificate.key;
-    let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", file.path.display()));
-    let text = read_secret(&file.path)?;
-    let passphrase = passphrase(file)?;
-    let key = private_key(&text, passphrase.as_ref()).map_err(|error| failed(&error))?;
-    let key = aws_lc_rs::sign::any_supported_type(&key).map_err(|error| {
+    certified(certificate, &tls_key_file(certificate))
+}
+
+/// The file that holds the key of a certificate: its own, or the [`new_key_file`] where that alone fits, since a renewal was
+/// interrupted between the two files that it replaces.
+#[must_use]
+pub fn tls_key_file(certificate: &TlsCertificate) -> PathBuf {
+    let (own, new) = (&certificate.key.path, new_key_file(&certificate.key.path));
+    if certified(certificate, own).is_err() && certified(certificate, &new).is_ok() { new } else { own.clone() }
+}
+
+/// Where a new key waits beside this one, or beside what a link there leads to, until its certificate is in place.
+#[must_use]
+pub fn new_key_file(key: &Path) -> PathBuf {
+    let mut path = fs::canonicalize(key).unwrap_or_else(|_| key.to_owned()).into_os_string();
+    path.push(".new");
+    path.into()
+}
+
+fn certified(certificate: &TlsCertificate, key: &Path) -> Result<Arc<CertifiedKey>, WiringError> {
+    let failed = |error: &dyn std::fmt::Display| WiringError(format!("{}: {error}", key.display()));
+    let text = read_secret(key)?;
+    let passphrase = passphrase(&certificate.key)?;
+    let private = private_key(&text, passphrase.as_ref()).map_err(|error| failed(&error))?;
+    let private = aws_lc_rs::sign::any_supported_type(&private).map_err(|error| {
         // The reader of the CAs' keys reports better why a key is not one.
         match FileSigner::from_pem(&text, passphrase.as_ref()) {
             Err(why) => failed(&why),
@@ -148,7 +167,7 @@ pub fn tls_certificate(certificate: &TlsCertificate) -> Result<Arc<CertifiedKey>
         }
     })?;
     let chain = certificate.chain.iter().map(|one| CertificateDer::from(one.as_der().to_vec())).collect();
-    let certified = CertifiedKey::new(chain, key);
+    let certified = CertifiedKey::new(chain, private);
     match certified.keys_match() {
         Ok(()) => Ok(Arc::new(certified)),
         Err(rustls::Error::InconsistentKeys(_)) => {
@@ -258,7 +277,8 @@ pub fn client_paths(settings: &Settings) -> Result<Option<ClientPaths>, WiringEr
 
 /// The certificates of the CAs here, also those of the keys before and after a rollover. `rollover` may have certificates of
 /// the CAs above, too: what those issued, the inventory does not know.
-fn own_cas(settings: &Settings) -> Vec<Certificate> {
+#[must_use]
+pub fn own_cas(settings: &Settings) -> Vec<Certificate> {
     let of_ca = |ca: &Ca| {
         let own = ca.rollover.iter().filter(|one| one.subject() == ca.certificate.subject()).cloned();
         std::iter::once(ca.certificate.clone()).chain(own).collect::<Vec<_>>()

@@ -13,6 +13,7 @@ use est_core::UnixTime;
 use est_core::pkix::Certificate;
 use est_store::{Actor, Method};
 use host::config::{self, AdminAuth, AdminCertificate, AdminSecret, Role, Settings};
+use host::wiring;
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
@@ -132,9 +133,8 @@ impl Door {
             AdminAuth::Mtls => Vec::new(),
             AdminAuth::Bearer | AdminAuth::Both => admin.tokens.iter().map(Token::of).collect::<Result<_, _>>()?,
         };
-        let own_cas = settings.cas.iter().flat_map(|ca| std::iter::once(&ca.certificate).chain(&ca.rollover));
-        let own_cas = own_cas.cloned().collect();
-        Ok(Self { auth: admin.auth, tokens, certificates: admin.certificates.clone(), paths, own_cas })
+        let (certificates, own_cas) = (admin.certificates.clone(), wiring::own_cas(settings));
+        Ok(Self { auth: admin.auth, tokens, certificates, paths, own_cas })
     }
 
     /// What a 401 says of the ways in.

@@ -1,6 +1,5 @@
 //! `estd tls`.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
@@ -8,7 +7,7 @@ use est_backends::{FileSigner, Signer as _};
 use est_core::pkix::{Certificate, SubjectPublicKeyInfo};
 use host::config::{Settings, TlsCertificate};
 use host::own_certificates::{self, OwnCertificate};
-use host::shell;
+use host::{shell, wiring};
 use zeroize::Zeroizing;
 
 use crate::cli::{Tls, TlsRenew};
@@ -46,7 +45,8 @@ async fn renew(options: &TlsRenew) -> Result<()> {
 }
 
 async fn renew_one(settings: &Settings, own: &OwnCertificate<'_>, wants_new_key: bool) -> Result<()> {
-    let TlsCertificate { path, chain, key } = own.certificate;
+    let TlsCertificate { path, chain, .. } = own.certificate;
+    finish(own.certificate)?;
     let new_key = wants_new_key.then(|| new_key(own.certificate)).transpose()?;
     let public_key = new_key.as_ref().map(|(public, _)| public);
     let made = own.renew(public_key, shell::now()).await?;
@@ -59,16 +59,34 @@ async fn renew_one(settings: &Settings, own: &OwnCertificate<'_>, wants_new_key:
     let text = own_certificates::to_pem(&made);
     match &new_key {
         None => file::replace_like(path, text.as_bytes())?,
-        Some((_, pem)) => {
-            let before = Zeroizing::new(fs::read(&key.path).with_context(|| key.path.display().to_string())?);
-            file::replace_like(&key.path, pem.as_bytes())?;
-            // The two belong together: one alone would keep the server from starting.
-            file::replace_like(path, text.as_bytes()).inspect_err(|_| drop(file::replace_like(&key.path, &before)))?;
-        }
+        Some((_, pem)) => replace_both(own.certificate, pem, &text)?,
     }
     let names = made[0].subject_alt_name().map(ToString::to_string).unwrap_or_default();
     let until = made[0].not_after();
     Ok(output::line(format!("renewed {} for {names}, until {until} (before: {})", path.display(), end(chain)))?)
+}
+
+/// Replaces a certificate and its key. No file system does both at once, so the key waits beside the old one until its
+/// certificate is in place. Whoever reads the files meanwhile takes the key that fits.
+fn replace_both(old: &TlsCertificate, key: &str, chain: &str) -> Result<()> {
+    let waiting = wiring::new_key_file(&old.key.path);
+    file::write_like(&old.key.path, &waiting, key.as_bytes())?;
+    #[cfg(feature = "fault-points")]
+    host::fault::pass("tls:key-waits");
+    file::replace_like(&old.path, chain.as_bytes())?;
+    #[cfg(feature = "fault-points")]
+    host::fault::pass("tls:certificate");
+    file::rename(&waiting, &old.key.path)
+        .with_context(|| format!("{} is renewed, and its key is in {}", old.path.display(), waiting.display()))?;
+    #[cfg(feature = "fault-points")]
+    host::fault::pass("tls:key");
+    Ok(())
+}
+
+/// Puts the key in place that an interrupted renewal has left beside it.
+fn finish(certificate: &TlsCertificate) -> Result<()> {
+    let holds = wiring::tls_key_file(certificate);
+    if holds == certificate.key.path { Ok(()) } else { file::rename(&holds, &certificate.key.path) }
 }
 
 fn end(chain: &[Certificate]) -> String {

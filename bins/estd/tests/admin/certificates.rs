@@ -200,3 +200,31 @@ fn a_device_of_a_ca_that_served_here_before_is_no_operator_either() {
     assert_eq!(api.get("/admin/whoami").status, 401);
     assert_eq!(Api::operator(&server).get("/admin/whoami").status, 200);
 }
+
+#[test]
+fn an_operator_of_the_ca_above_was_not_issued_here_although_rollover_lists_that_ca() {
+    let launch = Launch::configured(ESTD, |text| {
+        let lines = "auth = \"mtls\"\ntrust_anchors = \"top.pem\"\nfailure_delay = \"0s\"\n";
+        let own = "cert = \"below.pem\"\nkey = \"below-key.pem\"\nrollover = \"top.pem\"";
+        let text = text.replace("cert = \"ca.pem\"\nkey = \"ca-key.pem\"", own);
+        text.replace("auth = \"bearer\"\n", lines) + ALICE_OF_ELSEWHERE
+    });
+    let script = "
+        ec='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+        printf 'basicConstraints=critical,CA:TRUE\\nkeyUsage=critical,keyCertSign,cRLSign\\n' > below.ext
+        printf 'subjectKeyIdentifier=hash\\nauthorityKeyIdentifier=keyid\\n' | tee -a below.ext > alice.ext
+        openssl req -x509 $ec -keyout top-key.pem -subj /CN=top -days 100 -out top.pem \
+            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign,cRLSign
+        for name in below alice; do
+            openssl req -new $ec -keyout $name-key.pem -subj /CN=$name -out $name.csr
+            openssl x509 -req -in $name.csr -CA top.pem -CAkey top-key.pem -CAcreateserial -days 90 \
+                -extfile $name.ext -out $name.pem
+        done
+        chmod 600 below-key.pem";
+    let made = Command::new("bash").args(["-euc", script]).current_dir(launch.folder()).output().expect("bash runs");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let server = launch.start();
+    let path = |name: &str| server.folder().join(name);
+    let alice = Client::with_certificate(server.admin_port(), &server.ca(), &path("alice.pem"), &path("alice-key.pem"));
+    assert_eq!(Api::of(alice).read("/admin/whoami")["role"], "operator");
+}
