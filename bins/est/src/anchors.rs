@@ -9,7 +9,7 @@ use std::time::Duration;
 use est_backends::algorithms;
 use est_core::UnixTime;
 use est_core::client::{Answer, Call};
-use est_core::pkix::{Certificate, KeyUsage};
+use est_core::pkix::{Certificate, KeyUsage, oid};
 
 use crate::cli::{IdentityArguments, NewRoots, ServerArguments};
 use crate::file::{self, Readers};
@@ -30,9 +30,10 @@ struct Update<'a> {
 impl<'a> Update<'a> {
     /// Compares what the file holds with what the server lists.
     fn new(held: &'a [Certificate], listed: &'a [Certificate], roots: NewRoots, now: UnixTime) -> Self {
-        let is_current = |one: &&Certificate| one.is_ca() && one.not_before() <= now && now <= one.not_after();
-        let mut candidates: Vec<_> = listed.iter().filter(|one| !held.contains(one)).filter(is_current).collect();
-        let mut trusted: Vec<_> = held.iter().filter(|one| now <= one.not_after()).collect();
+        let is_valid = |one: &&Certificate| one.not_before() <= now && now <= one.not_after();
+        let candidates = listed.iter().filter(|one| !held.contains(one) && one.is_ca());
+        let mut candidates: Vec<_> = candidates.filter(is_valid).collect();
+        let mut trusted: Vec<_> = held.iter().filter(is_valid).collect();
         let mut added = Vec::new();
         // What has been added may vouch for more.
         while let Some(at) = candidates
@@ -52,11 +53,32 @@ impl<'a> Update<'a> {
     }
 }
 
-/// Whether `by`, a CA, has issued `one`, or is a cross-certificate of the key that `one` is the root of.
+/// Whether `by`, a CA, has issued `one`, or is a cross-certificate of the key that `one` is the root of; and is a CA that may.
 fn vouches(by: &Certificate, one: &Certificate) -> bool {
     let same_key = by.is_self_issued() && by.subject() == one.subject() && by.public_key_der() == one.public_key_der();
-    let is_ca = by.is_ca() && by.allows(KeyUsage::KEY_CERT_SIGN);
-    is_ca && (one.is_issued_by(by, algorithms()) || (same_key && is_root(one)))
+    let is_ca = |ca: &Certificate| ca.is_ca() && ca.allows(KeyUsage::KEY_CERT_SIGN) && is_understood(ca);
+    let is_its = one.is_issued_by(by, algorithms()) || (same_key && is_root(one));
+    is_its && is_ca(by) && is_ca(one) && gives_no_more_than_it_has(by, one)
+}
+
+/// Whether there is nothing critical in it that is not known here (RFC 5280 §6.1.4 (o)). Policies count for nothing here.
+fn is_understood(ca: &Certificate) -> bool {
+    let known = [oid::BASIC_CONSTRAINTS, oid::KEY_USAGE, oid::NAME_CONSTRAINTS, oid::EXT_KEY_USAGE];
+    ca.extensions().iter().all(|one| !one.critical || known.contains(&one.id))
+}
+
+/// Whether `one` may do no more as a trust anchor than `by` lets it. Nobody looks above an anchor, so it has to state the
+/// constraints of `by` itself (RFC 5280 §6.1.4 (g), (l), (m)).
+fn gives_no_more_than_it_has(by: &Certificate, one: &Certificate) -> bool {
+    let constraints = |of: &Certificate| of.extension(&oid::NAME_CONSTRAINTS).map(<[u8]>::to_vec);
+    let names_are_kept = constraints(by).is_none_or(|names| constraints(one) == Some(names));
+    // What is self-issued takes nothing from the length of a path.
+    let below = if one.is_self_issued() { 0 } else { 1 };
+    let length_is_kept = by.path_length().is_none_or(|length| {
+        let left = length.checked_sub(below);
+        left.zip(one.path_length()).is_some_and(|(left, own)| own <= left)
+    });
+    names_are_kept && length_is_kept
 }
 
 /// Whether a later root of the same name was held and listed already, or a root that has issued it is.
@@ -167,7 +189,7 @@ mod tests {
 
     use est_backends::authority::{NewRoot, Validity, roll_over, self_signed_ca};
     use est_backends::{FileSigner, Signer as _};
-    use est_core::pkix::{KeyType, Name, TbsCertificate, assemble_certificate};
+    use est_core::pkix::{Extension, KeyType, Name, TbsCertificate, assemble_certificate};
     use est_core::{Entropy, Seconds, Serial};
 
     use super::*;
@@ -210,6 +232,19 @@ mod tests {
         /// What it issues to a key under this name, with its own extensions or none.
         async fn issue(&self, key: &FileSigner, subject: &Name, is_ca: bool) -> Certificate {
             let extensions = if is_ca { self.certificate.extensions() } else { &[] };
+            self.issue_with(key, subject, extensions).await
+        }
+
+        /// The same root with these extensions in the place of its own of their kind.
+        async fn with(self, extensions: &[Extension]) -> Self {
+            let replaced = |one: &&Extension| extensions.iter().all(|other| other.id != one.id);
+            let kept = self.certificate.extensions().iter().filter(replaced);
+            let all: Vec<_> = kept.chain(extensions).cloned().collect();
+            let certificate = self.issue_with(&self.signer, self.certificate.subject(), &all).await;
+            Self { certificate, ..self }
+        }
+
+        async fn issue_with(&self, key: &FileSigner, subject: &Name, extensions: &[Extension]) -> Certificate {
             let certificate = TbsCertificate {
                 serial: serial(9),
                 signature_algorithm: self.signer.signature_algorithm(),
@@ -284,6 +319,52 @@ mod tests {
         };
         let listed = [made.certificate];
         assert!(Update::new(&[server.certificate], &listed, NewRoots::VouchedFor, NOW).added.is_empty());
+    }
+
+    #[tokio::test]
+    async fn lets_no_ca_vouch_for_one_that_may_do_more() {
+        let path_length = |length: u8| Extension {
+            id: oid::BASIC_CONSTRAINTS,
+            critical: true,
+            value: vec![0x30, 6, 1, 1, 0xff, 2, 1, length],
+        };
+        // permittedSubtrees with the host a.example.
+        let names = Extension {
+            id: oid::NAME_CONSTRAINTS,
+            critical: true,
+            value: [b"\x30\x0f\xa0\x0d\x30\x0b\x82\x09", &b"a.example"[..]].concat(),
+        };
+        let unknown = Extension { id: oid::POLICY_CONSTRAINTS, critical: true, value: vec![0x30, 3, 0x80, 1, 0] };
+        let (key, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
+        let (same, below) = (Name::from_text("CN=CA").unwrap(), Name::from_text("CN=Below").unwrap());
+        let free = Root::new("CN=CA").await.certificate.extensions().to_vec();
+        let with = |extra: &Extension| {
+            let others = free.iter().filter(|one| one.id != extra.id);
+            others.chain([extra]).cloned().collect::<Vec<_>>()
+        };
+        for (root, name, extensions, is_added) in [
+            (path_length(0), &below, with(&path_length(0)), false),
+            (path_length(0), &below, free.clone(), false),
+            (path_length(0), &same, with(&path_length(0)), true),
+            (path_length(0), &same, free.clone(), false),
+            (path_length(1), &below, with(&path_length(0)), true),
+            (path_length(1), &below, with(&path_length(1)), false),
+            (names.clone(), &below, free.clone(), false),
+            (names.clone(), &same, free.clone(), false),
+            (names.clone(), &same, with(&names), true),
+            (unknown.clone(), &below, with(&unknown), false),
+        ] {
+            let root = Root::new("CN=CA").await.with(std::slice::from_ref(&root)).await;
+            let listed = [root.issue_with(&key, name, &extensions).await];
+            let held = [root.certificate];
+            let added = Update::new(&held, &listed, NewRoots::VouchedFor, NOW).added;
+            assert_eq!(added.len(), usize::from(is_added), "{:?} {name} {extensions:?}", held[0].extensions());
+        }
+        // What a rollover makes of a constrained root has its constraints.
+        let old = Root::new("CN=CA").await.with(&[path_length(0), names]).await;
+        let (_, listed) = old.roll_over().await;
+        let held = [old.certificate];
+        assert_eq!(Update::new(&held, &listed, NewRoots::VouchedFor, NOW).added.len(), 3);
     }
 
     #[tokio::test]

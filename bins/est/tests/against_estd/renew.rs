@@ -375,3 +375,15 @@ fn what_is_missing_is_said_long_before_the_certificate_ends() {
         }
     }
 }
+
+#[test]
+fn a_certificate_without_client_auth_is_told_to_enroll_again_and_not_to_pass_a_password() {
+    let servers_only = "\nid = \"main\"\ndefault_ext_key_usage = [\"serverAuth\"]\n";
+    let launch = Launch::configured(estd(), |text| text.replace("\nid = \"main\"\n", servers_only));
+    let device = Device::enrolled(launch.start());
+    let refused = device.run("reenroll", &[]);
+    let said = text(&refused);
+    assert!(!refused.status.success() && said.contains("refused (401)"), "{said}");
+    assert!(said.contains("get one in its place with `est enroll` and a password"), "{said}");
+    assert!(!said.contains("--user"), "a password renews nothing: {said}");
+}
