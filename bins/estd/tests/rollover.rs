@@ -209,6 +209,34 @@ fn roll_over(key_type: &str, openssl_can: bool) {
 }
 
 #[test]
+fn warns_until_every_root_that_has_issued_is_trusted() {
+    if !is_installed("curl") || !is_installed("openssl") {
+        return;
+    }
+    let (story, server) = Story::begin("ecdsa-p384");
+    let config = server.folder().join("estd.toml");
+    let checked = || {
+        let output = server.estd(&["check"]);
+        let said = [&output.stdout[..], &output.stderr].concat();
+        String::from_utf8(said).expect("UTF-8").lines().filter(|line| line.contains("cannot renew")).count()
+    };
+    story.announce(&server);
+    // The root that is announced has issued nothing yet.
+    assert_eq!(checked(), 0);
+    story.switch(&server);
+    assert_eq!(checked(), 0);
+    let text = fs::read_to_string(&config).expect("the configuration");
+    let both = line_for(&story.told, "Step 2", "trust_anchors");
+    let (old, new) = (story.old.display(), story.successor());
+    for (anchors, warnings) in [(format!("[\"{old}\"]"), 1), (format!("[\"{}\"]", new.display()), 1)] {
+        fs::write(&config, text.replace(&both, &format!("trust_anchors = {anchors}"))).expect("written");
+        assert_eq!(checked(), warnings, "{anchors}");
+    }
+    fs::write(&config, text).expect("written");
+    assert_eq!(checked(), 0);
+}
+
+#[test]
 fn clients_of_both_roots_go_on_through_a_rollover_to_another_curve() {
     if is_installed("curl") && is_installed("openssl") {
         roll_over("ecdsa-p384", true);
