@@ -67,7 +67,10 @@ fn a_chain_that_nobody_would_look_at_ends_the_handshake() {
     assert!(shows(&vec![leaf.clone(); 5]));
     assert!(!shows(&vec![leaf.clone(); 6]));
     assert!(shows(&[leaf.clone(), vec![0x30; 16 * 1024]]));
-    assert!(!shows(&[leaf, vec![0x30; 16 * 1024 + 1]]));
+    assert!(!shows(&[leaf.clone(), vec![0x30; 16 * 1024 + 1]]));
+    let rest = 32 * 1024 - leaf.len();
+    let with = |octets: usize| shows(&[leaf.clone(), vec![0x30; 16 * 1024], vec![0x30; octets - 16 * 1024]]);
+    assert!(with(rest) && !with(rest + 1));
 }
 
 #[test]

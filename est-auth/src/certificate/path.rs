@@ -18,6 +18,9 @@ use super::search::Search;
 
 /// A chain with more certificates than this above the client's own is refused.
 const MAX_INTERMEDIATES: usize = 4;
+/// A chain with more octets than this is refused: a connection keeps it for as long as it lasts. Four certificates with
+/// ML-DSA-87 keys and signatures fit.
+const MAX_CHAIN_BYTES: usize = 32 * 1024;
 
 /// What a client's certificate must be meant for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -200,6 +203,9 @@ impl PathValidator {
         if shown.iter().any(|der| der.len() > MAX_CERTIFICATE_BYTES) {
             return Err(too_much("has a certificate larger than 16 KiB"));
         }
+        if shown.iter().map(Vec::len).sum::<usize>() > MAX_CHAIN_BYTES {
+            return Err(too_much("is larger than 32 KiB: send what leads to the trust anchor"));
+        }
         let crls = self.crls.read().unwrap_or_else(PoisonError::into_inner).clone();
         let id = ChainId::of(shown);
         let found = self.memory.recall(&id, crls.generation, now).unwrap_or_else(|| {
@@ -215,9 +221,12 @@ impl PathValidator {
     /// Whether it looks at a chain of certificates that are so many octets long each.
     #[must_use]
     pub fn takes(lengths: impl IntoIterator<Item = usize>) -> bool {
-        let mut count = 0;
-        let are_short = lengths.into_iter().inspect(|_| count += 1).all(|length| length <= MAX_CERTIFICATE_BYTES);
-        are_short && count <= 1 + MAX_INTERMEDIATES
+        let (mut count, mut octets) = (0, 0_usize);
+        lengths.into_iter().all(|length| {
+            count += 1;
+            octets = octets.saturating_add(length);
+            length <= MAX_CERTIFICATE_BYTES && octets <= MAX_CHAIN_BYTES && count <= 1 + MAX_INTERMEDIATES
+        })
     }
 
     /// How many verified paths it remembers: for a gauge.

@@ -299,6 +299,7 @@ fn gives_up_chains_that_are_too_long_too_large_or_too_tangled() {
     for (above, fault) in [
         (vec![root.clone(); 5], "has more than 4 certificates above it: send those that lead to the trust anchor"),
         (vec![vec![0x30; 16 * 1024 + 1]], "has a certificate larger than 16 KiB"),
+        (vec![vec![0x30; 10 * 1024 + 923]; 3], "is larger than 32 KiB: send what leads to the trust anchor"),
     ] {
         let which = "the client certificate's chain";
         assert_eq!(refused(above), Doubt::CertificateNonconforming { which, fault });
