@@ -3,6 +3,7 @@
 //! The server's part is [`Shell`] (a clock, randomness, a way to spawn, the current [`Site`]), the four
 //! [`Ports`], and a [`Peer`] in the extensions of each request.
 
+mod keys;
 mod loan;
 
 use alloc::boxed::Box;
@@ -36,6 +37,7 @@ use crate::{
     Authenticate, Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime,
     begin, drive,
 };
+use keys::KeysForWhoWaits;
 use loan::{Loan, Met};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
@@ -315,9 +317,17 @@ impl Est {
         if matches!(loan.step(), Step::Done(_)) {
             return Ok(drive(loan.take(), &self.ports).await);
         }
-        let room = self.shell.admit(&Work::of(label, loan.step()));
+        let (room, makes_key) = {
+            let work = Work::of(label, loan.step());
+            (self.shell.admit(&work), work.key.is_some())
+        };
         let room = room.await?;
-        let (step, ports) = (loan.take(), self.ports.clone());
+        let (step, mut ports) = (loan.take(), self.ports.clone());
+        // Dropped with whoever waits for the answer.
+        let client = Arc::new(());
+        if makes_key {
+            ports.keys = Arc::new(KeysForWhoWaits::of(ports.keys, &client));
+        }
         self.to_its_end(async move {
             let reply = drive(step, &ports).await;
             drop(room);

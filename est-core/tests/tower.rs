@@ -13,8 +13,9 @@ use std::task::{Context, Poll, Waker};
 use bytes::Bytes;
 use est_core::tower::{Admission, Answer, Est, Room, Shell, Task, Work};
 use est_core::{
-    Authenticator, CaBackend, Claimed, Doubt, Entropy, Entry, Evidence, Guess, Intent, Issuance, Lockout,
-    NoKeyGenerator, Order, PortError, PortFuture, Ports, Refusal, Seconds, Site, Store, UnixTime, Verdict,
+    Authenticator, CaBackend, Claimed, Doubt, Entropy, Entry, Evidence, Generated, GeneratedKey, Guess, Intent,
+    Issuance, KeyGenerator, KeyPart, KeyWish, Lockout, Operation, Order, Outcome, PortError, PortFuture, Ports,
+    Refusal, Seconds, Site, Store, UnixTime, Verdict,
 };
 use est_testkit::https::base64;
 use est_testkit::pki::{Key, NOW, TestCa, entropy, password_holder};
@@ -45,6 +46,25 @@ fn a_wrong_password_counts_though_its_client_hangs_up_and_there_is_no_room() {
     world.is_checked.store(true, Ordering::SeqCst);
     world.run_tasks();
     assert_eq!((world.asked_for_room(), world.recorded()), (0, 1));
+}
+
+#[test]
+fn a_key_that_nobody_waits_for_any_more_is_not_certified() {
+    for (hangs_up, outcomes) in [(false, [Refusal::CaUnavailable]), (true, [Refusal::KeyGeneratorUnavailable])] {
+        let world = World::new(password_holder_known);
+        world.is_checked.store(true, Ordering::SeqCst);
+        world.has_room.store(true, Ordering::SeqCst);
+        let csr = base64(&Key::p256().csr("CN=device-1", &[]));
+        let mut answer = world.send("serverkeygen", Full::new(Bytes::from(csr)));
+        assert_eq!(world.run(&mut answer), None);
+        if hangs_up {
+            drop(answer);
+        }
+        world.is_made.store(true, Ordering::SeqCst);
+        world.run_tasks();
+        // The CA is down, where it comes to that.
+        assert_eq!(*world.outcomes.lock().unwrap(), outcomes);
+    }
 }
 
 #[test]
@@ -79,7 +99,7 @@ fn a_client_whose_long_body_breaks_off_is_on_record_once() {
         world.is_checked.store(true, Ordering::SeqCst);
         world.has_room.store(true, Ordering::SeqCst);
         let hangs_up = ends.is_none();
-        let mut answer = world.send(Sends { octets: 20_000, ends });
+        let mut answer = world.send("simpleenroll", Sends { octets: 20_000, ends });
         let status = world.run(&mut answer);
         assert_eq!(status, if hangs_up { None } else { Some(400) });
         assert_eq!(world.recorded(), usize::from(!hangs_up), "not before it has broken off");
@@ -90,7 +110,7 @@ fn a_client_whose_long_body_breaks_off_is_on_record_once() {
     let world = World::new(password_holder_known);
     world.is_checked.store(true, Ordering::SeqCst);
     world.has_room.store(true, Ordering::SeqCst);
-    let mut answer = world.send(Sends { octets: 20_000, ends: Some(Ok(())) });
+    let mut answer = world.send("simpleenroll", Sends { octets: 20_000, ends: Some(Ok(())) });
     assert_eq!(world.run(&mut answer), Some(400));
     drop(answer);
     world.run_tasks();
@@ -101,7 +121,7 @@ fn a_client_whose_long_body_breaks_off_is_on_record_once() {
 fn a_stranger_whose_long_body_breaks_off_is_answered_and_its_guess_counted() {
     let world = World::new(guess);
     world.is_checked.store(true, Ordering::SeqCst);
-    let mut answer = world.send(Sends { octets: 20_000, ends: None });
+    let mut answer = world.send("simpleenroll", Sends { octets: 20_000, ends: None });
     assert_eq!((world.run(&mut answer), world.recorded()), (Some(401), 1));
 }
 
@@ -145,6 +165,9 @@ struct World {
     recorded: AtomicUsize,
     /// The names of the events that were recorded last.
     told: Mutex<Vec<&'static str>>,
+    is_made: AtomicBool,
+    /// How exchanges that claimed something ended.
+    outcomes: Mutex<Vec<Refusal>>,
     tasks: Mutex<Vec<Task>>,
 }
 
@@ -159,28 +182,26 @@ impl World {
             told: Mutex::default(),
             asked_for_room: AtomicUsize::default(),
             recorded: AtomicUsize::default(),
+            is_made: AtomicBool::default(),
+            outcomes: Mutex::default(),
             tasks: Mutex::default(),
         })
     }
 
     /// Asks for a certificate.
     fn ask(self: &Arc<Self>) -> Answer {
-        self.send(Full::new(Bytes::from(base64(&Key::p256().csr("CN=device-1", &[])))))
+        self.send("simpleenroll", Full::new(Bytes::from(base64(&Key::p256().csr("CN=device-1", &[])))))
     }
 
-    fn send<B>(self: &Arc<Self>, body: B) -> Answer
+    fn send<B>(self: &Arc<Self>, operation: &str, body: B) -> Answer
     where
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let port = Arc::new(Port(self.clone()));
-        let ports = Ports {
-            authenticator: port.clone(),
-            ca: port.clone(),
-            keys: Arc::new(NoKeyGenerator),
-            store: port.clone(),
-        };
-        let request = Request::post("/.well-known/est/simpleenroll").header("Content-Type", "application/pkcs10");
+        let ports = Ports { authenticator: port.clone(), ca: port.clone(), keys: port.clone(), store: port.clone() };
+        let request =
+            Request::post(format!("/.well-known/est/{operation}")).header("Content-Type", "application/pkcs10");
         Est::new(port, ports, 64 * 1024).call(request.body(body).unwrap())
     }
 
@@ -264,6 +285,16 @@ impl Authenticator for Port {
     }
 }
 
+impl KeyGenerator for Port {
+    fn generate<'a>(&'a self, _: &'a KeyWish) -> PortFuture<'a, Generated> {
+        Box::pin(async {
+            until(&self.0.is_made).await;
+            let part = KeyPart::Pkcs8(Vec::new().into());
+            Ok(Generated::Key(GeneratedKey { public_key: Key::p256().public_key().clone(), part }))
+        })
+    }
+}
+
 impl CaBackend for Port {
     fn issue<'a>(&'a self, _: &'a Order) -> PortFuture<'a, Issuance> {
         down()
@@ -271,13 +302,19 @@ impl CaBackend for Port {
 }
 
 impl Store for Port {
-    fn claim<'a>(&'a self, _: &'a Intent) -> PortFuture<'a, Claimed> {
-        down()
+    fn claim<'a>(&'a self, intent: &'a Intent) -> PortFuture<'a, Claimed> {
+        match intent.operation {
+            Operation::ServerKeyGen => Box::pin(async { Ok(Claimed::Fresh) }),
+            _ => down(),
+        }
     }
 
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
         *self.0.told.lock().unwrap() = entry.events.iter().map(|event| event.kind.name()).collect();
         self.0.recorded.fetch_add(1, Ordering::SeqCst);
+        if let Outcome::Interrupted(refusal) = &entry.outcome {
+            self.0.outcomes.lock().unwrap().push(refusal.clone());
+        }
         Box::pin(async { Ok(()) })
     }
 }
