@@ -13,6 +13,8 @@ folder=$(mktemp -d -p "${BENCH_FOLDER:-$PWD}" .bench-XXXXXX)
 trap 'kill "$server" 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 
+"$bin/estd" init pki >/dev/null
+printf '\n[limits]\nprincipal_requests_per_second = 1000000\n' >>pki/estd.toml
 "$bin/estd" dev --dir pki --listen 127.0.0.1:0 >printed 2>log &
 server=$!
 until grep -q "Stop with" printed; do kill -0 "$server"; sleep 0.05; done

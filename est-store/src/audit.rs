@@ -138,6 +138,8 @@ pub enum ServerEvent {
     ConfigRejected,
     /// Somebody asked more often than they may.
     LimitExceeded,
+    /// Requests of somebody known were refused, more than are written down one by one.
+    Refusals,
     /// Attempts of nobody known failed, more than are written down one by one.
     AuthFailures,
     /// A client certificate was not accepted in the TLS handshake.
@@ -168,6 +170,7 @@ impl ServerEvent {
             Self::ConfigReloaded => "config.reloaded",
             Self::ConfigRejected => "config.rejected",
             Self::LimitExceeded => "limit.exceeded",
+            Self::Refusals => "enroll.failures",
             Self::AuthFailures => "auth.failures",
             Self::CertificateRejected => "auth.mtls.failure",
             Self::TlsFailure => "tls.failure",
@@ -194,6 +197,7 @@ impl ServerEvent {
             | Self::TimeChanged => true,
             Self::ConfigRejected
             | Self::LimitExceeded
+            | Self::Refusals
             | Self::AuthFailures
             | Self::CertificateRejected
             | Self::TlsFailure

@@ -15,6 +15,9 @@ use crate::pki::{Key, serial};
 /// How long a process may take before a test gives up on it. Long, because machines differ; never slept through.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A section of a configuration: one password, or one certificate, may ask as often as a test has it ask.
+pub const BUSY_PRINCIPALS: &str = "\n[limits]\nprincipal_requests_per_second = 1000000\n";
+
 /// A running server. Ends, and its folder disappears, when it is dropped.
 pub struct Server {
     program: PathBuf,
@@ -372,9 +375,20 @@ impl Server {
 
     /// Waits until it ends by itself, killed by a fault point; returns what is needed to start it again.
     #[must_use]
-    pub fn ended(mut self) -> Launch {
-        let _ = self.child.0.wait();
-        self.kill()
+    pub fn ended(self) -> Launch {
+        self.ends().2
+    }
+
+    /// Waits until it ends by itself; returns the status, the log, and what is needed to start it again.
+    ///
+    /// # Panics
+    /// When the log cannot be read.
+    #[must_use]
+    pub fn ends(mut self) -> (ExitStatus, String, Launch) {
+        let status = self.child.0.wait().expect("the process can be waited for");
+        let Self { program, folder, log, .. } = self;
+        let launch = Launch { program, folder, environment: Vec::new(), descriptors: None, log: None, dev: false };
+        (status, log.join().expect("the log is read"), launch)
     }
 }
 

@@ -8,7 +8,7 @@ use est_testkit::databases::{MariadbServer, PostgresServer};
 use est_testkit::https::{Client, Response, base64};
 use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 use est_testkit::shell::Shell;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
@@ -44,7 +44,8 @@ fn serves_again(
     back_up: impl Fn(&Path, &Path) -> String,
     restore: impl Fn(&Path, &Path) -> String,
 ) {
-    let server = Launch::configured(ESTD, |text| text.replace("sqlite://estd.db", url)).start();
+    // One password enrolls for as long as the backup takes.
+    let server = Launch::configured(ESTD, |text| text.replace("sqlite://estd.db", url) + BUSY_PRINCIPALS).start();
     let (folder, shell) = (server.folder().to_owned(), Shell::new());
     let (key, spent, unused) = (Key::p256(), server.password(1), server.password(1));
     let csr = key.csr("CN=before", &[]);

@@ -8,7 +8,7 @@ use est_core::pkix::{Certificate, Oid, oid};
 use est_testkit::der;
 use est_testkit::https::{Client, Response, base64};
 use est_testkit::pki::Key;
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 const CLIENTS: usize = 64;
@@ -137,7 +137,7 @@ fn a_renewal_is_answered_again_and_again_with_the_same_certificate() {
 
 #[test]
 fn a_request_after_the_replay_window_is_a_new_one() {
-    let server = Launch::configured(ESTD, |text| text + "\n[est]\nreplay_window = \"1s\"\n").start();
+    let server = Launch::configured(ESTD, |text| text + "\n[est]\nreplay_window = \"1s\"\n" + BUSY_PRINCIPALS).start();
     let folder = server.folder();
     let key = Key::p256();
     let body = base64(&key.csr("CN=renewing", &[]));

@@ -8,6 +8,7 @@ use est_testkit::databases::PostgresServer;
 use est_testkit::https::{Response, base64, post};
 use est_testkit::nodes::Nodes;
 use est_testkit::pki::Key;
+use est_testkit::server::BUSY_PRINCIPALS;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 const CLIENTS: usize = 64;
@@ -17,7 +18,7 @@ fn three() -> Option<(Nodes, &'static PostgresServer)> {
     let server = PostgresServer::shared()?;
     let url = server.url();
     let manual = "\n[est]\nunlabelled = true\n[[est.label]]\nname = \"looked-at\"\nca_id = \"main\"\napproval = \"manual\"\nrequire_san = false\n";
-    let configured = |text: String| text.replace("sqlite://estd.db", &url) + manual;
+    let configured = |text: String| text.replace("sqlite://estd.db", &url) + manual + BUSY_PRINCIPALS;
     Some((Nodes::start(ESTD, 3, configured), server))
 }
 

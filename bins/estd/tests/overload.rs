@@ -11,7 +11,7 @@ use est_testkit::der;
 use est_testkit::https::{Client, Response, base64, post};
 use est_testkit::peers::is_installed;
 use est_testkit::pki::Key;
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
 
@@ -240,7 +240,7 @@ impl Attack {
 
 #[test]
 fn whoever_attacks_a_client_with_a_good_credential_gets_its_answer() {
-    let server = Launch::configured(ESTD, |text| text + "\n[est]\nserverkeygen = true\n").start();
+    let server = Launch::configured(ESTD, |text| text + "\n[est]\nserverkeygen = true\n" + BUSY_PRINCIPALS).start();
     let enroll = |name: &str| {
         let (key, client) = (Key::p256(), Client::new(server.port(), &server.ca()));
         let body = base64(&key.csr(&format!("CN={name}"), &[]));

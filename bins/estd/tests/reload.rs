@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use est_core::pkix::{Certificate, pem};
 use est_testkit::https::{Client, Connection, base64, post, read_response};
 use est_testkit::pki::Key;
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 use serde_json::json;
 
 const ESTD: &str = env!("CARGO_BIN_EXE_estd");
@@ -33,7 +33,7 @@ fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
 
 /// A server whose first configuration is kept, to read its audit trail by when the file has mistakes.
 fn served() -> Server {
-    let launch = Launch::configured(ESTD, |text| text);
+    let launch = Launch::configured(ESTD, |text| text + BUSY_PRINCIPALS);
     std::fs::copy(launch.folder().join("estd.toml"), launch.folder().join(FIRST)).expect("a copy");
     launch.start()
 }

@@ -46,6 +46,10 @@ pub const EVENTS: &[KnownEvent] = &[
     success("tls.renewed", "The server's own certificate was renewed by a CA of it; the reason has the file."),
     success("enroll.success", "An enrollment ended with a certificate."),
     failure("enroll.failure", "An enrollment ended without one."),
+    failure(
+        "enroll.failures",
+        "More requests of somebody who is known were refused than are written down one by one; the reason says how many.",
+    ),
     success("enroll.pending", "An enrollment waits."),
     success("enroll.replayed", "An enrollment was answered again."),
     success("reenroll.success", "A renewal ended with a certificate."),

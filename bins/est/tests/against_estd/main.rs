@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 
 use est_core::pkix::{Certificate, KeyType, SubjectPublicKeyInfo, pem};
 use est_testkit::peers::is_installed;
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 use est_testkit::shell::Shell;
 
 const EST: &str = env!("CARGO_BIN_EXE_est");
@@ -174,7 +174,7 @@ fn says_why_it_failed_and_exits_accordingly() {
 
 #[test]
 fn measures_a_server() {
-    let (server, folder) = (Server::dev(estd()), Shell::new());
+    let (server, folder) = (Launch::configured(estd(), |text| text + BUSY_PRINCIPALS).start(), Shell::new());
     let password = server.password(1);
     succeed(&run(
         &folder,

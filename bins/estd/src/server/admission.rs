@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use est_auth::{Line, Turns};
 use est_core::tower::Room;
-use est_core::{Refusal, Seconds};
+use est_core::{Principal, Refusal, Seconds};
 use est_store::{Database, Instigator, Method, ServerEvent};
 use host::config::{Frequency, Settings};
 use host::metrics::Metrics;
@@ -41,6 +41,9 @@ const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
 /// How many refusals of strangers are written down one by one: of one source, and of all together. So many wrong
 /// passwords of all together are besides.
 const STRANGERS: [(u32, u32); 2] = [(1, 100), (10, 1_000)];
+
+/// How many refusals of one principal are written down one by one in a minute.
+const REFUSALS: u32 = 20;
 
 /// Bounds that a configuration sets.
 #[derive(Clone, Copy, Debug)]
@@ -187,6 +190,16 @@ impl Admission {
                 error!(%error, reason = line.reason(), "what was counted could not be recorded");
             }
         }
+    }
+
+    /// Whether one more refusal of somebody who is known is written down by itself; if not, it is counted.
+    fn is_refusal_written_down(&self, principal: &Principal) -> bool {
+        let key = (What::Refused as usize, principal.id());
+        let is_one_of_few = self.take(&self.strangers, &key, Rate::per_minute(REFUSALS)).is_ok();
+        if !is_one_of_few {
+            self.tally.count(What::Refused, &principal.to_string());
+        }
+        is_one_of_few
     }
 
     /// Whether one more refusal of a stranger is written down by itself; if not, it is counted.

@@ -13,7 +13,7 @@ use std::net::{Shutdown, TcpStream};
 use std::path::{Path, PathBuf};
 
 use est_testkit::https::{Response, read_to_end, split_response};
-use est_testkit::server::{Launch, Server};
+use est_testkit::server::{BUSY_PRINCIPALS, Launch, Server};
 use serde_json::Value;
 
 use case::{Case, Expect};
@@ -47,6 +47,7 @@ fn no_bad_input_gets_a_5xx_or_changes_anything_or_leaves_a_secret_behind() {
             .replace("[server]\n", "[server]\nmax_body_size = \"64KB\"\n")
             + "\n[est]\nunlabelled = true\nbase_path = \"/.well-known/est\"\n"
             + LABELS
+            + BUSY_PRINCIPALS
     })
     .start();
     let people = People::of(&server);

@@ -28,7 +28,7 @@ impl Admission {
         Box::pin(self.clone().seat(label, who, key, bounds.queue_timeout))
     }
 
-    /// The ports, with a limit on how often one principal may ask, and on what strangers have written down.
+    /// The ports, with a limit on how often one principal may ask, and on how many refusals are written down.
     pub(crate) fn around(self: &Arc<Self>, ports: Ports, bounds: Bounds) -> Ports {
         let admission = self.clone();
         Ports {
@@ -68,8 +68,8 @@ impl Authenticator for Metered {
     }
 }
 
-/// Writes the refusals of strangers down one by one only while they are few. They changed nothing; a wrong password
-/// always counts towards a lockout, and the lockout is written down.
+/// Writes refusals down one by one only while they are few. They changed nothing; a wrong password always counts towards a
+/// lockout, a good one always ends that count, and a lockout is written down.
 struct Sparing {
     store: Arc<dyn Store>,
     admission: Arc<Admission>,
@@ -83,19 +83,21 @@ impl Store for Sparing {
     fn record<'a>(&'a self, entry: &'a Entry) -> PortFuture<'a, ()> {
         let is_refused = matches!(entry.outcome, Outcome::Refused(_)) && entry.intent.is_none();
         let source = entry.source.as_deref();
-        if !is_refused || entry.principal.is_some() {
-            self.store.record(entry)
-        } else if entry.guess.is_none() {
-            if self.admission.is_written_down(source) {
-                return self.store.record(entry);
-            }
-            Box::pin(async { Ok(()) })
-        } else if self.admission.is_guess_written_down(source) {
-            self.store.record(entry)
-        } else {
-            let counted = Entry { events: Vec::new(), ..entry.clone() };
-            Box::pin(async move { self.store.record(&counted).await })
+        let is_written_down = match (&entry.principal, &entry.guess) {
+            _ if !is_refused => true,
+            (Some(principal), _) => self.admission.is_refusal_written_down(principal),
+            (None, Some(_)) => self.admission.is_guess_written_down(source),
+            (None, None) => self.admission.is_written_down(source),
+        };
+        if is_written_down {
+            return self.store.record(entry);
         }
+        let clears = entry.principal.as_ref().is_some_and(|principal| !principal.clears().is_empty());
+        if entry.guess.is_none() && !clears {
+            return Box::pin(async { Ok(()) });
+        }
+        let counted = Entry { events: Vec::new(), ..entry.clone() };
+        Box::pin(async move { self.store.record(&counted).await })
     }
 }
 

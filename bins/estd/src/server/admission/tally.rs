@@ -22,6 +22,8 @@ pub(super) enum What {
     Keys,
     /// A source whose passwords were not checked, since too many waited for that.
     Passwords,
+    /// A principal whose requests were refused.
+    Refused,
     /// A source from which nobody known asked.
     Stranger,
     /// A source from which somebody showed the admin API a credential that does not hold.
@@ -33,13 +35,14 @@ pub(super) enum What {
 }
 
 impl What {
-    pub(super) const COUNT: usize = 9;
+    pub(super) const COUNT: usize = 10;
     const ALL: [Self; Self::COUNT] = [
         Self::Source,
         Self::Principal,
         Self::Busy,
         Self::Keys,
         Self::Passwords,
+        Self::Refused,
         Self::Stranger,
         Self::Intruder,
         Self::Session,
@@ -96,6 +99,7 @@ impl Line {
     pub(super) fn event(&self) -> ServerEvent {
         match self.what {
             What::Source | What::Principal | What::Busy | What::Keys | What::Passwords => ServerEvent::LimitExceeded,
+            What::Refused => ServerEvent::Refusals,
             What::Stranger | What::Intruder => ServerEvent::AuthFailures,
             What::Session | What::AdminSession => ServerEvent::TlsFailure,
         }
@@ -107,7 +111,7 @@ impl Line {
             What::Source | What::Passwords | What::Stranger | What::Intruder | What::Session | What::AdminSession => {
                 Instigator { source: who, ..Instigator::default() }
             }
-            What::Principal => Instigator { name: who, ..Instigator::default() },
+            What::Principal | What::Refused => Instigator { name: who, ..Instigator::default() },
             What::Busy | What::Keys => Instigator::default(),
         }
     }
@@ -129,6 +133,7 @@ impl Line {
                 format!("{count} requests for an RSA key at the label {label} were refused: too many waited for one")
             }
             (What::Passwords, _) => format!("{count} passwords{others} were not checked: too many waited for that"),
+            (What::Refused, _) => format!("{count} more requests{others} were refused"),
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
             (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
             (What::Session, _) => format!("{count} more TLS sessions{others} did not come about"),

@@ -118,6 +118,18 @@ fn a_few_refusals_of_a_stranger_are_written_down_and_the_rest_is_counted() {
 }
 
 #[test]
+fn a_few_refusals_of_a_principal_are_written_down_and_the_rest_is_counted() {
+    let admission = admission(1, 1);
+    let [greedy, honest] = ["1", "2"].map(est_testkit::pki::password_holder);
+    let written = (0..500).filter(|_| admission.is_refusal_written_down(&greedy)).count();
+    assert!((20..22).contains(&written), "{written}");
+    assert!(admission.is_refusal_written_down(&honest));
+    let line = admission.tally.take().remove(0);
+    assert_eq!(line.instigator().name, Some(greedy.to_string()));
+    assert_eq!(line.reason(), format!("{} more requests were refused", 500 - written));
+}
+
+#[test]
 fn so_many_wrong_passwords_are_written_down_and_the_rest_is_counted() {
     let admission = admission(1, 1);
     let written = (0..5_000).filter(|_| admission.is_guess_written_down(Some("192.0.2.7"))).count();

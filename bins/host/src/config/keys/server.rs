@@ -155,9 +155,9 @@ pub(in crate::config) static LIMITS: Section = Section {
         key(
             "principal_requests_per_second",
             "integer",
-            Default("10000"),
+            Default("10"),
             "How often one certificate or one password may ask, wherever from; 1 to 1000000. Beyond it the answer is 429 with \
-             Retry-After.",
+             Retry-After. A password that many devices share may need more.",
         )
         .also(&["requests_per_principal"]),
         key(
