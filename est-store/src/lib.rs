@@ -72,7 +72,7 @@ pub use inventory::{CertificateFilter, CertificateStatus, IssuedCertificate};
 pub use page::{Cursor, Page};
 pub use passwords::{NewPassword, Password, PasswordSummary};
 pub use prune::{Pruned, Retention};
-pub use registry::{Authority, ConfiguredCa, Renamed};
+pub use registry::{Authority, ConfiguredCa, RegisteredCas, Renamed};
 pub use requests::{ApprovalRequest, Decided, Decision, RequestState, Ruling};
 pub use revocation::{Revocation, Revoked};
 pub use revoking::{Withdrawal, Withdrawn};

@@ -51,6 +51,24 @@ pub struct Renamed {
     pub to: String,
 }
 
+/// The CAs of a configuration as the database knows them.
+#[derive(Clone, Debug)]
+pub struct RegisteredCas {
+    /// By their ids, the names of the keys that they sign with.
+    names: BTreeMap<String, String>,
+    /// By their SHA-256, the names of all keys.
+    keys: BTreeMap<[u8; 32], String>,
+    renamed: Vec<Renamed>,
+}
+
+impl RegisteredCas {
+    /// Those that have another id than before.
+    #[must_use]
+    pub fn renamed(&self) -> &[Renamed] {
+        &self.renamed
+    }
+}
+
 impl Database {
     /// Tells the store which CAs the configuration has. A key that is known under another id takes its certificates,
     /// CRLs and revocations along, which is written down as `ca.renamed`. Certificates that were written down without
@@ -59,6 +77,17 @@ impl Database {
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn know_cas(&self, cas: &[ConfiguredCa], now: UnixTime) -> Result<Vec<Renamed>, StoreError> {
+        let known = self.register_cas(cas, now).await?;
+        let renamed = known.renamed.clone();
+        self.go_by(known);
+        Ok(renamed)
+    }
+
+    /// As [`know_cas`](Self::know_cas), and keeps to the CAs that it knows until it is told to [`go_by`](Self::go_by) these.
+    ///
+    /// # Errors
+    /// Those of [`know_cas`](Self::know_cas).
+    pub async fn register_cas(&self, cas: &[ConfiguredCa], now: UnixTime) -> Result<RegisteredCas, StoreError> {
         self.fill_in_keys().await?;
         let register = |only_look| Register { cas: cas.to_vec(), now, only_look };
         // Most of the time all is known, and nothing is written.
@@ -67,9 +96,13 @@ impl Database {
             Registered { names, renamed, .. } = self.write(register(false)).await?;
         }
         let keys = self.authorities().await?.into_iter().filter_map(|one| Some((one.key?, one.name))).collect();
-        *self.inner.authorities_by_key.write().unwrap_or_else(PoisonError::into_inner) = keys;
-        *self.inner.authorities.write().unwrap_or_else(PoisonError::into_inner) = names;
-        Ok(renamed)
+        Ok(RegisteredCas { names, keys, renamed })
+    }
+
+    /// Knows these CAs from here on, and no others.
+    pub fn go_by(&self, cas: RegisteredCas) {
+        *self.inner.authorities_by_key.write().unwrap_or_else(PoisonError::into_inner) = cas.keys;
+        *self.inner.authorities.write().unwrap_or_else(PoisonError::into_inner) = cas.names;
     }
 
     /// The name of this key of a CA, its SHA-256: of a key that [`know_cas`](Self::know_cas) was not told about, what

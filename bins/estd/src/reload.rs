@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
-use est_store::{Actor, CaNote, Instigator, ServerEvent};
+use est_store::{Actor, CaNote, Instigator, ServerEvent, StoreError};
 use host::config::{self, Ca, Diagnostic, Footprint, Settings};
 use host::{own_certificates, shell};
 use serde_json::Value;
@@ -99,11 +99,13 @@ impl Reloader {
         // Before it takes effect: nothing is done that is not written down.
         let store = &self.base.store;
         let recorded = async {
-            if let Ok(prepared) = &outcome {
-                run::tell_store(&prepared.in_force.settings, store).await?;
-            }
+            let known = match &outcome {
+                Ok(prepared) => Some(run::register(&prepared.in_force.settings, store).await?),
+                Err(_) => None,
+            };
             store.note_cas(cas.unwrap_or_default(), Some(actor)).await?;
-            store.note_by(Instigator::from(actor), event, Some(reason)).await
+            store.note_by(Instigator::from(actor), event, Some(reason)).await?;
+            Ok::<_, StoreError>(known)
         };
         let recorded = recorded.await;
         let Prepared { serving, admin, in_force: next, changed } = match outcome {
@@ -113,9 +115,16 @@ impl Reloader {
                 return Err(mistakes);
             }
         };
-        if let Err(error) = recorded {
-            error!(actor = actor.name, %error, "not reloaded: it cannot be recorded");
-            return Err(vec![mistake(format!("the reload cannot be recorded: {error}"))]);
+        match recorded {
+            Ok(known) => known.into_iter().for_each(|known| run::go_by(&next.settings, known, store)),
+            Err(error) => {
+                error!(actor = actor.name, %error, "not reloaded: it cannot be recorded");
+                // A CA may have been given its next id in the database already.
+                if let Err(error) = run::register(&in_force.settings, store).await {
+                    error!(actor = actor.name, %error, "the ids of the CAs may be those of the file until the next reload");
+                }
+                return Err(vec![mistake(format!("the reload cannot be recorded: {error}"))]);
+            }
         }
         // Whoever asks for a CRL at once gets it.
         serving.publish_crls().await;
@@ -254,12 +263,24 @@ impl std::fmt::Display for Changed {
     }
 }
 
+/// The chain that is shown in the place of the one that begins with this certificate in a file: what was renewed may have
+/// been renewed again.
+fn latest(renewed: &Renewed, in_file: [u8; 32]) -> Option<&Vec<Certificate>> {
+    let mut latest = renewed.get(&in_file)?;
+    // None is its own successor, but nothing here depends on that.
+    for _ in 0..renewed.len() {
+        let next = latest.first().and_then(|leaf| renewed.get(&leaf.fingerprint().0));
+        latest = next.unwrap_or(latest);
+    }
+    Some(latest)
+}
+
 /// Puts what was renewed in the place of what the files hold, where they could not be written; which of it that was.
 fn show(renewed: &Renewed, settings: &mut Settings) -> Renewed {
     let mut shown = Renewed::new();
     for certificate in settings.tls.certificates.iter_mut().chain(&mut settings.admin.certificate) {
         let Some(in_file) = certificate.chain.first().map(|leaf| leaf.fingerprint().0) else { continue };
-        if let Some(chain) = renewed.get(&in_file) {
+        if let Some(chain) = latest(renewed, in_file) {
             certificate.chain.clone_from(chain);
             shown.insert(in_file, chain.clone());
         }
@@ -343,6 +364,8 @@ fn in_force_of(mut shown: Value, before: &Value) -> Value {
 mod tests {
     use std::collections::BTreeSet;
 
+    use est_testkit::pki::{Key, TestCa};
+
     use super::*;
 
     /// What is between backticks in the paragraph of the operator's page that begins like this.
@@ -357,5 +380,17 @@ mod tests {
         let keys = KEPT.iter().map(|(key, _)| (*key).to_owned());
         let sections = KEPT_SECTIONS.iter().map(|section| format!("[{section}]"));
         assert_eq!(named("These need a restart"), keys.chain(sections).collect());
+    }
+    #[test]
+    fn what_was_renewed_twice_is_shown_as_it_was_renewed_last() {
+        let ca = TestCa::new();
+        let [first, second, third, other] =
+            ["CN=1", "CN=2", "CN=3", "CN=4"].map(|name| Certificate::clone(&ca.device(&Key::p256(), name, &[])));
+        let name = |certificate: &Certificate| certificate.fingerprint().0;
+        let renewed =
+            Renewed::from([(name(&first), vec![second.clone()]), (name(&second), vec![third.clone(), other.clone()])]);
+        assert_eq!(latest(&renewed, name(&first)), Some(&vec![third.clone(), other.clone()]));
+        assert_eq!(latest(&renewed, name(&second)), Some(&vec![third.clone(), other]));
+        assert_eq!(latest(&renewed, name(&third)), None);
     }
 }

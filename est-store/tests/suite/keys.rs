@@ -194,6 +194,21 @@ async fn serials(store: &Store, ca: &str) -> Vec<SerialNumber> {
 }
 
 #[tokio::test]
+async fn cas_that_are_registered_count_once_the_store_goes_by_them() {
+    let Subject { store, .. } = &Subject::fresh();
+    let (first, second) = (ca("main"), ca("other"));
+    know(store, &[&first]).await;
+    let name = store.authority("main");
+    // Another key under the same id.
+    let registered = store.register_cas(&[called(&second, "main")], START).await.unwrap();
+    assert_eq!(store.authority("main"), name);
+    store.go_by(registered);
+    assert_ne!(store.authority("main"), name);
+    know(store, &[&first]).await;
+    assert_eq!(store.authority("main"), name);
+}
+
+#[tokio::test]
 async fn a_ca_with_another_id_keeps_its_inventory_its_revocations_and_its_crl() {
     let subject = Subject::fresh();
     let main = ca("main");

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use est_auth::Hashing;
 use est_core::Site;
-use est_store::{Database, ServerEvent, StoreError};
+use est_store::{Database, RegisteredCas, ServerEvent, StoreError};
 use host::config::{self, Settings};
 use host::ends::EndsLog;
 use host::metrics::Metrics;
@@ -212,11 +212,27 @@ async fn open_store(settings: &Settings) -> Result<Database> {
 /// # Errors
 /// When it cannot be written down.
 pub(crate) async fn tell_store(settings: &Settings, store: &Database) -> Result<(), StoreError> {
-    store.end_waiting_after(settings.waiting);
-    for renamed in store.know_cas(&host::configured_cas(settings), shell::now()).await? {
+    let known = register(settings, store).await?;
+    go_by(settings, known, store);
+    Ok(())
+}
+
+/// Tells the store which keys the CAs have; it has yet to be told to [go by them](go_by).
+///
+/// # Errors
+/// When it cannot be written down.
+pub(crate) async fn register(settings: &Settings, store: &Database) -> Result<RegisteredCas, StoreError> {
+    let known = store.register_cas(&host::configured_cas(settings), shell::now()).await?;
+    for renamed in known.renamed() {
         warn!(from = renamed.from, to = renamed.to, "a CA has a new id: its certificates and CRLs belong to that");
     }
-    Ok(())
+    Ok(known)
+}
+
+/// Has the store go by these CAs, and by how long requests wait.
+pub(crate) fn go_by(settings: &Settings, known: RegisteredCas, store: &Database) {
+    store.end_waiting_after(settings.waiting);
+    store.go_by(known);
 }
 
 /// Has `metrics` show how busy the database and the hashing of passwords are.
