@@ -32,6 +32,12 @@ pub use verify::{Extent, Finding, Report, Tampering, Verdict, Verifier};
 /// The event of what stands in listings and at sinks for a record that cannot be read. No record is of it.
 pub const UNREADABLE: &str = "audit.unreadable";
 
+/// When the last record was written, whosever it is.
+pub(crate) async fn last_written(db: &mut Session) -> Result<Option<UnixMicros>, StoreError> {
+    let row = db.query_one("SELECT at_micros FROM audit ORDER BY number DESC LIMIT 1", &[]).await?;
+    row.map(|mut row| row.take(0).map(UnixMicros)).transpose()
+}
+
 /// One event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditRecord {

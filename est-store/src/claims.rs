@@ -61,6 +61,7 @@ impl Database {
     /// nobody works on, and keeps nobody waiting.
     pub fn serve_alone(&self) {
         let _ = self.inner.alone.set(Alone::InDatabase);
+        self.writer().serve();
     }
 
     /// As [`serve_alone`](Self::serve_alone) for the claims of this node, where no other process has its name.
@@ -179,13 +180,14 @@ impl Reservation {
 
     /// Who works on an open claim at this time.
     fn holder(&self, found: &Found, at: UnixMicros) -> Option<Holder> {
+        // Whatever the lease says: a CA may take longer, and a clock may be set.
+        if self.working.has(&found.serial) {
+            return Some(Holder::ThisProcess);
+        }
         // No lease ends that late: a clock was ahead when it was taken. Those of the nodes may differ a little.
         let latest = at.after(Seconds(self.lease.0.saturating_mul(2)));
         if found.lease_until <= at || found.lease_until > latest {
             return None;
-        }
-        if self.working.has(&found.serial) {
-            return Some(Holder::ThisProcess);
         }
         let is_known = match self.alone {
             Some(Alone::InDatabase) => true,
@@ -435,13 +437,22 @@ impl Held {
     }
 }
 
-/// Deletes some of the claims whose time is over, and tells whether there may be more of them.
+/// Deletes some of the claims whose time is over by `over`, and tells whether there may be more of them.
 ///
 /// Those that a CA has yet to decide stay, and those that a person has, until their clients have been silent for long. One that was left open without either goes: whoever asks again
 /// gets a claim of their own.
 pub(crate) struct Sweep {
     /// After how many seconds without a word from its client a request ends that waits, or was approved; 0 is never.
-    pub(crate) waiting: Arc<AtomicU64>,
+    waiting: Arc<AtomicU64>,
+    over: UnixMicros,
+}
+
+impl Sweep {
+    /// Makes sweeps that go by this bound on silence, each up to a time.
+    pub(crate) fn of(waiting: &Arc<AtomicU64>) -> impl Fn(UnixMicros) -> Self + Send + use<> {
+        let waiting = waiting.clone();
+        move |over| Self { waiting: waiting.clone(), over }
+    }
 }
 
 impl Work for Sweep {
@@ -450,12 +461,12 @@ impl Work for Sweep {
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<bool, StoreError> {
         let waiting = self.waiting.load(Ordering::Relaxed);
         if waiting > 0 {
-            requests::end_silent(db, UnixTime(at.seconds().0.saturating_sub(waiting)), at).await?;
+            requests::end_silent(db, UnixTime(self.over.seconds().0.saturating_sub(waiting)), at).await?;
         }
         let sql = "SELECT identity FROM claims WHERE replay_until < ?1 \
                    AND (state >= 3 OR (state = 0 AND ticket IS NULL AND lease_until_micros <= ?2)) \
                    ORDER BY replay_until LIMIT ?3 FOR UPDATE SKIP LOCKED";
-        let over = db.query(sql, &values![seconds(at.seconds()), micros(at), SWEEP]).await?;
+        let over = db.query(sql, &values![seconds(self.over.seconds()), micros(self.over), SWEEP]).await?;
         let more = i64::try_from(over.len()) == Ok(SWEEP);
         let delete = |mut row: Row| {
             let values = values![row.take::<[u8; 32]>(0)?].into();

@@ -139,25 +139,37 @@ const SET: u64 = 10_000_000;
 /// For how long nobody may have set a clock before something is deleted by it.
 const SETTLED: Duration = Duration::from_mins(10);
 
-/// Watches a clock for being set: what is deleted by a wrong one does not come back.
+/// For how long nobody may have set it before it is believed against the last audit record.
+const BELIEVED: Duration = Duration::from_hours(24);
+
+/// Watches a clock for being set, and asks whether it was right from the start: what is deleted by a wrong one does not come
+/// back.
 pub(crate) struct Watch {
     last: (UnixMicros, Duration),
     since: Duration,
+    /// When something was last written before this process began, and how much time had gone by then.
+    anchor: Option<(UnixMicros, Duration)>,
 }
 
 impl Watch {
     /// Begins to watch.
     pub(crate) fn new(clock: &Clock) -> Self {
         let (now, steady) = (clock.now(), clock.steady());
-        Self { last: (now, steady), since: steady }
+        Self { last: (now, steady), since: steady, anchor: None }
     }
 
-    /// Whether nobody has set the clock for a while, as far as was looked.
-    pub(crate) fn is_settled(&mut self, clock: &Clock) -> bool {
+    /// Goes by the time of an audit record that was written before anything else was done: it was that time at least. More
+    /// of it may have gone by, or the clock be ahead.
+    pub(crate) fn anchor(&mut self, written: UnixMicros, clock: &Clock) {
+        self.anchor = Some((written, clock.steady()));
+    }
+
+    /// Up to which time things are over: `None` where somebody has set the clock a while ago, as far as was looked.
+    pub(crate) fn over(&mut self, clock: &Clock) -> Option<UnixMicros> {
         let (before, now, steady) = (clock.steady(), clock.now(), clock.steady());
         // Who was stopped while it looked, has not seen one moment.
         if u64::try_from(steady.saturating_sub(before).as_micros()).unwrap_or(u64::MAX) > SET {
-            return false;
+            return None;
         }
         let (then, steady_then) = self.last;
         let gone_by = u64::try_from(steady.saturating_sub(steady_then).as_micros()).unwrap_or(u64::MAX);
@@ -165,7 +177,15 @@ impl Watch {
             self.since = steady;
         }
         self.last = (now, steady);
-        steady.saturating_sub(self.since) >= SETTLED
+        let settled = steady.saturating_sub(self.since);
+        match self.anchor {
+            _ if settled < SETTLED => None,
+            Some((written, since)) if settled < BELIEVED => {
+                let gone_by = u64::try_from(steady.saturating_sub(since).as_micros()).unwrap_or(u64::MAX);
+                Some(now.min(UnixMicros(written.0.saturating_add(gone_by))))
+            }
+            _ => Some(now),
+        }
     }
 }
 
@@ -184,7 +204,7 @@ mod tests {
             Clock::new(move || UnixMicros(now * 1_000_000)).with_steady(move || Duration::from_secs(steady))
         };
         let mut watch = Watch::new(&clock(1_000, 0));
-        let mut is_settled = |now, steady| watch.is_settled(&clock(now, steady));
+        let mut is_settled = |now, steady| watch.over(&clock(now, steady)).is_some();
         const YEAR: u64 = 400 * 86_400;
         assert!(!is_settled(1_000, 0), "it has just begun");
         assert!(!is_settled(1_599, 599));
@@ -194,6 +214,29 @@ mod tests {
         assert!(!is_settled(90_010, 89_005), "and back");
         assert!(!is_settled(90_604, 89_604));
         assert!(is_settled(90_606, 89_605));
+    }
+
+    #[test]
+    fn a_clock_that_was_ahead_from_the_start_deletes_no_more_than_the_last_audit_record_supports() {
+        const AHEAD: u64 = 400 * 86_400;
+        let over = |written: Option<u64>, steady: u64| {
+            let clock = |steady: u64| {
+                let now = UnixMicros((AHEAD + steady) * 1_000_000);
+                Clock::new(move || now).with_steady(move || Duration::from_secs(steady))
+            };
+            let mut watch = Watch::new(&clock(0));
+            if let Some(written) = written {
+                watch.anchor(UnixMicros(written * 1_000_000), &clock(0));
+            }
+            watch.over(&clock(steady)).map(|over| over.0 / 1_000_000)
+        };
+        assert_eq!(over(Some(1_000), 599), None);
+        assert_eq!(over(Some(1_000), 600), Some(1_600));
+        assert_eq!(over(Some(1_000), 86_399), Some(87_399));
+        assert_eq!(over(Some(1_000), 86_400), Some(AHEAD + 86_400), "after a day somebody has seen it");
+        assert_eq!(over(Some(AHEAD - 60), 600), Some(AHEAD + 540));
+        assert_eq!(over(Some(AHEAD + 60), 600), Some(AHEAD + 600), "the record is from a clock that was ahead");
+        assert_eq!(over(None, 600), Some(AHEAD + 600), "there is nothing to delete");
     }
 
     #[test]

@@ -34,6 +34,15 @@ pub(crate) struct Change<'a> {
     pub(crate) otherwise: Option<StoreError>,
 }
 
+/// How long a write-ahead log is. A server's is its own affair, and empty here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Log {
+    /// How many pages are in it.
+    pub(crate) pages: u64,
+    /// How many of them are in the database, too.
+    pub(crate) copied: u64,
+}
+
 /// A connection to a database.
 pub(crate) trait Connection: Send {
     /// Runs a statement that answers with rows.
@@ -87,4 +96,20 @@ pub(crate) trait Connection: Send {
 
     /// Whether it can be used for something else: it is open, and no transaction is.
     fn is_usable(&self) -> bool;
+
+    /// How long the write-ahead log is that it writes.
+    fn log(&mut self) -> Answer<'_, Log> {
+        Box::pin(async { Ok(Log::default()) })
+    }
+
+    /// Copies of it into the database what nobody reads there, and tells how long it is then.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] where the disk failed.
+    fn copy_log(&mut self) -> Answer<'_, Log> {
+        self.log()
+    }
+
+    /// Has it stay as it is when the connection is closed.
+    fn leave_log(&mut self) {}
 }

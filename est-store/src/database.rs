@@ -13,6 +13,7 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::claims::{Alone, WAIT_FOR_OTHERS};
+use crate::file::DatabaseFile;
 use crate::pool::Pool;
 use crate::readers::Readers;
 use crate::server::{Server, blocking};
@@ -20,7 +21,7 @@ use crate::session::Session;
 use crate::url::Place;
 use crate::work::Work;
 use crate::working::Working;
-use crate::writer::{Line, Trouble, Writer};
+use crate::writer::{Line, LogUse, Trouble, Writer};
 use crate::{Clock, DatabaseUrl, StoreError, UnixMicros, claims, migrations};
 
 /// A store in an SQLite file, or in a database of a PostgreSQL or MariaDB server. Clones are handles to the same one.
@@ -179,9 +180,11 @@ impl Database {
         let sessions = |connections: Vec<Connection>| connections.into_iter().map(Session::new).collect();
         let readers = Readers::new(sessions(patient), sessions(impatient), clock.clone());
         let waiting = Arc::new(AtomicU64::new(0));
-        let sweep = claims::Sweep { waiting: waiting.clone() };
-        let writer = Writer::start(Line::Kept(Session::new(db)), node.clone(), clock, sweep)?;
-        Ok(Self::with(Engine::Sqlite { readers, writer }, node, waiting, migrated))
+        // The writer waits for others by itself.
+        db.busy_handler(None::<fn(i32) -> bool>)?;
+        let line = Line::Kept(Session::new(db), location.file()?);
+        let writer = Writer::start(line, node.clone(), clock.clone(), claims::Sweep::of(&waiting))?;
+        Ok(Self::with(Engine::Sqlite { readers, writer }, clock, node, waiting, migrated))
     }
 
     fn serve(server: Server, options: Options) -> Result<Self, StoreError> {
@@ -197,19 +200,18 @@ impl Database {
             return Err(StoreError::PendingMigrations { pending: lacking });
         }
         let waiting = Arc::new(AtomicU64::new(0));
-        let sweep = claims::Sweep { waiting: waiting.clone() };
         let line = Line::Made(server.clone(), None);
-        let writer = Writer::start(line, node.clone(), clock.clone(), sweep)?;
-        let pool = Pool::new(server, max_connections, clock, writer.runtime().clone());
-        Ok(Self::with(Engine::Server { pool, writer }, node, waiting, migrated))
+        let writer = Writer::start(line, node.clone(), clock.clone(), claims::Sweep::of(&waiting))?;
+        let pool = Pool::new(server, max_connections, clock.clone(), writer.runtime().clone());
+        Ok(Self::with(Engine::Server { pool, writer }, clock, node, waiting, migrated))
     }
 
-    fn with(engine: Engine, node: String, waiting: Arc<AtomicU64>, migrated: Vec<&'static str>) -> Self {
+    fn with(engine: Engine, clock: Clock, node: String, waiting: Arc<AtomicU64>, migrated: Vec<&'static str>) -> Self {
         let inner = Inner {
             engine,
             settled: Settled::new(),
             alone: OnceLock::new(),
-            working: Arc::default(),
+            working: Working::new(clock),
             for_others: Semaphore::new(WAIT_FOR_OTHERS),
             node,
             waiting,
@@ -240,8 +242,21 @@ impl Database {
     /// [`probe`](Self::probe) succeeds because it takes no room.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
+        self.writer().status().trouble()
+    }
+
+    /// Waits until the disk fails under the database file: from then on every change is answered with
+    /// [`StoreError::Broken`]. It does not come to that with a database server.
+    pub async fn broken(&self) {
+        self.writer().status().broken().await;
+    }
+
+    /// How the write-ahead log of the database file is used; `None` with a server, whose log is its own affair.
+    #[must_use]
+    pub fn log(&self) -> Option<LogUse> {
         match &self.inner.engine {
-            Engine::Sqlite { writer, .. } | Engine::Server { writer, .. } => writer.trouble(),
+            Engine::Sqlite { writer, .. } => Some(writer.status().log()),
+            Engine::Server { .. } => None,
         }
     }
 
@@ -283,6 +298,13 @@ impl Database {
 }
 
 impl Database {
+    /// The thread that writes.
+    pub(crate) fn writer(&self) -> &Writer {
+        match &self.inner.engine {
+            Engine::Sqlite { writer, .. } | Engine::Server { writer, .. } => writer,
+        }
+    }
+
     /// Answers from what is committed.
     pub(crate) async fn read<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         match &self.inner.engine {
@@ -305,9 +327,7 @@ impl Database {
         &self,
         work: W,
     ) -> impl Future<Output = Result<W::Answer, StoreError>> + Send + use<W> {
-        match &self.inner.engine {
-            Engine::Sqlite { writer, .. } | Engine::Server { writer, .. } => writer.write(work),
-        }
+        self.writer().write(work)
     }
 
     /// As [`write`](Self::write), for work that writes nothing down in the audit trail, and so need not wait for others.
@@ -390,11 +410,18 @@ impl Location {
              PRAGMA temp_store = MEMORY;
              PRAGMA cache_size = -8192;",
         )?;
-        // A checkpoint writes each page once, however often the log has it: fewer of them write less.
-        db.query_row("PRAGMA wal_autocheckpoint = 4000", [], |_| Ok(()))?;
+        // The writer copies the log into the database itself, for SQLite would not tell when that fails.
+        db.query_row("PRAGMA wal_autocheckpoint = 0", [], |_| Ok(()))?;
         db.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
         db.set_prepared_statement_cache_capacity(64);
         Ok(db)
+    }
+
+    /// The file, when it was made; `None` in memory.
+    fn file(&self) -> Result<Option<DatabaseFile>, StoreError> {
+        let Self::File(path) = self else { return Ok(None) };
+        let file = DatabaseFile::of(path).map_err(|source| StoreError::File { path: path.clone(), source })?;
+        Ok(Some(file))
     }
 
     pub(crate) fn connect_for_reading(&self) -> Result<Connection, StoreError> {

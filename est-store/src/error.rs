@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use est_core::PortError;
+use rusqlite::{ErrorCode, ffi};
 
 /// Why the store could not do what it was asked to. Its text is for operators and logs, never for an EST client.
 #[derive(Debug)]
@@ -23,6 +24,17 @@ pub enum StoreError {
     Database(Box<dyn Error + Send + Sync>),
     /// The database has undone the transaction, since it met another one: it can be tried again.
     Contended(Box<dyn Error + Send + Sync>),
+    /// Another process has the database file locked.
+    Locked,
+    /// The database file is not at its path any more: it was moved, deleted or replaced. Nothing is written to it before it
+    /// is back.
+    Moved {
+        /// The path.
+        path: PathBuf,
+    },
+    /// The disk has failed under the database file, and nothing is written to it any more: nobody knows what the disk
+    /// holds of that which was written last.
+    Broken(Arc<str>),
     /// An audit record was to be written where none can be: a mistake of this program.
     Unaudited,
     /// There is no connection to the database, or there is none any more.
@@ -73,6 +85,18 @@ impl fmt::Display for StoreError {
             Self::File { path, source } => write!(f, "the database {} cannot be opened: {source}", path.display()),
             Self::Database(source) => write!(f, "the database refused: {source}"),
             Self::Contended(source) => write!(f, "the database undid a transaction that met another: {source}"),
+            Self::Locked => f.write_str("another process has locked the database, and does not let go of it"),
+            Self::Moved { path } => write!(
+                f,
+                "the database {} is not there any more: put the file back that was moved or replaced, or start estd again",
+                path.display()
+            ),
+            Self::Broken(why) => write!(
+                f,
+                "the disk has failed under the database ({why}): nothing more is written, for nobody knows what the disk \
+                 holds; every certificate that was handed out is in the database. Look into the kernel's log, have the \
+                 file system checked and mounted again, then start estd"
+            ),
             Self::Unaudited => f.write_str("an audit record has no place in this transaction"),
             Self::Unreachable(why) => write!(f, "the database cannot be reached: {why}"),
             Self::NotCommitted(why) => write!(f, "the database did not commit: {why}"),
@@ -108,9 +132,18 @@ impl fmt::Display for StoreError {
 /// Without a source: the text has the cause in it, and whoever prints both would say it twice.
 impl Error for StoreError {}
 
+/// What SQLite says when the system could not write something. That a disk is full is no part of it: then nothing was
+/// written that does not last.
+const WRITING_FAILED: [i32; 4] =
+    [ffi::SQLITE_IOERR_WRITE, ffi::SQLITE_IOERR_FSYNC, ffi::SQLITE_IOERR_DIR_FSYNC, ffi::SQLITE_IOERR_TRUNCATE];
+
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Database(Box::new(error))
+        match error.sqlite_error() {
+            Some(code) if code.code == ErrorCode::DatabaseBusy => Self::Locked,
+            Some(code) if WRITING_FAILED.contains(&code.extended_code) => Self::Broken(error.to_string().into()),
+            Some(_) | None => Self::Database(Box::new(error)),
+        }
     }
 }
 

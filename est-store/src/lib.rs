@@ -8,6 +8,9 @@
 //! waited for once for all who came together. Where a piece fails, they are run once more, each in a savepoint of its own,
 //! and it takes nothing but itself back. Reading goes through a few connections of its own, which writing never holds up.
 //!
+//! With a file, the thread also copies the write-ahead log into the database, between two batches, and writes nothing more once the
+//! disk has failed: nobody knows then what is on it ([`StoreError::Broken`]).
+//!
 //! With a server, only what leaves an audit record goes through that thread; claims have transactions of their own, on
 //! connections of a pool. Every operation is written once, in one dialect of SQL that each connection translates.
 //!
@@ -26,6 +29,7 @@ mod crls;
 mod database;
 mod error;
 mod failures;
+mod file;
 mod holds;
 mod imports;
 mod inventory;
@@ -80,4 +84,4 @@ pub use serial_number::{SerialNumber, SerialNumberError};
 pub use sinks::SinkChain;
 pub use story::{Chapter, Story};
 pub use url::{DatabaseUrl, UrlError};
-pub use writer::Trouble;
+pub use writer::{LogUse, Trouble};

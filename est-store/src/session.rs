@@ -1,7 +1,7 @@
 //! A connection at work: statements in, rows out.
 
 use crate::audit::stored;
-use crate::connection::Connection;
+use crate::connection::{Connection, Log};
 use crate::server::committed;
 use crate::value::{Row, Value, values};
 use crate::{Chain, StoreError};
@@ -113,6 +113,24 @@ impl Session {
     /// Whether it can be used for something else.
     pub(crate) fn is_usable(&self) -> bool {
         self.connection.is_usable()
+    }
+
+    /// How long the write-ahead log is.
+    pub(crate) async fn log(&mut self) -> Result<Log, StoreError> {
+        self.connection.log().await
+    }
+
+    /// Copies the log into the database, as far as nobody reads there, and tells how long it is then.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`] where the disk failed.
+    pub(crate) async fn copy_log(&mut self) -> Result<Log, StoreError> {
+        self.connection.copy_log().await
+    }
+
+    /// Has the log stay as it is when the connection is closed.
+    pub(crate) fn leave_log(&mut self) {
+        self.connection.leave_log();
     }
 
     /// Runs statements in the database's own words, separated by semicolons.

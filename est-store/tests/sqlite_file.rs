@@ -268,3 +268,43 @@ fn refusing() -> Options {
     options.pending = Pending::Refuse;
     options
 }
+
+/// Writes more than what the log holds before it is copied into the database: some 6,000 pages.
+async fn write_much(store: &Database) {
+    let reason = "x".repeat(8_000);
+    for _ in 0..24 {
+        let notes: Vec<_> = (0..256)
+            .map(|_| {
+                let (store, reason) = (store.clone(), reason.clone());
+                tokio::spawn(async move { store.note(ServerEvent::Startup, Some(reason)).await })
+            })
+            .collect();
+        for note in notes {
+            note.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_copied_into_the_database_and_used_again_once_nobody_reads_what_was_before() {
+    let (_folder, path) = database();
+    let store = Database::open(&path, Options::default()).unwrap();
+    write_much(&store).await;
+    let log = store.log().unwrap();
+    assert!(log.checkpoints > 0 && log.failures == 0 && log.pages < 6_000, "{log:?}");
+
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM audit").unwrap();
+    for _ in 0..2 {
+        write_much(&store).await;
+    }
+    let log = store.log().unwrap();
+    assert!(log.pages > 12_000, "{log:?}");
+    reader.execute_batch("COMMIT").unwrap();
+    write_much(&store).await;
+    let log = store.log().unwrap();
+    assert!(log.pages < 6_000, "{log:?}");
+    let size = std::fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    assert!(size <= 64 << 20, "{size}");
+    store.close().await;
+}

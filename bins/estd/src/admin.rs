@@ -74,11 +74,14 @@ pub(crate) struct Admin {
     failures: Throttle,
     sessions: Sessions,
     reads: RepeatedReads,
-    /// When the database was last asked whether it answers, and whether it did.
-    probed: Mutex<Option<(Instant, bool)>>,
+    /// When the database was last asked whether it writes, and what it answered.
+    probed: Mutex<Option<(Instant, Answer)>>,
     census: RwLock<Option<Vec<Census>>>,
     started: Instant,
 }
+
+/// Whether the database writes, or why it does not.
+type Answer = Result<(), Arc<str>>;
 
 /// The configuration, and what was made of it.
 pub(crate) struct Current {
@@ -179,18 +182,20 @@ impl Admin {
         }
     }
 
-    /// Whether the database writes, as far as was asked within the last second.
-    async fn database_answers(&self) -> bool {
+    /// Whether the database writes, as far as was asked within the last second; or why it does not.
+    async fn database_answers(&self) -> Answer {
         let mut probed = self.probed.lock().await;
-        if let Some((at, answered)) = *probed
+        if let Some((at, answer)) = &*probed
             && at.elapsed() < health::PROBE_COUNTS_FOR
         {
-            return answered;
+            return answer.clone();
         }
-        let answered =
-            tokio::time::timeout(health::PROBE_PATIENCE, self.store.probe()).await.is_ok_and(|probe| probe.is_ok());
-        *probed = Some((Instant::now(), answered));
-        answered
+        let answer = match tokio::time::timeout(health::PROBE_PATIENCE, self.store.probe()).await {
+            Ok(probe) => probe.map_err(|error| error.to_string().into()),
+            Err(_) => Err(format!("it does not answer within {} s", health::PROBE_PATIENCE.as_secs()).into()),
+        };
+        *probed = Some((Instant::now(), answer.clone()));
+        answer
     }
 
     /// Writes down that somebody was let in, or was not for lack of a role.

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use est_core::{Seconds, with_hidden_escaped};
+use est_store::StoreError;
 use serde_json::Value;
 
 /// How long the last line of a process may take to be written.
@@ -69,24 +70,30 @@ pub(crate) fn error(text: impl AsRef<str>) {
 /// Prints the last line to standard error. A reader that does not read does not keep the process.
 pub(crate) fn last_words(text: String) {
     let (sender, written) = mpsc::channel();
-    thread::spawn(move || {
-        error(text);
+    let said = text.clone();
+    let thread = thread::Builder::new().spawn(move || {
+        error(said);
         // Nobody waits for it any more only when the process ends.
         let _ = sender.send(());
     });
-    let _ = written.recv_timeout(LAST_WORDS_WITHIN);
+    match thread {
+        Ok(_) => drop(written.recv_timeout(LAST_WORDS_WITHIN)),
+        Err(_) => error(text),
+    }
 }
 
-/// Tells why a command failed, and makes its exit code: `code`, or what a shell reports of a program that a closed pipe
-/// ended (128 + SIGPIPE).
+/// Tells why a command failed, and makes its exit code: `code`, what a shell reports of a program that a closed pipe ended
+/// (128 + SIGPIPE), or what says that the disk has failed (`EX_IOERR` of sysexits.h).
 pub(crate) fn failed(error: &anyhow::Error, code: u8) -> ExitCode {
     const ENDED_BY_A_CLOSED_PIPE: u8 = 141;
-    match error.downcast_ref::<Unwritten>() {
-        Some(unwritten) if unwritten.is_closed() => ENDED_BY_A_CLOSED_PIPE.into(),
-        _ => {
-            last_words(format!("estd: {error:#}"));
-            code.into()
-        }
+    const DISK_FAILED: u8 = 74;
+    if error.downcast_ref::<Unwritten>().is_some_and(Unwritten::is_closed) {
+        return ENDED_BY_A_CLOSED_PIPE.into();
+    }
+    last_words(format!("estd: {error:#}"));
+    match error.downcast_ref() {
+        Some(StoreError::Broken(_)) => DISK_FAILED.into(),
+        Some(_) | None => code.into(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! A connection to an SQLite file. It waits for nothing but the disk, on the thread that calls.
 
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ParamsFromIter, ToSql};
+use rusqlite::{ErrorCode, ParamsFromIter, ToSql};
 
-use super::{Answer, Connection};
+use super::{Answer, Connection, Log};
 use crate::StoreError;
 use crate::value::{Row, Value};
 
@@ -48,6 +49,21 @@ impl Connection for rusqlite::Connection {
     fn is_usable(&self) -> bool {
         self.is_autocommit()
     }
+
+    fn log(&mut self) -> Answer<'_, Log> {
+        at_once(checkpoint(self, "PRAGMA wal_checkpoint(NOOP)"))
+    }
+
+    fn copy_log(&mut self) -> Answer<'_, Log> {
+        at_once(checkpoint(self, "PRAGMA wal_checkpoint(PASSIVE)"))
+    }
+
+    fn leave_log(&mut self) {
+        let left = self.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Err(error) = left {
+            tracing::error!(%error, "the log is copied into the database at the end");
+        }
+    }
 }
 
 fn at_once<'a, T: Send + 'a>(answer: Result<T, StoreError>) -> Answer<'a, T> {
@@ -79,6 +95,18 @@ fn execute(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result
 fn command(db: &rusqlite::Connection, sql: &'static str) -> Result<(), StoreError> {
     db.prepare_cached(sql)?.execute([])?;
     Ok(())
+}
+
+/// Runs a checkpoint of a kind, and reads what came of it.
+fn checkpoint(db: &rusqlite::Connection, sql: &'static str) -> Result<Log, StoreError> {
+    let number =
+        |row: &rusqlite::Row<'_>, column| row.get(column).map(|number: i64| u64::try_from(number).unwrap_or_default());
+    let log = db.prepare_cached(sql)?.query_row([], |row| Ok(Log { pages: number(row, 1)?, copied: number(row, 2)? }));
+    log.map_err(|error| match error.sqlite_error_code() {
+        // Whatever it was doing: the pages of this log and those of the database belong together.
+        Some(ErrorCode::SystemIoFailure) => StoreError::Broken(error.to_string().into()),
+        Some(_) | None => error.into(),
+    })
 }
 
 fn end_piece(db: &rusqlite::Connection, keep: bool) -> Result<(), StoreError> {

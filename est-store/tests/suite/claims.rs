@@ -221,11 +221,12 @@ async fn a_record_that_fails_leaves_the_claim_to_the_next_who_asks_here_and_else
 
 #[tokio::test]
 async fn a_lease_from_a_clock_that_was_ahead_keeps_nobody_waiting() {
-    let Subject { store, clock, .. } = &Subject::fresh();
+    let subject = &Subject::fresh();
+    let Subject { store, clock, .. } = subject;
     let first = intent(certificate_holder("device-1"), &csr("device-1"));
     let ahead = Seconds(12 * 3_600);
     clock.advance(ahead);
-    store.claim(&first).await.unwrap();
+    subject.neighbour().claim(&first).await.unwrap();
     clock.set_back(ahead);
     assert_eq!(store.claim(&again(&first, after(1))).await.unwrap(), Claimed::Fresh);
 }
@@ -241,17 +242,38 @@ async fn a_lease_from_a_clock_that_is_a_little_fast_counts() {
 }
 
 #[tokio::test]
-async fn a_lease_that_ran_out_is_taken_over() {
-    let Subject { store, clock, .. } = &Subject::fresh();
+async fn a_lease_that_ran_out_is_taken_over_by_another_process() {
+    let subject = &Subject::fresh();
+    let Subject { store, clock, .. } = subject;
+    let neighbour = subject.neighbour();
     let first = intent(certificate_holder("device-1"), &csr("device-1"));
-    store.claim(&first).await.unwrap();
+    neighbour.claim(&first).await.unwrap();
     clock.advance(first.lease);
     let second = again(&first, after(30));
     assert_eq!(store.claim(&second).await.unwrap(), Claimed::Fresh);
-    assert!(store.record(&issued(&first, &sign_certificate(&first))).await.is_err());
+    assert!(neighbour.record(&issued(&first, &sign_certificate(&first))).await.is_err());
     store.record(&issued(&second, &sign_certificate(&second))).await.unwrap();
     let lost = store.certificate(&SerialNumber::from_contents(first.serial.as_bytes()), None).await.unwrap();
     assert_eq!(lost, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_process_does_not_begin_again_what_it_works_on_whatever_its_lease_says() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    clock.advance(Seconds(first.lease.0 * 2));
+    assert_eq!(store.claim(&again(&first, after(60))).await.unwrap(), Claimed::Busy);
+    store.record(&issued(&first, &sign_certificate(&first))).await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_came_to_grief_over_a_claim_holds_it_for_minutes_and_not_for_ever() {
+    let Subject { store, clock, .. } = &Subject::fresh();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    clock.advance(Seconds(600));
+    assert_eq!(store.claim(&again(&first, after(600))).await.unwrap(), Claimed::Fresh);
 }
 
 #[tokio::test(start_paused = true)]

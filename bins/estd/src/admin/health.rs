@@ -151,7 +151,7 @@ struct CaHealth {
 #[derive(Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 struct DatabaseHealth {
-    /// `healthy`; `degraded` when its disk is almost full; `unhealthy` when it does not answer, or did not take the last
+    /// `healthy`; `degraded` when its disk is almost full; `unhealthy` when it cannot be written to, or did not take the last
     /// change.
     status: Overall,
     /// What is wrong, if something is.
@@ -205,7 +205,7 @@ async fn live() -> Json<Probe> {
 }
 
 async fn ready(State(admin): State<Arc<Admin>>) -> Response {
-    if admin.database_answers().await {
+    if admin.database_answers().await.is_ok() {
         Json(Probe { status: "ok" }).into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, Json(Probe { status: "the database does not answer" })).into_response()
@@ -272,8 +272,8 @@ async fn health(State(admin): State<Arc<Admin>>) -> Json<Health> {
 
 /// How the database does, and what is wrong.
 async fn database(admin: &Admin) -> (Overall, Option<String>) {
-    if !admin.database_answers().await {
-        return (Overall::Unhealthy, Some("it does not answer: the log says why".to_owned()));
+    if let Err(why) = admin.database_answers().await {
+        return (Overall::Unhealthy, Some(why.to_string()));
     }
     if let Some(trouble) = admin.store.trouble().filter(|trouble| trouble.at.elapsed() < TROUBLE_COUNTS_FOR) {
         let ago = trouble.at.elapsed().as_secs();

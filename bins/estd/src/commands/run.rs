@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use est_auth::Hashing;
 use est_core::Site;
-use est_store::{Database, RegisteredCas, ServerEvent, StoreError};
+use est_store::{Database, LogUse, RegisteredCas, ServerEvent, StoreError};
 use host::config::{self, Settings};
 use host::ends::EndsLog;
 use host::metrics::Metrics;
@@ -35,6 +35,8 @@ const LOOK_AT_REVOCATIONS_EVERY: Duration = Duration::from_secs(2);
 const TRY_TO_OPEN_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked whether something ends soon.
 const LOOK_AT_ENDS_EVERY: Duration = Duration::from_secs(60);
+/// How often it is looked whether the database can be written to.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 /// How long the last audit records of the server may take to be written.
 const WRITE_LAST_WORDS_WITHIN: Duration = Duration::from_secs(15);
 /// How long audit records may take to leave when the server stops; the rest leaves after the next start.
@@ -136,7 +138,7 @@ pub(crate) async fn serve(
         output::notice(format!("CRLs on http://{bound}/crl/"));
         info!(address = %bound, "serving CRLs over plain HTTP");
     }
-    let stop = stop_on_signal()?;
+    let stop = stop_on_signal(&store)?;
     let node = settings.server.node.clone();
     let trail = Trail::begin(&settings, config, &store).await?;
     let reloader = Reloader::new(config.to_owned(), &text, settings, base, current.clone(), administered.clone());
@@ -158,6 +160,7 @@ pub(crate) async fn serve(
     announce(bound, &store).await?;
     let admin = admin.map(|admin| tokio::spawn(admin.serve(stop.clone())));
     notify::ready(&format!("serving on {address}"));
+    let probing = is_file.then(|| tokio::spawn(probe(store.clone())));
     if let Some(every) = notify::watchdog_interval() {
         let patience = (!is_file).then_some(every / 2);
         tokio::spawn(notify::keep_alive(store.clone(), every, patience));
@@ -168,6 +171,9 @@ pub(crate) async fn serve(
     server.serve(stop).await;
     tallying.abort();
     ending.abort();
+    if let Some(probing) = probing {
+        probing.abort();
+    }
     renewing.abort();
     if let Some(reloading) = reloading {
         reloading.abort();
@@ -239,9 +245,22 @@ pub(crate) fn go_by(settings: &Settings, known: RegisteredCas, store: &Database)
 fn measure(metrics: &Metrics, settings: &Settings, store: &Database, hashing: &Arc<Hashing>) {
     let pool = settings.db.max_connections.get() as f64;
     metrics.reading("ohia_database_pool_size", "Connections to the database, at most.", &[], move || pool);
-    let store = store.clone();
-    let busy = move || store.busy_connections() as f64;
+    let counted = store.clone();
+    let busy = move || counted.busy_connections() as f64;
     metrics.reading("ohia_database_pool_in_use", "Connections to the database that somebody uses.", &[], busy);
+    if store.log().is_some() {
+        let of = |read: fn(LogUse) -> u64| {
+            let store = store.clone();
+            move || store.log().map_or(0.0, |log| read(log) as f64)
+        };
+        let about = "Pages of 4 KiB in the write-ahead log of the SQLite database.";
+        metrics.reading("ohia_database_log_pages", about, &[], of(|log| log.pages));
+        let about =
+            "How often the write-ahead log was copied into the SQLite database since the start, by how that ended.";
+        let checkpoints = "ohia_database_checkpoints";
+        metrics.reading(checkpoints, about, &[("result", "done")], of(|log| log.checkpoints));
+        metrics.reading(checkpoints, about, &[("result", "failed")], of(|log| log.failures));
+    }
     let about = "Hashes of passwords that are computed, and that wait for it.";
     let hashes = "ohia_password_hashes";
     let (running, waiting) = (hashing.clone(), hashing.clone());
@@ -271,20 +290,36 @@ pub(crate) fn tell(bound: Bound) {
     output::notice(format!("listening on https://{}", bound.est));
 }
 
-/// Turns true at the first SIGTERM or SIGINT.
-fn stop_on_signal() -> Result<watch::Receiver<bool>> {
+/// Turns true at the first SIGTERM or SIGINT, or when the disk has failed under the database: nothing can be issued then
+/// before somebody has looked after it.
+fn stop_on_signal(store: &Database) -> Result<watch::Receiver<bool>> {
     let (sender, receiver) = watch::channel(false);
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let store = store.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
+            () = store.broken() => {}
         }
+        // A handle to it: the database is closed when the last one is dropped.
+        drop(store);
         notify::stopping();
         // Nobody listens any more only when the server has stopped already.
         let _ = sender.send(true);
     });
     Ok(receiver)
+}
+
+/// Has the database written to again and again, so that the log says when it cannot be, also while no client asks.
+async fn probe(store: Database) {
+    let mut ticks = tokio::time::interval(PROBE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        // Whoever writes logs what went wrong.
+        let _ = store.probe().await;
+    }
 }
 
 /// Logs what of that which is `current` ends soon, or has ended.

@@ -153,28 +153,3 @@ fn a_tls_certificate_that_has_ended_is_unhealthy() {
     let (_, log) = server.stop();
     assert!(log.lines().any(|line| line.contains("ERROR") && line.contains(&told)), "{log}");
 }
-
-#[test]
-fn a_disk_without_room_is_unhealthy_until_there_is_room() {
-    // A limit to the length of files stands for the disk. The signal that comes with it is ignored, as it has to be.
-    let launch = with("max_requests = 1000000");
-    let wrapper = launch.folder().join("limited");
-    fs::write(&wrapper, format!("#!/bin/sh\ntrap '' XFSZ\nexec {} \"$@\"\n", crate::api::ESTD)).expect("a file");
-    fs::set_permissions(&wrapper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("its owner's");
-    let server = launch.by(&wrapper).start();
-    let api = Api::operator(&server);
-    health_until(&api, "all is well", |health| health["status"] == "healthy");
-    let limit = |size: &str| {
-        let pid = server.pid().to_string();
-        let set = std::process::Command::new("prlimit").args(["--pid", &pid, &format!("--fsize={size}:")]).status();
-        assert!(set.expect("prlimit runs").success());
-    };
-    limit("4096");
-    assert_eq!(api.post("/admin/otp", &serde_json::json!({ "ttl": 60 })).status, 503);
-    let health = health_until(&api, "no room", |health| health["status"] == "unhealthy");
-    let told = health["database"]["error"].as_str().expect("it says why");
-    assert!(health["database"]["status"] == "unhealthy" && told.contains("was not taken"), "{health}");
-    limit("unlimited");
-    assert_eq!(api.post("/admin/otp", &serde_json::json!({ "ttl": 60 })).status, 201);
-    health_until(&api, "room", |health| health["status"] == "healthy");
-}

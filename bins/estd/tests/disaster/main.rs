@@ -1,5 +1,8 @@
 //! What the operator's page promises of days on which something is lost.
 
+mod disk;
+mod faults;
+
 use std::fs::{self, File};
 use std::io::{Read as _, pipe};
 use std::process::{Command, Stdio};
@@ -44,7 +47,7 @@ fn without_its_database_a_server_knows_from_the_last_crl_who_was_revoked() {
     assert_eq!((good.renews(&server, "good"), bad.renews(&server, "bad")), (200, 403));
 
     let launch = server.kill();
-    for name in ["estd.db", "estd.db-wal", "estd.db-shm"] {
+    for name in ["estd.db", "estd.db-wal", "estd.db-shm", "estd.db.checkpoints.jsonl"] {
         let _ = fs::remove_file(launch.folder().join(name));
     }
     let config = launch.folder().join("estd.toml");
@@ -55,8 +58,8 @@ fn without_its_database_a_server_knows_from_the_last_crl_who_was_revoked() {
     let server = launch.start();
     assert_eq!((good.renews(&server, "good"), bad.renews(&server, "bad")), (200, 403));
     let verified = server.estd(&["audit", "verify"]);
-    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
-    assert!(String::from_utf8_lossy(&verified.stdout).starts_with("est-1-b: "));
+    let [told, errors] = [&verified.stdout, &verified.stderr].map(|octets| String::from_utf8_lossy(octets));
+    assert!(verified.status.success() && told.starts_with("est-1-b: "), "{told}{errors}");
 }
 
 /// A server with such a log enrolls and stops as it should. Returns how many lines it has dropped.
