@@ -51,11 +51,13 @@ fn start(command: Command) -> Result<ExitCode> {
         }
         Command::Dev(options) => {
             let settings = runtime(None)?.block_on(dev::prepare(&options))?;
+            process::find_room_for_threads(settings.server.workers)?;
             let _log = start_logging(&settings)?;
             serve(settings.server.workers, dev::serve(settings, &options))
         }
         Command::Run(options) => {
             let settings = commands::settings_to_serve(&options.config.config)?;
+            process::find_room_for_threads(settings.server.workers)?;
             let _log = start_logging(&settings)?;
             serve(settings.server.workers, run::run(settings, &options))
         }

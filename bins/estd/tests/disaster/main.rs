@@ -2,6 +2,7 @@
 
 mod disk;
 mod faults;
+mod threads;
 
 use std::fs::{self, File};
 use std::io::{Read as _, pipe};
