@@ -3,15 +3,17 @@
 //! Each key of a CA has CRLs of its own, signed by it. It goes by the name of its [`Authority`](crate::Authority). What the
 //! CA revoked may be on the CRLs of all its keys: they are asked for together.
 
+use std::collections::HashSet;
+
 use est_core::UnixTime;
 use est_core::pkix::{RevocationReason, RevokedCertificate};
 
-use crate::audit::Event;
+use crate::audit::{Event, Seal};
 use crate::database::{Database, seconds, time};
 use crate::session::Session;
-use crate::value::values;
+use crate::value::{Value, values};
 use crate::work::Work;
-use crate::{Actor, StoreError, UnixMicros, imports};
+use crate::{Actor, StoreError, UnixMicros, listed};
 
 /// What of a CA was revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +156,14 @@ pub(crate) async fn count_revocation(db: &mut Session, authority: &str) -> Resul
     Err(StoreError::Database("the revocations of a key cannot be counted".into()))
 }
 
+/// The columns of the last CRL of a key.
+pub(crate) const SEALED: &str = "number, this_update, next_update, revocations, der";
+
+/// What a record says of these columns.
+pub(crate) fn seal(columns: &[Value<'_>]) -> Seal {
+    Seal::of("crls", columns)
+}
+
 struct List {
     authority: String,
     since: UnixTime,
@@ -237,8 +247,13 @@ impl Work for Next {
             let listed = List { authority: authority.clone(), since }.run(db, at).await?;
             revocations.count += listed.count;
             revocations.revoked.extend(listed.revoked);
-            revocations.revoked.extend(imports::listed(db, authority).await?);
         }
+        for authority in &self.state.all {
+            revocations.revoked.extend(listed::all(db, authority).await?);
+        }
+        // A serial number stands on a CRL once: what the inventory says goes before what an imported CRL said.
+        let mut serials = HashSet::new();
+        revocations.revoked.retain(|entry| serials.insert(entry.serial.clone()));
         Ok(NextCrl { number: number + 1, last, revocations })
     }
 }
@@ -293,7 +308,9 @@ impl Work for Publish {
         if changed == 0 {
             return Ok(Publication::Superseded);
         }
-        let reason = format!("number {number}, {} revoked, until {}", crl.entries, crl.next_update);
+        let seal = seal(&values![number, this_update, next_update, revocations, &crl.der]);
+        let (entries, until, authority) = (crl.entries, crl.next_update, &crl.authority);
+        let reason = format!("number {number}, {entries} revoked, until {until}, of {authority} {seal}");
         let event = match &self.actor {
             Some(actor) => Event::by(actor, "crl.published"),
             None => Event { name: "crl.published", ..Event::EMPTY },

@@ -1,18 +1,20 @@
 //! What another server of the same CA has issued and revoked, taken over.
 
+use std::sync::Arc;
+
 use est_core::UnixTime;
 use est_core::pkix::{Certificate, IssuedCrl, Name, RevokedCertificate};
 use sha2::{Digest as _, Sha256};
 
 use crate::audit::Event;
-use crate::database::{Database, seconds, time};
-use crate::revoking::write_revocation;
+use crate::database::{Database, seconds};
+use crate::revoking::{note_compromised, write_revocation};
 use crate::session::Session;
-use crate::value::{Row, values};
+use crate::value::values;
 use crate::work::Work;
-use crate::{Actor, Revocation, RevocationReason, Revoked, StoreError, UnixMicros, crls};
+use crate::{Actor, Revocation, RevocationReason, Revoked, StoreError, UnixMicros, crls, listed};
 
-/// How many certificates are written in one transaction.
+/// How many certificates, or entries of a CRL, are written in one transaction.
 const PIECE: usize = 500;
 /// What the inventory says of an imported certificate's profile and principal.
 const IMPORTED: &str = "imported";
@@ -78,13 +80,20 @@ impl Database {
         Ok(imported)
     }
 
-    /// Revokes what a CRL lists, from when and for the reason that it says, and has the next CRL of the key go on with its
-    /// number. What is revoked already stays as it is.
+    /// Revokes what a CRL lists, from when and for the reason that it says, whichever key of the CA has issued it; and has
+    /// the next CRL of the key go on with its number. Of what is revoked already only a hold ends, and a key that is
+    /// compromised is news. In several transactions: what fails can be done again.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::NotCommitted`].
     pub async fn import_crl(&self, crl: &ImportedCrl, actor: &Actor) -> Result<Imported, StoreError> {
-        self.write(TakeOver { crl: crl.clone(), actor: actor.clone() }).await
+        let crl = Arc::new(crl.clone());
+        let mut imported = Imported::default();
+        for from in (0..crl.crl.revoked.len()).step_by(PIECE) {
+            imported += self.write(TakeOver { crl: crl.clone(), from, actor: actor.clone() }).await?;
+        }
+        self.write(GoOn { crl, imported, actor: actor.clone() }).await?;
+        Ok(imported)
     }
 }
 
@@ -135,8 +144,9 @@ impl Work for Add {
             Event { reason: Some(&reason), ..about(certificate, ca, Event::by(&self.actor, "cert.imported")) }
                 .insert(db, at)
                 .await?;
-            let is_revoked = self.revoke_if_listed(db, certificate, at).await?
-                || self.revoke_if_compromised(db, certificate, at).await?;
+            let number = self.number(db, certificate).await?;
+            let is_revoked = self.revoke_if_listed(db, number, certificate, at).await?
+                || self.revoke_if_compromised(db, number, certificate, at).await?;
             imported.revoked += u64::from(is_revoked);
         }
         Ok(imported)
@@ -144,42 +154,38 @@ impl Work for Add {
 }
 
 impl Add {
+    async fn number(&self, db: &mut Session, certificate: &Certificate) -> Result<i64, StoreError> {
+        let sql = "SELECT number FROM certificates WHERE serial = ?1 AND ca = ?2";
+        let row = db.query_one(sql, &values![certificate.serial(), &self.import.authority]).await?;
+        row.ok_or(StoreError::Damaged { column: "certificates.serial" })?.take(0)
+    }
+
     /// What an imported CRL says of a certificate is written down with it.
     async fn revoke_if_listed(
         &self,
         db: &mut Session,
+        number: i64,
         certificate: &Certificate,
         at: UnixMicros,
     ) -> Result<bool, StoreError> {
-        let Import { ca, authority, .. } = &self.import;
-        let sql = "SELECT revoked_at, reason FROM listed_revocations WHERE ca = ?1 AND serial = ?2";
-        let Some(mut row) = db.query_one(sql, &values![authority, certificate.serial()]).await? else {
-            return Ok(false);
-        };
-        let reason = RevocationReason::from_code(row.take(1)?)
-            .ok_or(StoreError::Damaged { column: "listed_revocations.reason" })?;
-        let revoked = Revoked { at: time(row.take(0)?), reason };
-        let sql = "DELETE FROM listed_revocations WHERE ca = ?1 AND serial = ?2";
-        db.execute(sql, &values![authority, certificate.serial()]).await?;
-        revoke(db, certificate, (ca.as_str(), authority.as_str()), revoked, &self.actor, at).await
+        let Some(revoked) = listed::take(db, certificate).await? else { return Ok(false) };
+        revoke(db, number, certificate, &self.import.ca, revoked, &self.actor, at).await
     }
-}
 
-impl Add {
     /// A key that is known to be compromised makes every certificate for it bad, wherever it comes from.
     async fn revoke_if_compromised(
         &self,
         db: &mut Session,
+        number: i64,
         certificate: &Certificate,
         at: UnixMicros,
     ) -> Result<bool, StoreError> {
-        let Import { ca, authority, .. } = &self.import;
         let sql = "SELECT 1 FROM compromised_keys WHERE digest = ?1";
         if db.query_one(sql, &values![certificate.key_digest()]).await?.is_none() {
             return Ok(false);
         }
         let revoked = Revoked { at: UnixTime(at.0 / 1_000_000), reason: RevocationReason::KeyCompromise };
-        revoke(db, certificate, (ca.as_str(), authority.as_str()), revoked, &self.actor, at).await
+        revoke(db, number, certificate, &self.import.ca, revoked, &self.actor, at).await
     }
 }
 
@@ -187,25 +193,22 @@ fn about<'a>(certificate: &'a Certificate, ca: &'a str, event: Event<'a>) -> Eve
     Event { ca: Some(ca), serial: Some(certificate.serial()), fingerprint: Some(certificate.fingerprint()), ..event }
 }
 
-/// Revokes a certificate of the inventory, and tells whether it was not.
+/// Revokes a certificate of the inventory, and tells whether that is news.
 async fn revoke(
     db: &mut Session,
+    number: i64,
     certificate: &Certificate,
-    (ca, authority): (&str, &str),
+    ca: &str,
     revoked: Revoked,
     actor: &Actor,
     at: UnixMicros,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT number FROM certificates WHERE serial = ?1 AND ca = ?2";
-    let row = db.query_one(sql, &values![certificate.serial(), authority]).await?;
-    let number: i64 = row.ok_or(StoreError::Damaged { column: "certificates.serial" })?.take(0)?;
     if revoked.reason == RevocationReason::KeyCompromise {
-        let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
-        db.execute(sql, &values![certificate.key_digest()]).await?;
+        note_compromised(db, &certificate.key_digest(), Event::by(actor, "key.compromised"), at).await?;
         revoke_others_for_the_key(db, certificate, number, actor, at).await?;
     }
     let event = about(certificate, ca, Event::by(actor, "cert.revoked"));
-    Ok(write_revocation(db, number, certificate, revoked, event, at).await? == Revocation::Revoked)
+    Ok(write_revocation(db, number, certificate, revoked, event, at).await? != Revocation::AlreadyRevoked)
 }
 
 /// Revokes the other certificates for a compromised key that have not ended, of whichever CA.
@@ -231,8 +234,10 @@ async fn revoke_others_for_the_key(
     Ok(())
 }
 
+/// Takes over some entries of a CRL, from one on.
 struct TakeOver {
-    crl: ImportedCrl,
+    crl: Arc<ImportedCrl>,
+    from: usize,
     actor: Actor,
 }
 
@@ -240,22 +245,60 @@ impl Work for TakeOver {
     type Answer = Imported;
 
     async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<Imported, StoreError> {
-        let ImportedCrl { ca, authority, crl, der } = &self.crl;
+        let ImportedCrl { ca, authority, crl, .. } = &*self.crl;
+        let issuer = issuer_digest(crl.head.issuer());
         let mut imported = Imported::default();
-        for entry in &crl.revoked {
-            let sql = "SELECT der FROM certificates WHERE serial = ?1 AND ca = ?2";
-            match db.query_one(sql, &values![&entry.serial, authority]).await? {
-                Some(mut row) => {
-                    let certificate = Certificate::parse(&row.take::<Vec<u8>>(0)?)
-                        .map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
-                    let revoked = Revoked { at: entry.revocation_date, reason: entry.reason };
-                    let is_new =
-                        revoke(db, &certificate, (ca.as_str(), authority.as_str()), revoked, &self.actor, at).await?;
-                    imported.revoked += u64::from(is_new);
-                }
-                None => imported.listed += self.list(db, entry).await?,
+        for entry in crl.revoked.iter().skip(self.from).take(PIECE) {
+            let found = self.find(db, entry).await?;
+            for (number, certificate) in &found {
+                let revoked = Revoked { at: entry.revocation_date, reason: entry.reason };
+                let is_new = revoke(db, *number, certificate, ca, revoked, &self.actor, at).await?;
+                imported.revoked += u64::from(is_new);
+            }
+            if found.is_empty() {
+                let event = Event { ca: Some(ca), ..Event::by(&self.actor, "cert.listed") };
+                let is_new = listed::list(db, authority, &issuer, entry, event, at).await?;
+                imported.listed += u64::from(is_new);
             }
         }
+        if imported != Imported::default() {
+            // The last CRL of here lacks what this one lists: stale at once.
+            crls::count_revocation(db, authority).await?;
+        }
+        Ok(imported)
+    }
+}
+
+impl TakeOver {
+    /// The certificates that an entry is of: the keys of a CA share its name, and so their serial numbers.
+    async fn find(&self, db: &mut Session, entry: &RevokedCertificate) -> Result<Vec<(i64, Certificate)>, StoreError> {
+        let ImportedCrl { ca, authority, crl, .. } = &*self.crl;
+        let sql = "SELECT number, der FROM certificates WHERE serial = ?1 \
+                   AND (ca = ?2 OR ca IN (SELECT name FROM authorities WHERE id = ?3)) ORDER BY number";
+        let mut found = Vec::new();
+        for mut row in db.query(sql, &values![&entry.serial, authority, ca]).await? {
+            let certificate = Certificate::parse(&row.take::<Vec<u8>>(1)?)
+                .map_err(|_| StoreError::Damaged { column: "certificates.der" })?;
+            if certificate.issuer() == crl.head.issuer() {
+                found.push((row.take(0)?, certificate));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Has the CRLs of a key go on with the number of one whose entries were taken over.
+struct GoOn {
+    crl: Arc<ImportedCrl>,
+    imported: Imported,
+    actor: Actor,
+}
+
+impl Work for GoOn {
+    type Answer = ();
+
+    async fn run(&self, db: &mut Session, at: UnixMicros) -> Result<(), StoreError> {
+        let ImportedCrl { ca, authority, crl, der } = &*self.crl;
         let number = i64::try_from(crl.number).map_err(|error| StoreError::Database(Box::new(error)))?;
         let (this_update, next_update) = (seconds(crl.head.this_update()), seconds(crl.head.next_update()));
         let update = "UPDATE crls SET number = ?2, this_update = ?3, next_update = ?4, revocations = 0, der = ?5 \
@@ -267,42 +310,22 @@ impl Work for TakeOver {
                           VALUES (?1, ?2, ?3, ?4, 0, ?5) ON CONFLICT (ca) DO NOTHING";
             goes_on = db.execute(insert, &values).await? > 0;
         }
-        if goes_on || imported != Imported::default() {
-            // It may lack what was revoked here, and the last one of here lacks what it lists: stale at once.
-            crls::count_revocation(db, authority).await?;
-            let reason = format!(
-                "number {number}, {} entries, {} revoked, {} of certificates that are not in the inventory",
-                crl.revoked.len(),
-                imported.revoked,
-                imported.listed
-            );
-            Event { ca: Some(ca), reason: Some(&reason), ..Event::by(&self.actor, "crl.imported") }
-                .insert(db, at)
-                .await?;
+        if !goes_on && self.imported == Imported::default() {
+            return Ok(());
         }
-        Ok(imported)
+        if goes_on {
+            // It may lack what was revoked here: stale at once.
+            crls::count_revocation(db, authority).await?;
+        }
+        let seal = crls::seal(&values![number, this_update, next_update, 0_i64, der]);
+        let of = if goes_on { format!(", of {authority} {seal}") } else { String::new() };
+        let reason = format!(
+            "number {number}, {} entries, {} revoked, {} of certificates that are not in the inventory{of}; issuer sha-256:{}",
+            crl.revoked.len(),
+            self.imported.revoked,
+            self.imported.listed,
+            issuer_digest(crl.head.issuer()).iter().map(|octet| format!("{octet:02x}")).collect::<String>(),
+        );
+        Event { ca: Some(ca), reason: Some(&reason), ..Event::by(&self.actor, "crl.imported") }.insert(db, at).await
     }
-}
-
-impl TakeOver {
-    async fn list(&self, db: &mut Session, entry: &RevokedCertificate) -> Result<u64, StoreError> {
-        let ImportedCrl { authority, crl, .. } = &self.crl;
-        let sql = "INSERT INTO listed_revocations (ca, serial, issuer, revoked_at, reason) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (ca, serial) DO NOTHING";
-        let issuer = issuer_digest(crl.head.issuer());
-        let (at, reason) = (seconds(entry.revocation_date), entry.reason.code());
-        db.execute(sql, &values![authority, &entry.serial, issuer, at, reason]).await
-    }
-}
-
-/// The entries of imported CRLs of a key whose certificates the inventory does not have.
-pub(crate) async fn listed(db: &mut Session, authority: &str) -> Result<Vec<RevokedCertificate>, StoreError> {
-    let sql = "SELECT serial, revoked_at, reason FROM listed_revocations WHERE ca = ?1 ORDER BY serial";
-    let rows = db.query(sql, &values![authority]).await?;
-    let entry = |mut row: Row| {
-        let reason = RevocationReason::from_code(row.take(2)?)
-            .ok_or(StoreError::Damaged { column: "listed_revocations.reason" })?;
-        Ok(RevokedCertificate { serial: row.take(0)?, revocation_date: time(row.take(1)?), reason })
-    };
-    rows.into_iter().map(entry).collect()
 }

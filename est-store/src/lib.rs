@@ -34,6 +34,7 @@ mod holds;
 mod imports;
 mod inventory;
 mod issued_per_hour;
+mod listed;
 pub mod migrations;
 mod page;
 mod passwords;

@@ -44,6 +44,7 @@ static ALL: &[Migration] = &[
     migration!(5, "0005_stories"),
     migration!(6, "0006_imports"),
     migration!(7, "0007_holders"),
+    migration!(8, "0008_former_ids"),
 ];
 
 /// Which migrations a database has, and which it lacks.

@@ -2,10 +2,10 @@
 
 use est_core::{Secret, UnixTime};
 
-use crate::audit::Event;
+use crate::audit::{Event, Seal};
 use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
-use crate::value::{Row, values};
+use crate::value::{Row, Value, values};
 use crate::work::Work;
 use crate::{Actor, Cursor, Page, Revocation, StoreError, UnixMicros};
 
@@ -148,6 +148,14 @@ pub(crate) async fn consume(db: &mut Session, id: &str, now: UnixTime) -> Result
     Ok(db.execute(sql, &values![id, seconds(now)]).await? == 1)
 }
 
+/// The columns of a password that nothing changes.
+pub(crate) const SEALED: &str = "hash, entity, label, names, created, expires, max_uses, created_by";
+
+/// What a record says of these columns.
+pub(crate) fn seal(columns: &[Value<'_>]) -> Seal {
+    Seal::of("passwords", columns)
+}
+
 struct Create {
     passwords: Vec<NewPassword>,
     actor: Actor,
@@ -184,7 +192,8 @@ impl Create {
             return Err(StoreError::PasswordExists);
         }
         let (entity, label) = (password.entity.as_deref(), password.label.as_deref());
-        note("otp.created", &password.id, entity, label, actor, db, at).await
+        let id = format!("{} {}", password.id, seal(&values[1..]));
+        note("otp.created", &id, entity, label, actor, db, at).await
     }
 }
 

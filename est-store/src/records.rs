@@ -9,6 +9,7 @@ use crate::audit::{self, Method};
 use crate::claims::Held;
 use crate::database::{Database, seconds};
 use crate::failures::{self, LockedOut};
+use crate::imports::issuer_digest;
 use crate::revoking::revoke_at_once;
 use crate::session::{Change, Session};
 use crate::value::values;
@@ -57,16 +58,19 @@ struct Record {
 
 /// What somebody has authenticated with.
 enum Credential {
-    Certificate { contents: [u8; 32], key: [u8; 32] },
+    Certificate { contents: [u8; 32], key: [u8; 32], serial: Vec<u8>, issuer: [u8; 32] },
     Password { id: String },
 }
 
 impl From<&Principal> for Credential {
     fn from(principal: &Principal) -> Self {
         match principal {
-            Principal::Certificate(certificate) => {
-                Self::Certificate { contents: certificate.contents_digest(), key: certificate.key_digest() }
-            }
+            Principal::Certificate(certificate) => Self::Certificate {
+                contents: certificate.contents_digest(),
+                key: certificate.key_digest(),
+                serial: certificate.serial().to_vec(),
+                issuer: issuer_digest(certificate.issuer()),
+            },
             Principal::OneTimePassword { id, .. } => Self::Password { id: id.clone() },
         }
     }
@@ -213,16 +217,26 @@ enum Flaw {
 impl Record {
     /// What is wrong with a certificate by now, or with who asked for it.
     async fn flaw(&self, db: &mut Session, certificate: &Certificate) -> Result<Option<Flaw>, StoreError> {
-        let (contents, key, password) = match &self.credential {
-            Some(Credential::Certificate { contents, key }) => (Some(contents), Some(key), None),
-            Some(Credential::Password { id }) => (None, None, Some(id)),
-            None => (None, None, None),
+        let (shown, password) = match &self.credential {
+            Some(Credential::Certificate { contents, key, serial, issuer }) => {
+                (Some((contents, key, serial, issuer)), None)
+            }
+            Some(Credential::Password { id }) => (None, Some(id)),
+            None => (None, None),
         };
         let sql = "SELECT EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?1), \
                    EXISTS (SELECT 1 FROM revocations WHERE contents = ?2) \
                    OR EXISTS (SELECT 1 FROM compromised_keys WHERE digest = ?3) \
+                   OR EXISTS (SELECT 1 FROM listed_revocations WHERE serial = ?5 AND issuer = ?6) \
                    OR EXISTS (SELECT 1 FROM passwords WHERE id = ?4 AND revoked_at IS NOT NULL)";
-        let values = values![certificate.key_digest(), contents, key, password];
+        let values = values![
+            certificate.key_digest(),
+            shown.map(|shown| shown.0),
+            shown.map(|shown| shown.1),
+            password,
+            shown.map(|shown| shown.2),
+            shown.map(|shown| shown.3),
+        ];
         let Some(mut row) = db.query_one(sql, &values).await? else { return Ok(None) };
         let flaws = [(row.take(0)?, Flaw::Key), (row.take(1)?, Flaw::Credential)];
         Ok(flaws.into_iter().find_map(|(is_so, flaw): (bool, _)| is_so.then_some(flaw)))

@@ -11,6 +11,7 @@ use est_core::pkix::Certificate;
 
 use crate::audit::Event;
 use crate::database::{Database, seconds};
+use crate::imports::issuer_digest;
 use crate::session::Session;
 use crate::value::{Row, values};
 use crate::work::Work;
@@ -40,6 +41,8 @@ pub struct Authority {
     pub key: Option<[u8; 32]>,
     /// The id of the CA that it belongs to.
     pub ca: String,
+    /// The SHA-256 of the CA's name, DER; `None` until a server has started with a certificate for the key.
+    pub(crate) issuer: Option<[u8; 32]>,
 }
 
 /// A CA that the configuration calls otherwise than before.
@@ -129,9 +132,29 @@ impl Database {
         self.read(List).await
     }
 
-    /// Notes the keys of certificates that were written down without: by an earlier version, which may still be at work
-    /// on another node.
-    pub(crate) async fn fill_in_keys(&self) -> Result<(), StoreError> {
+    /// The names of all keys of the CA whose key has this name, whichever server has seen them: those that have the same id
+    /// and issue by the same name. Of a key that the database does not know, itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn keys_of_the_ca(&self, authority: &str) -> Result<Vec<String>, StoreError> {
+        self.read(Siblings { of: authority.to_owned() }).await
+    }
+
+    /// What CAs were called before, and what each was called after that.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn former_ids(&self) -> Result<Vec<Renamed>, StoreError> {
+        self.read(FormerIds).await
+    }
+
+    /// Notes the keys and the contents of certificates that were written down without: by an earlier version, which may
+    /// still be at work on another node. To be called after a migration; [`know_cas`](Self::know_cas) does it too.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub async fn fill_in_keys(&self) -> Result<(), StoreError> {
         let mut after = 0;
         while let Some(last) = self.transact(FillInKeys { after }).await? {
             after = last;
@@ -140,18 +163,49 @@ impl Database {
     }
 }
 
-struct List;
+/// Every key of a CA.
+pub(crate) struct List;
 
 impl Work for List {
     type Answer = Vec<Authority>;
 
     async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Authority>, StoreError> {
-        let rows = db.query("SELECT name, digest, id FROM authorities ORDER BY name", &[]).await?;
+        let rows = db.query("SELECT name, digest, id, issuer FROM authorities ORDER BY name", &[]).await?;
         rows.into_iter().map(authority).collect()
     }
 }
 
-/// Notes the keys of some certificates that lack them, from a number on, and tells the last number.
+struct Siblings {
+    of: String,
+}
+
+impl Work for Siblings {
+    type Answer = Vec<String>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT b.name FROM authorities a JOIN authorities b ON b.id = a.id AND b.issuer = a.issuer \
+                   WHERE a.name = ?1 ORDER BY b.name";
+        let rows = db.query(sql, &values![&self.of]).await?;
+        let mut names = rows.into_iter().map(|mut row| row.take(0)).collect::<Result<Vec<String>, _>>()?;
+        if !names.contains(&self.of) {
+            names.push(self.of.clone());
+        }
+        Ok(names)
+    }
+}
+
+struct FormerIds;
+
+impl Work for FormerIds {
+    type Answer = Vec<Renamed>;
+
+    async fn run(&self, db: &mut Session, _: UnixMicros) -> Result<Vec<Renamed>, StoreError> {
+        let rows = db.query("SELECT id, ca FROM former_ids ORDER BY id", &[]).await?;
+        rows.into_iter().map(|mut row| Ok(Renamed { from: row.take(0)?, to: row.take(1)? })).collect()
+    }
+}
+
+/// Notes the keys and the contents of some certificates that lack them, from a number on, and tells the last number.
 struct FillInKeys {
     after: i64,
 }
@@ -168,8 +222,9 @@ impl Work for FillInKeys {
             last = Some(number);
             // One that cannot be read is left as it is.
             let Ok(certificate) = Certificate::parse(&row.take::<Vec<u8>>(1)?) else { continue };
-            let sql = "UPDATE certificates SET key_digest = ?2 WHERE number = ?1";
-            db.execute(sql, &values![number, certificate.key_digest()]).await?;
+            let sql = "UPDATE certificates SET key_digest = ?2, contents = ?3 WHERE number = ?1";
+            let values = values![number, certificate.key_digest(), certificate.contents_digest()];
+            db.execute(sql, &values).await?;
         }
         Ok(last)
     }
@@ -191,7 +246,7 @@ struct Registered {
 }
 
 fn authority(mut row: Row) -> Result<Authority, StoreError> {
-    Ok(Authority { name: row.take(0)?, key: row.take(1)?, ca: row.take(2)? })
+    Ok(Authority { name: row.take(0)?, key: row.take(1)?, ca: row.take(2)?, issuer: row.take(3)? })
 }
 
 impl Work for Register {
@@ -218,6 +273,7 @@ impl Work for Register {
             registered.names.insert(ca.id.clone(), name);
         }
         self.note_others(db, &known, &mut taken, &mut registered).await?;
+        self.note_issuers(db, &known, &mut registered).await?;
         Ok(registered)
     }
 }
@@ -257,8 +313,29 @@ impl Register {
                 registered.complete = false;
                 if !self.only_look {
                     let name = free_name(&ca.id, &key, taken);
-                    let sql = "INSERT INTO authorities (name, digest, id) VALUES (?1, ?2, ?3)";
-                    db.execute(sql, &values![&name, key, &ca.id]).await?;
+                    insert(db, &name, &key, ca).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the names of CAs whose keys were noted without.
+    async fn note_issuers(
+        &self,
+        db: &mut Session,
+        known: &[Authority],
+        registered: &mut Registered,
+    ) -> Result<(), StoreError> {
+        for ca in &self.cas {
+            let same_name = ca.others.iter().filter(|other| other.subject() == ca.certificate.subject());
+            let keys: Vec<_> = same_name.chain([&ca.certificate]).map(Certificate::key_digest).collect();
+            let lacks = |one: &&Authority| one.issuer.is_none() && one.key.is_some_and(|key| keys.contains(&key));
+            for one in known.iter().filter(lacks) {
+                registered.complete = false;
+                if !self.only_look {
+                    let sql = "UPDATE authorities SET issuer = ?2 WHERE name = ?1";
+                    db.execute(sql, &values![&one.name, issuer(ca)]).await?;
                 }
             }
         }
@@ -283,6 +360,10 @@ impl Register {
             let reason = format!("{} of before, {}", renamed.from, ca.certificate.subject());
             let event = Event { name: "ca.renamed", ca: Some(&ca.id), reason: Some(&reason), ..Event::EMPTY };
             event.insert(db, at).await?;
+            // What is called so now was called something else before, and leads there no more.
+            db.execute("DELETE FROM former_ids WHERE id = ?1 OR id = ?2", &values![&renamed.from, &renamed.to]).await?;
+            let sql = "INSERT INTO former_ids (id, ca) VALUES (?1, ?2)";
+            db.execute(sql, &values![&renamed.from, &renamed.to]).await?;
             registered.renamed.push(renamed);
         }
         Ok(())
@@ -302,13 +383,13 @@ impl Register {
         let key = ca.certificate.key_digest();
         // What was issued under this id before keys were noted is this key's, as far as nothing else is known.
         if let Some(before) = known.iter().find(|one| one.key.is_none() && one.ca == ca.id) {
-            db.execute("UPDATE authorities SET digest = ?2 WHERE name = ?1", &values![&before.name, key]).await?;
+            let sql = "UPDATE authorities SET digest = ?2, issuer = ?3 WHERE name = ?1";
+            db.execute(sql, &values![&before.name, key, issuer(ca)]).await?;
             self.divide(db, ca, &before.name, taken).await?;
             return Ok(before.name.clone());
         }
         let name = free_name(&ca.id, &key, taken);
-        let sql = "INSERT INTO authorities (name, digest, id) VALUES (?1, ?2, ?3)";
-        db.execute(sql, &values![&name, key, &ca.id]).await?;
+        insert(db, &name, &key, ca).await?;
         Ok(name)
     }
 
@@ -348,8 +429,7 @@ impl Register {
                     Some(authority) => authority,
                     None => {
                         let free = free_name(&ca.id, key, taken);
-                        let sql = "INSERT INTO authorities (name, digest, id) VALUES (?1, ?2, ?3)";
-                        db.execute(sql, &values![&free, *key, &ca.id]).await?;
+                        insert(db, &free, key, ca).await?;
                         // The CRL of before has all of it: that of this key begins where it ends.
                         let sql = "INSERT INTO crls (ca, number, this_update, next_update, revocations, der) \
                                    SELECT ?2, number, this_update, next_update, revocations, der FROM crls WHERE ca = ?1";
@@ -369,6 +449,16 @@ impl Register {
         }
         Ok(())
     }
+}
+
+/// Notes a key of a CA.
+async fn insert(db: &mut Session, name: &str, key: &[u8; 32], ca: &ConfiguredCa) -> Result<(), StoreError> {
+    let sql = "INSERT INTO authorities (name, digest, id, issuer) VALUES (?1, ?2, ?3, ?4)";
+    db.execute(sql, &values![name, key, &ca.id, issuer(ca)]).await.map(drop)
+}
+
+fn issuer(ca: &ConfiguredCa) -> [u8; 32] {
+    issuer_digest(ca.certificate.subject())
 }
 
 /// A name that no authority has: the id of the CA, if it is free, else with the beginning of the key's digest.

@@ -2,11 +2,11 @@
 
 use est_core::{Intent, Operation, Serial, UnixTime};
 
-use crate::audit::Event;
+use crate::audit::{Event, Seal};
 use crate::claims::State;
 use crate::database::{Database, seconds, time};
 use crate::session::{Query, Session};
-use crate::value::{Row, values};
+use crate::value::{Row, Value, values};
 use crate::work::Work;
 use crate::{Actor, Cursor, Method, Page, StoreError, UnixMicros, passwords};
 
@@ -205,14 +205,15 @@ impl NewRequest {
     }
 
     pub(crate) async fn insert(&self, db: &mut Session, identity: &[u8; 32], at: UnixMicros) -> Result<(), StoreError> {
-        let sql = "INSERT INTO requests \
-                   (id, identity, state, created, subject, names, principal, label, ca, operation, csr, source, password, \
-                   shown, asker) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING";
+        let sql = format!(
+            "INSERT INTO requests (id, state, {SEALED}) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) ON CONFLICT (id) DO NOTHING"
+        );
         for id in ids(self.serial) {
             let values = values![
                 &id,
-                identity,
                 RequestState::Awaiting.number(),
+                identity,
                 seconds(self.created),
                 &self.subject,
                 &self.names,
@@ -226,8 +227,9 @@ impl NewRequest {
                 self.shown.as_deref(),
                 &self.asker,
             ];
-            if db.execute(sql, &values).await? == 1 {
-                let reason = format!("request {id}: {}", named(&self.subject, self.names.as_deref()));
+            if db.execute(&sql, &values).await? == 1 {
+                let reason =
+                    format!("request {id} {}: {}", seal(&values[2..]), named(&self.subject, self.names.as_deref()));
                 let event = Event {
                     name: "request.created",
                     actor: Some(&self.principal),
@@ -243,6 +245,15 @@ impl NewRequest {
         }
         Err(StoreError::Database("no free id for a request".into()))
     }
+}
+
+/// The columns of a request that nothing changes.
+pub(crate) const SEALED: &str =
+    "identity, created, subject, names, principal, label, ca, operation, csr, source, password, shown, asker";
+
+/// What a record says of these columns.
+pub(crate) fn seal(columns: &[Value<'_>]) -> Seal {
+    Seal::of("requests", columns)
 }
 
 /// Names for a request, drawn from the random octets of its reserved serial number: the second is for when the first is

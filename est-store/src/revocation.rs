@@ -12,6 +12,19 @@ pub struct Revoked {
     pub reason: RevocationReason,
 }
 
+impl Revoked {
+    /// Whether another reason takes the place of this one: a key that is compromised of any, and any of a hold.
+    pub(crate) fn gives_way_to(self, reason: RevocationReason) -> bool {
+        reason != self.reason
+            && (reason == RevocationReason::KeyCompromise || self.reason == RevocationReason::CertificateHold)
+    }
+
+    /// As records tell it where it was not revoked when the record was written: `superseded, since 2026-11-21T09:30:00Z`.
+    pub(crate) fn since(self) -> String {
+        format!("{}, since {}", self.reason.name(), self.at)
+    }
+}
+
 /// What came of revoking something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation {

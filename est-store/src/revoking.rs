@@ -144,8 +144,7 @@ impl Work for Withdraw {
         let mut others: Vec<(i64, IssuedCertificate, RevocationReason)> = Vec::new();
         if *reason == RevocationReason::KeyCompromise {
             let key = parsed(&certificate)?.key_digest();
-            let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
-            db.execute(sql, &values![key]).await?;
+            note_compromised(db, &key, Event::by(&self.actor, "key.compromised"), at).await?;
             let mut query = Query::new(&format!("{COLUMNS} FROM {TABLES} WHERE c.key_digest ="), key);
             query.push(" AND c.not_after >=", seconds(self.now)).push(" AND number <>", number);
             query.push_str(" ORDER BY number");
@@ -263,6 +262,25 @@ pub(crate) async fn revoke_at_once(
     write_revocation(db, number, certificate, revoked, event, at).await.map(drop)
 }
 
+/// How far what a record says may be from when it was written, before the record says since when.
+const MOMENT: u64 = 60;
+
+/// Notes that somebody else has a key, if that is news.
+pub(crate) async fn note_compromised(
+    db: &mut Session,
+    key: &[u8; 32],
+    event: Event<'_>,
+    at: UnixMicros,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO compromised_keys (digest) VALUES (?1) ON CONFLICT (digest) DO NOTHING";
+    if db.execute(sql, &values![key]).await? == 0 {
+        return Ok(());
+    }
+    let reason: String = key.iter().map(|octet| format!("{octet:02x}")).collect();
+    let reason = format!("key sha-256:{reason}");
+    Event { name: "key.compromised", reason: Some(&reason), ..event }.insert(db, at).await
+}
+
 /// Revokes the certificate with this number; of one that was revoked before, only a compromised key is news, or any other
 /// reason than the hold that it was on.
 pub(crate) async fn write_revocation(
@@ -297,6 +315,8 @@ pub(crate) async fn write_revocation(
     let row = db.query_one("SELECT ca FROM certificates WHERE number = ?1", &values![number]).await?;
     let authority: String = row.ok_or(StoreError::Damaged { column: "certificates.number" })?.take(0)?;
     crls::count_revocation(db, &authority).await?;
-    Event { reason: Some(revoked.reason.name()), ..event }.insert(db, at).await?;
+    let is_now = revocation != Revocation::Revoked || revoked.at.0.abs_diff(at.seconds().0) <= MOMENT;
+    let reason = if is_now { revoked.reason.name().to_owned() } else { revoked.since() };
+    Event { reason: Some(&reason), ..event }.insert(db, at).await?;
     Ok(revocation)
 }

@@ -7,12 +7,13 @@ mod support;
 
 use std::path::PathBuf;
 
-use est_core::{Claimed, Outcome, Refusal, Seconds, Store as _};
-use est_store::{Database, DatabaseUrl, Options, Pending, ServerEvent, StoreError, migrations};
+use est_core::{Claimed, Outcome, Principal, Refusal, Seconds, Store as _};
+use est_store::{ConfiguredCa, Database, DatabaseUrl, Options, Pending, Renamed, ServerEvent, StoreError, migrations};
 use rusqlite::Connection;
 
 use support::{
-    Folder, TestClock, WINDOW, after, again, certificate_holder, csr, entry, intent, issued, manual, sign_certificate,
+    Folder, START, TestClock, WINDOW, after, again, certificate_holder, csr, entry, intent, issued, manual,
+    sign_certificate,
 };
 
 fn database() -> (Folder, PathBuf) {
@@ -78,6 +79,38 @@ fn pending_migrations_are_refused_with_what_to_do() {
     assert!(!path.exists());
     std::fs::write(&path, b"").unwrap();
     assert!(matches!(Database::open(&path, refusing()), Err(StoreError::PendingMigrations { .. })));
+}
+
+/// What 0005 left empty, and what was renamed before names were kept.
+#[tokio::test]
+async fn an_upgrade_fills_in_what_certificates_of_before_lack() {
+    let (_folder, path) = database();
+    let store = Database::open(&path, Options::default()).unwrap();
+    let Principal::Certificate(ca) = certificate_holder("ca") else { panic!("a certificate") };
+    let known = |id: &str| [ConfiguredCa { id: id.to_owned(), certificate: (*ca).clone(), others: Vec::new() }];
+    store.know_cas(&known("root"), START).await.unwrap();
+    let first = intent(certificate_holder("device-1"), &csr("device-1"));
+    store.claim(&first).await.unwrap();
+    let certificate = sign_certificate(&first);
+    store.record(&issued(&first, &certificate)).await.unwrap();
+    store.know_cas(&known("devices"), START).await.unwrap();
+    store.close().await;
+    let db = Connection::open(&path).unwrap();
+    db.execute_batch(
+        "UPDATE certificates SET contents = NULL; DROP TABLE former_ids; ALTER TABLE authorities DROP COLUMN issuer;
+         DELETE FROM migrations WHERE name LIKE '%_former_ids';",
+    )
+    .unwrap();
+    let store = Database::open(&path, Options::default()).unwrap();
+    let [migrated] = store.migrated() else { panic!("one migration") };
+    assert!(migrated.ends_with("_former_ids"), "{migrated}");
+    store.fill_in_keys().await.unwrap();
+    let contents: Vec<u8> = db.query_row("SELECT contents FROM certificates", [], |row| row.get(0)).unwrap();
+    assert_eq!(contents, certificate.contents_digest());
+    let renamed = Renamed { from: "root".to_owned(), to: "devices".to_owned() };
+    assert_eq!(store.former_ids().await.unwrap(), [renamed]);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+    store.close().await;
 }
 
 #[test]

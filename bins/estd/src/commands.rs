@@ -106,6 +106,7 @@ pub(crate) async fn open_migrated(settings: &Settings) -> Result<Database> {
     let store = open_database(settings, Pending::Apply)?;
     if !store.migrated().is_empty() {
         store.note_by((&actor()).into(), ServerEvent::Migrated, Some(store.migrated().join(", "))).await?;
+        store.fill_in_keys().await?;
     }
     Ok(store)
 }

@@ -66,6 +66,11 @@ pub const EVENTS: &[KnownEvent] = &[
     ),
     success("cert.released", "A certificateHold was taken back; the reason has since when it was."),
     success("cert.imported", "A certificate that another server of the CA has issued was taken into the inventory."),
+    success(
+        "cert.listed",
+        "An imported CRL lists a certificate that is not in the inventory; the reason is RFC 5280's, and since when.",
+    ),
+    success("key.compromised", "A key is known to be compromised: no certificate for it is issued or accepted again."),
     success("otp.created", "A one-time password was created."),
     success("otp.revoked", "A one-time password was revoked."),
     success("request.created", "A request came that an operator has to decide."),

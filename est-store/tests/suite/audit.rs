@@ -243,3 +243,18 @@ async fn what_happens_to_a_ca_is_on_record_with_its_certificate() {
     assert_eq!(records[2].serial, Some(SerialNumber::from_contents(certificate.serial())));
     assert_eq!(records[3].reason.as_deref(), Some("no key"));
 }
+
+#[tokio::test]
+async fn a_node_vouches_for_its_chain_where_it_ends() {
+    let Subject { store, .. } = &Subject::fresh();
+    let beginning = store.own_chain().await.unwrap();
+    assert_eq!((beginning.sequence, store.chain_ends().await.unwrap()), (0, vec![]));
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    assert!(!store.note_vouched(beginning, "too late".into()).await.unwrap());
+    let end = store.own_chain().await.unwrap();
+    assert_eq!(store.chain_ends().await.unwrap(), [end.clone()]);
+    assert!(store.note_vouched(end, "in time".into()).await.unwrap());
+    let last = store.audit(AuditFilter::default(), 1, None).await.unwrap().items.remove(0);
+    assert_eq!((last.event.as_str(), last.reason.as_deref()), (est_store::VOUCHED, Some("in time")));
+    assert_eq!(last.chain.map(|chain| chain.sequence), Some(2));
+}

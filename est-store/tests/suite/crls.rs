@@ -150,6 +150,6 @@ async fn a_crl_is_on_record() {
     let [by_alice, by_itself] = store.audit(AuditFilter::default(), 10, None).await.unwrap().items.try_into().unwrap();
     assert_eq!((by_alice.actor.as_deref(), by_itself.actor), (Some("alice"), None));
     assert_eq!((by_itself.event.as_str(), by_itself.ca.as_deref()), ("crl.published", Some("root")));
-    let expected = format!("number 1, 3 revoked, until {}", after(1_001));
-    assert_eq!(by_itself.reason, Some(expected));
+    let expected = format!("number 1, 3 revoked, until {}, of root (sha-256:", after(1_001));
+    assert!(by_itself.reason.as_deref().is_some_and(|reason| reason.starts_with(&expected)), "{:?}", by_itself.reason);
 }

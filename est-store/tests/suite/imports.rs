@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use est_core::pkix::{Certificate, CrlHead, IssuedCrl, RevokedCertificate, TbsCertList, assemble_cert_list};
+use est_core::pkix::{Certificate, RevokedCertificate};
+use est_core::{Principal, Store as _};
 use est_store::{
-    Actor, AuditFilter, Import, Imported, ImportedCrl, Release, Revocation, RevocationReason, SerialNumber,
+    Actor, AuditFilter, ConfiguredCa, Import, Imported, ImportedCrl, Release, Revocation, RevocationReason,
+    SerialNumber,
 };
-use est_testkit::pki::TestCa;
 
 use super::subject::{Store, Subject};
-use crate::support::{START, after, certificate_holder, csr, intent, sign_certificate};
+use crate::support::{
+    START, after, certificate_holder, crl, csr, intent, issued, listed as entry, sign_certificate,
+};
 
 fn certificates() -> [Arc<Certificate>; 2] {
     ["a", "b"].map(|name| sign_certificate(&intent(certificate_holder(name), &csr(name))))
@@ -17,28 +20,6 @@ fn certificates() -> [Arc<Certificate>; 2] {
 
 fn import(certificate: &Certificate) -> Import {
     Import { ca: "root".to_owned(), authority: "root".to_owned(), certificates: vec![certificate.clone()] }
-}
-
-/// A CRL of the name that issued `one`.
-fn crl(number: u64, one: &Certificate, revoked: &[RevokedCertificate]) -> ImportedCrl {
-    let ca = TestCa::new();
-    let list = TbsCertList {
-        signature_algorithm: ca.key.signature_algorithm(),
-        issuer: one.issuer(),
-        authority_key_identifier: b"key",
-        this_update: START,
-        next_update: after(1_000),
-        number,
-        revoked,
-    };
-    let to_be_signed = list.to_der();
-    let der = assemble_cert_list(&to_be_signed, ca.key.signature_algorithm(), &ca.key.sign(&to_be_signed));
-    let crl = IssuedCrl { head: CrlHead::parse(&der).unwrap(), number, revoked: revoked.to_vec() };
-    ImportedCrl { ca: "root".to_owned(), authority: "root".to_owned(), crl, der }
-}
-
-fn entry(certificate: &Certificate, reason: RevocationReason) -> RevokedCertificate {
-    RevokedCertificate { serial: certificate.serial().to_vec(), revocation_date: after(7), reason }
 }
 
 async fn events(store: &Store, event: &str) -> usize {
@@ -123,4 +104,84 @@ async fn an_imported_compromise_is_of_the_key_and_takes_its_other_certificates_a
     assert_eq!(events(store, "cert.revoked").await, 3);
     assert_eq!(store.next_crl("root", &["root".to_owned()], START).await.unwrap().revocations.revoked.len(), 3);
     assert_eq!(store.compare_with_trail().await.unwrap(), []);
+}
+
+/// A key of the CA `main`.
+fn key_of_main() -> Certificate {
+    let Principal::Certificate(certificate) = certificate_holder("main") else { panic!("a certificate") };
+    (*certificate).clone()
+}
+
+#[tokio::test]
+async fn an_imported_crl_of_one_key_is_about_the_certificates_of_every_key_of_the_ca() {
+    let Subject { store, .. } = &Subject::fresh();
+    let alice = &Actor::local("alice");
+    let [first, second] = certificates();
+    let [old, new] = [(); 2].map(|()| key_of_main());
+    let main = ConfiguredCa { id: "main".to_owned(), certificate: new.clone(), others: vec![old.clone()] };
+    store.know_cas(&[main], START).await.unwrap();
+    let authorities = [&old, &new].map(|key| store.authority_of("main", &key.key_digest()));
+    let all = store.keys_of_the_ca(&authorities[0]).await.unwrap();
+    assert_eq!(all.len(), 2);
+    // The old key has issued it, and the other server's CRL is of the new one.
+    let import = |certificate: &Certificate| Import {
+        ca: "main".to_owned(),
+        authority: authorities[0].clone(),
+        ..import(certificate)
+    };
+    let crl = |number, listed: &[RevokedCertificate]| ImportedCrl {
+        ca: "main".to_owned(),
+        authority: authorities[1].clone(),
+        ..crl(number, &first, listed)
+    };
+    let on_crls = async || {
+        let [one, other] = [&authorities[0], &authorities[1]].map(|key| store.next_crl(key, &all, START));
+        let (one, other) = (one.await.unwrap().revocations.revoked, other.await.unwrap().revocations.revoked);
+        assert_eq!(one.len(), other.len());
+        one
+    };
+    store.import(&import(&first), alice).await.unwrap();
+    let hold = [&first, &second].map(|one| entry(one, RevocationReason::CertificateHold));
+    let imported = store.import_crl(&crl(31, &hold), alice).await.unwrap();
+    assert_eq!((imported.revoked, imported.listed), (1, 1));
+    assert_eq!(on_crls().await, hold);
+    assert!(store.is_revoked(&first).await.unwrap() && store.is_revoked(&second).await.unwrap());
+
+    // Holds are taken back, whether the inventory has the certificate or not.
+    for certificate in [&first, &second] {
+        let serial = SerialNumber::from_contents(certificate.serial());
+        assert_eq!(store.release(&serial, Some("main"), alice).await.unwrap(), Release::Released);
+        assert!(!store.is_revoked(certificate).await.unwrap());
+    }
+    assert_eq!(on_crls().await, []);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+
+    // A hold becomes a revocation for good, and nothing makes it one again.
+    store.import_crl(&crl(32, &hold), alice).await.unwrap();
+    let for_good = [&first, &second].map(|one| entry(one, RevocationReason::KeyCompromise));
+    let imported = store.import_crl(&crl(33, &for_good), alice).await.unwrap();
+    assert_eq!((imported.revoked, imported.listed), (1, 1));
+    store.import_crl(&crl(34, &hold), alice).await.unwrap();
+    assert_eq!(on_crls().await, for_good);
+    let serial = SerialNumber::from_contents(second.serial());
+    let for_good = Release::ForGood(RevocationReason::KeyCompromise);
+    assert_eq!(store.release(&serial, None, alice).await.unwrap(), for_good);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+    // What was listed is revoked with its record once the inventory has it, and listed no more.
+    store.import(&import(&second), alice).await.unwrap();
+    assert_eq!(on_crls().await.len(), 2);
+    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn a_certificate_that_a_crl_lists_while_the_ca_signs_gets_no_other() {
+    let Subject { store, .. } = &Subject::fresh();
+    let [shown, _] = certificates();
+    let request = intent(Principal::Certificate(shown.clone().into()), &csr("a"));
+    store.claim(&request).await.unwrap();
+    let listed = [entry(&shown, RevocationReason::Superseded)];
+    store.import_crl(&crl(31, &shown, &listed), &Actor::local("alice")).await.unwrap();
+    let certificate = sign_certificate(&request);
+    let told = store.record(&issued(&request, &certificate)).await.unwrap_err().to_string();
+    assert!(told.contains("was revoked meanwhile"), "{told}");
 }

@@ -11,15 +11,17 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
 use est_core::pkix::{
-    Certificate, Csr, CsrTemplate, Extension, GeneralName, GeneralNames, Name, SubjectPublicKeyInfo, TbsCertificate,
-    assemble_certificate, assemble_csr, oid,
+    Certificate, CrlHead, Csr, CsrTemplate, Extension, GeneralName, GeneralNames, IssuedCrl, Name, RevocationReason,
+    RevokedCertificate, SubjectPublicKeyInfo, TbsCertList, TbsCertificate, assemble_cert_list, assemble_certificate,
+    assemble_csr, oid,
 };
 use est_core::{
     Approval, Entropy, Entry, Event, EventKind, Identity, Intent, Operation, Outcome, Principal, Seconds, Secret,
     Serial, UnixTime,
 };
-use est_store::{Clock, NewPassword, Options, UnixMicros};
+use est_store::{Clock, ImportedCrl, NewPassword, Options, UnixMicros};
 use est_testkit::der;
+use est_testkit::pki::TestCa;
 
 /// When every test begins.
 pub(crate) const START: UnixTime = UnixTime(1_800_000_000);
@@ -276,4 +278,27 @@ pub(crate) fn entry(intent: &Intent, outcome: Outcome) -> Entry {
 /// The record of an exchange that ended with this certificate.
 pub(crate) fn issued(intent: &Intent, certificate: &Arc<Certificate>) -> Entry {
     entry(intent, Outcome::Issued { certificate: certificate.clone(), profile: "device".to_owned() })
+}
+
+/// A CRL of the CA `root`, by the name that issued `one`.
+pub(crate) fn crl(number: u64, one: &Certificate, revoked: &[RevokedCertificate]) -> ImportedCrl {
+    let ca = TestCa::new();
+    let list = TbsCertList {
+        signature_algorithm: ca.key.signature_algorithm(),
+        issuer: one.issuer(),
+        authority_key_identifier: b"key",
+        this_update: START,
+        next_update: after(1_000),
+        number,
+        revoked,
+    };
+    let to_be_signed = list.to_der();
+    let der = assemble_cert_list(&to_be_signed, ca.key.signature_algorithm(), &ca.key.sign(&to_be_signed));
+    let crl = IssuedCrl { head: CrlHead::parse(&der).unwrap(), number, revoked: revoked.to_vec() };
+    ImportedCrl { ca: "root".to_owned(), authority: "root".to_owned(), crl, der }
+}
+
+/// What a CRL says of a certificate.
+pub(crate) fn listed(certificate: &Certificate, reason: RevocationReason) -> RevokedCertificate {
+    RevokedCertificate { serial: certificate.serial().to_vec(), revocation_date: after(7), reason }
 }

@@ -6,7 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use est_store::{
-    AuditFilter, AuditRecord, CertificateFilter, Release, Revocation, RevocationReason, Withdrawal, Withdrawn,
+    AuditFilter, AuditRecord, CertificateFilter, CertificateStatus, Release, Revocation, RevocationReason, Withdrawal,
+    Withdrawn,
 };
 use host::shell;
 use schemars::JsonSchema;
@@ -303,8 +304,10 @@ async fn release(
         }
         Release::Unknown => return Err(unknown(&number)),
     }
-    let found = admin.store.certificate(&number, ca_id.as_deref()).await?.ok_or_else(|| unknown(&number))?;
-    Ok(Json(Released { serial: number.to_string(), status: found.status(shell::now()).into() }))
+    // Of what an imported CRL listed alone, the inventory has nothing.
+    let found = admin.store.certificate(&number, ca_id.as_deref()).await?;
+    let status = found.map_or(CertificateStatus::Valid, |found| found.status(shell::now()));
+    Ok(Json(Released { serial: number.to_string(), status: status.into() }))
 }
 
 impl Admin {

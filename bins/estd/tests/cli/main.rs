@@ -84,8 +84,8 @@ fn migrate_tells_and_does_what_is_pending() {
     let dir = dir.to_str().expect("UTF-8");
     stdout(&estd(&["init", dir]));
     let config = format!("{dir}/estd.toml");
-    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("7 pending migrations"));
-    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("7 migrations applied"));
+    assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("8 pending migrations"));
+    assert!(stdout(&estd(&["migrate", "--config", &config])).contains("8 migrations applied"));
     assert!(stdout(&estd(&["migrate", "--config", &config, "--status"])).contains("0 pending migrations"));
 }
 
@@ -97,8 +97,7 @@ fn migrated(config: &str) -> Vec<String> {
     events.map(|event| event["reason"].as_str().expect("a reason").to_owned()).collect()
 }
 
-const MIGRATIONS: &str =
-    "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders";
+const MIGRATIONS: &str = "0001_initial, 0002_compromised_keys, 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders, 0008_former_ids";
 
 #[test]
 fn whoever_makes_a_database_writes_that_down_once() {
@@ -163,14 +162,17 @@ fn a_database_of_an_older_version_is_left_alone_by_all_but_who_serves_and_migrat
         let errors = stderr(&output);
         assert!(
             errors.contains(
-                "lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders: run estd migrate"
+                "lacks the migrations 0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders, 0008_former_ids: run estd migrate"
             ),
             "{command:?}: {errors}"
         );
         assert_eq!(sqlite(".dump"), before, "{command:?}");
     }
     stdout(&estd(&["migrate", "--config", &config]));
-    assert_eq!(migrated(&config), ["0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders"]);
+    assert_eq!(
+        migrated(&config),
+        ["0003_operation, 0004_keys, 0005_stories, 0006_imports, 0007_holders, 0008_former_ids"]
+    );
 }
 
 #[test]
