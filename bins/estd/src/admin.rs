@@ -9,6 +9,7 @@ mod census;
 mod certs;
 mod chain;
 mod configuration;
+mod crls;
 mod endpoint;
 mod guard;
 mod ha;
@@ -221,6 +222,7 @@ fn endpoints() -> Vec<Endpoint> {
     let parts = [
         health::endpoints(),
         cas::endpoints(),
+        crls::endpoints(),
         ha::endpoints(),
         otp::endpoints(),
         lockouts::endpoints(),

@@ -190,7 +190,24 @@ fn a_ca_with_another_id_goes_on_with_its_revocations_and_its_number() {
     let file = stopped.folder().join("estd.toml");
     let text = fs::read_to_string(&file).expect("the configuration").replace("\"factory\"", "\"devices\"");
     fs::write(&file, text).expect("written");
-    let server = stopped.start();
+    let mut server = stopped.start();
+    // Certificates name the addresses of before, with and without the key.
+    let address = plain(&mut server);
+    let named = crl_until(&address, |answer| answer.status == 200);
+    let ca = fs::read_to_string(server.ca()).expect("the CA");
+    let blocks = est_core::pkix::pem::decode(&ca).expect("PEM");
+    let key = est_core::pkix::Certificate::parse(&blocks[0].contents).expect("a certificate").key_digest();
+    let key: String = key[..8].iter().map(|octet| format!("{octet:02x}")).collect();
+    for path in ["/crl/devices.crl".into(), format!("/crl/devices.{key}.crl"), format!("/crl/factory.{key}.crl")] {
+        assert_eq!(
+            (get(&address, &path, "").status, get(&address, &path, "").body),
+            (200, named.body.clone()),
+            "{path}"
+        );
+    }
+    for path in ["/crl/other.crl".into(), format!("/crl/other.{key}.crl"), "/crl/factory.0011223344556677.crl".into()] {
+        assert_eq!(get(&address, &path, "").status, 404, "{path}");
+    }
     let (after, entries) = (server.estd_json(&["crl"]), "Serial Number");
     assert_eq!((&after["ca_id"], &after["number"], &after["pem"]), (&"devices".into(), &2.into(), &before["pem"]));
     let renewed = server.estd_json(&["crl", "--renew"]);

@@ -426,6 +426,65 @@ fn each_key_of_a_ca_has_a_crl_before_during_and_after_a_rollover() {
     let _ = printed(&server.estd(&["check"]));
 }
 
+/// Another server of the CA has the new key alone, and revokes what the old one issued.
+#[test]
+fn an_imported_crl_of_the_new_key_is_about_what_the_old_one_issued() {
+    if !is_installed("curl") || !is_installed("openssl") {
+        return;
+    }
+    let (story, server) = Story::begin_with("ecdsa-p256", "crl_url = \"http://pki.example/crl/main.{key}.crl\"\n");
+    let (old, new) = (story.old.clone(), story.successor());
+    let both: String = [&old, &new].map(|path| fs::read_to_string(path).expect("PEM")).concat();
+    fs::write(story.path("both.pem"), both).expect("written");
+    story.enroll(&server, "old");
+    story.announce(&server);
+    story.switch(&server);
+    story.enroll(&server, "new");
+    let serial = certificate(&story.path("old.pem")).serial_text();
+    let crl_of_the_other_server = |number: u32, reason: &str| {
+        let plain = serial.replace(':', "");
+        story.shell.run(&format!(
+            "printf 'R\\t391231235959Z\\t261101000000Z,{reason}\\t{plain}\\tunknown\\t/CN=device\\n' > index.txt
+             printf '%04x' {number} > crlnumber
+             printf '[ca]\\ndefault_ca = ca\\n[ca]\\ndatabase = index.txt\\ncrlnumber = crlnumber\\ndefault_md = sha256\\n\
+                 crl_extensions = crl\\n[crl]\\nauthorityKeyIdentifier = keyid\\n' > openssl.cnf
+             openssl ca -config openssl.cnf -gencrl -cert made/new.pem -keyfile made/new-key.pem -crldays 30 -out other.crl 2>&1"
+        ));
+        let path = story.path("other.crl").display().to_string();
+        let told = server.estd_json(&["certs", "import", "--crl", &path]);
+        ["revoked", "listed"].map(|name| told[name].as_u64().expect("a number"))
+    };
+    // Once on the CRL of either key, for this reason.
+    let listed = |reason: Option<&str>| {
+        let files = ["old", "new"].map(|name| story.crl_of(name));
+        let started = std::time::Instant::now();
+        let is_so = || {
+            files.iter().all(|file| {
+                story.fetch(&server, file);
+                let text = story.shell.run(&format!("openssl crl -in {file}.pem -noout -text"));
+                text.matches("Serial Number:").count() == usize::from(reason.is_some())
+                    && ["Hold", "Key Compromise"].iter().all(|one| text.contains(one) == (reason == Some(*one)))
+            })
+        };
+        while !is_so() {
+            assert!(started.elapsed() < PATIENCE, "it never comes to this: {reason:?}");
+        }
+    };
+    let check = |old_is: Told| story.check_all(&server, &[&old, &new], &[("old", old_is), ("new", Told::Good)]);
+
+    assert_eq!(crl_of_the_other_server(100, "certificateHold"), [1, 0], "the inventory has it");
+    listed(Some("Hold"));
+    check(Told::Revoked);
+    printed(&server.estd(&["certs", "release", &serial]));
+    listed(None);
+    check(Told::Good);
+    assert_eq!(crl_of_the_other_server(200, "certificateHold"), [1, 0]);
+    assert_eq!(crl_of_the_other_server(300, "keyCompromise"), [1, 0], "a reason that is news");
+    listed(Some("Key Compromise"));
+    check(Told::Revoked);
+    printed(&server.estd(&["audit", "verify", "--state"]));
+}
+
 #[test]
 fn a_rollover_overwrites_nothing_and_hides_its_key() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -61,9 +61,28 @@ impl From<StoreError> for CrlError {
     }
 }
 
+/// The last CRL of a key of a CA, and how it does.
+#[derive(Clone, Debug)]
+pub struct CrlStatus {
+    /// The id of the CA.
+    pub ca: String,
+    /// What tells the key in the CRL's address.
+    pub key: String,
+    /// The CRL, once there is one.
+    pub crl: Option<Arc<PublishedCrl>>,
+    /// Whether the configuration has the key, so that there will be others.
+    pub is_configured: bool,
+    /// Why there is no newer one, though one is due.
+    pub trouble: Option<String>,
+}
+
 /// The last CRLs of each CA that has some, for whoever asks.
 #[derive(Debug)]
-pub struct PublishedCrls(BTreeMap<String, Slots>);
+pub struct PublishedCrls {
+    cas: BTreeMap<String, Slots>,
+    /// What CAs were called before, and what each was called after that.
+    former_ids: Mutex<BTreeMap<String, String>>,
+}
 
 /// The CRLs of a CA.
 #[derive(Debug)]
@@ -94,18 +113,58 @@ struct AtHand {
 
 impl PublishedCrls {
     /// The CRL at this address: that of the key which is named there, as `<id>.<key>`, or else, as `<id>`, that of the oldest
-    /// key of the CA, whose certificates may name this address. The outer `None`: there is no such address; the inner one:
-    /// there is no CRL yet.
+    /// key of the CA, whose certificates may name this address. A CA that was called otherwise has the addresses of then as
+    /// well. The outer `None`: there is no such address; the inner one: there is no CRL yet.
     #[must_use]
     pub fn find(&self, file: &str, now: UnixTime) -> Option<Option<Arc<PublishedCrl>>> {
-        if let Some(slots) = self.0.get(file) {
-            return Some(slots.of_the_oldest(now));
+        if let Some(found) = self.cas.get(file).map(|slots| slots.of_the_oldest(now)).or_else(|| self.of_key(file)) {
+            return Some(found);
         }
-        let named = self.0.values().flat_map(|slots| &slots.keys).find(|slot| slot.file == file);
+        let of_key =
+            file.rsplit_once('.').and_then(|(id, key)| self.of_key(&format!("{}.{key}", self.called_now(id)?)));
+        of_key.or_else(|| Some(self.cas.get(&self.called_now(file)?)?.of_the_oldest(now)))
+    }
+
+    /// The CRL of a key, `<id>.<key>`.
+    fn of_key(&self, file: &str) -> Option<Option<Arc<PublishedCrl>>> {
+        let named = self.cas.values().flat_map(|slots| &slots.keys).find(|slot| slot.file == file);
         match named {
             Some(slot) => Some(slot.crl()),
-            None => self.0.values().find_map(|slots| slots.former().get(file).cloned()).map(Some),
+            None => self.cas.values().find_map(|slots| slots.former().get(file).cloned()).map(Some),
         }
+    }
+
+    /// What a CA is called that was called so before.
+    fn called_now(&self, id: &str) -> Option<String> {
+        let former = self.former_ids.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = |id: &String| former.get(id).filter(|_| !self.cas.contains_key(id)).cloned();
+        // A database in which two names lead to each other must not hold this up.
+        let ids = std::iter::successors(former.get(id).cloned(), next).take(former.len());
+        ids.last().filter(|id| self.cas.contains_key(id))
+    }
+
+    /// The last CRL of each key: by their CAs, that of the key which signs first, and those of keys that are gone last.
+    #[must_use]
+    pub fn all(&self, now: UnixTime) -> Vec<CrlStatus> {
+        let mut all = Vec::new();
+        for (ca, slots) in &self.cas {
+            let key = |file: &str| file.rsplit_once('.').map_or(file, |(_, key)| key).to_owned();
+            all.extend(slots.keys.iter().map(|slot| CrlStatus {
+                ca: ca.clone(),
+                key: key(&slot.file),
+                crl: slot.crl(),
+                is_configured: true,
+                trouble: slot.trouble(slots.interval, now),
+            }));
+            all.extend(slots.former().iter().map(|(file, crl)| CrlStatus {
+                ca: ca.clone(),
+                key: key(file),
+                crl: Some(crl.clone()),
+                is_configured: false,
+                trouble: None,
+            }));
+        }
+        all
     }
 
     /// The CAs that should have made a CRL and did not, each with the reason: somebody must help before theirs ends.
@@ -115,17 +174,17 @@ impl PublishedCrls {
             let texts: Vec<_> = slots.keys.iter().filter_map(|slot| slot.trouble(slots.interval, now)).collect();
             (!texts.is_empty()).then(|| texts.join("; "))
         };
-        self.0.iter().filter_map(|(ca, slots)| Some((ca.clone(), of_ca(slots)?))).collect()
+        self.cas.iter().filter_map(|(ca, slots)| Some((ca.clone(), of_ca(slots)?))).collect()
     }
 
     /// When the last CRL ends of the key that signs for each CA.
     pub fn ends(&self) -> impl Iterator<Item = (&str, UnixTime)> {
-        self.0.iter().filter_map(|(ca, slots)| Some((ca.as_str(), slots.keys.first()?.crl()?.next_update)))
+        self.cas.iter().filter_map(|(ca, slots)| Some((ca.as_str(), slots.keys.first()?.crl()?.next_update)))
     }
 
     /// When each CRL ends, and from when on it is late.
     pub fn late(&self) -> impl Iterator<Item = End> {
-        self.0.iter().flat_map(|(ca, slots)| {
+        self.cas.iter().flat_map(|(ca, slots)| {
             slots.keys.iter().enumerate().filter_map(move |(index, slot)| {
                 let crl = slot.crl()?;
                 let name = if index == 0 { ca } else { &slot.file };
@@ -226,7 +285,8 @@ impl CrlPublisher {
                 |own| Publishing { ca: ca.clone(), own, rules, failures: 0, not_before: UnixTime(0), redated: None };
             all.push(keys.into_iter().map(publishing).collect());
         }
-        Ok(Self { store: store.clone(), cas: all, published: Arc::new(PublishedCrls(published)) })
+        let published = PublishedCrls { cas: published, former_ids: Mutex::default() };
+        Ok(Self { store: store.clone(), cas: all, published: Arc::new(published) })
     }
 
     /// The CRLs, as every look leaves them.
@@ -239,16 +299,19 @@ impl CrlPublisher {
     ///
     /// What goes wrong is logged and tried again later; until then the last CRL stays.
     pub async fn look(&mut self, now: UnixTime) {
+        if let Ok(renamed) = self.store.former_ids().await {
+            let former = renamed.into_iter().map(|one| (one.from, one.to)).collect();
+            *self.published.former_ids.lock().unwrap_or_else(PoisonError::into_inner) = former;
+        }
         for keys in &mut self.cas {
-            let Some(slots) = keys.first().and_then(|one| self.published.0.get(&one.ca.id)) else { continue };
-            let all = authorities(&self.store, &keys[0].ca);
+            let Some(slots) = keys.first().and_then(|one| self.published.cas.get(&one.ca.id)) else { continue };
             for (one, slot) in std::iter::zip(keys.iter_mut(), &slots.keys) {
-                if let Err(error) = one.look(&self.store, &all, slot, now).await {
+                if let Err(error) = one.look(&self.store, slot, now).await {
                     one.fail(&self.store, slot, &error, now).await;
                 }
             }
             // The last CRLs of keys that are gone are served until they end.
-            if let Ok(former) = former(&self.store, &keys[0].ca, &all, slots).await {
+            if let Ok(former) = former(&self.store, &keys[0].ca, slots).await {
                 *slots.former() = former;
             }
         }
@@ -267,24 +330,10 @@ fn certificates(ca: &config::Ca) -> impl Iterator<Item = &Certificate> {
         .chain(ca.rollover.iter().filter(|other| other.subject() == ca.certificate.subject()))
 }
 
-/// What the store calls the keys of a CA: its own, and those of other roots by its name. Each CRL of a CA lists what all of
-/// them revoked: an issuer's name and a serial number say which certificate it is, whichever key a client believes.
-fn authorities(store: &Database, ca: &config::Ca) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for certificate in certificates(ca) {
-        let name = store.authority_of(&ca.id, &certificate.key_digest());
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
-}
-
 /// The last CRLs of those keys of a CA that are not configured any more.
 async fn former(
     store: &Database,
     ca: &config::Ca,
-    all: &[String],
     slots: &Slots,
 ) -> Result<BTreeMap<String, Arc<PublishedCrl>>, StoreError> {
     let mut crls = BTreeMap::new();
@@ -295,7 +344,7 @@ async fn former(
             continue;
         }
         let known = slots.former().get(&file).cloned();
-        let state = store.crl_state_among(&authority.name, all).await?;
+        let state = store.crl_state(&authority.name).await?;
         let crl = match (state, known) {
             (None, _) => continue,
             (Some(state), Some(known)) if state.number == known.number => known,
@@ -321,9 +370,12 @@ fn has_signed(own: &Certificate, crl: &PublishedCrl) -> bool {
 }
 
 impl Publishing {
-    async fn look(&mut self, store: &Database, all: &[String], slot: &Slot, now: UnixTime) -> Result<(), CrlError> {
+    async fn look(&mut self, store: &Database, slot: &Slot, now: UnixTime) -> Result<(), CrlError> {
         let authority = store.authority_of(&self.ca.id, &self.own.certificate.key_digest());
-        let state = store.crl_state_among(&authority, all).await?;
+        // Which keys the CA has is what the database knows: servers whose configurations name different ones would each
+        // make CRLs in place of the other's for ever.
+        let all = store.keys_of_the_ca(&authority).await?;
+        let state = store.crl_state_among(&authority, &all).await?;
         self.take_up(store, &authority, slot, state).await?;
         let is_ahead = state.is_some_and(|last| last.this_update > now + CLOCK_SKEW) && !self.has_redated(now);
         let is_due = is_ahead
@@ -339,7 +391,7 @@ impl Publishing {
         if is_due {
             let last = state.filter(|_| !is_ahead);
             renew(store, &self.ca, &self.own, self.validity(last, now), now, None).await?;
-            self.take_up(store, &authority, slot, store.crl_state_among(&authority, all).await?).await?;
+            self.take_up(store, &authority, slot, store.crl_state_among(&authority, &all).await?).await?;
         }
         if is_ahead {
             self.redated = Some(now);
@@ -431,7 +483,7 @@ pub async fn renew(
     let authority = store.authority_of(&ca.id, &own.certificate.key_digest());
     // RFC 5280 §3.3: an entry stays until a CRL was made on schedule after its certificate ended.
     let since = UnixTime(now.0.saturating_sub(rules.validity.0));
-    let next = store.next_crl(&authority, &authorities(store, ca), since).await?;
+    let next = store.next_crl(&authority, &store.keys_of_the_ca(&authority).await?, since).await?;
     let signer = wiring::signer(&own.key).map_err(CrlError::Key)?.with_rsa_padding(wiring::rsa_padding(ca));
     let issuer = est_core::Ca { certificate: own.certificate.clone(), ..(*identity(ca)).clone() };
     let signer = CrlSigner::new(Arc::new(issuer), Arc::new(signer))

@@ -57,6 +57,15 @@ impl CrlHead {
         Some(Self { issuer, this_update, next_update, authority_key_identifier })
     }
 
+    /// How many entries a CRL has; `None` when it cannot be read. Looks at where each of them ends.
+    #[must_use]
+    pub fn count_entries(der: &[u8]) -> Option<u64> {
+        let to_be_signed = der::parts(whole(der, 0x30)?).next()?;
+        // version, signature, issuer, thisUpdate and nextUpdate come first (RFC 5280 §5.1).
+        let listed = der::parts(whole(to_be_signed, 0x30)?).nth(5).filter(|field| field[0] == 0x30);
+        Some(listed.map_or(0, |listed| der::parts(der::contents(listed)).count() as u64))
+    }
+
     /// Who issued it.
     #[must_use]
     pub fn issuer(&self) -> &Name {

@@ -240,6 +240,13 @@ fn the_cas_tell_what_they_are_and_how_they_do() {
     for path in ["/health/ca", "/admin/health/ca"] {
         assert_eq!(api.read(path)["main"]["consecutive_failures"], 0);
     }
+    let crls = api.read("/admin/crls");
+    let [crl] = crls.as_array().expect("a list").as_slice() else { panic!("one key: {crls}") };
+    assert_eq!((&crl["ca_id"], &crl["status"]), (&json!("main"), &json!("current")), "{crl}");
+    assert_eq!((&crl["number"], &crl["entries"]), (&json!(1), &json!(0)), "{crl}");
+    assert!(crl["next_update"].as_str() > crl["this_update"].as_str(), "{crl}");
+    let path = crl["path"].as_str().expect("a path");
+    assert_eq!(path, format!("/crl/main.{}.crl", crl["key_id"].as_str().expect("a key")));
     let chain = api.get("/admin/ca/main/chain");
     let own = std::fs::read_to_string(server.ca()).expect("the CA's file");
     assert_eq!((chain.header("content-type"), chain.text()), (Some("application/pem-certificate-chain"), own.as_str()));

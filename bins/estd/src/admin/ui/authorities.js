@@ -31,10 +31,10 @@ function pooled(pools) {
 }
 
 export async function authority(view, context) {
-  const [ca, chain, health] = await Promise.all([
-    get(`/admin/ca/${encodeURIComponent(context.id)}`), get(`/admin/ca/${encodeURIComponent(context.id)}/chain`), get("/admin/health"),
+  const [ca, chain, all] = await Promise.all([
+    get(`/admin/ca/${encodeURIComponent(context.id)}`), get(`/admin/ca/${encodeURIComponent(context.id)}/chain`), get("/admin/crls"),
   ]);
-  const crls = (health.ends ?? []).filter((end) => end.what === "crl" && end.name.split(/[^A-Za-z0-9_-]/)[0] === ca.id);
+  const crls = all.filter((crl) => crl.ca_id === ca.id);
   view.replaceChildren(
     h("p", { class: "crumbs" }, link("CAs and nodes", "#authorities")),
     h("h1", {}, ca.name ?? ca.id, " ", state(ca.status)),
@@ -46,8 +46,9 @@ export async function authority(view, context) {
         ["Last issued", time(ca.last_sign_time)], ["What is wrong", ca.error], ["SHA-256", ca.fingerprint ? h("span", { class: "code" }, ca.fingerprint) : null],
         ["Certificates", link("those that it issued", `#certificates?ca_id=${encodeURIComponent(ca.id)}`)],
       ])),
-      card("CRLs", crls.length === 0 ? empty("The server reports no CRL of this CA.") : table(["Which", "Ends", "State", "What is wrong"], crls.map((crl) => ({
-        cells: [crl.name, time(crl.not_after), state(crl.status), crl.error ?? ""], kinds: ["wrap", undefined, undefined, "wrap"],
+      card("CRLs", crls.length === 0 ? empty("The server reports no CRL of this CA.") : table(["Address", "Number", "Entries", "Made", "Ends", "State", "What is wrong"], crls.map((crl) => ({
+        cells: [crl.path, crl.number ?? "", crl.entries?.toLocaleString("en") ?? "", time(crl.this_update), time(crl.next_update), state(crl.status), crl.error ?? ""],
+        kinds: ["wrap", undefined, undefined, undefined, undefined, undefined, "wrap"],
       }))))),
     card("Chain", h("p", { class: "buttons" }, copyButton(chain, "Copy PEM"), h("button", { type: "button", onclick: () => download(`${ca.id}-chain.pem`, chain, "application/x-pem-file") }, "Download")),
       h("pre", { class: "pem", tabindex: 0 }, chain)));

@@ -49,8 +49,8 @@ export const button = (text, kind, run) => h("button", { type: "button", class: 
 export const link = (text, href, kind) => h("a", { href, class: kind }, text);
 
 export const TONES = {
-  healthy: "good", active: "good", good: "good", success: "good", intact: "good", approved: "good", issued: "good",
-  degraded: "warn", recovering: "warn", expired: "warn", spent: "warn", awaiting: "warn", unproven: "warn",
+  healthy: "good", active: "good", good: "good", success: "good", intact: "good", approved: "good", issued: "good", current: "good",
+  degraded: "warn", recovering: "warn", expired: "warn", spent: "warn", awaiting: "warn", unproven: "warn", late: "warn", final: "warn",
 };
 export const state = (word) => badge(word, TONES[word] ?? "bad");
 
