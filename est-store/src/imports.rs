@@ -259,6 +259,9 @@ impl Work for TakeOver {
                 let event = Event { ca: Some(ca), ..Event::by(&self.actor, "cert.listed") };
                 let is_new = listed::list(db, authority, &issuer, entry, event, at).await?;
                 imported.listed += u64::from(is_new);
+            } else {
+                // While entries were looked up under one key alone, it may have been listed although the inventory has it.
+                listed::remove(db, &entry.serial, &issuer).await?;
             }
         }
         if imported != Imported::default() {

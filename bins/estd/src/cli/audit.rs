@@ -113,10 +113,10 @@ pub(crate) struct AuditVerify {
     /// This chain ends at this record because a backup was restored: checkpoints after it are no fault. May be repeated.
     #[arg(long = "restored", value_name = "NODE:SEQUENCE", value_parser = parse_place)]
     pub(crate) restored: Vec<(String, u64)>,
-    /// This chain has no checkpoints, for its node makes none; may be repeated.
+    /// The node of this chain has not signed it, since it runs commands only. May be repeated.
     #[arg(long = "unproven", value_name = "NODE")]
     pub(crate) unproven: Vec<String>,
-    /// Compare certificates, passwords and requests in the database with what the records say about them.
+    /// Compare the tables of the database with what the records say about them.
     #[arg(long, requires = "config", conflicts_with = "from")]
     pub(crate) state: bool,
     #[command(flatten)]
