@@ -320,7 +320,7 @@ impl Register {
         Ok(())
     }
 
-    /// Notes the names of CAs whose keys were noted without.
+    /// Notes the names of CAs whose keys were noted without, or under another.
     async fn note_issuers(
         &self,
         db: &mut Session,
@@ -330,12 +330,13 @@ impl Register {
         for ca in &self.cas {
             let same_name = ca.others.iter().filter(|other| other.subject() == ca.certificate.subject());
             let keys: Vec<_> = same_name.chain([&ca.certificate]).map(Certificate::key_digest).collect();
-            let lacks = |one: &&Authority| one.issuer.is_none() && one.key.is_some_and(|key| keys.contains(&key));
+            let name = Some(issuer(ca));
+            let lacks = |one: &&Authority| one.issuer != name && one.key.is_some_and(|key| keys.contains(&key));
             for one in known.iter().filter(lacks) {
                 registered.complete = false;
                 if !self.only_look {
                     let sql = "UPDATE authorities SET issuer = ?2 WHERE name = ?1";
-                    db.execute(sql, &values![&one.name, issuer(ca)]).await?;
+                    db.execute(sql, &values![&one.name, name]).await?;
                 }
             }
         }
