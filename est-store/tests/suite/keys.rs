@@ -218,7 +218,8 @@ async fn a_ca_with_another_id_keeps_its_inventory_its_revocations_and_its_crl() 
     assert_eq!(publish(&subject.store, "main", 1).await, Publication::Published);
     let Subject { store, .. } = &subject.reopened();
     let renamed = Renamed { from: "main".to_owned(), to: "devices".to_owned() };
-    assert_eq!(know(store, &[&called(&main, "devices")]).await, [renamed]);
+    assert_eq!(know(store, &[&called(&main, "devices")]).await, std::slice::from_ref(&renamed));
+    assert_eq!(store.former_ids().await.unwrap(), [renamed]);
     assert_eq!(know(store, &[&called(&main, "devices")]).await, [], "it is news once");
     let authority = store.authority("devices");
     let state = store.crl_state(&authority).await.unwrap().unwrap();
@@ -323,4 +324,35 @@ async fn the_crls_of_all_keys_of_a_ca_list_what_any_of_them_revoked_in_one_row_o
             assert!(!store.crl_state_among(key, &keys).await.unwrap().unwrap().is_stale, "{key}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_ca_are_those_that_any_server_has_seen_of_its_name() {
+    let Subject { store, .. } = &Subject::fresh();
+    let (old, new) = (ca("main"), ca("main"));
+    know(store, &[&ConfiguredCa { others: vec![old.certificate.clone()], ..new.clone() }]).await;
+    let mut both = [&old, &new].map(|ca| store.authority_of("main", &ca.certificate.key_digest()));
+    both.sort();
+    // Another server's configuration does not list the old root.
+    know(store, &[&new]).await;
+    for key in &both {
+        assert_eq!(store.keys_of_the_ca(key).await.unwrap(), both);
+    }
+    // A CA of another name that takes the id has no part in it.
+    know(store, &[&called(&ca("other"), "main")]).await;
+    let other = store.authority("main");
+    assert_eq!(store.keys_of_the_ca(&other).await.unwrap(), std::slice::from_ref(&other));
+    assert_eq!(store.keys_of_the_ca("unknown").await.unwrap(), ["unknown"]);
+}
+
+#[tokio::test]
+async fn an_id_that_a_ca_gets_back_leads_nowhere_else() {
+    let Subject { store, .. } = &Subject::fresh();
+    let main = ca("main");
+    for id in ["main", "devices", "factory", "main"] {
+        know(store, &[&called(&main, id)]).await;
+    }
+    let former = store.former_ids().await.unwrap();
+    let former: Vec<_> = former.iter().map(|one| (one.from.as_str(), one.to.as_str())).collect();
+    assert_eq!(former, [("devices", "factory"), ("factory", "main")]);
 }
