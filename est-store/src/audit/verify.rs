@@ -117,12 +117,12 @@ struct Expected {
     verdict: Option<Verdict>,
 }
 
-/// Who has signed where a chain ended.
+/// The signer of a statement where a chain ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signer {
     /// The node whose chain it is.
     Itself,
-    /// Whoever saw it there.
+    /// Another node, which saw it there.
     Witness,
 }
 
@@ -173,7 +173,7 @@ impl Verifier {
         self.witness_others(checkpoint);
     }
 
-    /// As [`hold`](Self::hold), for a checkpoint that whoever read the chains has signed, which vouches for none.
+    /// As [`hold`](Self::hold), for a checkpoint that was signed to say what was read, which vouches for none.
     pub fn witness(&mut self, checkpoint: &Checkpoint) {
         self.expect(&checkpoint.chain);
         self.witness_others(checkpoint);

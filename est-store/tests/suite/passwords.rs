@@ -133,7 +133,7 @@ async fn what_operators_do_with_passwords_is_on_record() {
     assert_eq!(told, [("otp.revoked", Some("bob")), ("otp.created", Some("alice"))]);
     let [revoked, created] = [0, 1].map(|index| audit.items[index].reason.as_deref().unwrap());
     assert_eq!(revoked, "password p1 of device-1");
-    // What the password is, for whoever compares the tables with the records.
+    // What the password is, so that the tables can be compared with the records.
     assert!(created.starts_with("password p1 (sha-256:") && created.ends_with(") of device-1"), "{created}");
     assert!(audit.items.iter().all(|record| record.method == Some(Method::Local) && record.success));
 }

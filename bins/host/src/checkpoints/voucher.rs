@@ -8,8 +8,8 @@ use est_store::Chain;
 
 use super::signed::{hex, is_signature, octets};
 
-/// That whoever has a checkpoint key calls a chain up to some record their own: the reason of a record `audit.vouched`, in
-/// words, without the name of the node, which the record has.
+/// A statement of the holder of a checkpoint key that a chain is its own up to some record: the reason of a record
+/// `audit.vouched`, in words, without the name of the node, which the record has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
     sequence: u64,

@@ -132,8 +132,8 @@ impl Judge {
         }
     }
 
-    /// Holds the chains against a checkpoint that an export ends with, if it counts: its signer says where they ended, and
-    /// not who began them.
+    /// Holds the chains against a checkpoint that an export ends with, if it counts: its signer says where they ended,
+    /// and not which node began them.
     fn witness(&mut self, verifier: &mut Verifier, signed: SignedCheckpoint) {
         if self.counts(&signed) {
             verifier.witness(&signed.checkpoint);
