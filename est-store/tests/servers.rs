@@ -279,6 +279,7 @@ fn a_migration_that_was_cut_off_in_mariadb_goes_on() {
         ("0004_keys", "DROP TABLE authorities", "SELECT count(*) FROM authorities"),
         ("0006_imports", "DROP TABLE listed_revocations", "SELECT count(*) FROM listed_revocations"),
         ("0007_holders", "ALTER TABLE claims DROP COLUMN node", "SELECT count(node) FROM claims"),
+        ("0008_former_ids", "DROP TABLE former_ids", "SELECT count(*) FROM former_ids"),
     ];
     for (name, undo, question) in undone {
         assert!(names.contains(&name));
