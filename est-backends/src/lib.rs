@@ -24,5 +24,5 @@ pub use key_generation::{
     LocalKeyGenerator, OpenError, Opened, RecipientKey, RecipientKeyError, SymmetricKey, SymmetricKeyLength, open,
 };
 pub use local::{LocalCa, LocalCaError};
-pub use signer::file::{FileSigner, KeyFileError, RsaPadding, decrypt_pkcs8};
+pub use signer::file::{FileSigner, KeyFileError, RsaPadding, decrypt_pkcs8, encrypt_pkcs8};
 pub use signer::{SignatureCheck, Signer};

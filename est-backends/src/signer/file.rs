@@ -15,7 +15,7 @@ use crate::aws_lc;
 use crate::signer::Signer;
 use key_pair::KeyPair;
 
-pub use key_file::{KeyFileError, decrypt_pkcs8};
+pub use key_file::{KeyFileError, decrypt_pkcs8, encrypt_pkcs8};
 
 /// Signs with a private key that was read from a file and lies in memory.
 ///

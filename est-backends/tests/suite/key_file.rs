@@ -1,8 +1,8 @@
 //! Key files that openssl makes.
 
-use est_backends::{FileSigner, KeyFileError, RsaPadding, Signer};
-use est_core::Secret;
+use est_backends::{FileSigner, KeyFileError, RsaPadding, Signer, encrypt_pkcs8};
 use est_core::pkix::{KeyType, pem};
+use est_core::{Entropy, Secret};
 
 use crate::now;
 use crate::openssl::OpenSsl;
@@ -133,6 +133,29 @@ fn opens_every_pbes2_encryption_that_openssl_knows() {
 
         let der = &pem::decode(&text).unwrap()[0].contents;
         assert!(FileSigner::from_der(der, Some(&passphrase)).is_ok(), "{options}");
+    }
+}
+
+#[test]
+fn what_it_encrypts_is_opened_by_openssl_and_by_itself() {
+    let Some(openssl) = OpenSsl::find("what_it_encrypts_is_opened_by_openssl_and_by_itself") else { return };
+    let passphrase = Secret::new("correct horse".into());
+    openssl.write("passphrase", "correct horse");
+    for key_type in [KeyType::EcdsaP256, KeyType::Ed25519, KeyType::Rsa(2048)] {
+        let (signer, text) = FileSigner::generate(key_type).unwrap();
+        let der = &pem::decode(&text).unwrap()[0].contents;
+        let closed = encrypt_pkcs8(der, &passphrase, &Entropy([7; 32])).unwrap();
+        assert_ne!(closed, encrypt_pkcs8(der, &passphrase, &Entropy([8; 32])).unwrap());
+        let text = pem::encode("ENCRYPTED PRIVATE KEY", &closed);
+        openssl.write("closed.pem", &text);
+        openssl.run("pkey -in closed.pem -passin file:passphrase -out open.pem");
+        for opened in
+            [FileSigner::from_pem(&text, Some(&passphrase)), FileSigner::from_pem(&openssl.text("open.pem"), None)]
+        {
+            assert_eq!(opened.unwrap().public_key(), signer.public_key(), "{key_type}");
+        }
+        let wrong = Secret::new("correct horsf".into());
+        assert_eq!(FileSigner::from_pem(&text, Some(&wrong)).err(), Some(KeyFileError::WrongPassphrase));
     }
 }
 

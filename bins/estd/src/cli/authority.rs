@@ -21,8 +21,8 @@ pub(crate) enum Ca {
 
 #[derive(Args)]
 pub(crate) struct NewRoot {
-    /// The folder, on a medium that can be locked away; it is made if need be. It gets root-key.pem (not encrypted),
-    /// root.pem and root.crl.
+    /// The folder, on a medium that can be locked away; it is made if need be. It gets root-key.pem, root.pem and
+    /// root.crl.
     pub(crate) dir: PathBuf,
     /// The root's subject.
     #[arg(long, value_name = "DN", default_value = "CN=Ohia Root CA")]
@@ -30,6 +30,9 @@ pub(crate) struct NewRoot {
     /// What the key is: ecdsa-p256, ecdsa-p384, rsa-3072, ml-dsa-65, …
     #[arg(long, value_name = "TYPE", default_value = "ecdsa-p384", value_parser = key_type)]
     pub(crate) key_type: KeyType,
+    /// File whose first line is to be the passphrase of the root's key; without it the key is not encrypted.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
     /// For how many days the root is valid.
     #[arg(long, value_name = "N", default_value_t = 7300, value_parser = clap::value_parser!(u32).range(1..=36_500))]
     pub(crate) days: u32,

@@ -46,7 +46,7 @@ pub(crate) struct Init {
     /// Where clients find the root's CRL; it goes into the CA's certificate. May be repeated.
     #[arg(long = "root-crl-url", value_name = "URL", requires = "root")]
     pub(crate) root_crl_urls: Vec<String>,
-    /// File whose first line is the passphrase of the root's key.
+    /// File whose first line is the passphrase of the root's key, also if the root is made.
     #[arg(long, value_name = "FILE", requires = "root")]
     pub(crate) passphrase_file: Option<PathBuf>,
     /// Make the CA's key and a certification request for a root elsewhere, and stop. Go on with --ca-cert.

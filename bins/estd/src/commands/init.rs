@@ -231,7 +231,7 @@ impl<'a> FirstRun<'a> {
         } else {
             let root_subject = Name::from_text(root_subject).context("--root-subject")?;
             let validity = Validity { not_before: now, span: ROOT_VALIDITY };
-            OfflineRoot::make(&at.root, &root_subject, self.key_type, validity).await?
+            OfflineRoot::make(at, &root_subject, self.key_type, validity).await?
         };
         let wanted = Below {
             subject: &subject,

@@ -154,4 +154,9 @@ fn the_file_of_a_database_may_be_made_later() {
     assert!(told.contains("there is no folder /no/such/folder"), "{told}");
     let text = fs::read_to_string(folder.path().join("estd.toml")).expect("the configuration");
     assert!(text.contains("url = \"sqlite:///no/such/folder/estd.db\""), "{text}");
+
+    // The folder of the configuration is made by the command itself.
+    let new = folder.path().join("new");
+    let told = stdout(&init(&new, &["--db", "sqlite://other.db"]));
+    assert!(told.contains("other.db is made by the first start"), "{told}");
 }

@@ -135,6 +135,36 @@ fn a_root_is_made_and_certifies_apart_from_the_server() {
 }
 
 #[test]
+fn a_root_that_is_made_with_a_passphrase_is_encrypted_from_the_start() {
+    if !is_installed("openssl") {
+        return;
+    }
+    let (medium, shell) = (tempfile::tempdir().expect("a folder"), Shell::new());
+    shell.run("printf 'a long one\\n' > passphrase; printf '\\nnot this line\\n' > empty; printf 'another\\n' > wrong");
+    let file = |name: &str| shell.folder().join(name).display().to_string();
+    let made = medium.path().join("made").display().to_string();
+    let refused = stderr(&estd(&["ca", "root", &made, "--passphrase-file", &file("empty")]));
+    assert!(refused.contains("its first line is empty"), "{refused}");
+    assert!(!Path::new(&made).exists(), "nothing is made without a passphrase");
+
+    let told = stdout(&estd(&["ca", "root", &made, "--passphrase-file", &file("passphrase")]));
+    assert!(!told.contains("Encrypt its key"), "{told}");
+    let beside = medium.path().join("beside").display().to_string();
+    let folder = medium.path().join("ca").display().to_string();
+    let told = stdout(&init(Path::new(&folder), &["--root", &beside, "--passphrase-file", &file("passphrase")]));
+    assert!(!told.contains("Encrypt its key"), "{told}");
+    for root in [&made, &beside] {
+        shell.run(&format!("openssl pkey -in {root}/root-key.pem -passin file:passphrase -noout -check"));
+        shell.fails(&format!("openssl pkey -in {root}/root-key.pem -passin file:wrong -noout"));
+        let next = ["ca", "root-crl", "--root", root, "--passphrase-file"];
+        let told = stdout(&estd(&[&next[..], &[&file("passphrase")]].concat()));
+        assert!(told.contains("made CRL 2"), "{told}");
+        let refused = stderr(&estd(&[&next[..], &[&file("wrong")]].concat()));
+        assert!(refused.contains("root-key.pem"), "{refused}");
+    }
+}
+
+#[test]
 fn a_ca_is_finished_with_what_a_root_elsewhere_has_certified() {
     if !is_installed("openssl") {
         return;

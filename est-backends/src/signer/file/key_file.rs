@@ -5,10 +5,10 @@ use std::fmt;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::encoding::AsRawBytes;
 use aws_lc_rs::signature::{EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, PqdsaKeyPair, RsaKeyPair};
-use est_core::Secret;
 use est_core::pkix::{KeyError, Oid, pem};
-use pkcs5::EncryptionScheme;
-use pkcs5::der::Decode;
+use est_core::{Entropy, Secret};
+use pkcs5::der::{Decode, Encode};
+use pkcs5::{EncryptionScheme, pbes2};
 use pki_types::alg_id;
 use zeroize::Zeroizing;
 
@@ -146,6 +146,26 @@ pub fn decrypt_pkcs8(der: &[u8], passphrase: Option<&Secret>) -> Result<Zeroizin
     // A wrong passphrase passes the padding check once in 256 times; then no DER comes out.
     Parts::of_sequence(plaintext).ok_or(KeyFileError::WrongPassphrase)?;
     Ok(Zeroizing::new(plaintext.to_vec()))
+}
+
+/// How often PBKDF2 runs: what OWASP asks for with HMAC-SHA-256.
+const ITERATIONS: u32 = 600_000;
+
+/// Encrypts PKCS #8 (DER) into an EncryptedPrivateKeyInfo (RFC 5958 §3), DER, which OpenSSL and [`decrypt_pkcs8`] read: PBES2
+/// with PBKDF2, HMAC-SHA-256 and AES-256-CBC (RFC 8018 §6.2). The salt and the initialization vector are half of `entropy`
+/// each.
+///
+/// # Errors
+/// [`KeyFileError::Rejected`] when the library does not encrypt.
+pub fn encrypt_pkcs8(der: &[u8], passphrase: &Secret, entropy: &Entropy) -> Result<Vec<u8>, KeyFileError> {
+    let (&[salt, vector], _) = entropy.0.as_chunks::<16>() else { return Err(KeyFileError::Rejected) };
+    let parameters = pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(ITERATIONS, &salt, vector);
+    let scheme = EncryptionScheme::from(parameters.map_err(|_| KeyFileError::Rejected)?);
+    let ciphertext = scheme.encrypt(passphrase.reveal(), der).map_err(|_| KeyFileError::Rejected)?;
+    let mut buffer = [0; 256];
+    let algorithm = scheme.encode_to_slice(&mut buffer).map_err(|_| KeyFileError::Rejected)?;
+    let ciphertext = tlv::write(tlv::OCTET_STRING, &[&ciphertext]);
+    Ok(tlv::write(tlv::SEQUENCE, &[algorithm, &ciphertext]).to_vec())
 }
 
 /// PrivateKeyInfo (RFC 5208), which OneAsymmetricKey (RFC 5958) extends by a public key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use est_backends::authority::{self, SubordinateCa, Validity};
-use est_backends::{CertList, CrlSigner, FileSigner, Signer as _};
+use est_backends::{CertList, CrlSigner, FileSigner, Signer as _, encrypt_pkcs8};
 use est_core::pkix::{
     Certificate, Csr, IssuedCrl, KeyType, Name, RevocationReason, RevokedCertificate, SubjectPublicKeyInfo, pem,
 };
@@ -30,7 +30,8 @@ const CRL_VALIDITY: Seconds = Seconds::from_days(365);
 pub(super) async fn make(options: &NewRoot) -> Result<()> {
     let subject = Name::from_text(&options.subject).context("--subject")?;
     let validity = Validity { not_before: shell::now(), span: Seconds::from_days(options.days) };
-    let root = OfflineRoot::make(&options.dir, &subject, options.key_type, validity).await?;
+    let at = Root { root: options.dir.clone(), passphrase_file: options.passphrase_file.clone() };
+    let root = OfflineRoot::make(&at, &subject, options.key_type, validity).await?;
     root.tell_made()?;
     Ok(output::line(format!(
         "certify a CA: estd ca certify --root {} --csr ca.csr --out ca.pem",
@@ -90,6 +91,7 @@ pub(crate) struct OfflineRoot {
     folder: PathBuf,
     pub(crate) certificate: Certificate,
     signer: Arc<FileSigner>,
+    is_encrypted: bool,
 }
 
 /// A CA to be certified by a root.
@@ -107,17 +109,24 @@ impl OfflineRoot {
         folder.join(KEY).exists()
     }
 
-    /// Makes a root and its first CRL.
+    /// Makes a root and its first CRL. With a passphrase the key is encrypted.
     ///
     /// # Errors
     /// When the folder has one already: nothing is overwritten.
-    pub(crate) async fn make(folder: &Path, subject: &Name, key_type: KeyType, validity: Validity) -> Result<Self> {
+    pub(crate) async fn make(at: &Root, subject: &Name, key_type: KeyType, validity: Validity) -> Result<Self> {
+        let folder = &at.root;
+        let passphrase = at.passphrase_file.as_deref().map(passphrase).transpose()?;
         fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
         file::refuse_existing(folder, &[KEY, CERTIFICATE, CRL])?;
         let (signer, key_pem) = FileSigner::generate(key_type).context("the key of the root")?;
         let der = authority::self_signed_ca(subject, &signer, validity, serial()?).await?;
         let certificate = Certificate::parse(&der).context("the root's certificate just made")?;
-        let root = Self { folder: folder.to_owned(), certificate, signer: Arc::new(signer) };
+        let key_pem = match &passphrase {
+            Some(passphrase) => encrypted(&key_pem, passphrase)?,
+            None => key_pem,
+        };
+        let (signer, is_encrypted) = (Arc::new(signer), passphrase.is_some());
+        let root = Self { folder: folder.clone(), certificate, signer, is_encrypted };
         file::write_new(&folder.join(KEY), &key_pem, Readers::Owner)?;
         file::write_new(&folder.join(CERTIFICATE), &pem::encode("CERTIFICATE", &der), Readers::All)?;
         let first = Validity { not_before: validity.not_before, span: CRL_VALIDITY };
@@ -142,7 +151,8 @@ impl OfflineRoot {
         if certificate.public_key_der() != signer.public_key().as_der() {
             bail!("{} is not the certificate of {KEY}", path.display());
         }
-        Ok(Self { folder, certificate, signer: Arc::new(signer) })
+        let is_encrypted = text.contains("ENCRYPTED PRIVATE KEY");
+        Ok(Self { folder, certificate, signer: Arc::new(signer), is_encrypted })
     }
 
     /// Certifies a CA, and keeps a copy.
@@ -206,10 +216,16 @@ impl OfflineRoot {
     pub(crate) fn tell_made(&self) -> Result<()> {
         let [folder, key, encrypted, crl] =
             ["", KEY, "encrypted.pem", CRL].map(|name| output::path(&self.folder.join(name)));
+        let keep = if self.is_encrypted {
+            "Keep the folder offline, and the passphrase of its key elsewhere".to_owned()
+        } else {
+            format!(
+                "Encrypt its key, and keep the folder offline:\n  \
+                 openssl pkcs8 -topk8 -v2 aes-256-cbc -in {key} -out {encrypted} && mv {encrypted} {key}"
+            )
+        };
         Ok(output::line(format!(
-            "made the root {} in {folder}\nIts SHA-256 fingerprint is {}\n\
-             Encrypt its key, and keep the folder offline:\n  \
-             openssl pkcs8 -topk8 -v2 aes-256-cbc -in {key} -out {encrypted} && mv {encrypted} {key}\n\
+            "made the root {} in {folder}\nIts SHA-256 fingerprint is {}\n{keep}\n\
              Publish {crl}, and make the next one within a year: estd ca root-crl --root {folder}",
             self.certificate.subject(),
             self.certificate.fingerprint(),
@@ -229,5 +245,15 @@ pub(crate) fn check_crl_urls(urls: &[String]) -> Result<()> {
 fn passphrase(path: &Path) -> Result<Secret> {
     let text =
         fs::read_to_string(path).map(Zeroizing::new).with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(Secret::new(text.lines().next().unwrap_or_default().to_owned()))
+    match text.lines().next() {
+        Some(first) if !first.is_empty() => Ok(Secret::new(first.to_owned())),
+        _ => bail!("{}: its first line is empty, and should be the passphrase", path.display()),
+    }
+}
+
+/// The text of a key file, encrypted.
+fn encrypted(key_pem: &str, passphrase: &Secret) -> Result<Zeroizing<String>> {
+    let blocks = pem::decode(key_pem).context("the key just made")?;
+    let der = encrypt_pkcs8(&blocks[0].contents, passphrase, &shell::entropy()?)?;
+    Ok(Zeroizing::new(pem::encode("ENCRYPTED PRIVATE KEY", &der)))
 }

@@ -50,11 +50,11 @@ impl FirstDatabase {
             (None, Some(_)) => (url.to_owned(), None),
             (None, None) => (format!("file:{URL_FILE}"), Some(format!("{url}\n"))),
         };
-        Ok(Self { setting, secret, found: Some(found(&database)?) })
+        Ok(Self { setting, secret, found: Some(found(&database, folder)?) })
     }
 }
 
-fn found(database: &DatabaseUrl) -> Result<String> {
+fn found(database: &DatabaseUrl, own: &Path) -> Result<String> {
     if let Some(path) = database.file() {
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         if path.is_dir() {
@@ -62,7 +62,8 @@ fn found(database: &DatabaseUrl) -> Result<String> {
         }
         return Ok(match path.exists() {
             true => format!("{} is there already", path.display()),
-            false if folder.is_dir() => format!("{} is made by the first start", path.display()),
+            // The command makes the folder of the configuration itself.
+            false if folder.is_dir() || folder == own => format!("{} is made by the first start", path.display()),
             false => format!("{} cannot be made yet: there is no folder {}", path.display(), folder.display()),
         });
     }
