@@ -23,7 +23,7 @@ pub use advice::{CsrAdvice, Missing, NamesAdvice};
 /// The path under which EST servers serve (RFC 7030 §3.2.2, RFC 8615).
 pub const DEFAULT_BASE_PATH: &str = "/.well-known/est";
 
-/// A longer answer is refused; whoever reads from the network may stop there.
+/// A longer answer is refused; reading from the network may stop there.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// What a 202 without a Retry-After that can be read means. RFC 7030 §4.2.3 demands the header but names no default.

@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! EnvelopedData or AuthEnvelopedData   for one recipient: kekri, ktri, kari or ori (KEM)
-//!   SignedData                         by whoever generated the key
+//!   SignedData                         by the generator of the key
 //!     AsymmetricKeyPackage             one OneAsymmetricKey (RFC 5958)
 //! ```
 //!
-//! Structures alone: who encrypts, signs and derives keys does so with a library of its own. All but the outermost
+//! Structures alone: to encrypt, sign and derive keys takes a library. All but the outermost
 //! layer holds the private key; so every layer is written and read here, in buffers that are overwritten afterwards,
 //! and not by `rasn`, which leaves its own behind.
 

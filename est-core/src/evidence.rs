@@ -1,4 +1,4 @@
-//! Who says they ask, and who they turn out to be.
+//! What a client shows, and the principal that it turns out to be.
 
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -61,7 +61,7 @@ pub enum Principal {
         expires: UnixTime,
         /// The label that the password was created for, if for one.
         label: Option<String>,
-        /// What names it is good for besides the entity's own.
+        /// The names that it is good for in addition to the entity's own.
         allowance: Arc<Allowance>,
     },
 }
@@ -103,7 +103,7 @@ impl CertificatePath {
     }
 }
 
-/// A certificate of which no path is known: its signature alone says who issued it.
+/// A certificate of which no path is known: its signature alone identifies the issuer.
 impl From<Arc<Certificate>> for CertificatePath {
     fn from(leaf: Arc<Certificate>) -> Self {
         Self { leaf, paths: Arc::default() }
@@ -123,7 +123,7 @@ impl Principal {
     #[must_use]
     pub fn id(&self) -> String {
         match self {
-            // Not by its fingerprint: who holds it could change that, and be another principal.
+            // Not by its fingerprint: its holder could change that, and be another principal.
             Self::Certificate(certificate) => alloc::format!("cert:{}", Fingerprint(certificate.contents_digest())),
             Self::OneTimePassword { id, .. } => alloc::format!("otp:{id}"),
         }
@@ -174,11 +174,11 @@ pub enum Verdict {
     Unknown(Doubt),
     /// As [`Unknown`](Self::Unknown), with a wrong password that is to be counted.
     Guessed(Doubt, Guess),
-    /// The evidence belongs to somebody who has asked too often, and may again after so long. The exchange ends here and
-    /// leaves no record: who counts how often they ask writes down what is due.
+    /// The evidence belongs to a client that has asked too often, and may again after so long. The exchange ends here and
+    /// leaves no record: the authenticator counts how often, and records that.
     Throttled(Seconds),
-    /// It could not be looked at, since too many wait for that. The exchange ends here and leaves no record: who counts how
-    /// often that happens writes down what is due.
+    /// It could not be looked at, since too many wait for that. The exchange ends here and leaves no record: the
+    /// authenticator counts how often, and records that.
     Crowded,
 }
 
@@ -206,13 +206,13 @@ pub enum Doubt {
     PasswordExpired,
     /// The right password for this user name, which was revoked.
     PasswordRevoked,
-    /// Too many wrong passwords came from there or for that name; none is looked at before this time is over.
+    /// Too many wrong passwords came from there or for that name; none is looked at before this time has passed.
     LockedOut(Seconds),
     /// The certificate cannot be read.
     CertificateMalformed,
     /// No path leads from the certificate to a trust anchor.
     CertificateUntrusted,
-    /// The certificate's time is over.
+    /// The certificate has expired.
     CertificateExpired {
         /// When it ended.
         not_after: UnixTime,

@@ -57,7 +57,7 @@ pub fn begin(site: Arc<Site>, request: Request, now: UnixTime, entropy: &Entropy
 #[must_use = "an exchange dropped before `Done` leaves its claim open"]
 #[derive(Debug)]
 pub enum Step {
-    /// Find out who asks.
+    /// Find out which client asks.
     Authenticate(Authenticate),
     /// Reserve a serial number and remember the intent.
     Claim(Claim),

@@ -18,7 +18,7 @@ pub struct KeyWish {
     pub protection: Protection,
 }
 
-/// How a generated key is protected besides TLS (RFC 7030 §4.4.1).
+/// How a generated key is protected within TLS (RFC 7030 §4.4.1).
 #[derive(Clone, Debug)]
 pub enum Protection {
     /// Not at all.

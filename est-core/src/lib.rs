@@ -7,7 +7,7 @@
 //! ```text
 //! begin(site, request, now, entropy) -> Step
 //!
-//! Step::Authenticate   who asks?                       answer(Verdict)   -> Step
+//! Step::Authenticate   which client asks?              answer(Verdict)   -> Step
 //! Step::Claim          reserve, once and for all       answer(Claimed)   -> Step
 //! Step::GenerateKey    make a key (/serverkeygen)      answer(Generated) -> Step
 //! Step::Issue          ask the CA                      answer(Issuance)  -> Step

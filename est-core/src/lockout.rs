@@ -1,4 +1,4 @@
-//! Guesses at passwords: whom they count against, and when those are locked out.
+//! Guesses at passwords: what they count against, and when that is locked out.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -32,13 +32,13 @@ pub struct Lockout {
 /// A wrong password, as it is to be counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guess {
-    /// Against whom it counts.
+    /// What it counts against.
     pub against: Vec<Counted>,
     /// What becomes of them.
     pub lockout: Lockout,
 }
 
-/// Somebody against whom wrong passwords count.
+/// A user name, password or network that wrong passwords count against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counted {
     /// `user NAME`, `password ID` or `address NETWORK`.
@@ -49,7 +49,7 @@ pub struct Counted {
 
 impl Guess {
     /// Counts a try against the user name that was claimed, the password that was tried and the address that it came
-    /// from: who tries one password under many names, or many under one, counts as who tries one.
+    /// from: an attacker that tries one password under many names, or many under one, counts like one that tries one.
     ///
     /// It also counts against the [`networks`] of that address, of which each may have more failures than those within it:
     /// many share one, and one may have many.
@@ -65,7 +65,7 @@ impl Guess {
         Self { against: one.chain(networks).collect(), lockout }
     }
 
-    /// Against whom it counts, by name.
+    /// What it counts against, by name.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         self.against.iter().map(|counted| counted.who.clone()).collect()

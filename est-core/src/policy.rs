@@ -201,7 +201,7 @@ impl Plan {
         .to_der()
     }
 
-    /// Whether `certificate` names whom the plan names, certifies the planned key for nothing that was not planned, and
+    /// Whether `certificate` has the names of the plan, certifies the planned key for nothing that was not planned, and
     /// ends no later: what any CA must keep to.
     #[must_use]
     pub fn is_met_by(&self, certificate: &Certificate) -> bool {

@@ -13,7 +13,7 @@ use crate::{
 /// A boxed answer: dyn-compatible, runtime-free.
 pub type PortFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, PortError>> + Send + 'a>>;
 
-/// Decides who a peer is.
+/// Authenticates a peer.
 pub trait Authenticator: Send + Sync {
     /// Tells whose evidence this is at this time.
     fn authenticate<'a>(&'a self, evidence: &'a Evidence, now: UnixTime) -> PortFuture<'a, Verdict>;

@@ -12,8 +12,8 @@ use crate::pkix::{Certificate, Csr, Extension, GeneralNames, oid};
 use crate::policy::Plan;
 use crate::{Approval, Ca, Guess, Operation, Principal, Refusal, Seconds, Serial, UnixTime};
 
-/// What makes two requests the same request: who asks, where, for what operation, and for what: the key, the names and
-/// every other extension and attribute.
+/// What makes two requests the same request: the client, the label, the operation, and what is asked for: the key, the
+/// names and every other extension and attribute.
 ///
 /// Not the request's octets: a client that links its request to its TLS session (RFC 7030 §3.5), or signs with a
 /// randomised scheme, sends others every time. But nothing that a certificate can depend on is left out: an operator's
@@ -139,7 +139,7 @@ pub enum Issuance {
     Refused,
 }
 
-/// What the store must remember before the client hears of it, in one transaction.
+/// What the store must remember before the client gets its answer, in one transaction.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// When the exchange began.

@@ -97,7 +97,7 @@ pub enum Refusal {
     ClientCertificateRevoked,
     /// A listed proxy sent a Client-Cert or Client-Cert-Chain header that cannot be read (RFC 9440 §2).
     ClientCertHeader,
-    /// Renewal is for those who show the certificate that they renew.
+    /// Renewal needs the certificate that is renewed.
     CertificateRequired,
 
     // What was sent.
@@ -294,7 +294,7 @@ pub enum Refusal {
     CaNotValid,
     /// The same request is being answered on another connection.
     InProgress,
-    /// Nobody could tell who the peer is just now.
+    /// The peer cannot be authenticated at the moment.
     DirectoryUnavailable,
     /// Nobody could tell just now whether the client's certificate was revoked: the server lacks a CRL that says so,
     /// which is no fault of the client's and may be different in a while.

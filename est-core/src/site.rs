@@ -31,9 +31,9 @@ pub struct Site {
     pub algorithms: Algorithms,
     /// Whether request bodies must be base64 of DER, as RFC 8951 says, and nothing else.
     pub strict_encoding: bool,
-    /// Whether `/csrattrs` is only for those who authenticate.
+    /// Whether `/csrattrs` needs authentication.
     pub csrattrs_auth: bool,
-    /// Keys that get no certificate, besides those that [`decide`](crate::policy::decide) knows.
+    /// Keys that get no certificate, in addition to those that [`decide`](crate::policy::decide) knows.
     pub key_blocklists: Vec<KeyBlocklist>,
     /// Characters in a line of base64 in replies; one line if `None` or zero.
     pub base64_line_length: Option<usize>,
@@ -149,12 +149,12 @@ impl CaCerts {
     }
 }
 
-/// What one path of the server issues, from which CA, to whom.
+/// What one path of the server issues, from which CA, to which clients.
 #[derive(Clone, Debug)]
 pub struct Label {
     /// Its path segment; `None` for the unlabelled path.
     pub name: Option<String>,
-    /// Who issues.
+    /// The CA that issues.
     pub ca: Arc<Ca>,
     /// What is issued.
     pub profile: Profile,
@@ -162,7 +162,7 @@ pub struct Label {
     pub approval: Approval,
     /// Which names the holder of a certificate may ask for at `/simpleenroll`.
     pub certificate_names: NameBinding,
-    /// The CAs whose certificates authenticate here, besides those of [`ca`](Self::ca): one of them must be on the path.
+    /// The CAs whose certificates authenticate here, in addition to those of [`ca`](Self::ca): one of them must be on the path.
     pub client_anchors: Vec<Certificate>,
     /// Every CA of the server. A certificate below another one than [`ca`](Self::ca) authenticates here only if
     /// [`client_anchors`](Self::client_anchors) names that CA itself.
@@ -177,7 +177,7 @@ pub struct Label {
     pub base64_line_length: Option<usize>,
     /// What a request must say of its connection.
     linking: Linking,
-    /// What `/csrattrs` lists besides what the profile asks for.
+    /// What `/csrattrs` lists in addition to what the profile asks for.
     more: Vec<Oid>,
     /// The answer of `/cacerts` until one of the certificates ends.
     cacerts: Arc<CaCerts>,
@@ -243,8 +243,8 @@ impl Label {
         self.authorities.iter().find(|authority| authority.is(own, &self.ca, algorithms))
     }
 
-    /// The CA's certificate, those above it and those of its rollover, unless that is over for them: there are clients
-    /// that refuse the whole answer for one certificate that has ended.
+    /// The CA's certificate, those above it and those of its rollover that have not ended: some clients refuse the whole
+    /// answer for one certificate that has ended.
     #[must_use]
     pub fn cacerts(&self, now: UnixTime) -> Arc<CaCerts> {
         if now <= self.cacerts.not_after {
@@ -269,7 +269,7 @@ pub enum Approval {
     Manual,
 }
 
-/// Which names somebody who holds a certificate may ask for at `/simpleenroll`.
+/// Which names the holder of a certificate may ask for at `/simpleenroll`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameBinding {
     /// The subject and the subjectAltName of that certificate.
@@ -279,7 +279,7 @@ pub enum NameBinding {
     Any,
 }
 
-/// Which purposes somebody who holds a certificate may get.
+/// Which purposes the holder of a certificate may get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PurposeBinding {
     /// Those of that certificate: a label whose certificates are for more is not for its holder.

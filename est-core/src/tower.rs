@@ -70,8 +70,8 @@ pub trait Shell: Send + Sync {
     fn spawn(&self, task: Task);
 }
 
-/// A body of at most so many octets is read whoever sends it, which is what a request for a certificate takes with the keys
-/// that there are. A longer one is read only if it is known who asks.
+/// A body of at most so many octets is read from any client: enough for a request with any key that there is. A longer one
+/// is read only from a client that is known.
 pub const SHORT_BODY: usize = 16 * 1024;
 
 /// An exchange that needs room.

@@ -22,7 +22,7 @@ pub struct CsrAdvice {
     pub subject_alt_name: Option<NamesAdvice>,
     /// The other extensions, with the values that are given.
     pub extensions: Vec<ExtensionTemplate>,
-    /// The attributes that the request should have: challengePassword, say.
+    /// The attributes that the request should have, for example challengePassword.
     pub attributes: Vec<Oid>,
 }
 

@@ -7,10 +7,10 @@ use super::recipient::Recipient;
 use super::tlv::{self, Parts};
 use crate::pkix::oid;
 
-/// An encrypted SignedData and who can open it.
+/// An encrypted SignedData and its recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Enveloped {
-    /// Those who can.
+    /// The recipients.
     pub recipients: Vec<Recipient>,
     /// How the content is encrypted.
     pub encryption: ContentEncryption,
@@ -23,7 +23,7 @@ pub struct Enveloped {
 }
 
 impl Enveloped {
-    /// What is authenticated besides the content, where anything is: the attributes of RFC 5083 §2.1, which must say
+    /// What is authenticated apart from the content, where anything is: the attributes of RFC 5083 §2.1, which must say
     /// the content's type when it is not data; a SET OF Attribute, DER.
     #[must_use]
     pub fn authenticated_attributes() -> Vec<u8> {
@@ -87,7 +87,7 @@ impl Enveloped {
         } else {
             (content_type == oid::ID_ENVELOPED_DATA.as_der()).then(Vec::new)?
         };
-        // GCM belongs in AuthEnvelopedData and CBC does not (RFC 5083 §1): whoever mixes them may be an attacker.
+        // GCM belongs in AuthEnvelopedData and CBC does not (RFC 5083 §1): a mixture may be an attack.
         (encryption.is_authenticated() != tag.is_empty()).then_some(())?;
         Some(Self { recipients, encryption, nonce: nonce.to_vec(), ciphertext, tag })
     }

@@ -224,7 +224,7 @@ impl Recipient {
         Some(Self::Kem { rid, kem, ciphertext, wrap, ukm, encrypted_key })
     }
 
-    /// What the key derivation takes in besides the shared secret: ECC-CMS-SharedInfo (RFC 5753 §7.2) or
+    /// What the key derivation takes in apart from the shared secret: ECC-CMS-SharedInfo (RFC 5753 §7.2) or
     /// CMSORIforKEMOtherInfo (RFC 9629 §5), DER. Empty for a recipient without a derivation.
     #[must_use]
     pub fn derivation_info(&self) -> Vec<u8> {

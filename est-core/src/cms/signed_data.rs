@@ -8,7 +8,7 @@ use super::algorithm::Digest;
 use super::tlv::{self, Parts};
 use crate::pkix::{Certificate, oid};
 
-/// A key package and who signed it.
+/// A key package and its signer.
 #[derive(Clone, Debug)]
 pub struct SignedData {
     /// The AsymmetricKeyPackage, DER.

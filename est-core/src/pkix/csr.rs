@@ -61,7 +61,7 @@ impl Csr {
         Self::with(der, info, subject, public_key)
     }
 
-    /// Reads what is asked for besides the key.
+    /// Reads what is asked for apart from the key.
     fn with(
         der: &[u8],
         info: asn1::CertificationRequestInfo,

@@ -13,7 +13,7 @@ use super::{GeneralName, GeneralNames, Oid, asn1, oid};
 pub struct Extension {
     /// Which one.
     pub id: Oid,
-    /// Whether who does not know it must reject the certificate.
+    /// Whether a verifier that does not know it must reject the certificate.
     pub critical: bool,
     /// Its value, DER.
     pub value: Vec<u8>,

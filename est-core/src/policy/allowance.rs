@@ -1,4 +1,4 @@
-//! Whose names who asks may ask for: their own, and those that they were allowed.
+//! The names that a client may ask for: its own, and those that it was allowed.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -10,7 +10,7 @@ use super::{NameKind, NameRule, Pattern, Wanted};
 use crate::Refusal;
 use crate::pkix::{Certificate, GeneralName};
 
-/// Names that somebody may ask for besides their own.
+/// Names that a client may ask for in addition to its own.
 #[derive(Clone, Debug, Default)]
 pub struct Allowance {
     subjects: Vec<Pattern>,
@@ -21,7 +21,7 @@ pub struct Allowance {
 /// Whose names are a principal's own.
 #[derive(Clone, Copy)]
 pub(super) enum Own<'a> {
-    /// Those of whom a password was created for.
+    /// Those of the entity that a password was created for.
     Entity(Option<&'a str>),
     /// Those of a certificate.
     Certificate(&'a Certificate),
@@ -61,7 +61,8 @@ impl Allowance {
             let pattern =
                 |kind| given.map(|given| pattern(kind, given)).transpose().map_err(|what: String| wrong(&what));
             if kind == "subject" {
-                let subject = pattern(None)?.ok_or_else(|| wrong("says no subject: write subject:CN=NAME, say"))?;
+                let subject =
+                    pattern(None)?.ok_or_else(|| wrong("says no subject: write for example subject:CN=NAME"))?;
                 allowance.subjects.push(subject);
             } else {
                 let kind = NameKind::from_text(kind).ok_or_else(|| {
@@ -120,7 +121,7 @@ fn pattern(kind: Option<&NameKind>, given: &str) -> Result<Pattern, String> {
 }
 
 /// Whether each of the wanted names is the principal's own or allowed. An attribute of the subject may also be what a
-/// wanted dNSName, iPAddress or rfc822Name is: those say who it is, where the text of another kind may say anything.
+/// wanted dNSName, iPAddress or rfc822Name is: those identify it, where the text of another kind may say anything.
 ///
 /// # Errors
 /// [`Refusal::NameNotBound`], for the first that is not.

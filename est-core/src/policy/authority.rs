@@ -1,4 +1,4 @@
-//! Registration authorities: holders of our own certificates who enroll for others (RFC 7030 §3.7).
+//! Registration authorities: holders of our own certificates that enroll for others (RFC 7030 §3.7).
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -10,7 +10,7 @@ use super::{NameRule, NameRules, Pattern, Profile, SubjectRules, Wanted};
 use crate::pkix::Certificate;
 use crate::{Algorithms, Ca, Refusal};
 
-/// Who may enroll for others at a label, and for whom.
+/// A client that may enroll for others at a label, and the names that it may ask for.
 #[derive(Clone, Debug)]
 pub struct RegistrationAuthority {
     /// What audit records call it.
@@ -34,7 +34,7 @@ impl RegistrationAuthority {
             && ca.has_issued(certificate, algorithms)
     }
 
-    /// Its own limits, besides those of the profile.
+    /// Its own limits, in addition to those of the profile.
     pub(super) fn check(&self, wanted: &Wanted<'_>) -> Result<(), Refusal> {
         let limits = Profile {
             subject: SubjectRules {

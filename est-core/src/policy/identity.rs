@@ -8,14 +8,14 @@ use super::{Allowance, NameRule, Pattern};
 use crate::Principal;
 use crate::pkix::{Certificate, Fingerprint};
 
-/// Names that certain principals may ask for besides their own, and the labels that they may use.
+/// Names that certain principals may ask for in addition to their own, and the labels that they may use.
 #[derive(Clone, Debug)]
 pub struct IdentityRule {
     /// Its name in the configuration.
     pub name: String,
     /// Whom it is about.
     pub who: Who,
-    /// What they may ask for besides their own names.
+    /// What they may ask for in addition to their own names.
     pub allowance: Allowance,
     /// The labels that they may use: no others, and these whatever their certificate is for; every one if `None`. The
     /// allowance is for these alone.
@@ -41,7 +41,7 @@ pub enum Who {
 }
 
 impl Who {
-    /// Whether it says who issued the certificates, or which one it is.
+    /// Whether it names the issuer of the certificates, or one certificate.
     pub(crate) fn tells_issuers_apart(&self) -> bool {
         match self {
             Self::Certificate { issuer, fingerprint, .. } => issuer.is_some() || fingerprint.is_some(),

@@ -26,7 +26,7 @@ impl Pattern {
     }
 
     /// As [`new`](Self::new), for a pattern that may take little memory and time to compile: it is not compiled once, when the
-    /// server starts, but when somebody comes to whom it applies.
+    /// server starts, but for each client that it applies to.
     ///
     /// # Errors
     /// What is wrong with it, as the rest of a sentence.

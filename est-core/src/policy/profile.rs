@@ -7,7 +7,7 @@ use super::{NameKind, NameRule, Pattern};
 use crate::Seconds;
 use crate::pkix::{Extension, KeyType, KeyUsage, Oid, oid};
 
-/// What is issued: every rule that an operator may set. What RFC 5280 says applies besides.
+/// What is issued: every rule that an operator may set. What RFC 5280 says applies, too.
 #[derive(Clone, Debug)]
 pub struct Profile {
     /// Its name in the configuration.

@@ -82,7 +82,7 @@ pub(super) fn text(name: &GeneralName) -> String {
     }
 }
 
-/// Whether all who read the text take it for the same name.
+/// Whether all readers of the text take it for the same name.
 fn is_clear(name: &GeneralName, text: &str) -> bool {
     let has_one_host = || text.matches('@').count() <= 1 && !text.contains('"');
     match name {

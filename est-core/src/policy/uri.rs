@@ -18,7 +18,7 @@ pub(super) fn is_absolute_uri(text: &str) -> bool {
 /// The schemes whose URIs may leave the host to the reader, as in `ldap:///CN=CA` (RFC 4516 §2, RFC 8089 §2).
 const WITHOUT_HOST: [&str; 3] = ["ldap", "ldaps", "file"];
 
-/// Whether the URI leads to the place that its text shows, whoever reads it: nothing in it is decoded to a letter, a dot
+/// Whether every reader of the URI takes it for the place that its text shows: nothing in it is decoded to a letter, a dot
 /// or a slash (§6.2.2.2), no segment of the path is made of dots (§5.2.4) or empty, which some take for one slash, and
 /// no userinfo stands where a host is expected (§7.6).
 pub(super) fn is_read_alike(text: &str) -> bool {

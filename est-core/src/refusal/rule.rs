@@ -15,7 +15,7 @@ pub struct Rule {
 }
 
 impl Refusal {
-    /// The rule that a request for a certificate breaks; `None` for what is not about the request: who asks, how, and
+    /// The rule that a request for a certificate breaks; `None` for what is not about the request: the client, how it asks, and
     /// what is out of order here.
     #[must_use]
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is not about the request has no rule")]

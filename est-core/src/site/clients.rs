@@ -12,8 +12,8 @@ use crate::{CertificatePath, Issuers, Operation, Principal, Refusal};
 impl Label {
     /// Whether the principal may use this label for `operation`.
     ///
-    /// A password that was created for a label is good there alone, and a principal to whom an
-    /// [`IdentityRule`](crate::policy::IdentityRule) gives labels may use no others. At a label that makes registration
+    /// A password that was created for a label is good there alone, and a principal with labels of an
+    /// [`IdentityRule`](crate::policy::IdentityRule) may use no others. At a label that makes registration
     /// authorities, a certificate must be one of an authority that this CA made, and a password must have been created
     /// for this label: names alone, which others may give, make no authority.
     ///

@@ -44,8 +44,8 @@ impl KeyBlocklist {
         Self(Hashes::Prefixes(PUBLISHED))
     }
 
-    /// Refuses the keys of the two lists that are built in. [`decide`](crate::policy::decide) does so; whoever
-    /// takes a key from elsewhere calls it.
+    /// Refuses the keys of the two lists that are built in. [`decide`](crate::policy::decide) does so; call it for
+    /// a key from elsewhere.
     ///
     /// # Errors
     /// [`KeyError::DebianWeak`], [`KeyError::Published`].

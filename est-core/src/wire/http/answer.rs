@@ -52,7 +52,7 @@ impl Preferences<'_> {
     /// Characters in a line of base64; one line if `None` or zero.
     ///
     /// libest reads no line of more than 1,024 characters (OpenSSL's `BIO_f_base64`), and others read no second line
-    /// (strongSwan before 5.9.11). libest alone says who it is.
+    /// (strongSwan before 5.9.11). Only libest names itself.
     fn line_length(&self, site: &Site) -> Option<usize> {
         let label = split_path(&site.base_path, self.path).and_then(|(label, _)| site.label(label.as_deref()));
         let configured = label.and_then(|label| label.base64_line_length).or(site.base64_line_length);
