@@ -59,7 +59,7 @@ pub struct AuditRecord {
     pub label: Option<String>,
     /// With what CA.
     pub ca: Option<String>,
-    /// How they had shown who they are.
+    /// How they authenticated.
     pub method: Option<Method>,
     /// What else there is to say.
     pub reason: Option<String>,
@@ -72,7 +72,7 @@ pub struct AuditRecord {
     pub chain: Option<Chain>,
 }
 
-/// How somebody showed who they are.
+/// How a client or an operator authenticated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
     /// By a client certificate.
@@ -116,12 +116,12 @@ pub struct Actor {
 }
 
 impl Actor {
-    /// Somebody who runs commands on the server.
+    /// The user of a command on the server.
     pub fn local(name: impl Into<String>) -> Self {
         Self { name: name.into(), method: Method::Local, source: None }
     }
 
-    /// Whether a record of `name` is of the same person, as far as names tell: the one who logged in, whichever user they
+    /// Whether a record of `name` is of the same person, as far as names show: the user that logged in, whichever user they
     /// turned into, or were by their own account.
     pub(crate) fn is_person(&self, name: &str) -> bool {
         fn person(name: &str) -> &str {
@@ -152,7 +152,7 @@ pub enum ServerEvent {
     AuthFailures,
     /// A client certificate was not accepted in the TLS handshake.
     CertificateRejected,
-    /// A TLS session did not come about.
+    /// A TLS handshake failed.
     TlsFailure,
     /// What happens is written down from here on.
     AuditStarted,

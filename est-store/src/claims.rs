@@ -1,8 +1,8 @@
 //! Claims: one request, one certificate, however often it is asked for.
 //!
 //! A claim is open while somebody works on it, under a lease. It ends finished, and answers the same request with the
-//! same certificate until its time is over; or it is deleted, and nothing happened. Between the two it may be left to
-//! the next one who asks: with a ticket of the CA, or because whoever worked on it did not finish.
+//! same certificate until its time has passed; or it is deleted, and nothing happened. Between the two it may be left to
+//! the next request: with a ticket of the CA, or because the exchange that held it did not finish.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,7 +23,7 @@ use crate::{StoreError, UnixMicros, passwords, requests};
 /// How long a claim that this process works on is waited for: a bell rings when it is done.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long one is waited for that another process works on, which may have died: whoever waits keeps others waiting.
+/// How long one is waited for that another process works on, which may have died: a waiting exchange delays others.
 const PATIENCE_WITH_OTHERS: Duration = Duration::from_secs(1);
 
 /// How many wait for other processes at a time; the next one is told at once to come again.
@@ -284,7 +284,7 @@ impl Reservation {
         let (state, lease_until, claimed) = self.beginning(at);
         let sql = "INSERT INTO claims (identity, state, serial, lease_until_micros, replay_until, password, node) \
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (identity) DO NOTHING";
-        // Before the password is used, so that who comes second waits here, and then finds a claim and not a password
+        // Before the password is used, so that the second request waits here, and then finds a claim and not a password
         // that is spent.
         if db.execute(sql, &self.row(state, lease_until)).await? == 0 {
             return Ok(Attempt::Overtaken);
@@ -297,7 +297,7 @@ impl Reservation {
         Ok(Attempt::Answered(claimed))
     }
 
-    /// Makes the claim in place of one whose time is over.
+    /// Makes the claim in place of one whose time has passed.
     async fn renew(&self, db: &mut Session, at: UnixMicros) -> Result<Claimed, StoreError> {
         if self.is_compromised(db).await? {
             return Ok(Claimed::KeyCompromised);
@@ -363,7 +363,7 @@ impl Reservation {
         Ok(db.query_one("SELECT 1 FROM compromised_keys WHERE digest = ?1", &values![&self.key]).await?.is_some())
     }
 
-    /// Moves the end of a claim along for as long as its client asks, so that it is there to hear of a no.
+    /// Moves the end of a claim along for as long as its client asks, so that it can be there to get a refusal.
     async fn keep_waiting(&self, db: &mut Session) -> Result<(), StoreError> {
         let sql = "UPDATE claims SET replay_until = ?2 WHERE identity = ?1 AND replay_until < ?2";
         db.execute(sql, &values![&self.identity, seconds(self.replay_until)]).await?;
@@ -439,7 +439,7 @@ impl Held {
 
 /// Deletes some of the claims whose time is over by `over`, and tells whether there may be more of them.
 ///
-/// Those that a CA has yet to decide stay, and those that a person has, until their clients have been silent for long. One that was left open without either goes: whoever asks again
+/// Those that a CA has yet to decide stay, and those that a person has, until their clients have been silent for long. One that was left open without either goes: a client that asks again
 /// gets a claim of their own.
 pub(crate) struct Sweep {
     /// After how many seconds without a word from its client a request ends that waits, or was approved; 0 is never.

@@ -1,6 +1,6 @@
 //! The CRLs of the CAs: what belongs on them, and the last one of each.
 //!
-//! Each key of a CA has CRLs of its own, signed by it. It goes by the name of its [`Authority`](crate::Authority). What the
+//! Each key of a CA has CRLs of its own, signed by it. It has the name of its [`Authority`](crate::Authority). What the
 //! CA revoked may be on the CRLs of all its keys: they are asked for together.
 
 use std::collections::HashSet;

@@ -54,7 +54,7 @@ pub(crate) struct Inner {
     migrated: Vec<&'static str>,
 }
 
-/// What the connections to a database are, and who uses them.
+/// The connections to a database, and their users.
 #[derive(Debug)]
 enum Engine {
     Sqlite {
@@ -238,7 +238,7 @@ impl Database {
         written.await.map(drop)
     }
 
-    /// The last change that was not committed, unless another one was since: with a full disk, say, while
+    /// The last change that was not committed, unless another one was since: for example with a full disk, while
     /// [`probe`](Self::probe) succeeds because it takes no room.
     #[must_use]
     pub fn trouble(&self) -> Option<Trouble> {
@@ -369,9 +369,9 @@ impl Store for Database {
     }
 }
 
-/// Wakes those who wait for a claim that somebody else holds.
+/// Wakes the exchanges that wait for a claim that another one holds.
 ///
-/// A claim shares its bell with some others, so that nothing has to be kept per claim: who is woken looks again.
+/// A claim shares its bell with some others, so that nothing has to be kept per claim: an exchange that is woken looks again.
 #[derive(Debug)]
 pub(crate) struct Settled([Notify; 64]);
 

@@ -129,7 +129,7 @@ impl fmt::Display for StoreError {
     }
 }
 
-/// Without a source: the text has the cause in it, and whoever prints both would say it twice.
+/// Without a source: the text has the cause in it, and printing both would say it twice.
 impl Error for StoreError {}
 
 /// What SQLite says when the system could not write something. That a disk is full is no part of it: then nothing was

@@ -1,4 +1,4 @@
-//! Wrong passwords: whom they count against, and who is locked out for them.
+//! Wrong passwords: what they count against, and lockouts.
 
 use est_core::{Counted, Guess, Lockout, UnixTime};
 
@@ -17,7 +17,7 @@ const EXACT: u32 = 64;
 /// Failures that count against somebody.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failures {
-    /// Against whom: `user NAME`, `password ID` or `address NETWORK`.
+    /// What they count against: `user NAME`, `password ID` or `address NETWORK`.
     pub who: String,
     /// How many, as of the last one: while locked out, those that led to it.
     pub count: u32,
@@ -39,7 +39,7 @@ impl Database {
         self.glance(LockedUntil { who: who.to_vec(), now }).await
     }
 
-    /// Lists whom failures count against, the last failure first, up to `limit` of them.
+    /// Lists what failures count against, the last failure first, up to `limit` entries.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -57,19 +57,19 @@ impl Database {
     }
 }
 
-/// Somebody who was just locked out.
+/// A new lockout.
 pub(crate) struct LockedOut {
     who: String,
     failures: u32,
     until: UnixTime,
 }
 
-/// Counts a wrong password, and tells who is locked out by it. What counts against somebody who is locked out already
+/// Counts a wrong password, and returns the lockouts that follow. What counts against an entry that is locked out already
 /// is not counted.
 pub(crate) async fn count(db: &mut Session, guess: &Guess, now: UnixTime) -> Result<Vec<LockedOut>, StoreError> {
     let lockout = guess.lockout;
     let mut locked_out = Vec::new();
-    // In one order everywhere, so that nobody waits for who waits for them.
+    // In one order everywhere, so that there is no deadlock.
     let mut against: Vec<&Counted> = guess.against.iter().collect();
     against.sort_unstable_by_key(|counted| &counted.who);
     for Counted { who, max_failures } in against {

@@ -1,11 +1,11 @@
 //! Who remembers: claims, certificates, one-time passwords, requests that await approval, and the audit trail.
 //!
 //! [`Database`] is a database file, or a database of a PostgreSQL or MariaDB server. It answers the [`Store`](est_core::Store) port, so that every enrollment is claimed
-//! before anything is signed and recorded before anybody hears of it, and it has what an operator asks for beside
+//! before anything is signed and recorded before anything leaves, and it has what an operator asks for beside
 //! that: passwords to create, certificates to list and revoke, requests to decide, events to read.
 //!
 //! All writing is done by one thread. It takes whatever is queued, runs it in one transaction, and commits once: the disk is
-//! waited for once for all who came together. Where a piece fails, they are run once more, each in a savepoint of its own,
+//! waited for once for all that came together. Where a piece fails, they are run once more, each in a savepoint of its own,
 //! and it takes nothing but itself back. Reading goes through a few connections of its own, which writing never holds up.
 //!
 //! With a file, the thread also copies the write-ahead log into the database, between two batches, and writes nothing more once the

@@ -20,7 +20,7 @@ pub struct NewPassword {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
-    /// What names it is good for besides the entity's own.
+    /// The names that it is good for in addition to the entity's own.
     pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,
@@ -30,7 +30,7 @@ pub struct NewPassword {
     pub max_uses: u32,
 }
 
-/// A password, for somebody who authenticates with it.
+/// A password, for the authenticator.
 #[derive(Clone, Debug)]
 pub struct Password {
     /// What the secret is checked against.
@@ -39,7 +39,7 @@ pub struct Password {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
-    /// What names it is good for besides the entity's own.
+    /// The names that it is good for in addition to the entity's own.
     pub names: Vec<String>,
     /// When it ends.
     pub expires: UnixTime,
@@ -66,7 +66,7 @@ pub struct PasswordSummary {
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
-    /// What names it is good for besides the entity's own.
+    /// The names that it is good for in addition to the entity's own.
     pub names: Vec<String>,
     /// When it was made.
     pub created: UnixTime,

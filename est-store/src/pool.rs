@@ -24,7 +24,7 @@ struct Inner {
     free: Arc<Semaphore>,
     size: usize,
     clock: Clock,
-    /// Where the connections live, whatever becomes of those who ask.
+    /// Where the connections live, whatever happens to the callers.
     runtime: Handle,
 }
 
@@ -96,7 +96,7 @@ impl Inner {
             let broken = matches!(answer, Err(StoreError::Unreachable(_)));
             idle = (session.is_usable() && !broken).then_some(session);
             match answer {
-                // A connection breaks while it is idle; whoever takes it next is not to suffer for that.
+                // A connection breaks while it is idle; its next user must not suffer for that.
                 Err(StoreError::Unreachable(_)) if kept && Instant::now() < deadline => {}
                 // The database lets one of those through that meet, each time.
                 Err(StoreError::Contended(_)) if Instant::now() < deadline => {
@@ -145,7 +145,7 @@ impl Inner {
     }
 }
 
-/// How long those who met stay apart: longer after more tries, and not equally long for two of them.
+/// How long transactions that met stay apart: longer after more tries, and not equally long for two of them.
 fn apart(attempt: u32) -> Duration {
     // The hasher's key is random, and that is as much as is needed here.
     let spread = RandomState::new().hash_one(attempt);

@@ -9,13 +9,13 @@ use crate::value::{Value, values};
 use crate::work::Work;
 use crate::{Actor, StoreError, UnixMicros};
 
-/// How many rows of one kind are deleted in one transaction: whoever enrolls meanwhile waits for one at most.
+/// How many rows of one kind are deleted in one transaction: an enrollment meanwhile waits for one at most.
 const BATCH: usize = 500;
 
 /// How many of them one audit record names.
 const NAMES: usize = 25;
 
-/// For how long what is over is kept; `None` stands for ever.
+/// For how long ended things are kept; `None` is for ever.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Certificates, from their end on.
@@ -51,7 +51,7 @@ impl Database {
     }
 
     /// Deletes what has been over for longer than it is kept, on `actor`'s behalf: some hundreds in a transaction, which
-    /// has the audit record of them. After each, `progress` hears of all that is deleted.
+    /// has the audit record of them. After each, `progress` gets all that is deleted.
     ///
     /// What something else needs stays: a certificate that a claim answers with, one that was revoked and of which no CRL
     /// was made after its end, a password that a claim has used. A request that nobody has decided is never over.
@@ -96,7 +96,7 @@ impl Pruned {
 }
 
 impl Retention {
-    /// What is over, of each kind that is not kept for ever.
+    /// What has ended, of each kind that is not kept for ever.
     fn over(self, now: UnixTime) -> impl Iterator<Item = Over> {
         let kinds = [
             (Kind::Certificates, self.certificates),
@@ -147,7 +147,7 @@ impl Kind {
         }
     }
 
-    /// What they are looked for in the order of: an indexed column that the condition or the table goes by.
+    /// The order in which they are looked for: an indexed column that the condition or the table uses.
     const fn place(self) -> &'static str {
         match self {
             Self::Certificates => "not_after",
@@ -240,7 +240,7 @@ impl Work for Delete {
         let kind = self.over.kind;
         let (table, condition) = (kind.table(), kind.condition());
         // Held first, and then looked at once more: one of them may have been revoked since it was found, and a statement
-        // that waits for a row goes by what was there before it waited.
+        // that waits for a row uses what was there before it waited.
         let numbers: Vec<_> = self.numbers.iter().map(|number| Value::from(*number)).collect();
         let held = list(0, numbers.len());
         db.query(&format!("SELECT number FROM {table} WHERE number IN ({held}) ORDER BY number FOR UPDATE"), &numbers)

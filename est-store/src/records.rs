@@ -1,4 +1,4 @@
-//! Records: how an exchange ended, written down in one transaction before its client hears of it.
+//! Records: how an exchange ended, written down in one transaction before its client gets the answer.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ struct Record {
     /// Whose failures are forgotten.
     cleared: Vec<String>,
     issued: Option<Arc<Certificate>>,
-    /// What whoever holds the claim has authenticated with.
+    /// What the holder of the claim has authenticated with.
     credential: Option<Credential>,
     closing: Option<(Held, Closing)>,
 }
@@ -215,7 +215,7 @@ enum Flaw {
 }
 
 impl Record {
-    /// What is wrong with a certificate by now, or with who asked for it.
+    /// What is wrong with a certificate by now, or with its client.
     async fn flaw(&self, db: &mut Session, certificate: &Certificate) -> Result<Option<Flaw>, StoreError> {
         let (shown, password) = match &self.credential {
             Some(Credential::Certificate { contents, key, serial, issuer }) => {
@@ -327,7 +327,7 @@ fn is_authentication(kind: EventKind) -> bool {
     )
 }
 
-/// How somebody tried to show who they are, where it failed.
+/// How a client tried to authenticate, where that failed.
 fn attempted(kind: EventKind) -> Option<Method> {
     match kind {
         EventKind::MtlsFailure => Some(Method::Certificate),

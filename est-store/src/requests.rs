@@ -87,9 +87,9 @@ pub enum Decision {
 pub struct Ruling {
     /// Yes or no.
     pub decision: Decision,
-    /// Why, for whoever reads the request or the audit trail later.
+    /// Why, for readers of the request or the audit trail.
     pub comment: Option<String>,
-    /// Whether the one who made a password must not approve what is asked for with it.
+    /// Whether the maker of a password must not approve what is asked for with it.
     pub dual_control: bool,
 }
 
@@ -102,11 +102,11 @@ impl From<Decision> for Ruling {
 /// What came of deciding about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decided {
-    /// The next time it is asked, the client hears of it.
+    /// The client gets the answer when it asks again.
     Done,
     /// It was decided before, like this; nothing has changed.
     Already(RequestState),
-    /// Somebody else has to approve it: this one made the password that it came with, or nobody knows who did.
+    /// Somebody else has to approve it: this one made the password that it came with, or its maker is not on record.
     NeedsAnother,
     /// There is no such request.
     Unknown,

@@ -48,7 +48,7 @@ pub struct Withdrawn {
 
 impl Database {
     /// Whether this certificate was issued here and revoked, also one that only differs in its signature's octets; or is
-    /// for a key that is known to be compromised, whoever issued it.
+    /// for a key that is known to be compromised, whatever CA issued it.
     ///
     /// # Errors
     /// [`StoreError::Database`].

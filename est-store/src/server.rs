@@ -51,7 +51,7 @@ impl Server {
     /// Connects, and tries again while the server cannot be reached and there is time.
     ///
     /// # Errors
-    /// [`StoreError::Unreachable`] when time is over, or what the server says against it.
+    /// [`StoreError::Unreachable`] when there is no answer in time, or the server's reason.
     pub(crate) async fn connect(&self) -> Result<Session, StoreError> {
         let deadline = Instant::now() + self.connect_timeout;
         let mut pause = PAUSE;

@@ -1,4 +1,4 @@
-//! How far audit records have gone out of the database, and who ships them.
+//! How far audit records have gone out of the database, and which node ships them.
 
 use est_core::Seconds;
 
@@ -29,8 +29,8 @@ impl Database {
         self.read(Chains { sink: sink.to_owned() }).await
     }
 
-    /// Has `holder` ship a node's chain to `sink` for a while, unless somebody else does. A node gets its own chain from
-    /// whoever has it. Answers with the sequence of the last record that the sink has taken; `None` when the chain is
+    /// Has `holder` ship a node's chain to `sink` for a while, unless another one does. A node gets its own chain back from
+    /// any other. Answers with the sequence of the last record that the sink has taken; `None` when the chain is
     /// somebody else's.
     ///
     /// # Errors

@@ -289,7 +289,7 @@ fn tls(product: Product, mode: Option<&str>, root: Option<PathBuf>) -> Result<Tl
         Product::Postgres => (SSL_MODE, ROOT),
         Product::Mariadb => (SSL_MODE_OF_MARIADB, ROOT_OF_MARIADB),
     };
-    let rooted = |root: Option<PathBuf>| root.ok_or_else(|| wrong("does not say whom to trust", wants_root));
+    let rooted = |root: Option<PathBuf>| root.ok_or_else(|| wrong("names no CA to trust", wants_root));
     let mode = mode.map(|mode| mode.to_ascii_lowercase().replace('_', "-"));
     match mode.as_deref() {
         Some("disable" | "disabled") => Ok(Tls::Disable),

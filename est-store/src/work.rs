@@ -27,7 +27,7 @@ pub(crate) fn at_once<T>(future: impl Future<Output = Result<T, StoreError>>) ->
     }
 }
 
-/// Work that panics fails, as any that fails: whoever runs it goes on with the next.
+/// Work that panics fails like any other: the next piece runs after it.
 pub(crate) async fn contained<T>(work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
     let mut work = pin!(work);
     let poll = |cx: &mut Context<'_>| {

@@ -19,7 +19,7 @@ pub(crate) struct Working {
     clock: Clock,
 }
 
-/// A claim while it is made; whoever drops it has not got it.
+/// A claim while it is made; dropping it gives it up.
 pub(crate) struct Making {
     working: Arc<Working>,
     serial: Option<Vec<u8>>,

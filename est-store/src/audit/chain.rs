@@ -1,7 +1,7 @@
 //! The chain of a node's audit records: each has a hash over what it says and the hash of the record before it, so that
 //! none can be changed, taken out, put in or moved without every hash after it being another.
 //!
-//! Nothing in it is secret: who may write to the database can make a chain anew. What holds them to the old one is a
+//! Nothing in it is secret: an attacker that can write to the database can compute a whole chain again. What holds them to the old one is a
 //! hash of it that was signed, or kept where they do not reach.
 
 use std::fmt;

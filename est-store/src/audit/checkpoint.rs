@@ -10,8 +10,8 @@ const ALL: &[u8] = b"ohia audit checkpoint 2";
 /// What the octets begin with that a node signs to vouch for its own chain.
 const VOUCHER: &[u8] = b"ohia audit voucher 1";
 
-/// A statement that chains ended so at some time: nothing before that can be changed or taken out without somebody who
-/// has the statement finding it.
+/// A statement that chains ended so at some time: a reader of the statement finds every change to what was before, and what was
+/// taken out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// A chain: in a checkpoint of all chains, that of the node that signs.

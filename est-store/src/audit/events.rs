@@ -42,7 +42,7 @@ pub const EVENTS: &[KnownEvent] = &[
         "auth.failures",
         "More attempts to authenticate failed than are written down one by one; the reason says how many.",
     ),
-    failure("tls.failure", "A TLS session did not come about; the reason says why, or how many there were besides."),
+    failure("tls.failure", "A TLS handshake failed; the reason says why, or how many more failed."),
     success("tls.renewed", "The server's own certificate was renewed by a CA of it; the reason has the file."),
     success("enroll.success", "An enrollment ended with a certificate."),
     failure("enroll.failure", "An enrollment ended without one."),

@@ -61,7 +61,7 @@ impl Database {
         self.read(WithStandIns { node: node.to_owned(), after: stored(after), limit }).await
     }
 
-    /// As [`chain`](Self::chain), for who looks for what was done to it: with rows that share a place, and with those
+    /// As [`chain`](Self::chain), to look for what was done to it: with rows that share a place, and with those
     /// that cannot be read.
     ///
     /// # Errors

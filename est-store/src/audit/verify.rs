@@ -60,7 +60,7 @@ pub struct Finding {
 pub enum Tampering {
     /// It says something else than it did; or the one before it does, and has a hash that was made to fit.
     Changed,
-    /// It cannot be read any more: a value in it is none that is ever written there.
+    /// It cannot be read any more: a value in it is one that is never written there.
     Unreadable(&'static str),
     /// It is not there.
     Removed,
@@ -73,8 +73,8 @@ pub enum Tampering {
         /// The last that is known to have been there.
         last: u64,
     },
-    /// It, or one after it up to the checkpoint, was not what it is when the checkpoint was made: the chain was made
-    /// anew.
+    /// It, or one after it up to the checkpoint, was not what it is when the checkpoint was made: the chain was
+    /// rewritten.
     Rewritten {
         /// Where the checkpoint is.
         checkpoint: u64,
@@ -251,7 +251,7 @@ impl Verifier {
         } else if last > at_most {
             node.find(at_most.saturating_add(1), Tampering::BeyondTheEnd);
         } else if after.is_some_and(|end| end.sequence == last && end.hash != node.end.hash) {
-            // The last record was made anew, or replaced.
+            // The last record was written again, or replaced.
             node.find(last, Tampering::Changed);
         }
     }
@@ -441,7 +441,7 @@ impl fmt::Display for Finding {
             }
             Tampering::Rewritten { checkpoint } => write!(
                 f,
-                "the records were written anew from somewhere between {sequence} and {checkpoint} on: the checkpoint \
+                "the records were rewritten from somewhere between {sequence} and {checkpoint} on: the checkpoint \
                  at {checkpoint} has another hash"
             ),
             Tampering::Renumbered => write!(f, "record {sequence} has another number than it was given"),

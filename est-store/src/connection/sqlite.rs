@@ -86,7 +86,7 @@ fn query(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<V
 fn execute(db: &rusqlite::Connection, sql: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
     let mut statement = db.prepare_cached(translated(sql))?;
     if statement.column_count() > 0 {
-        // It was only to hold rows, and who writes here is alone.
+        // It was only to hold rows, and there is one writer.
         return Ok(0);
     }
     Ok(statement.execute(parameters(values))? as u64)

@@ -30,7 +30,7 @@ pub(crate) async fn connect(address: &Address) -> Result<Postgres, StoreError> {
     });
     config.keepalives_idle(KEEPALIVE).keepalives_interval(KEEPALIVE).tcp_user_timeout(2 * KEEPALIVE);
     let (client, connection) = config.connect(Encryption::of(&address.tls)?).await.map_err(told)?;
-    // It ends when the client is dropped, and whoever uses the client hears why it ended before.
+    // It ends when the client is dropped, and the client's user gets the reason if it ends before.
     tokio::spawn(connection);
     let session = format!(
         "SET default_transaction_isolation = 'read committed'; \

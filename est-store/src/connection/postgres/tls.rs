@@ -53,7 +53,7 @@ fn trusted(file: &Path, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServ
     verifier.map_err(|error| unusable(error.to_string()))
 }
 
-/// What a server has to show besides the key of its certificate.
+/// What a server has to show apart from the key of its certificate.
 #[derive(Debug)]
 struct Checks {
     /// A certificate of one of these CAs.
