@@ -211,7 +211,7 @@ impl Reloader {
         Box::new(move |actor| {
             let reloader = self.clone();
             Box::pin(async move {
-                // Recorded and not done it would be, if it ended with who asked for it.
+                // If it ended with the caller, it could be recorded and not done.
                 let reloading = tokio::spawn(async move { reloader.reload(&actor).await });
                 let changed = reloading.await.unwrap_or_else(|error| Err(vec![mistake(error.to_string())]));
                 let changed =

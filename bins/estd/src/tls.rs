@@ -20,7 +20,7 @@ use shown::ShownCertificates;
 /// Checks a client's certificates, leaf first, as they would be checked for an enrollment.
 pub(crate) type PathCheck = Arc<dyn Fn(&[Vec<u8>], UnixTime) -> Result<(), Doubt> + Send + Sync>;
 
-/// Whether clients are asked for a certificate, and what becomes of those who have none.
+/// Whether clients are asked for a certificate, and what happens to those without one.
 #[derive(Clone)]
 pub(crate) enum ClientCertificates {
     /// They are not asked.

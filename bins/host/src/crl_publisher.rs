@@ -1,4 +1,4 @@
-//! The CRLs of the CAs here: made when something was revoked and when it is time, and at hand for whoever asks.
+//! The CRLs of the CAs here: made when something was revoked and when it is time, and at hand for the server.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -242,7 +242,7 @@ impl Slot {
     }
 }
 
-/// Sees to the CRLs of all CAs, whoever else does so in the same database.
+/// Makes the CRLs of all CAs, together with the other servers of the same database.
 #[derive(Debug)]
 pub struct CrlPublisher {
     store: Database,

@@ -38,8 +38,8 @@ const KEYS_WAITING: usize = 32;
 const KEYS_TAKE: u32 = 6;
 /// How often what was counted is written down.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(60);
-/// How many refusals of strangers are written down one by one: of one source, and of all together. So many wrong
-/// passwords of all together are besides.
+/// How many refusals of strangers are written down one by one: of one source, and of all together. The second number is also
+/// the limit for wrong passwords of all together.
 const STRANGERS: [(u32, u32); 2] = [(1, 100), (10, 1_000)];
 
 /// How many refusals of one principal are written down one by one in a minute.
@@ -73,7 +73,7 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// With whom a TLS session did not come about. What is written down of the one leaves room for the other.
+/// The listener of a failed TLS handshake. What is written down of the one leaves room for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Listener {
     Est,
@@ -115,7 +115,7 @@ impl Admission {
         self.places.resize(bounds.max_concurrent, bounds.queue);
     }
 
-    /// Has `metrics` show who runs, who waits, and how many were refused.
+    /// Has `metrics` show what runs, what waits, and how many were refused.
     pub(crate) fn measure(self: &Arc<Self>, metrics: &Metrics) {
         let of = |count: fn(&Self) -> f64| {
             let admission = Arc::downgrade(self);
@@ -149,7 +149,7 @@ impl Admission {
     }
 
     /// Waits for a place at `label`; and before that, where an RSA key is to be made, for a turn at that in the line `key`:
-    /// those who wait for one hold no place.
+    /// exchanges that wait for one hold no place.
     async fn seat(
         self: Arc<Self>,
         label: String,
@@ -217,7 +217,7 @@ impl Admission {
         self.writes_down(What::Intruder, Some(source))
     }
 
-    /// Writes down, or counts, that a TLS session did not come about.
+    /// Records, or counts, a failed TLS handshake.
     pub(crate) async fn note_session(&self, store: &Database, peer: IpAddr, with: Listener, failed: Failed) {
         let Some(reason) = failed.reason() else { return };
         let (what, at) = match with {

@@ -191,7 +191,7 @@ const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// Waits until the server was told to stop and every request that was on its way has been seen.
 pub(crate) async fn time_to_finish(mut stop: watch::Receiver<bool>) {
-    // An error says that whoever could have told is gone.
+    // An error says that the sender is gone.
     let _ = stop.wait_for(|stop| *stop).await;
     tokio::time::sleep(LAST_WORDS).await;
 }

@@ -1,4 +1,4 @@
-//! Who is connected, and who has to go when somebody new comes.
+//! The open connections, and which one is closed for a new one.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -27,7 +27,7 @@ pub(crate) struct Connections {
 struct Table {
     next_id: u64,
     entries: HashMap<u64, Entry>,
-    /// One for each source of theirs: whoever holds it besides is a connection of that source.
+    /// One for each source of theirs: every other holder of it is a connection of that source.
     sources: HashMap<Source, Arc<()>>,
 }
 
@@ -219,7 +219,7 @@ impl Drop for Wait {
 pub(crate) struct Work(Arc<Place>);
 
 impl Work {
-    /// Of whom.
+    /// Its source.
     pub(super) fn place(&self) -> &Arc<Place> {
         &self.0
     }

@@ -1,4 +1,4 @@
-//! CRLs over HTTP: `GET /crl/<ca>.<key>.crl` and `/crl/<ca>.crl`, whoever asks. What is signed needs no other protection (RFC 5280 §8).
+//! CRLs over HTTP: `GET /crl/<ca>.<key>.crl` and `/crl/<ca>.crl`, for any client. What is signed needs no other protection (RFC 5280 §8).
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -75,7 +75,7 @@ impl Crls {
         }
         match found {
             Some(crl) if now < crl.next_update => current(crl, request.headers(), now),
-            // An old one could hide a revocation from whoever does not look at nextUpdate.
+            // An old one could hide a revocation from a client that does not look at nextUpdate.
             _ => refusal(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "there is no current CRL at the moment\n",
@@ -85,7 +85,7 @@ impl Crls {
     }
 }
 
-/// The octets of a CRL, shared by all who fetch it.
+/// The octets of a CRL, shared by all that fetch it.
 struct Octets(Arc<PublishedCrl>);
 
 impl AsRef<[u8]> for Octets {

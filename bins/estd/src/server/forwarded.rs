@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderName};
 const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address that a proxy tells; `None` if it cannot be told.
+/// The address that a proxy passes on; `None` if it cannot be read.
 ///
-/// Each proxy appends whom it heard from, so it is counted from the end; what stands further in front came with the
-/// request, and may be made up.
+/// Each proxy appends its peer, so the address is counted from the end; what is further in front came with the request,
+/// and may be made up.
 pub(super) fn client(told: ClientAddress, headers: &HeaderMap) -> Option<IpAddr> {
     let name = match told.header {
         AddressHeader::Forwarded => FORWARDED,
@@ -61,8 +61,8 @@ fn node(text: &str) -> Option<IpAddr> {
     text.parse().ok().or_else(bracketed).or_else(with_port).map(|address| address.to_canonical())
 }
 
-/// Splits at `separator`, but not within quotes; `None` if the last of them does not end: whoever opened it has hidden in
-/// it what was appended.
+/// Splits at `separator`, but not within quotes; `None` if the last of them does not end: it hides what was
+/// appended.
 fn split(text: &str, separator: char) -> Option<Vec<&str>> {
     let (mut parts, mut start) = (Vec::new(), 0);
     let (mut is_quoted, mut is_escaped) = (false, false);

@@ -22,7 +22,7 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// `body`, to whoever is at `place`.
+    /// `body`, to the client at `place`.
     pub(super) fn new(body: Full<Bytes>, place: Arc<Place>) -> Self {
         Self { body, rest: Bytes::new(), place }
     }

@@ -29,7 +29,7 @@ type Home<B> = Arc<Mutex<Option<(B, usize)>>>;
 pub(crate) struct Unread<B>(Option<Home<B>>);
 
 /// Lends out the body of a request with these `headers`. One that is empty, surely longer than `limit` octets, or sent
-/// only to who wants it (RFC 9110 §10.1.1), does not come back.
+/// only after a 100 (RFC 9110 §10.1.1), does not come back.
 pub(crate) fn lend<B: Body>(body: B, headers: &HeaderMap, limit: usize) -> (Lent<B>, Unread<B>) {
     let is_short = body.size_hint().lower() <= limit as u64;
     let comes_back = is_short && !body.is_end_stream() && !headers.contains_key(EXPECT);

@@ -56,7 +56,7 @@ impl Sender {
         }
     }
 
-    /// Who asks with this request, on a connection to `peer`.
+    /// The client of this request, on a connection to `peer`.
     ///
     /// A proxy's own certificate is no identity to enroll with, and the clients' connections end where nobody here
     /// can see them: there is no channel binding, and no address that a wrong password could count against, for the

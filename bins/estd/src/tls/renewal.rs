@@ -29,7 +29,7 @@ pub(crate) async fn renew(own: &OwnCertificate<'_>, now: UnixTime, store: &Datab
         Err(error) => warn!(
             error = format!("{error:#}"),
             not_after = %chain[0].not_after(),
-            "a certificate was renewed, and is shown until the server ends: run `estd tls renew` as a user who may write \
+            "a certificate was renewed, and is shown until the server ends: run `estd tls renew` as a user that may write \
              its file"
         ),
     }

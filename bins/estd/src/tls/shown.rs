@@ -10,7 +10,7 @@ use rustls::sign::CertifiedKey;
 use tracing::info;
 
 /// Shows each client the first certificate whose key signs in a way that the client can verify (RFC 8446 §4.2.3). ML-DSA
-/// comes before all others: who offers to verify it wants it, and who does not still gets in.
+/// comes before all others: a client that offers to verify it wants it, and one that does not still gets in.
 ///
 /// There is no ML-DSA in TLS 1.2. rustls leaves it out of the offer where a client has no cipher suite of TLS 1.3; one that
 /// has such a suite and yet does not speak TLS 1.3 contradicts itself, and is shown ML-DSA in vain.

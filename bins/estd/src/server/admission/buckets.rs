@@ -32,12 +32,12 @@ impl Rate {
 /// Slots that one lock guards, and in which a key may lie.
 const WAYS: usize = 8;
 
-/// A table of token buckets: one for everybody who has asked lately.
+/// A table of token buckets: one for each client that has asked lately.
 ///
 /// A bucket is the time at which it will be full again (the generic cell rate algorithm), so one that is full says
-/// nothing and gives its slot away. Where a new key finds none, it takes that of the fullest bucket: whoever asks too
-/// often has the emptiest, and stays; whoever is forgotten is let in. A flood from more sources than there are slots is
-/// not held off here, for nobody in it asks often.
+/// nothing and gives its slot away. Where a new key finds none, it takes that of the fullest bucket: a client
+/// over its rate has the emptiest, and stays; a client that is forgotten is let in. A flood from more sources than there are
+/// slots is not held off here, because none of them asks often.
 pub(crate) struct Buckets {
     hashing: RandomState,
     sets: Box<[Mutex<[Bucket; WAYS]>]>,
@@ -162,7 +162,7 @@ mod tests {
         let rate = Rate::new(10, 5);
         (0..5).for_each(|_| buckets.take("greedy", rate, START).unwrap());
         for number in 0..100_000 {
-            // Each of the flood asks once: its bucket is fuller than that of whom it might push out.
+            // Each of the flood asks once: its bucket is fuller than the one that it might push out.
             buckets.take(&number, rate, START).unwrap();
         }
         assert!(buckets.take("greedy", rate, START).is_err());

@@ -16,7 +16,7 @@ impl Admission {
     /// Waits for room, as [`tower::Shell::admit`] wants it.
     pub(crate) fn room(self: &Arc<Self>, work: &tower::Work<'_>, bounds: &Bounds) -> tower::Admission {
         let label = work.label.unwrap_or_default().to_owned();
-        // Those who are known wait apart from those who are not.
+        // Known clients wait apart from unknown ones.
         let who = match work.principal {
             Some(principal) => ["known".to_owned(), principal.id()],
             None => ["unknown".to_owned(), work.source.unwrap_or_default().to_owned()],
@@ -39,7 +39,7 @@ impl Admission {
     }
 }
 
-/// Knows who asks too often.
+/// Refuses clients that ask too often.
 struct Metered {
     authenticator: Arc<dyn Authenticator>,
     admission: Arc<Admission>,

@@ -28,9 +28,9 @@ pub(super) enum What {
     Stranger,
     /// A source from which somebody showed the admin API a credential that does not hold.
     Intruder,
-    /// A source with which a TLS session did not come about.
+    /// A source of failed TLS handshakes.
     Session,
-    /// A source with which a TLS session with the admin API did not come about.
+    /// A source of failed TLS handshakes with the admin API.
     AdminSession,
 }
 
@@ -75,7 +75,7 @@ impl Tally {
         }
     }
 
-    /// Takes what was counted, and begins anew.
+    /// Takes what was counted, and begins again at 0.
     pub(super) fn take(&self) -> Vec<Line> {
         let counts = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         let lines = What::ALL.into_iter().zip(counts).flat_map(|(what, Counts { named, others })| {
@@ -136,9 +136,9 @@ impl Line {
             (What::Refused, _) => format!("{count} more requests{others} were refused"),
             (What::Stranger, _) => format!("{count} more attempts{others} to authenticate failed"),
             (What::Intruder, _) => format!("{count} more attempts{others} to authenticate to the admin API failed"),
-            (What::Session, _) => format!("{count} more TLS sessions{others} did not come about"),
+            (What::Session, _) => format!("{count} more TLS handshakes{others} failed"),
             (What::AdminSession, _) => {
-                format!("{count} more TLS sessions{others} with the admin API did not come about")
+                format!("{count} more TLS handshakes{others} with the admin API failed")
             }
         }
     }

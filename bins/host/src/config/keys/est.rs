@@ -1,4 +1,4 @@
-//! What is served, at which labels, to whom.
+//! What is served, at which labels, to which clients.
 
 use super::Absent::{Default, Means, Mistake};
 use super::{Section, key};
