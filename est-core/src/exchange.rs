@@ -287,7 +287,7 @@ impl Context {
         self.end(None, Outcome::Refused(refusal))
     }
 
-    /// Turns to the last step: whatever happened is recorded before anybody hears of it.
+    /// Turns to the last step: whatever happened is recorded before anything leaves.
     fn end(self, intent: Option<Box<Intent>>, outcome: Outcome) -> Step {
         self.end_with(None, intent, outcome)
     }

@@ -226,7 +226,7 @@ impl Est {
         if is_head { without_body(answer) } else { answer }
     }
 
-    /// Reads head and body, and brings the exchange to its end. A long body is read only if it is known who asks.
+    /// Reads head and body, and brings the exchange to its end. A long body is read only from a client that is known.
     async fn exchange<B>(&self, site: &Arc<Site>, request: Request<B>) -> Result<Reply, Refusal>
     where
         B: Body + Send,
@@ -287,7 +287,7 @@ impl Est {
         }
     }
 
-    /// Learns who asks, in a task of its own, and lends what comes next. An exchange whose client is known ends on record,
+    /// Authenticates the client, in a task of its own, and lends what comes next. An exchange whose client is known ends on record,
     /// also where the client hangs up before its body has come or there is room: no password is tried unseen.
     async fn meet(&self, step: Authenticate, sent: Sent) -> Result<Loan, Refusal> {
         let (ports, shell) = (self.ports.clone(), self.shell.clone());
@@ -351,7 +351,7 @@ impl Est {
     }
 }
 
-/// How much of a body was read before it is known who sends it.
+/// How much of a body was read before its client is known.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Whole,

@@ -176,7 +176,7 @@ impl fmt::Display for Refusal {
                 write!(f, "the registration authority {ra} may not ask for this: {reason}")
             }
             Self::ServerKeyGenerationForbidden => {
-                f.write_str("keys for this label's certificates must be made by those who use them: enroll with your own")
+                f.write_str("this label does not generate keys: enroll with your own key")
             }
             Self::KeyGeneration(refusal) => refusal.fmt(f),
             Self::KeyAlreadyDelivered { serial } => write!(

@@ -74,7 +74,7 @@ impl ClientCertVerifier for Possession {
         self.path.is_some()
     }
 
-    /// Empty: clients may show what they have, whoever issued it.
+    /// Empty: clients may show a certificate of any issuer.
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
         &[]
     }
