@@ -7,7 +7,9 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use est_store::UnixMicros;
+use est_testkit::https::{Client, base64};
 use est_testkit::peers::is_installed;
+use est_testkit::pki::Key;
 use est_testkit::server::{Launch, Server};
 use serde_json::{Value, json};
 
@@ -121,6 +123,40 @@ fn a_chain_that_somebody_made_up_and_a_deleted_revocation_are_not_taken_for_good
         "{}",
         told(&changed)
     );
+}
+
+#[test]
+fn a_certificate_that_was_moved_to_another_key_of_its_ca_is_named() {
+    if !is_installed("sqlite3") {
+        return;
+    }
+    let server = Server::dev(ESTD);
+    let password = server.password(1);
+    let csr = base64(&Key::p256().csr("CN=moved", &["DNS:moved.example"]));
+    let client = Client::new(server.port(), &server.ca());
+    assert_eq!(client.enroll("/simpleenroll", Some(&password), csr.as_bytes()).status, 200);
+    let verify = || server.estd(&["audit", "verify", "--state"]);
+    assert_eq!(verify().status.code(), Some(0), "{}", told(&verify()));
+    let database = server.folder().join("estd.db");
+    let sql = |sql: &str| {
+        let changed = Command::new("sqlite3").arg(&database).arg(format!("PRAGMA busy_timeout = 5000; {sql}")).output();
+        assert!(changed.expect("sqlite3 runs").status.success(), "{sql}");
+    };
+    for (change, back) in [
+        ("UPDATE authorities SET name = 'x'", "UPDATE authorities SET name = 'main'"),
+        ("UPDATE authorities SET digest = zeroblob(32)", "UPDATE authorities SET digest = (SELECT digest FROM kept)"),
+        (
+            "INSERT INTO authorities SELECT 'y', zeroblob(32), id, issuer FROM authorities; UPDATE certificates SET ca = 'y'",
+            "UPDATE certificates SET ca = 'main'; DELETE FROM authorities WHERE name = 'y'",
+        ),
+    ] {
+        sql(&format!("CREATE TABLE IF NOT EXISTS kept AS SELECT digest FROM authorities; {change}"));
+        let changed = verify();
+        assert_eq!(changed.status.code(), Some(1), "{change}: {}", told(&changed));
+        assert!(told(&changed).contains("does not fit the certificate"), "{change}: {}", told(&changed));
+        sql(back);
+        assert_eq!(verify().status.code(), Some(0), "{back}: {}", told(&verify()));
+    }
 }
 
 fn text(output: &Output) -> String {
@@ -268,7 +304,7 @@ fn only_the_server_makes_the_key_of_the_checkpoints() {
     ] {
         let output = server.estd(command);
         let said = told(&output);
-        assert!(output.status.code() == Some(expected) && said.contains("bring it back"), "{command:?}: {said}");
+        assert!(output.status.code() == Some(expected) && said.contains("bring the key back"), "{command:?}: {said}");
         assert!(!key.exists(), "{command:?}");
     }
     fs::write(server.folder().join("public.pem"), pem).expect("a file");

@@ -45,8 +45,8 @@ impl Checkpoints {
             }
             let key = key.display();
             Err(WiringError(format!(
-                "there is no {key}, the key of the checkpoints: bring it back from a backup; `estd run` makes one where \
-                 there never was any"
+                "there is no {key}, the key of the checkpoints. If the server has never run, start it once with `estd run`, \
+                 which makes the key. Otherwise bring the key back from a backup"
             )))
         })
     }

@@ -6,8 +6,8 @@ mod told;
 
 use std::fmt;
 
-use crate::StoreError;
 use crate::database::Database;
+use crate::{ConfiguredCa, StoreError};
 use rows::{Certificates, Records, Tables};
 use told::Told;
 
@@ -74,24 +74,25 @@ impl fmt::Display for Mismatch {
 
 impl Database {
     /// Compares certificates, their revocations, CRLs, passwords and requests, as the tables have them, with what the audit
-    /// trail says about them, and certificates with themselves. Keeps a few hundred octets for each in memory.
+    /// trail says about them, and certificates with themselves and with the keys of `cas` that issued them. Keeps a few hundred
+    /// octets for each in memory.
     ///
     /// Whether the trail itself is what was written is what [`verify`](Self::verify) tells. docs/audit.md lists what is not
     /// compared.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub async fn compare_with_trail(&self) -> Result<Vec<Mismatch>, StoreError> {
-        let first = self.compare_once().await?;
+    pub async fn compare_with_trail(&self, cas: &[ConfiguredCa]) -> Result<Vec<Mismatch>, StoreError> {
+        let first = self.compare_once(cas).await?;
         if first.is_empty() {
             return Ok(first);
         }
         // What was written between two of the reads looks wrong once, and not twice.
-        let second = self.compare_once().await?;
+        let second = self.compare_once(cas).await?;
         Ok(first.into_iter().filter(|one| second.contains(one)).collect())
     }
 
-    async fn compare_once(&self) -> Result<Vec<Mismatch>, StoreError> {
+    async fn compare_once(&self, cas: &[ConfiguredCa]) -> Result<Vec<Mismatch>, StoreError> {
         let mut told = Told::default();
         let mut after = 0;
         loop {
@@ -107,7 +108,7 @@ impl Database {
             let rows = self.read(Certificates { after }).await?;
             let Some(last) = rows.last() else { break };
             after = last.number;
-            rows.iter().for_each(|row| mismatches.extend(told.compare_certificate(row, &tables)));
+            rows.iter().for_each(|row| mismatches.extend(told.compare_certificate(row, &tables, cas)));
         }
         mismatches.extend(told.compare(tables));
         mismatches.sort();

@@ -145,6 +145,8 @@ struct Node {
     since: Option<UnixMicros>,
     /// Where the chain ends because a backup was restored.
     restored: Option<u64>,
+    /// Whether nothing has to prove when it began.
+    is_unproven: bool,
     /// Up to where the last checkpoint that holds has shown the chain to be what it was.
     shown: u64,
 }
@@ -218,6 +220,11 @@ impl Verifier {
     /// then. One that goes on after it is held against all of them.
     pub fn restored(&mut self, node: &str, sequence: u64) {
         self.node(node).restored = Some(sequence);
+    }
+
+    /// Says that nothing has to prove when the chain of `node` began: its clock may have been wrong then.
+    pub fn unproven(&mut self, node: &str) {
+        self.node(node).is_unproven = true;
     }
 
     /// Adds the next record. `previous` is what the hash of the record before it is said to be, for an excerpt.
@@ -294,6 +301,7 @@ impl Node {
             is_vouched_for: false,
             since: None,
             restored: None,
+            is_unproven: false,
             shown: 0,
         }
     }
@@ -399,7 +407,7 @@ impl Node {
             self.find(last + 1, Tampering::Truncated { last: seen });
         }
         // It was not there, though its records say that it was.
-        let is_older = |at: UnixMicros| self.since.is_some_and(|since| since.after(SKEW) < at);
+        let is_older = |at: UnixMicros| !self.is_unproven && self.since.is_some_and(|since| since.after(SKEW) < at);
         let without = complete.iter().find(|(at, nodes)| is_older(*at) && !nodes.contains(&self.end.node));
         if let Some((checkpoint, _)) = without {
             self.find(1, Tampering::Backdated { checkpoint: *checkpoint });
@@ -432,7 +440,9 @@ impl fmt::Display for Finding {
         let Self { sequence, kind } = self;
         match kind {
             Tampering::Changed => write!(f, "record {sequence} was changed"),
-            Tampering::Unreadable(column) => write!(f, "record {sequence} was changed: nothing writes such a {column}"),
+            Tampering::Unreadable(column) => {
+                write!(f, "record {sequence} was changed: no server writes what is in {column}")
+            }
             Tampering::Removed => write!(f, "record {sequence} was removed"),
             Tampering::Reordered => write!(f, "record {sequence} was moved to another place"),
             Tampering::Inserted => write!(f, "record {sequence} was inserted"),
@@ -450,8 +460,8 @@ impl fmt::Display for Finding {
             }
             Tampering::Backdated { checkpoint } => write!(
                 f,
-                "the chain was inserted: it has records from before {checkpoint}, and the checkpoint of all chains that \
-                 was made then does not have it"
+                "the chain was inserted, or its clock was wrong: it has records from before {checkpoint}, and the checkpoint of \
+                 all chains that was made then does not have it"
             ),
         }
     }

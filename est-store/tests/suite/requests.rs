@@ -114,7 +114,7 @@ async fn a_request_whose_client_is_silent_ends_approved_or_not_and_gives_its_pas
     assert!(!is_good("p1").await, "it ended long ago, and nothing needs it");
     assert!(is_good("p2").await);
     assert_eq!(store.password_summary("p3").await.unwrap().unwrap().uses, 0);
-    assert_eq!(store.compare_with_trail().await.unwrap(), []);
+    assert_eq!(store.compare_with_trail(&[]).await.unwrap(), []);
 }
 
 #[tokio::test]

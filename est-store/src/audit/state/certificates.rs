@@ -5,13 +5,18 @@ use est_core::pkix::{self, Fingerprint, RevocationReason};
 use super::rows::{Certificate, Tables};
 use super::told::{Issued, Told};
 use super::{Fault, Mismatch};
-use crate::SerialNumber;
 use crate::database::seconds;
+use crate::{ConfiguredCa, SerialNumber};
 
 const VALID: &str = "not revoked";
 
 impl Told {
-    pub(super) fn compare_certificate(&mut self, row: &Certificate, tables: &Tables) -> Vec<Mismatch> {
+    pub(super) fn compare_certificate(
+        &mut self,
+        row: &Certificate,
+        tables: &Tables,
+        cas: &[ConfiguredCa],
+    ) -> Vec<Mismatch> {
         let parsed = pkix::Certificate::parse(&row.der).ok();
         let fingerprint = match &parsed {
             Some(parsed) if !self.certificates.contains_key(&row.fingerprint) => parsed.fingerprint().0,
@@ -23,6 +28,11 @@ impl Told {
             Some(parsed) => misfits(row, parsed),
             None => vec![Fault::Misfit { column: "certificates.der" }],
         };
+        if let Some(parsed) = &parsed
+            && !is_of_its_ca(row, parsed, tables, cas)
+        {
+            faults.push(Fault::Misfit { column: "certificates.ca, or the row of authorities that it names," });
+        }
         let ca = tables.ca(&row.authority);
         let is_of_the_ca = |issued: &Issued| issued.ca.as_deref().is_none_or(|then| self.may_be_called(then, ca));
         faults.extend(match self.certificates.get(&fingerprint) {
@@ -103,6 +113,20 @@ impl Told {
         }
         missing
     }
+}
+
+/// Whether the row says that a key of the CA issued it which did, as far as its authorityKeyIdentifier and the configured CAs
+/// tell.
+fn is_of_its_ca(row: &Certificate, certificate: &pkix::Certificate, tables: &Tables, cas: &[ConfiguredCa]) -> bool {
+    let Some(identifier) = certificate.authority_key_identifier() else { return true };
+    let has_issued = |ca: &&pkix::Certificate| {
+        ca.subject() == certificate.issuer() && ca.subject_key_identifier().as_ref() == Some(&identifier)
+    };
+    let of = |ca: &ConfiguredCa| ca.others.iter().chain([&ca.certificate]).any(|one| has_issued(&one));
+    let Some(ca) = cas.iter().find(|ca| of(ca)) else { return true };
+    let is_a_key = |key| ca.others.iter().chain([&ca.certificate]).any(|one| one.key_digest() == key);
+    // A key that is not noted yet is noted by the next start.
+    tables.authorities.get(&row.authority).is_some_and(|known| known.key.is_none_or(is_a_key))
 }
 
 fn is_stolen(issued: &Issued) -> bool {

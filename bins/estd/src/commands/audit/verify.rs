@@ -66,6 +66,9 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
     for (node, sequence) in &options.restored {
         verifier.restored(node, *sequence);
     }
+    for node in &options.unproven {
+        verifier.unproven(node);
+    }
     let asks_for_checkpoints = !options.checkpoints.is_empty() || !options.public_keys.is_empty();
     for path in files {
         let read = checkpoints::read_all(&read(&path)?).with_context(|| path.display().to_string())?;
@@ -91,10 +94,10 @@ async fn verify(options: &AuditVerify) -> Result<Found> {
     found.strangers = judge.strangers;
     // Nothing but a checkpoint of a known key tells an export from one that was cut short, or made up altogether.
     found.needs_checkpoint_at_end = options.from.is_some() && !options.excerpt && !options.public_keys.is_empty();
-    if let Some(Opened { store, .. }) = &opened
+    if let Some(Opened { settings, store }) = &opened
         && options.state
     {
-        found.state = Some(store.compare_with_trail().await?);
+        found.state = Some(store.compare_with_trail(&host::configured_cas(settings)).await?);
     }
     if let Some(Opened { store, .. }) = opened {
         let told = found.lines().join("; ");
