@@ -445,7 +445,21 @@ impl Location {
 }
 
 /// Makes the file if there is none. SQLite gives its other files the mode of this one.
+/// Makes the file if there is none.
+///
+/// # Errors
+/// When it cannot be made; and when its log is there without it: SQLite deletes that beside an empty database, and what the
+/// server wrote last may be nowhere else.
 fn create_private(path: &Path) -> io::Result<()> {
+    let log = crate::file::log_of(path);
+    if !path.exists() && log.exists() {
+        let text = format!(
+            "it is not there, and its write-ahead log {} is: bring the file back from where it was moved; remove the log only if \
+             the database is to be a new one",
+            log.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::NotFound, text));
+    }
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

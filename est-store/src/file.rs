@@ -6,32 +6,45 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-/// A file that is open, by its path and by what the file system knows it by.
+/// A database that is open: its file and its write-ahead log, by their paths and by what the file system knows them by.
 pub(crate) struct DatabaseFile {
-    path: PathBuf,
-    identity: Identity,
+    files: Vec<(PathBuf, Identity)>,
 }
 
 /// The numbers of a device and of a file on it.
 type Identity = (u64, u64);
 
 impl DatabaseFile {
-    /// The one at `path`.
+    /// The one at `path`, with its log if it has one yet.
     ///
     /// # Errors
     /// When there is none.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(&path.metadata()?) })
+        let mut files = vec![(path.to_owned(), identity(&path.metadata()?))];
+        let log = log_of(path);
+        files.extend(log.metadata().ok().map(|metadata| (log, identity(&metadata))));
+        Ok(Self { files })
     }
 
-    /// Whether the path leads to the file still.
+    /// Whether the paths lead to the files still. The log is there for as long as the database is open: it goes where another
+    /// database was made at the path meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Moved`] when it does not: what is written to the file then is in no file that anybody finds.
+    /// [`StoreError::Moved`] when they do not: what is written then is in no file that anybody finds.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        let is_here = self.path.metadata().is_ok_and(|metadata| identity(&metadata) == self.identity);
-        if is_here { Ok(()) } else { Err(StoreError::Moved { path: self.path.clone() }) }
+        let is_here = |path: &Path, known| path.metadata().is_ok_and(|metadata| identity(&metadata) == known);
+        match self.files.iter().find(|(path, known)| !is_here(path, *known)) {
+            None => Ok(()),
+            Some((path, _)) => Err(StoreError::Moved { path: path.clone() }),
+        }
     }
+}
+
+/// The path of a database's write-ahead log.
+pub(crate) fn log_of(path: &Path) -> PathBuf {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    PathBuf::from(log)
 }
 
 #[cfg(unix)]

@@ -110,6 +110,10 @@ where
                 continue;
             }
             let committed = self.write(&mut batch).await;
+            if matches!(committed, Err(StoreError::Moved { .. })) {
+                // What was written last is in the log, and whoever finds the file may not find that.
+                self.checkpoint(1).await;
+            }
             self.note(&committed, &batch);
             let committed = committed.map_err(|error| {
                 tracing::error!(%error, pieces = batch.len(), "nothing of a batch was written");

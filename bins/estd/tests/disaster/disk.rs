@@ -187,6 +187,33 @@ fn a_database_that_was_moved_away_takes_nothing_until_it_is_back() {
 }
 
 #[test]
+fn a_database_whose_log_was_deleted_takes_nothing_and_has_lost_nothing_at_the_next_start() {
+    let server = launch().start();
+    let password = server.password(1000);
+    for _ in 0..20 {
+        assert_eq!(status(&server, &password), 200);
+    }
+    let [here, away, log] = ["estd.db", "away.db", "estd.db-wal"].map(|name| server.folder().join(name));
+    assert_ne!(fs::metadata(&log).expect("there is a log").len(), 0);
+    fs::rename(&here, &away).expect("it can be moved");
+    assert!(comes_to_say(&server, "/admin/health", "estd.db is not there any more"));
+    // A command makes no database beside the log of another one, which SQLite would delete.
+    let refused = server.estd(&["otp", "create"]);
+    assert!(!refused.status.success() && !here.exists());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("bring the file back"), "{said}");
+    // Something else deletes it.
+    fs::remove_file(&log).expect("it can be deleted");
+    fs::rename(&away, &here).expect("it can be put back");
+    assert_eq!(status(&server, &password), 503, "its log is gone");
+    let server = server.kill().start();
+    assert_eq!(inventory(&server).len(), 20);
+    assert_eq!(status(&server, &password), 200);
+    let verified = server.estd(&["audit", "verify", "--state"]);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+}
+
+#[test]
 fn a_database_that_somebody_has_locked_keeps_nobody_waiting_for_longer_than_ten_seconds() {
     if !is_installed("sqlite3") {
         return;
