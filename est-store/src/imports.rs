@@ -1,5 +1,6 @@
 //! What another server of the same CA has issued and revoked, taken over.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use est_core::UnixTime;
@@ -248,7 +249,11 @@ impl Work for TakeOver {
         let ImportedCrl { ca, authority, crl, .. } = &*self.crl;
         let issuer = issuer_digest(crl.head.issuer());
         let mut imported = Imported::default();
+        let released = self.released(db).await?;
         for entry in crl.revoked.iter().skip(self.from).take(PIECE) {
+            if entry.reason == RevocationReason::CertificateHold && released.contains(&entry.serial) {
+                continue;
+            }
             let found = self.find(db, entry).await?;
             for (number, certificate) in &found {
                 let revoked = Revoked { at: entry.revocation_date, reason: entry.reason };
@@ -273,6 +278,17 @@ impl Work for TakeOver {
 }
 
 impl TakeOver {
+    /// The serial numbers of the CA whose holds were released here after the CRL was made: it knows nothing of that.
+    async fn released(&self, db: &mut Session) -> Result<BTreeSet<Vec<u8>>, StoreError> {
+        let ImportedCrl { ca, crl, .. } = &*self.crl;
+        if crl.revoked.iter().all(|entry| entry.reason != RevocationReason::CertificateHold) {
+            return Ok(BTreeSet::new());
+        }
+        let since = i64::try_from(crl.head.this_update().0.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
+        let sql = "SELECT serial FROM audit WHERE event = 'cert.released' AND ca = ?1 AND at_micros >= ?2 AND serial IS NOT NULL";
+        db.query(sql, &values![ca, since]).await?.into_iter().map(|mut row| row.take(0)).collect()
+    }
+
     /// The certificates that an entry is of: the keys of a CA share its name, and so their serial numbers.
     async fn find(&self, db: &mut Session, entry: &RevokedCertificate) -> Result<Vec<(i64, Certificate)>, StoreError> {
         let ImportedCrl { ca, authority, crl, .. } = &*self.crl;

@@ -471,6 +471,13 @@ fn what_another_server_of_the_ca_issued_and_revoked_is_taken_over() {
     let events = server.estd_json(&["audit", "list", "--event", "crl.imported"]);
     assert_eq!(events["events"].as_array().map(Vec::len), Some(1), "{events}");
 
+    // A hold that was released here is not put back by the CRL of before.
+    let released = server.estd(&["certs", "release", "0A04"]);
+    assert!(released.status.success(), "{}", String::from_utf8_lossy(&released.stderr));
+    let told = import();
+    assert_eq!(counts(&told), [Some(0), Some(3), Some(0), Some(0)], "{told}");
+    assert_eq!(states("held"), ("active".into(), serde_json::Value::Null));
+
     // One of somebody else's, and nothing of the rest.
     shell.run(
         "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout x.key -subj /CN=stranger -out x.pem \
