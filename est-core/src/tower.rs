@@ -37,7 +37,7 @@ use crate::{
     Authenticate, Entropy, Evidence, PortError, Ports, Principal, Refusal, Reply, Site, Step, TlsExporter, UnixTime,
     begin, drive,
 };
-use keys::KeysForWhoWaits;
+use keys::KeysWhileAwaited;
 use loan::{Loan, Met};
 
 /// A future that answers nobody: [`Shell::spawn`] runs it to its end.
@@ -326,7 +326,7 @@ impl Est {
         // Dropped with whoever waits for the answer.
         let client = Arc::new(());
         if makes_key {
-            ports.keys = Arc::new(KeysForWhoWaits::of(ports.keys, &client));
+            ports.keys = Arc::new(KeysWhileAwaited::of(ports.keys, &client));
         }
         self.to_its_end(async move {
             let reply = drive(step, &ports).await;

@@ -7,19 +7,19 @@ use crate::{Generated, KeyGenerator, KeyWish, PortError, PortFuture};
 
 /// Makes keys for a client that waits for its answer. A key is kept nowhere: one that nobody takes ends the exchange before
 /// anything is issued for it, so that the client gets another when it asks again.
-pub(super) struct KeysForWhoWaits {
+pub(super) struct KeysWhileAwaited {
     keys: Arc<dyn KeyGenerator>,
     client: Weak<()>,
 }
 
-impl KeysForWhoWaits {
+impl KeysWhileAwaited {
     /// The client waits for as long as `client` is there.
     pub(super) fn of(keys: Arc<dyn KeyGenerator>, client: &Arc<()>) -> Self {
         Self { keys, client: Arc::downgrade(client) }
     }
 }
 
-impl KeyGenerator for KeysForWhoWaits {
+impl KeyGenerator for KeysWhileAwaited {
     fn generate<'a>(&'a self, wish: &'a KeyWish) -> PortFuture<'a, Generated> {
         Box::pin(async move {
             let generated = self.keys.generate(wish).await?;

@@ -132,6 +132,12 @@ pub(super) fn print(outcome: &Outcome, arguments: &BenchArguments) -> Result<(),
             outcome.elapsed.as_secs_f64()
         ));
     }
+    if let Some(limited) = outcome.tally.failures.get(&Kind::Status(429)) {
+        note(&format!(
+            "{limited} requests were over the server's limit for one client: raise limits.principal_requests_per_second for the time \
+             of the measurement"
+        ));
+    }
     if arguments.json {
         say(&outcome.to_json(arguments.concurrency, arguments.new_connections).to_string())
     } else {

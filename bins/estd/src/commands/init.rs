@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result, bail};
 use est_backends::authority::{self, ServerCertificate, Validity};
 use est_backends::{FileSigner, Signer as _};
-use est_core::pkix::{Certificate, CsrTemplate, GeneralNames, KeyType, KeyUsage, Name, assemble_csr, pem};
+use est_core::pkix::{Certificate, CsrTemplate, GeneralNames, KeyType, KeyUsage, assemble_csr, pem};
 use est_core::{Entropy, Seconds, Serial, UnixTime};
 use host::shell;
 use zeroize::Zeroizing;
 
-use super::ca::root::{Below, OfflineRoot, check_crl_urls};
+use super::ca::root::{Below, OfflineRoot, ca_name, check_crl_urls};
 use crate::cli::{Init, NewLabel, Root};
 use crate::file::{self, Readers};
 use crate::output;
@@ -80,7 +80,7 @@ pub(crate) async fn run(options: &Init) -> Result<()> {
 
 /// Makes the key of a CA and the request for its certificate, and says how to go on.
 async fn request(options: &Init) -> Result<()> {
-    let subject = Name::from_text(&options.subject).context("--subject")?;
+    let subject = ca_name(&options.subject).context("--subject")?;
     fs::create_dir_all(&options.dir).with_context(|| format!("cannot make the folder {}", options.dir.display()))?;
     file::refuse_existing(&options.dir, &[CA_KEY, CA_CSR, CA, CONFIG])?;
     let (signer, key_pem) =
@@ -217,7 +217,7 @@ impl<'a> FirstRun<'a> {
         if let Origin::Elsewhere { certificate, chain } = self.origin {
             return self.certified_elsewhere(certificate, chain, now);
         }
-        let subject = Name::from_text(self.subject).context("--subject")?;
+        let subject = ca_name(self.subject).context("--subject")?;
         let (signer, key_pem) = FileSigner::generate(self.key_type).context("--key-type")?;
         let Origin::Root { at, subject: root_subject, crl_urls } = &self.origin else {
             let validity = Validity { not_before: now, span: CA_VALIDITY };
@@ -229,7 +229,7 @@ impl<'a> FirstRun<'a> {
         let root = if is_there {
             OfflineRoot::open(at)?
         } else {
-            let root_subject = Name::from_text(root_subject).context("--root-subject")?;
+            let root_subject = ca_name(root_subject).context("--root-subject")?;
             let validity = Validity { not_before: now, span: ROOT_VALIDITY };
             OfflineRoot::make(at, &root_subject, self.key_type, validity).await?
         };

@@ -41,7 +41,17 @@ pub(super) fn distrust(leaf: &CertificateDer<'_>, doubt: Doubt) {
 
 /// Tells that the peer has not shown that the key of the certificate `leaf` is its own.
 pub(super) fn doubt_possession(leaf: &CertificateDer<'_>, error: &rustls::Error) {
-    reject(leaf, format!("client-certificate-unproven ({error})"));
+    use rustls::{CertificateError, Error, PeerMisbehaved};
+
+    let why = match error {
+        Error::InvalidCertificate(CertificateError::BadSignature) => "the signature does not verify",
+        Error::InvalidCertificate(CertificateError::BadEncoding) => "the key cannot be read",
+        Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
+            "the signature is of a kind that was not offered"
+        }
+        _ => "the signature does not fit the key",
+    };
+    reject(leaf, format!("client-certificate-unproven ({why})"));
 }
 
 fn reject(leaf: &CertificateDer<'_>, why: String) {

@@ -79,7 +79,10 @@ fn a_ca_below_a_new_root_serves_and_is_revoked_by_that_root() {
     assert!(told.contains("made CRL 3") && told.contains("lists 1 certificate"), "{told}");
     shell.fails(&verify);
 
-    // Another CA takes its place, below the same root.
+    // Another CA takes its place, below the same root, under another name.
+    let namesake = ["--root", at, "--subject", "CN=Example Issuing CA 1,O=Example"];
+    let refused = stderr(&init(&medium.path().join("other"), &[&namesake[..], &passphrase].concat()));
+    assert!(refused.contains("two CAs of one name"), "{refused}");
     let options = ["--root", at, "--subject", "CN=Example Issuing CA 2,O=Example"];
     let (server, shell) = enrolls(&[&options[..], &passphrase].concat());
     shell.run(&format!(

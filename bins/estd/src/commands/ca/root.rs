@@ -28,7 +28,7 @@ const CRL_VALIDITY: Seconds = Seconds::from_days(365);
 
 /// `estd ca root`.
 pub(super) async fn make(options: &NewRoot) -> Result<()> {
-    let subject = Name::from_text(&options.subject).context("--subject")?;
+    let subject = ca_name(&options.subject).context("--subject")?;
     let validity = Validity { not_before: shell::now(), span: Seconds::from_days(options.days) };
     let at = Root { root: options.dir.clone(), passphrase_file: options.passphrase_file.clone() };
     let root = OfflineRoot::make(&at, &subject, options.key_type, validity).await?;
@@ -43,6 +43,9 @@ pub(super) async fn make(options: &NewRoot) -> Result<()> {
 pub(super) async fn certify(options: &Certify) -> Result<()> {
     let root = OfflineRoot::open(&options.root)?;
     file::refuse_existing(Path::new(""), &[&options.out.to_string_lossy()])?;
+    if let Some(folder) = options.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        bail!("--out {}: there is no folder {}", options.out.display(), folder.display());
+    }
     let body = fs::read(&options.csr).with_context(|| format!("cannot read {}", options.csr.display()))?;
     let csr = Body::Text(body).into_der(false).map_err(|refusal| anyhow::anyhow!("{refusal}"));
     let csr = csr.and_then(|der| Ok(Csr::parse(&der, est_backends::algorithms())?));
@@ -161,6 +164,17 @@ impl OfflineRoot {
             bail!("a CA has a name (RFC 5280 §4.1.2.6): the request has an empty subject");
         }
         check_crl_urls(wanted.crl_urls)?;
+        if wanted.subject == self.certificate.subject() {
+            bail!("{} is the name of the root: the CA below it needs another one", wanted.subject);
+        }
+        if let Some(path) = self.namesake(wanted)? {
+            bail!(
+                "{} is the certificate of another key for {}: two CAs of one name cannot be told apart. Choose another name, such as \
+                 \"CN=Example Issuing CA 2\"",
+                path.display(),
+                wanted.subject
+            );
+        }
         let certificate = SubordinateCa {
             subject: wanted.subject,
             public_key: wanted.public_key,
@@ -174,6 +188,21 @@ impl OfflineRoot {
         let copy = format!("issued-{}.pem", made.serial_text().replace(':', ""));
         file::write_new(&self.folder.join(copy), &pem::encode("CERTIFICATE", made.as_der()), Readers::All)?;
         Ok(made)
+    }
+
+    /// The certificate that the root has issued for the same name and another key, if there is one.
+    fn namesake(&self, wanted: &Below<'_>) -> Result<Option<PathBuf>> {
+        let unreadable = || format!("cannot read {}", self.folder.display());
+        for entry in fs::read_dir(&self.folder).with_context(unreadable)? {
+            let path = entry.with_context(unreadable)?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("issued-")) {
+                let known = file::certificates(&path)?.swap_remove(0);
+                if known.subject() == wanted.subject && known.public_key_der() != wanted.public_key.as_der() {
+                    return Ok(Some(path));
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Makes the next CRL: what the last one lists, and these certificates. Returns its number and how many it lists.
@@ -231,6 +260,18 @@ impl OfflineRoot {
             self.certificate.fingerprint(),
         ))?)
     }
+}
+
+/// The name of a CA, which cannot be empty (RFC 5280 §4.1.2.6).
+pub(crate) fn ca_name(text: &str) -> Result<Name> {
+    if let Some(odd) = text.chars().find(|one| one.is_control() || est_core::is_hidden(*one)) {
+        bail!("there is an invisible character in it, U+{:04X}", u32::from(odd));
+    }
+    let name = Name::from_text(text)?;
+    if name.is_empty() {
+        bail!("a CA has a name: write CN=Example CA, or more of it");
+    }
+    Ok(name)
 }
 
 /// Whether CRLs can be fetched from there.
