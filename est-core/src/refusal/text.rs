@@ -207,6 +207,8 @@ impl fmt::Display for Refusal {
     }
 }
 
+impl core::error::Error for Refusal {}
+
 /// What allows a name that is shown as `the subject CN=a,O=b` or `DNS:a.example` (see [`crate::policy::Allowance`]). `None`
 /// for a name that would be read as a pattern, or that a shell would read in its own way.
 fn allowance(name: &str) -> Option<String> {
