@@ -67,10 +67,17 @@ impl OpenSsl {
     /// # Panics
     /// When it fails.
     pub fn run(&self, arguments: &str) -> String {
+        self.try_run(arguments).unwrap_or_else(|error| panic!("openssl {arguments}: {error}"))
+    }
+
+    /// As [`run`](Self::run); what it printed is the error where it fails.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn try_run(&self, arguments: &str) -> Result<String, String> {
         let output = self.start(&arguments.split_whitespace().collect::<Vec<_>>());
-        let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
-        assert!(output.status.success(), "openssl {arguments}: {}{}", printed[0], printed[1]);
-        printed.concat()
+        let printed = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+        if output.status.success() { Ok(printed) } else { Err(printed) }
     }
 
     /// Runs `openssl` with exactly these arguments.
@@ -84,14 +91,21 @@ impl OpenSsl {
     }
 
     /// Writes a file for it to read.
-    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) {
+    pub fn write(&self, name: impl AsRef<Path>, contents: impl AsRef<[u8]>) {
         fs::write(self.path().join(name), contents).expect("a directory of our own can be written to");
     }
 
     /// Reads a file that it wrote.
     #[must_use]
-    pub fn read(&self, name: &str) -> Vec<u8> {
-        fs::read(self.path().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    pub fn read(&self, name: impl AsRef<Path>) -> Vec<u8> {
+        let path = self.path().join(name);
+        fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    /// Reads a text file that it wrote.
+    #[must_use]
+    pub fn text(&self, name: impl AsRef<Path>) -> String {
+        String::from_utf8(self.read(name)).expect("a text file is UTF-8")
     }
 
     /// Its directory.

@@ -49,7 +49,7 @@ fn doubt(authenticator: &CertificateAuthenticator, evidence: &Evidence, at: Unix
 
 #[test]
 fn knows_the_holder_of_a_certificate() {
-    let Some(pki) = Pki::new("knows_the_holder_of_a_certificate") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let authenticator = CertificateAuthenticator::new(Arc::new(pki.paths()), Arc::new(Says::default()));
     let verdict = now(authenticator.authenticate(&evidence(&[&leaf]), days_into(&leaf, 1))).unwrap();
@@ -59,7 +59,7 @@ fn knows_the_holder_of_a_certificate() {
 
 #[test]
 fn says_why_it_does_not_know_somebody() {
-    let Some(pki) = Pki::new("says_why_it_does_not_know_somebody") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let authenticator = CertificateAuthenticator::new(Arc::new(pki.paths()), Arc::new(Says::default()));
     let (good, late) = (days_into(&leaf, 1), days_into(&leaf, 31));
@@ -70,7 +70,7 @@ fn says_why_it_does_not_know_somebody() {
 
 #[test]
 fn asks_the_inventory_every_time_and_lets_nobody_in_without_it() {
-    let Some(pki) = Pki::new("asks_the_inventory_every_time_and_lets_nobody_in_without_it") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let (paths, inventory) = (Arc::new(pki.paths()), Arc::new(Says::default()));
     let authenticator = CertificateAuthenticator::new(paths.clone(), inventory.clone());
@@ -88,7 +88,7 @@ fn asks_the_inventory_every_time_and_lets_nobody_in_without_it() {
 
 #[test]
 fn lets_a_password_count_beside_an_expired_certificate_that_has_grace() {
-    let Some(pki) = Pki::new("lets_a_password_count_beside_an_expired_certificate_that_has_grace") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let root = Certificate::parse(&pki.der("root")).unwrap();
     let paths = pki.paths().with_own_cas(vec![root]).with_expired_grace(Seconds::from_days(7));

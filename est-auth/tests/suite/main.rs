@@ -4,7 +4,6 @@
 
 mod certificates;
 mod limbo;
-mod openssl;
 mod passwords;
 mod paths;
 mod pki;

@@ -11,7 +11,7 @@ use crate::pki::{CA, CLIENT, DAY, Pki, days_into, trusting};
 
 #[test]
 fn accepts_a_leaf_directly_below_an_anchor() {
-    let Some(pki) = Pki::new("accepts_a_leaf_directly_below_an_anchor") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let accepted = pki.paths().validate(std::slice::from_ref(&leaf), days_into(&leaf, 1)).unwrap();
     assert_eq!(accepted.path.as_der(), leaf);
@@ -20,7 +20,7 @@ fn accepts_a_leaf_directly_below_an_anchor() {
 
 #[test]
 fn accepts_chains_of_every_signature_algorithm() {
-    let Some(pki) = Pki::new("accepts_chains_of_every_signature_algorithm") else { return };
+    let Some(pki) = Pki::new() else { return };
     let pss = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest";
     for (index, (algorithm, options)) in [
         ("RSA -pkeyopt rsa_keygen_bits:2048", ""),
@@ -43,7 +43,7 @@ fn accepts_chains_of_every_signature_algorithm() {
 
 #[test]
 fn refuses_signatures_with_sha1() {
-    let Some(pki) = Pki::new("refuses_signatures_with_sha1") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue_with("leaf", "root", 30, CLIENT, "-sha1");
     let now = days_into(&leaf, 1);
     let fault = "is signed with SHA-1, which is not accepted";
@@ -57,7 +57,7 @@ fn refuses_signatures_with_sha1() {
 
 #[test]
 fn a_self_signed_certificate_is_one_that_no_ca_issued() {
-    let Some(pki) = Pki::new("a_self_signed_certificate_is_one_that_no_ca_issued") else { return };
+    let Some(pki) = Pki::new() else { return };
     let own = pki.root("own", "ED25519", "");
     let now = days_into(&own, 1);
     assert_eq!(pki.paths().validate(&[own], now), Err(Doubt::CertificateUntrusted));
@@ -65,7 +65,7 @@ fn a_self_signed_certificate_is_one_that_no_ca_issued() {
 
 #[test]
 fn needs_no_authority_key_identifier_in_a_clients_certificate() {
-    let Some(pki) = Pki::new("needs_no_authority_key_identifier_in_a_clients_certificate") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, "authorityKeyIdentifier=none");
     let now = days_into(&leaf, 1);
     assert!(Certificate::parse(&leaf).unwrap().authority_key_identifier().is_none());
@@ -75,7 +75,7 @@ fn needs_no_authority_key_identifier_in_a_clients_certificate() {
 
 #[test]
 fn takes_intermediates_in_any_order_and_skips_what_it_does_not_need() {
-    let Some(pki) = Pki::new("takes_intermediates_in_any_order_and_skips_what_it_does_not_need") else { return };
+    let Some(pki) = Pki::new() else { return };
     let root = pki.der("root");
     let upper = pki.issue("upper", "root", 90, CA);
     let lower = pki.issue("lower", "upper", 90, CA);
@@ -97,7 +97,7 @@ fn takes_intermediates_in_any_order_and_skips_what_it_does_not_need() {
 
 #[test]
 fn misses_an_intermediate_unless_it_was_configured() {
-    let Some(pki) = Pki::new("misses_an_intermediate_unless_it_was_configured") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, CA);
     let leaf = pki.issue("leaf", "upper", 30, CLIENT);
     let (shown, now) = ([leaf.clone()], days_into(&leaf, 1));
@@ -108,7 +108,7 @@ fn misses_an_intermediate_unless_it_was_configured() {
 
 #[test]
 fn trusts_an_intermediate_by_itself() {
-    let Some(pki) = Pki::new("trusts_an_intermediate_by_itself") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, CA);
     let leaf = pki.issue("leaf", "upper", 30, CLIENT);
     let sibling = pki.issue("sibling", "root", 30, CLIENT);
@@ -119,7 +119,7 @@ fn trusts_an_intermediate_by_itself() {
 
 #[test]
 fn refuses_an_unknown_ca_and_one_with_a_known_name() {
-    let Some(pki) = Pki::new("refuses_an_unknown_ca_and_one_with_a_known_name") else { return };
+    let Some(pki) = Pki::new() else { return };
     // Both are called CN=root, as the trusted one is.
     let impostor = pki.root("impostor", "EC -pkeyopt ec_paramgen_curve:P-256", "");
     let leaf = pki.issue("leaf", "impostor", 30, CLIENT);
@@ -132,7 +132,7 @@ fn refuses_an_unknown_ca_and_one_with_a_known_name() {
 
 #[test]
 fn names_the_end_or_the_beginning_that_is_not_met() {
-    let Some(pki) = Pki::new("names_the_end_or_the_beginning_that_is_not_met") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let certificate = Certificate::parse(&leaf).unwrap();
     let (not_before, not_after) = (certificate.not_before(), certificate.not_after());
@@ -146,7 +146,7 @@ fn names_the_end_or_the_beginning_that_is_not_met() {
 
 #[test]
 fn looks_at_extended_key_usage_as_told() {
-    let Some(pki) = Pki::new("looks_at_extended_key_usage_as_told") else { return };
+    let Some(pki) = Pki::new() else { return };
     let root = pki.der("root");
     let any = PathValidator::new(&[root], &[] as &[Vec<u8>], Purpose::Any).unwrap();
     for (name, extensions, fits) in [
@@ -167,7 +167,7 @@ fn looks_at_extended_key_usage_as_told() {
 
 #[test]
 fn looks_at_the_extended_key_usage_of_intermediates_too() {
-    let Some(pki) = Pki::new("looks_at_the_extended_key_usage_of_intermediates_too") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, &format!("{CA}\nextendedKeyUsage=serverAuth"));
     let leaf = pki.issue("leaf", "upper", 30, CLIENT);
     let now = days_into(&leaf, 1);
@@ -177,7 +177,7 @@ fn looks_at_the_extended_key_usage_of_intermediates_too() {
 
 #[test]
 fn keeps_to_path_lengths() {
-    let Some(pki) = Pki::new("keeps_to_path_lengths") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, "basicConstraints=critical,CA:TRUE,pathlen:0");
     let lower = pki.issue("lower", "upper", 90, CA);
     let (near, far) = (pki.issue("near", "upper", 30, CLIENT), pki.issue("far", "lower", 30, CLIENT));
@@ -189,7 +189,7 @@ fn keeps_to_path_lengths() {
 
 #[test]
 fn refuses_a_ca_as_a_client_and_a_client_as_a_ca() {
-    let Some(pki) = Pki::new("refuses_a_ca_as_a_client_and_a_client_as_a_ca") else { return };
+    let Some(pki) = Pki::new() else { return };
     let ca = pki.issue("ca", "root", 90, &format!("{CA}\n{CLIENT}"));
     let client = pki.issue("client", "root", 90, CLIENT);
     let leaf = pki.issue("leaf", "client", 30, CLIENT);
@@ -201,7 +201,7 @@ fn refuses_a_ca_as_a_client_and_a_client_as_a_ca() {
 
 #[test]
 fn refuses_a_ca_that_may_not_sign_certificates() {
-    let Some(pki) = Pki::new("refuses_a_ca_that_may_not_sign_certificates") else { return };
+    let Some(pki) = Pki::new() else { return };
     let mute = pki.issue("mute", "root", 90, &format!("{CA}\nkeyUsage=critical,cRLSign"));
     let leaf = pki.issue("leaf", "mute", 30, CLIENT);
     let now = days_into(&leaf, 1);
@@ -213,7 +213,7 @@ fn refuses_a_ca_that_may_not_sign_certificates() {
 
 #[test]
 fn keeps_to_name_constraints() {
-    let Some(pki) = Pki::new("keeps_to_name_constraints") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, &format!("{CA}\nnameConstraints=critical,permitted;DNS:inside.example"));
     let inside = pki.issue("inside", "upper", 30, &format!("{CLIENT}\nsubjectAltName=DNS:device.inside.example"));
     let outside = pki.issue("outside", "upper", 30, &format!("{CLIENT}\nsubjectAltName=DNS:device.outside.example"));
@@ -226,7 +226,7 @@ fn keeps_to_name_constraints() {
 
 #[test]
 fn refuses_extensions_that_it_must_know_and_does_not() {
-    let Some(pki) = Pki::new("refuses_extensions_that_it_must_know_and_does_not") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, &format!("{CLIENT}\n1.2.3.4=critical,DER:0500"));
     let now = days_into(&leaf, 1);
     let fault = "has a critical extension that is not known here (RFC 5280 §4.2)";
@@ -241,7 +241,7 @@ fn refuses_extensions_that_it_must_know_and_does_not() {
 
 #[test]
 fn says_which_rule_a_certificate_breaks() {
-    let Some(pki) = Pki::new("says_which_rule_a_certificate_breaks") else { return };
+    let Some(pki) = Pki::new() else { return };
     for (name, extensions, fault) in [
         ("signing", "keyUsage=keyCertSign", "has the key usage keyCertSign and is not a CA's (RFC 5280 §4.2.1.3)"),
         (
@@ -264,7 +264,7 @@ fn says_which_rule_a_certificate_breaks() {
 
 #[test]
 fn refuses_an_anchor_that_is_over() {
-    let Some(pki) = Pki::new("refuses_an_anchor_that_is_over") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 200, CLIENT);
     let not_after = Certificate::parse(&pki.der("root")).unwrap().not_after();
     assert!(pki.paths().validate(std::slice::from_ref(&leaf), not_after).is_ok());
@@ -274,7 +274,7 @@ fn refuses_an_anchor_that_is_over() {
 
 #[test]
 fn never_accepts_a_damaged_certificate() {
-    let Some(pki) = Pki::new("never_accepts_a_damaged_certificate") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let (paths, now) = (pki.paths(), days_into(&leaf, 1));
     for index in 0..leaf.len() {
@@ -289,7 +289,7 @@ fn never_accepts_a_damaged_certificate() {
 
 #[test]
 fn gives_up_chains_that_are_too_long_too_large_or_too_tangled() {
-    let Some(pki) = Pki::new("gives_up_chains_that_are_too_long_too_large_or_too_tangled") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let (paths, now) = (pki.paths(), days_into(&leaf, 1));
     let root = pki.der("root");
@@ -316,7 +316,7 @@ fn gives_up_chains_that_are_too_long_too_large_or_too_tangled() {
 
 #[test]
 fn remembers_a_verified_path_until_it_ends() {
-    let Some(pki) = Pki::new("remembers_a_verified_path_until_it_ends") else { return };
+    let Some(pki) = Pki::new() else { return };
     // The path ends with the intermediate, before the leaf does.
     let upper = pki.issue("upper", "root", 10, CA);
     let leaf = pki.issue("leaf", "upper", 30, CLIENT);
@@ -335,7 +335,7 @@ fn remembers_a_verified_path_until_it_ends() {
 
 #[test]
 fn says_which_trust_anchor_it_cannot_read() {
-    let Some(pki) = Pki::new("says_which_trust_anchor_it_cannot_read") else { return };
+    let Some(pki) = Pki::new() else { return };
     let anchors = [pki.der("root"), b"nothing".to_vec()];
     let error = PathValidator::new(&anchors, &[] as &[Vec<u8>], Purpose::Any).err().unwrap();
     assert_eq!(error, UnreadableCertificate { index: 1 });
@@ -344,7 +344,7 @@ fn says_which_trust_anchor_it_cannot_read() {
 
 #[test]
 fn finds_each_path_when_there_are_several() {
-    let Some(pki) = Pki::new("finds_each_path_when_there_are_several") else { return };
+    let Some(pki) = Pki::new() else { return };
     let (one, other) = (pki.der("root"), pki.root("other", "ED25519", ""));
     let (upper, device) = (pki.issue("upper", "root", 30, CA), pki.issue("device", "upper", 30, CLIENT));
     let cross = pki.cross("cross", "upper", "other");
@@ -366,7 +366,7 @@ fn finds_each_path_when_there_are_several() {
 #[test]
 fn a_chain_of_cas_named_like_the_anchor_takes_no_longer_than_twelve_signatures() {
     const ALGORITHM: &str = "EC -pkeyopt ec_paramgen_curve:P-384";
-    let Some(pki) = Pki::new("a_chain_of_cas_named_like_the_anchor") else { return };
+    let Some(pki) = Pki::new() else { return };
     let anchor = pki.root("anchor", ALGORITHM, "");
     let ring: Vec<Vec<u8>> = (0..4).map(|number| pki.root(&format!("ring-{number}"), ALGORITHM, "")).collect();
     let good = pki.issue("good", "anchor", 30, CLIENT);

@@ -3,8 +3,7 @@
 use est_auth::{Crl, PathValidator, Purpose};
 use est_core::UnixTime;
 use est_core::pkix::Certificate;
-
-use crate::openssl::OpenSsl;
+use est_testkit::peers::OpenSsl;
 
 pub(crate) const CA: &str = "basicConstraints=critical,CA:TRUE";
 pub(crate) const CLIENT: &str = "extendedKeyUsage=clientAuth";
@@ -17,8 +16,8 @@ pub(crate) struct Pki {
 
 impl Pki {
     /// Makes the root CA `root`, of 100 days.
-    pub(crate) fn new(test: &str) -> Option<Self> {
-        let pki = Self { openssl: OpenSsl::find(test)? };
+    pub(crate) fn new() -> Option<Self> {
+        let pki = Self { openssl: OpenSsl::find()? };
         pki.root("root", "EC -pkeyopt ec_paramgen_curve:P-256", "");
         Some(pki)
     }

@@ -21,7 +21,7 @@ fn asking(pki: &Pki, crls: Vec<Crl>, policy: RevocationPolicy) -> PathValidator 
 
 #[test]
 fn refuses_whom_a_crl_lists_and_accepts_whom_it_does_not() {
-    let Some(pki) = Pki::new("refuses_whom_a_crl_lists_and_accepts_whom_it_does_not") else { return };
+    let Some(pki) = Pki::new() else { return };
     let good = pki.issue("good", "root", 30, CLIENT);
     let bad = pki.issue("bad", "root", 30, CLIENT);
     let now = days_into(&bad, 1);
@@ -35,7 +35,7 @@ fn refuses_whom_a_crl_lists_and_accepts_whom_it_does_not() {
 
 #[test]
 fn asks_about_every_certificate_of_the_path() {
-    let Some(pki) = Pki::new("asks_about_every_certificate_of_the_path") else { return };
+    let Some(pki) = Pki::new() else { return };
     let upper = pki.issue("upper", "root", 90, CA);
     let leaf = pki.issue("leaf", "upper", 30, CLIENT);
     let (shown, now) = ([leaf.clone(), upper], days_into(&leaf, 1));
@@ -55,7 +55,7 @@ fn asks_about_every_certificate_of_the_path() {
 
 #[test]
 fn lets_the_soft_policy_pass_what_cannot_be_told_and_says_so() {
-    let Some(pki) = Pki::new("lets_the_soft_policy_pass_what_cannot_be_told_and_says_so") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = pki.issue("leaf", "root", 30, CLIENT);
     let bad = pki.issue("bad", "root", 30, CLIENT);
     let (now, late) = (days_into(&leaf, 1), days_into(&leaf, 8));
@@ -69,7 +69,7 @@ fn lets_the_soft_policy_pass_what_cannot_be_told_and_says_so() {
 
 #[test]
 fn believes_a_crl_until_its_next_update_even_from_memory() {
-    let Some(pki) = Pki::new("believes_a_crl_until_its_next_update_even_from_memory") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = [pki.issue("leaf", "root", 30, CLIENT)];
     let crl = pki.crl("root", NONE, 7);
     let next_update = crl.next_update();
@@ -84,7 +84,7 @@ fn believes_a_crl_until_its_next_update_even_from_memory() {
 
 #[test]
 fn forgets_what_other_crls_said() {
-    let Some(pki) = Pki::new("forgets_what_other_crls_said") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = [pki.issue("leaf", "root", 30, CLIENT)];
     let now = days_into(&leaf[0], 1);
     let paths = asking(&pki, vec![pki.crl("root", NONE, 7)], RevocationPolicy::Hard);
@@ -99,7 +99,7 @@ fn forgets_what_other_crls_said() {
 
 #[test]
 fn asks_the_newest_of_two_crls() {
-    let Some(pki) = Pki::new("asks_the_newest_of_two_crls") else { return };
+    let Some(pki) = Pki::new() else { return };
     let leaf = [pki.issue("leaf", "root", 30, CLIENT)];
     let now = days_into(&leaf[0], 1);
     let dated = |revoked: &[&str], from| pki.crl_with("root", revoked, &format!("-crl_lastupdate {from} -crldays 100"));
@@ -115,7 +115,7 @@ fn asks_the_newest_of_two_crls() {
 
 #[test]
 fn tells_the_crls_of_an_old_and_a_new_key_apart() {
-    let Some(pki) = Pki::new("tells_the_crls_of_an_old_and_a_new_key_apart") else { return };
+    let Some(pki) = Pki::new() else { return };
     // Both are called CN=root.
     let new_root = pki.root("new-root", "EC -pkeyopt ec_paramgen_curve:P-256", "");
     let of_old = pki.issue("of-old", "root", 30, CLIENT);
@@ -134,7 +134,7 @@ fn tells_the_crls_of_an_old_and_a_new_key_apart() {
 
 #[test]
 fn does_not_believe_a_crl_of_somebody_else() {
-    let Some(pki) = Pki::new("does_not_believe_a_crl_of_somebody_else") else { return };
+    let Some(pki) = Pki::new() else { return };
     pki.root("impostor", "EC -pkeyopt ec_paramgen_curve:P-256", "");
     let leaf = [pki.issue("leaf", "root", 30, CLIENT)];
     let now = days_into(&leaf[0], 1);
@@ -147,7 +147,7 @@ fn does_not_believe_a_crl_of_somebody_else() {
 
 #[test]
 fn needs_no_crl_for_what_its_own_ca_issued_and_believes_one_that_is_there() {
-    let Some(pki) = Pki::new("needs_no_crl_for_what_its_own_ca_issued_and_believes_one_that_is_there") else { return };
+    let Some(pki) = Pki::new() else { return };
     let own = pki.issue("own", "root", 90, CA);
     let (mine, other) = (pki.issue("mine", "own", 30, CLIENT), pki.issue("other", "root", 30, CLIENT));
     let now = days_into(&other, 1);
@@ -168,7 +168,7 @@ fn needs_no_crl_for_what_its_own_ca_issued_and_believes_one_that_is_there() {
 
 #[test]
 fn gives_grace_after_the_end_to_certificates_of_its_own_ca_alone() {
-    let Some(pki) = Pki::new("gives_grace_after_the_end_to_certificates_of_its_own_ca_alone") else { return };
+    let Some(pki) = Pki::new() else { return };
     let own = pki.issue("own", "root", 60, CA);
     let (mine, other) = (pki.issue("mine", "own", 30, CLIENT), pki.issue("other", "root", 30, CLIENT));
     let not_after = Certificate::parse(&mine).unwrap().not_after();
@@ -193,7 +193,7 @@ fn gives_grace_after_the_end_to_certificates_of_its_own_ca_alone() {
 
 #[test]
 fn gives_no_grace_to_a_revoked_certificate() {
-    let Some(pki) = Pki::new("gives_no_grace_to_a_revoked_certificate") else { return };
+    let Some(pki) = Pki::new() else { return };
     let root = Certificate::parse(&pki.der("root")).unwrap();
     let leaf = [pki.issue("leaf", "root", 30, CLIENT)];
     let late = days_into(&leaf[0], 31);
@@ -204,7 +204,7 @@ fn gives_no_grace_to_a_revoked_certificate() {
 
 #[test]
 fn reads_crls_in_der_and_pem_and_names_what_it_cannot_use() {
-    let Some(pki) = Pki::new("reads_crls_in_der_and_pem_and_names_what_it_cannot_use") else { return };
+    let Some(pki) = Pki::new() else { return };
     let pem = pki.crl_pem("root", NONE, "-crldays 7");
     let two = format!("{pem}text between\n{pem}");
     assert_eq!(Crl::read_all(two.as_bytes()).unwrap().len(), 2);
@@ -224,7 +224,7 @@ fn reads_crls_in_der_and_pem_and_names_what_it_cannot_use() {
 
 #[test]
 fn remembers_a_refusal_for_a_minute() {
-    let Some(pki) = Pki::new("remembers_a_refusal_for_a_minute") else { return };
+    let Some(pki) = Pki::new() else { return };
     let root = pki.der("root");
     let impostor = pki.root("impostor", "EC -pkeyopt ec_paramgen_curve:P-256", "");
     let orphan = [pki.issue("orphan", "impostor", 30, CLIENT), impostor];

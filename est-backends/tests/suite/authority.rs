@@ -6,13 +6,13 @@ use est_backends::authority::{
 use est_backends::{FileSigner, Signer};
 use est_core::pkix::{Certificate, GeneralName, GeneralNames, KeyType, Name, pem};
 use est_core::{Seconds, UnixTime};
+use est_testkit::peers::OpenSsl;
 
-use crate::openssl::OpenSsl;
 use crate::pki::{NOW, root, serial};
 
 #[tokio::test]
 async fn makes_a_ca_and_a_server_certificate_that_openssl_accepts() {
-    let Some(openssl) = OpenSsl::find("makes_a_ca_and_a_server_certificate_that_openssl_accepts") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let (ca_signer, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
     let (server, _) = FileSigner::generate(KeyType::EcdsaP256).unwrap();
     let ca = root("root", &ca_signer).await;
@@ -79,7 +79,7 @@ async fn makes_nothing_with_somebody_elses_key() {
 
 #[tokio::test]
 async fn certifies_a_ca_below_another_one_which_may_issue_to_end_entities_alone() {
-    let Some(openssl) = OpenSsl::find("certifies_a_ca_below_another_one_which_may_issue_to_end_entities_alone") else {
+    let Some(openssl) = OpenSsl::find() else {
         return;
     };
     let generate = || FileSigner::generate(KeyType::EcdsaP256).unwrap().0;

@@ -7,10 +7,10 @@ use est_backends::SymmetricKey;
 use est_core::cms::{Capabilities, write_key_package};
 use est_core::pkix::{KeyType, KeyUsage, oid, pem};
 use est_testkit::der;
+use est_testkit::peers::OpenSsl;
 use zeroize::Zeroizing;
 
 use crate::key_generation::{Kind, enveloped, generate, generator_with_root, to, with};
-use crate::openssl::OpenSsl;
 use crate::pki::NOW;
 
 /// Verifies `signed.der`, the SignedData alone as it was encrypted, and returns the key package in it.
@@ -38,7 +38,7 @@ fn key(openssl: &OpenSsl, package: &[u8]) -> Vec<u8> {
 
 #[tokio::test]
 async fn openssl_undoes_every_kind_of_recipient_that_it_knows() {
-    let Some(openssl) = OpenSsl::find("openssl_undoes_every_kind_of_recipient_that_it_knows") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let cases = [
         (Kind::Signing(KeyType::Rsa(2048)), KeyUsage::KEY_ENCIPHERMENT, KeyType::EcdsaP256),
         (Kind::Signing(KeyType::EcdsaP256), KeyUsage::KEY_AGREEMENT, KeyType::Rsa(2048)),
@@ -68,7 +68,7 @@ async fn openssl_undoes_every_kind_of_recipient_that_it_knows() {
 
 #[tokio::test]
 async fn openssl_undoes_a_shared_key() {
-    let Some(openssl) = OpenSsl::find("openssl_undoes_a_shared_key") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let (mut keys, root) = generator_with_root(KeyType::EcdsaP256).await;
     openssl.write("root.pem", pem::encode("CERTIFICATE", root.as_der()));
     for (octets, wrap) in [(16, oid::AES128_WRAP), (32, oid::AES256_WRAP)] {

@@ -6,10 +6,10 @@ use est_core::Seconds;
 use est_core::pkix::{Csr, CsrError, CsrTemplate, KeyType, Name, assemble_certificate, assemble_csr, oid};
 use est_core::policy::decide;
 use est_testkit::der;
+use est_testkit::peers::OpenSsl;
 use est_testkit::pki::{Key, NOW, TestCa, parse_csr, password_holder, serial};
 
 use crate::now;
-use crate::openssl::OpenSsl;
 
 const PSS: &str = "-sigopt rsa_padding_mode:pss -sigopt rsa_pss_saltlen:digest";
 
@@ -22,7 +22,7 @@ fn request(openssl: &OpenSsl, key: &str, options: &str) -> Vec<u8> {
 
 #[test]
 fn accepts_every_key_and_signature_algorithm() {
-    let Some(openssl) = OpenSsl::find("accepts_every_key_and_signature_algorithm") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (key, hashes, key_type) in [
         ("RSA -pkeyopt rsa_keygen_bits:2048", true, KeyType::Rsa(2048)),
         ("RSA -pkeyopt rsa_keygen_bits:3072", true, KeyType::Rsa(3072)),
@@ -46,7 +46,7 @@ fn accepts_every_key_and_signature_algorithm() {
 
 #[test]
 fn refuses_hashes_that_no_longer_count() {
-    let Some(openssl) = OpenSsl::find("refuses_hashes_that_no_longer_count") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (key, hash) in [
         ("RSA -pkeyopt rsa_keygen_bits:2048", "-sha1"),
         ("RSA -pkeyopt rsa_keygen_bits:2048", "-md5"),
@@ -115,7 +115,7 @@ fn accepts_rsa_identifiers_with_and_without_null() {
 
 #[test]
 fn refuses_a_signature_with_a_flipped_bit() {
-    let Some(openssl) = OpenSsl::find("refuses_a_signature_with_a_flipped_bit") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (key, options) in [
         ("RSA -pkeyopt rsa_keygen_bits:2048", ""),
         ("RSA -pkeyopt rsa_keygen_bits:2048", PSS),
@@ -136,7 +136,7 @@ fn refuses_a_signature_with_a_flipped_bit() {
 
 #[test]
 fn refuses_a_request_for_somebody_elses_key() {
-    let Some(openssl) = OpenSsl::find("refuses_a_request_for_somebody_elses_key") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out other.pem");
     openssl.run("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem");
     let (signer, other) = (
@@ -160,7 +160,7 @@ fn accepts_and_refuses_ml_dsa_requests() {
 
 #[test]
 fn openssl_verifies_the_requests_that_our_signers_sign() {
-    let Some(openssl) = OpenSsl::find("openssl_verifies_the_requests_that_our_signers_sign") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for key_type in [KeyType::Rsa(2048), KeyType::EcdsaP256, KeyType::EcdsaP384, KeyType::EcdsaP521, KeyType::Ed25519] {
         let (signer, _) = FileSigner::generate(key_type).unwrap();
         openssl.write("csr.der", signed(&signer, &signer));

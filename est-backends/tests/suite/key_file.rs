@@ -3,9 +3,9 @@
 use est_backends::{FileSigner, KeyFileError, RsaPadding, Signer, encrypt_pkcs8};
 use est_core::pkix::{KeyType, pem};
 use est_core::{Entropy, Secret};
+use est_testkit::peers::OpenSsl;
 
 use crate::now;
-use crate::openssl::OpenSsl;
 
 /// What `openssl genpkey` is asked for, and what it makes.
 const KEYS: [(&str, KeyType); 7] = [
@@ -42,7 +42,7 @@ fn digest_of(key_type: KeyType) -> &'static str {
 
 #[test]
 fn signs_with_every_kind_of_pkcs8_key() {
-    let Some(openssl) = OpenSsl::find("signs_with_every_kind_of_pkcs8_key") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (options, key_type) in KEYS {
         openssl.run(&format!("genpkey {options} -out key.pem"));
         let signer = FileSigner::from_pem(&openssl.text("key.pem"), None).unwrap();
@@ -57,7 +57,7 @@ fn signs_with_every_kind_of_pkcs8_key() {
 
 #[test]
 fn signs_with_pss_when_asked_to() {
-    let Some(openssl) = OpenSsl::find("signs_with_pss_when_asked_to") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
     let signer = FileSigner::from_pem(&openssl.text("key.pem"), None).unwrap().with_rsa_padding(RsaPadding::Pss);
     let pss = "-digest sha256 -pkeyopt rsa_padding_mode:pss -pkeyopt rsa_pss_saltlen:32 -pkeyopt rsa_mgf1_md:sha256";
@@ -66,7 +66,7 @@ fn signs_with_pss_when_asked_to() {
 
 #[test]
 fn reads_the_traditional_forms() {
-    let Some(openssl) = OpenSsl::find("reads_the_traditional_forms") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (options, key_type) in KEYS {
         if key_type == KeyType::Ed25519 {
             continue;
@@ -86,7 +86,7 @@ fn reads_the_traditional_forms() {
 
 #[test]
 fn reads_a_key_that_follows_its_parameters_and_a_certificate() {
-    let Some(openssl) = OpenSsl::find("reads_a_key_that_follows_its_parameters_and_a_certificate") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run("ecparam -name prime256v1 -genkey -out key.pem");
     assert!(openssl.text("key.pem").contains("EC PARAMETERS"));
     openssl.run("req -x509 -new -key key.pem -subj /CN=any -out certificate.pem");
@@ -96,7 +96,7 @@ fn reads_a_key_that_follows_its_parameters_and_a_certificate() {
 
 #[test]
 fn reads_a_curve_key_without_its_public_half() {
-    let Some(openssl) = OpenSsl::find("reads_a_curve_key_without_its_public_half") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run(&format!("genpkey {P256} -out key.pem"));
     openssl.run("ec -in key.pem -no_public -outform DER -out bare.der");
     let signer = FileSigner::from_der(&openssl.read("bare.der"), None).unwrap();
@@ -105,7 +105,7 @@ fn reads_a_curve_key_without_its_public_half() {
 
 #[test]
 fn opens_every_pbes2_encryption_that_openssl_knows() {
-    let Some(openssl) = OpenSsl::find("opens_every_pbes2_encryption_that_openssl_knows") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run(&format!("genpkey {P256} -out key.pem"));
     let passphrase = Secret::new("correct horse".into());
     openssl.write("passphrase", "correct horse");
@@ -138,7 +138,7 @@ fn opens_every_pbes2_encryption_that_openssl_knows() {
 
 #[test]
 fn what_it_encrypts_is_opened_by_openssl_and_by_itself() {
-    let Some(openssl) = OpenSsl::find("what_it_encrypts_is_opened_by_openssl_and_by_itself") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let passphrase = Secret::new("correct horse".into());
     openssl.write("passphrase", "correct horse");
     for key_type in [KeyType::EcdsaP256, KeyType::Ed25519, KeyType::Rsa(2048)] {
@@ -161,7 +161,7 @@ fn what_it_encrypts_is_opened_by_openssl_and_by_itself() {
 
 #[test]
 fn says_how_to_convert_what_it_does_not_open() {
-    let Some(openssl) = OpenSsl::find("says_how_to_convert_what_it_does_not_open") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let passphrase = Secret::new("secret".into());
     openssl.run(&format!("genpkey {P256} -out key.pem"));
 
@@ -184,7 +184,7 @@ fn says_how_to_convert_what_it_does_not_open() {
 
 #[test]
 fn refuses_keys_that_it_cannot_sign_with() {
-    let Some(openssl) = OpenSsl::find("refuses_keys_that_it_cannot_sign_with") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for options in [
         "-algorithm EC -pkeyopt ec_paramgen_curve:secp256k1",
         "-algorithm EC -pkeyopt ec_paramgen_curve:P-224",
@@ -207,7 +207,7 @@ fn refuses_keys_that_it_cannot_sign_with() {
 
 #[test]
 fn refuses_no_key_and_two_keys() {
-    let Some(openssl) = OpenSsl::find("refuses_no_key_and_two_keys") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run(&format!("genpkey {P256} -out key.pem"));
     openssl.run("pkey -in key.pem -pubout -out public.pem");
     assert_eq!(FileSigner::from_pem(&openssl.text("public.pem"), None).err(), Some(KeyFileError::NoKey));
@@ -219,7 +219,7 @@ fn refuses_no_key_and_two_keys() {
 
 #[test]
 fn survives_every_truncation_and_every_flipped_octet() {
-    let Some(openssl) = OpenSsl::find("survives_every_truncation_and_every_flipped_octet") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let passphrase = Secret::new("secret".into());
     openssl.run(&format!("genpkey {P256} -out key.pem"));
     openssl.run("pkcs8 -topk8 -in key.pem -nocrypt -outform DER -out key.der");
@@ -244,7 +244,7 @@ fn survives_every_truncation_and_every_flipped_octet() {
 
 #[test]
 fn openssl_reads_the_keys_that_it_generates() {
-    let Some(openssl) = OpenSsl::find("openssl_reads_the_keys_that_it_generates") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     for (_, key_type) in KEYS {
         let (signer, text) = FileSigner::generate(key_type).unwrap();
         assert_eq!(signer.public_key().key_type(), key_type);
@@ -262,7 +262,7 @@ fn generates_no_rsa_key_of_an_odd_size() {
 
 #[tokio::test]
 async fn signs_the_same_on_a_runtime() {
-    let Some(openssl) = OpenSsl::find("signs_the_same_on_a_runtime") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem");
     let signer = FileSigner::from_pem(&openssl.text("key.pem"), None).unwrap();
     // PKCS #1 v1.5 gives the same signature every time.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use est_backends::{Cas, FileSigner, LocalCa, LocalCaError, RsaPadding, SignatureCheck, Signer, algorithms};
 use est_core::Ca;
 use est_core::pkix::{Certificate, KeyType, der, pem};
+use est_testkit::peers::OpenSsl;
 use x509_cert::der::{Decode, Encode};
 
-use crate::openssl::OpenSsl;
 use crate::pki::{NOW, issue, local_ca, order, root};
 
 /// A request by openssl; returns its DER.
@@ -34,7 +34,7 @@ fn signers() -> Vec<FileSigner> {
 
 #[tokio::test]
 async fn openssl_verifies_what_every_signer_signs() {
-    let Some(openssl) = OpenSsl::find("openssl_verifies_what_every_signer_signs") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let csr = request(&openssl);
     for signer in signers() {
         let ca = root("root", &signer).await;
@@ -62,7 +62,7 @@ async fn openssl_verifies_what_every_signer_signs() {
 
 #[tokio::test]
 async fn another_parser_reads_the_same_octets_back() {
-    let Some(openssl) = OpenSsl::find("another_parser_reads_the_same_octets_back") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let csr = request(&openssl);
     for signer in signers() {
         let ca = root("root", &signer).await;
@@ -78,7 +78,7 @@ async fn another_parser_reads_the_same_octets_back() {
 
 #[tokio::test]
 async fn signs_with_ml_dsa_exactly_what_stands_in_the_certificate() {
-    let Some(openssl) = OpenSsl::find("signs_with_ml_dsa_exactly_what_stands_in_the_certificate") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let csr = request(&openssl);
     for key_type in [KeyType::MlDsa44, KeyType::MlDsa65, KeyType::MlDsa87] {
         let (signer, _) = FileSigner::generate(key_type).unwrap();
@@ -104,7 +104,7 @@ async fn refuses_a_signer_whose_key_is_not_the_certificates() {
 
 #[tokio::test]
 async fn refuses_certificates_that_may_not_sign() {
-    let Some(openssl) = OpenSsl::find("refuses_certificates_that_may_not_sign") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     openssl.run("genpkey -algorithm ED25519 -out key.pem");
     for (extensions, expected) in [
         ("-addext basicConstraints=critical,CA:FALSE", LocalCaError::NotACa { ca: "root".into() }),
@@ -120,7 +120,7 @@ async fn refuses_certificates_that_may_not_sign() {
 
 #[tokio::test]
 async fn asks_the_ca_that_an_order_is_for() {
-    let Some(openssl) = OpenSsl::find("asks_the_ca_that_an_order_is_for") else { return };
+    let Some(openssl) = OpenSsl::find() else { return };
     let csr = request(&openssl);
     let (first_signer, second_signer) =
         (FileSigner::generate(KeyType::EcdsaP256).unwrap().0, FileSigner::generate(KeyType::Ed25519).unwrap().0);

@@ -12,7 +12,6 @@ mod key_file;
 mod key_generation;
 mod local_ca;
 mod ml_dsa;
-mod openssl;
 mod pki;
 mod rollover;
 mod wycheproof;

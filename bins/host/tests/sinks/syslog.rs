@@ -80,7 +80,7 @@ impl Certificates {
     }
 
     fn certificate(&self, name: &str) -> Certificate {
-        let text = String::from_utf8(self.0.read(&format!("{name}.pem"))).unwrap();
+        let text = String::from_utf8(self.0.read(format!("{name}.pem"))).unwrap();
         Certificate::parse(&pem::decode(&text).unwrap()[0].contents).unwrap()
     }
 
