@@ -1,4 +1,4 @@
-//! usg-est-client, from crates.io. `test.sh` builds it: its packages are none of ours.
+//! usg-est-client, a published crate. `test.sh` builds it: its packages are none of ours.
 
 use std::path::Path;
 use std::process::Command;
