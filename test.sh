@@ -126,8 +126,9 @@ step "Documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items --quiet
 cargo test --workspace --doc --quiet
 
-step "Without std"
+step "Without std, and without database servers"
 cargo check -p est-core --no-default-features --quiet
+cargo clippy -p est-store --no-default-features --quiet -- -D warnings
 
 if ! $quick; then
     step "Fuzzing, some seconds a target"

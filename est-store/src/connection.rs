@@ -12,6 +12,8 @@
 
 #[cfg(feature = "mariadb")]
 pub(crate) mod mariadb;
+#[cfg(any(feature = "mariadb", feature = "postgres"))]
+pub(crate) mod patience;
 #[cfg(feature = "postgres")]
 pub(crate) mod postgres;
 #[cfg(test)]

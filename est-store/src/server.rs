@@ -4,16 +4,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until, timeout_at};
 
-use crate::connection;
 use crate::session::Session;
-use crate::url::{Address, Product};
+use crate::url::Address;
 use crate::{DatabaseUrl, Options, StoreError};
-
-/// How long a transaction waits for a row that another one holds.
-pub(crate) const LOCK_SECS: u32 = 5;
-
-/// How long the server may take for a statement, and how long it waits for the next one within a transaction.
-pub(crate) const ANSWER_SECS: u32 = 30;
 
 /// How long what a client of EST waits for may take, a connection included: beyond it the network, or the server, is
 /// taken for gone.
@@ -27,9 +20,6 @@ pub(crate) const BATCH: Duration = Duration::from_secs(20);
 
 /// How long a commit may take, after all that.
 const COMMIT: Duration = Duration::from_secs(10);
-
-/// After how long without a word the other end is asked whether it is still there.
-pub(crate) const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// How long to wait before the second try to connect; twice as long before the next, and so on up to `LONGEST_PAUSE`.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -73,9 +63,11 @@ impl Server {
     async fn try_to_connect(&self) -> Result<Session, StoreError> {
         match self.address.product {
             #[cfg(feature = "postgres")]
-            Product::Postgres => connection::postgres::connect(&self.address).await.map(Session::new),
+            crate::url::Product::Postgres => {
+                crate::connection::postgres::connect(&self.address).await.map(Session::new)
+            }
             #[cfg(feature = "mariadb")]
-            Product::Mariadb => connection::mariadb::connect(&self.address).await.map(Session::new),
+            crate::url::Product::Mariadb => crate::connection::mariadb::connect(&self.address).await.map(Session::new),
             #[cfg(not(all(feature = "postgres", feature = "mariadb")))]
             _ => Err(StoreError::Database("this program was built without that database".into())),
         }

@@ -5,7 +5,7 @@ use mysql_async::{Conn, DriverError, Error, OptsBuilder, SslOpts};
 
 use super::{Mariadb, told};
 use crate::StoreError;
-use crate::server::{ANSWER_SECS, KEEPALIVE, LOCK_SECS};
+use crate::connection::patience::{ANSWER_SECS, KEEPALIVE, LOCK_SECS};
 use crate::url::{Address, Host, Tls};
 
 /// Connects, and sees to it that neither side waits for the other for ever.

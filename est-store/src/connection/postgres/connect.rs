@@ -6,7 +6,7 @@ use tokio_postgres::config::SslMode;
 use super::tls::Encryption;
 use super::{Postgres, told};
 use crate::StoreError;
-use crate::server::{ANSWER_SECS, KEEPALIVE, LOCK_SECS};
+use crate::connection::patience::{ANSWER_SECS, KEEPALIVE, LOCK_SECS};
 use crate::url::{Address, Host, Tls};
 
 /// Connects, and sees to it that neither side waits for the other for ever.
