@@ -40,9 +40,11 @@ impl DatabaseFile {
     }
 }
 
-/// The path of a database's write-ahead log.
+/// The path of a database's write-ahead log. SQLite follows symbolic links to the database first.
 pub(crate) fn log_of(path: &Path) -> PathBuf {
-    let mut log = path.as_os_str().to_owned();
+    let beside = |target: PathBuf| path.parent().map_or_else(|| target.clone(), |folder| folder.join(&target));
+    let file = path.canonicalize().or_else(|_| path.read_link().map(beside)).unwrap_or_else(|_| path.to_owned());
+    let mut log = file.into_os_string();
     log.push("-wal");
     PathBuf::from(log)
 }

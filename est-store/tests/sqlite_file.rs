@@ -341,3 +341,34 @@ async fn the_log_is_copied_into_the_database_and_used_again_once_nobody_reads_wh
     assert!(size <= 64 << 20, "{size}");
     store.close().await;
 }
+
+/// SQLite deletes the log that lies beside an empty database.
+#[cfg(unix)]
+#[tokio::test]
+async fn makes_no_database_beside_the_log_of_another_one() {
+    let (folder, path) = database();
+    let log = folder.path().join("store.db-wal");
+    std::fs::write(&log, b"the only copy").unwrap();
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink("store.db", &link).unwrap();
+    for name in [&path, &link] {
+        let refused = Database::open(name, Options::default()).unwrap_err().to_string();
+        assert!(refused.contains("bring the file back") && refused.contains("store.db-wal"), "{refused}");
+        assert!(!path.exists());
+        assert_eq!(std::fs::read(&log).unwrap(), b"the only copy");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_that_is_gone_is_noticed_through_a_symbolic_link_too() {
+    let (folder, path) = database();
+    let link = folder.path().join("link.db");
+    Database::open(&path, Options::default()).unwrap().close().await;
+    std::os::unix::fs::symlink("store.db", &link).unwrap();
+    let store = Database::open(&link, Options::default()).unwrap();
+    store.note(ServerEvent::Startup, None).await.unwrap();
+    std::fs::remove_file(folder.path().join("store.db-wal")).unwrap();
+    let refused = store.note(ServerEvent::Startup, None).await.unwrap_err().to_string();
+    assert!(refused.contains("store.db-wal is not there any more"), "{refused}");
+}
