@@ -16,7 +16,7 @@ pub struct NewPassword {
     pub id: String,
     /// What the secret is checked against.
     pub hash: Secret,
-    /// Whom it is for, if for somebody.
+    /// The client's name, if it is for one client.
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
@@ -35,7 +35,7 @@ pub struct NewPassword {
 pub struct Password {
     /// What the secret is checked against.
     pub hash: Secret,
-    /// Whom it is for, if for somebody.
+    /// The client's name, if it is for one client.
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,
@@ -62,7 +62,7 @@ impl Password {
 pub struct PasswordSummary {
     /// The public half.
     pub id: String,
-    /// Whom it is for, if for somebody.
+    /// The client's name, if it is for one client.
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,

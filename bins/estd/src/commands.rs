@@ -76,8 +76,8 @@ pub(crate) fn settings_to_serve(path: &Path) -> Result<Settings> {
 fn read(path: &Path) -> Result<(Settings, Vec<Diagnostic>)> {
     anyhow::ensure!(
         path != Path::new(DEFAULT_CONFIG) || path.exists(),
-        "there is no configuration {DEFAULT_CONFIG}: name another with --config FILE or the variable ESTD_CONFIG, or make \
-         one with estd init"
+        "the configuration {DEFAULT_CONFIG} does not exist: name another one with --config FILE or the variable ESTD_CONFIG, or \
+         make one with estd init"
     );
     match config::load(path, |name| std::env::var(name).ok(), shell::now()) {
         Ok(read) => Ok(read),

@@ -25,7 +25,7 @@ pub const MOST_USES: u32 = 1_000_000;
 /// What a password is to be good for.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// Whom it is for, if for somebody: the user name with which alone it is good, and whose own names it gives.
+    /// The client's name, if the password is for one client. It is good with this user name only, and gives this client's names.
     pub entity: Option<String>,
     /// The label at which alone it is good.
     pub label: Option<String>,
@@ -44,7 +44,7 @@ pub struct Created {
     pub id: String,
     /// What the user is given, once.
     pub clear: Secret,
-    /// Whom it is for, if for somebody.
+    /// The client's name, if it is for one client.
     pub entity: Option<String>,
     /// The label that it is for, if for one.
     pub label: Option<String>,

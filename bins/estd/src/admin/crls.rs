@@ -44,7 +44,7 @@ struct KeyCrl {
     entries: Option<u64>,
     /// How it is.
     status: Freshness,
-    /// Why there is no new one, where one is due.
+    /// Why the next CRL was not made, if it should have been.
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
 }

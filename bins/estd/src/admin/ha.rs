@@ -80,5 +80,5 @@ async fn fail_over(Body(wanted): Body<Failover>) -> Result<Json<Pools>, Problem>
     if group.is_empty() || group.chars().count() > 64 || ca_id.is_some_and(|id| id.is_empty()) {
         return Err(Problem::invalid("group and ca_id must be 1 to 64 characters long"));
     }
-    Err(Problem::Conflict(format!("there is no pool {group:?}: each CA of this server is on its own")))
+    Err(Problem::Conflict(format!("pool {group:?} is not known: this server has no pools, and each CA works alone")))
 }

@@ -63,7 +63,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOtp {
-    /// Whom it is for: the user name of HTTP Basic. Anybody if it is left out. Also read as `client_id`, and as `label`
+    /// The client's name, which is the user name of HTTP Basic. Any client if it is left out. Also read as `client_id`, and as `label`
     /// where that is not the name of an EST label.
     #[serde(alias = "client_id")]
     #[schemars(length(min = 1, max = 255), regex(pattern = r"^[^\u0000-\u001f\u007f-\u009f:]*$"))]
@@ -203,7 +203,7 @@ impl NewOtp {
         Ok(request)
     }
 
-    /// Whom it is for, under whichever of its names.
+    /// The client's name, under whichever key it was given.
     fn entity(&self, labels: &[Label]) -> Result<Option<String>, Problem> {
         let entity = match (&self.entity_id, &self.label) {
             (_, Some(label)) if labels.iter().any(|known| known.name == *label) => {

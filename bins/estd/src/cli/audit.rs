@@ -101,7 +101,7 @@ pub(crate) struct AuditVerify {
     /// Verify this export instead of the database; `-` is standard input.
     #[arg(long, value_name = "EXPORT")]
     pub(crate) from: Option<PathBuf>,
-    /// The export has some records only, because it was filtered: what is missing is no mistake.
+    /// The export was filtered: do not report the records that it leaves out.
     #[arg(long, requires = "from")]
     pub(crate) excerpt: bool,
     /// Hold the records against the checkpoints in this file; may be repeated.

@@ -94,7 +94,7 @@ impl std::str::FromStr for NewLabel {
             return Err("br-tls needs a [[profile]] with issuer_urls and crl_urls: write it into estd.toml".into());
         }
         if Profile::built_in(profile).is_none() {
-            return Err(format!("there is no profile {profile}: take one of {}", Profile::BUILT_IN.join(", ")));
+            return Err(format!("the profile {profile} is not known: take one of {}", Profile::BUILT_IN.join(", ")));
         }
         Ok(Self { name: name.into(), profile: profile.into() })
     }
@@ -118,7 +118,7 @@ mod tests {
             ("cacerts", "operation"),
             ("fullcmc", "operation"),
             ("a=tls", "device, tls-server"),
-            ("a=", "there is no profile"),
+            ("a=", "is not known"),
             ("a=br-tls", "issuer_urls"),
         ] {
             let told = text.parse::<NewLabel>().expect_err(text);

@@ -12,7 +12,7 @@ pub(crate) enum Otp {
     Create {
         #[command(flatten)]
         config: Config,
-        /// Whom it is for: the user name with which alone it is good, and whose names alone it gives.
+        /// The client's name. The password is good with this user name only, and gives this client's names only.
         #[arg(long, value_name = "NAME", alias = "entity-id")]
         entity: Option<String>,
         /// The label at which alone it is good [default: every label but those that make registration authorities].

@@ -67,7 +67,7 @@ async fn roll(options: &Rollover) -> Result<()> {
     Ok(())
 }
 
-/// Writes down what was made, before it is in any file. Where there is no database yet, there is no trail.
+/// Writes down what was made, before it is in any file. Before the first start nothing is written down: the audit trail is in the database.
 async fn record(settings: &Settings, ca: &config::Ca, made: &RolledOver, key_type: &str) -> Result<()> {
     if settings.db.url.file().is_some_and(|path| !path.exists()) {
         return Ok(());

@@ -24,7 +24,7 @@ pub(crate) async fn run(options: &Crl) -> Result<()> {
         let validity = options.valid_for.unwrap_or(rules.validity);
         // Where a key is named, its CRL alone.
         for own in keys.iter().filter(|own| options.key.is_none() || own.certificate == chosen.certificate) {
-            // Whoever else has just made one has made the next one.
+            // If another process has just made the next CRL, that one counts.
             crl_publisher::renew(&store, ca, own, validity, shell::now(), Some(&actor())).await?;
         }
     }

@@ -24,7 +24,7 @@ pub(crate) fn run(arguments: &Explain) -> Result<()> {
         None => {
             let known: Vec<&str> = site.labels.keys().map(String::as_str).collect();
             match &arguments.label {
-                Some(label) => bail!("there is no label {label:?}; there are: {}", known.join(", ")),
+                Some(label) => bail!("the label {label:?} is not known: take one of {}", known.join(", ")),
                 None => {
                     bail!("requests without a label get 404 (unknown-label): say --label, one of {}", known.join(", "))
                 }

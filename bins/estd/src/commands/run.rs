@@ -317,7 +317,7 @@ async fn probe(store: Database) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        // Whoever writes logs what went wrong.
+        // The writer logs what went wrong.
         let _ = store.probe().await;
     }
 }

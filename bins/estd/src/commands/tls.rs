@@ -50,7 +50,7 @@ async fn renew_one(settings: &Settings, own: &OwnCertificate<'_>, wants_new_key:
     let new_key = wants_new_key.then(|| new_key(own.certificate)).transpose()?;
     let public_key = new_key.as_ref().map(|(public, _)| public);
     let made = own.renew(public_key, shell::now()).await?;
-    // Where there is no database yet, there is no trail.
+    // Before the first start nothing is written down: the audit trail is in the database.
     if settings.db.url.file().is_none_or(Path::exists) {
         let store = super::open_as_it_is(settings)?;
         renewal::record(own, &made[0], &store, Some(&super::actor())).await?;
@@ -67,7 +67,7 @@ async fn renew_one(settings: &Settings, own: &OwnCertificate<'_>, wants_new_key:
 }
 
 /// Replaces a certificate and its key. No file system does both at once, so the key waits beside the old one until its
-/// certificate is in place. Whoever reads the files meanwhile takes the key that fits.
+/// certificate is in place. A server that starts in between uses the key that fits the certificate.
 fn replace_both(old: &TlsCertificate, key: &str, chain: &str) -> Result<()> {
     let waiting = wiring::new_key_file(&old.key.path);
     file::write_like(&old.key.path, &waiting, key.as_bytes())?;
@@ -101,7 +101,7 @@ fn new_key(certificate: &TlsCertificate) -> Result<(SubjectPublicKeyInfo, Zeroiz
             certificate.key.path.display()
         );
     }
-    let leaf = certificate.chain.first().context("there is no certificate")?;
+    let leaf = certificate.chain.first().context("the certificate file is empty")?;
     let key_type = SubjectPublicKeyInfo::parse(leaf.public_key_der())?.key_type();
     let (signer, pem) = FileSigner::generate(key_type).context("--new-key")?;
     Ok((signer.public_key().clone(), pem))

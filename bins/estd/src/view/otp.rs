@@ -17,7 +17,7 @@ const FREE: &str = "anybody with this password may ask for any name that the lab
 pub(crate) struct Otp {
     /// Its public half.
     id: String,
-    /// Whom it is for; anybody if null.
+    /// The client's name; null if any client may use it.
     entity_id: Option<String>,
     /// The EST label at which alone it is good; any if null.
     est_label: Option<String>,
@@ -83,7 +83,7 @@ pub(crate) enum Standing {
 pub(crate) struct CreatedOtp {
     /// Its public half, by which it is listed and revoked.
     pub(crate) id: String,
-    /// Whom it is for; anybody if null.
+    /// The client's name; null if any client may use it.
     entity_id: Option<String>,
     /// The EST label at which alone it is good; any if null.
     est_label: Option<String>,

@@ -89,7 +89,7 @@ pub(crate) struct RequestDetail {
 pub(crate) struct MadePassword {
     /// Its public half.
     id: String,
-    /// Whom it is for; anybody if null.
+    /// The client's name; null if any client may use it.
     entity_id: Option<String>,
     /// When it was made.
     created: Time,

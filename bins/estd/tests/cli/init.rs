@@ -154,7 +154,7 @@ fn the_url_of_a_database_server_is_tried_and_kept_from_others() {
 fn the_file_of_a_database_may_be_made_later() {
     let folder = tempfile::tempdir().expect("a folder");
     let told = stdout(&init(folder.path(), &["--db", "sqlite:///no/such/folder/estd.db"]));
-    assert!(told.contains("there is no folder /no/such/folder"), "{told}");
+    assert!(told.contains("the folder /no/such/folder does not exist"), "{told}");
     let text = fs::read_to_string(folder.path().join("estd.toml")).expect("the configuration");
     assert!(text.contains("url = \"sqlite:///no/such/folder/estd.db\""), "{text}");
 

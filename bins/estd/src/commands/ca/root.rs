@@ -44,7 +44,7 @@ pub(super) async fn certify(options: &Certify) -> Result<()> {
     let root = OfflineRoot::open(&options.root)?;
     file::refuse_existing(Path::new(""), &[&options.out.to_string_lossy()])?;
     if let Some(folder) = options.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        bail!("--out {}: there is no folder {}", options.out.display(), folder.display());
+        bail!("--out {}: the folder {} does not exist", options.out.display(), folder.display());
     }
     let body = fs::read(&options.csr).with_context(|| format!("cannot read {}", options.csr.display()))?;
     let csr = Body::Text(body).into_der(false).map_err(|refusal| anyhow::anyhow!("{refusal}"));

@@ -64,7 +64,7 @@ fn found(database: &DatabaseUrl, own: &Path) -> Result<String> {
             true => format!("{} is there already", path.display()),
             // The command makes the folder of the configuration itself.
             false if folder.is_dir() || folder == own => format!("{} is made by the first start", path.display()),
-            false => format!("{} cannot be made yet: there is no folder {}", path.display(), folder.display()),
+            false => format!("{} cannot be made yet: the folder {} does not exist", path.display(), folder.display()),
         });
     }
     let status = migrations::status(database).with_context(|| format!("--db {database}"))?;
